@@ -1,0 +1,427 @@
+"""Each rule of the policy file, broken once: exactly one fault, with its place, what was found and the fix."""
+
+import pytest
+
+from consent.policy.model import BUILT_IN
+from consent.policy.terms import key_part
+
+from .example import FULL, GERMAN, SMALL, faults, spoilt
+
+THIRD_PARTY = """\
+[providers.google]
+name = "Google LLC"
+
+[services.map]
+category = "functionality"
+purposes = ["maps"]
+provider = "google"
+text = "Shows a map."
+data = ["address"]
+retention = "30 days"
+sells_or_shares = false
+"""
+ALWAYS_ON = """\
+[services.basket]
+category = "essential"
+purposes = ["preferences"]
+text = "Remembers your basket."
+cookies = { basket = "session" }
+"""
+CARRIED = """\
+[carriers.gtm]
+provider = "self"
+script = ["https://tags.clinic.example"]
+"""
+
+
+def only_fault(text: str, wordings: dict[str, str] | None = None) -> str:
+    (fault,) = faults(text, wordings)
+    return fault
+
+
+def test_the_examples_have_no_fault() -> None:
+    assert faults(SMALL + THIRD_PARTY + ALWAYS_ON + CARRIED) == []
+    assert faults(FULL, {"de": GERMAN}) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("revision   = 1\n", "revision: this is missing. Add: revision = 1"),
+        ("effective  = 2026-11-01\n", "effective: this is missing."),
+        ('language   = "en"\n', "language: this is missing."),
+        ('name = "Clinic", ', "controller.name: this is missing."),
+        ('site = "https://clinic.example", ', "controller.site: this is missing."),
+        (', contact = "privacy@clinic.example"', "controller.contact: this is missing."),
+        ('category = "functionality"\n', "services.remember.category: this is missing."),
+        ('purposes = ["sign-in"]\n', "services.remember.purposes: this is missing."),
+        ('text     = "Remembers your sign-in name on this device."\n', "services.remember.text: this is missing."),
+    ],
+)
+def test_what_is_required_is_missed(line: str, expected: str) -> None:
+    assert only_fault(spoilt(line, "")).startswith(expected)
+
+
+@pytest.mark.requirement("INF-06")
+def test_from_the_second_revision_on_visitors_are_told_what_changed() -> None:
+    fault = only_fault(spoilt("revision   = 1", "revision = 2"))
+    assert fault.startswith("change: this is missing. Add what visitors are told")
+
+
+@pytest.mark.requirement("INF-01")
+@pytest.mark.parametrize("field", ["data", "retention", "sells_or_shares"])
+def test_a_third_party_has_to_be_explicit(field: str) -> None:
+    lines = [line for line in THIRD_PARTY.splitlines() if not line.startswith(field)]
+    fault = only_fault(SMALL + "\n".join(lines))
+    assert fault.startswith(f"services.map.{field}: a third party runs this, so nothing is assumed")
+
+
+@pytest.mark.requirement("INF-01")
+def test_a_cookie_has_to_say_how_long_it_lives() -> None:
+    fault = only_fault(spoilt('"30 days"', '{ path = "/" }'))
+    assert fault.startswith("services.remember.cookies.remember_token.lifetime: this is missing.")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("revision   = 1", 'revision = "1"', 'revision: found the text "1", expected a whole number.'),
+        ("revision   = 1", "revision = true", "revision: found true, expected a whole number."),
+        ("revision   = 1", "revision = 0", "revision: a revision is a number from 1 to 999999."),
+        ("revision   = 1", "revision = 20261101", "revision: a revision is a number from 1 to 999999."),
+        ("2026-11-01", '"2026-11-01"', 'effective: found the text "2026-11-01", expected a date.'),
+        ("2026-11-01", "2026-11-01T10:00:00", "effective: found a date with a time, expected a date."),
+        ("2026-11-01", "10:00:00", "effective: found a time of day, expected a date."),
+        ('"en"', '"EN"', 'language: "EN" is not a language tag. Write it like "en"'),
+        ('"en"', '"english"', 'language: "english" is not a language tag.'),
+        ('"Clinic"', '"  "', "controller.name: this is empty."),
+        ('"Clinic"', '"""Cli\nnic"""', "controller.name: this has more than one line."),
+        ('"Clinic"', '"Cli\\u0007nic"', "controller.name: the text holds a control character."),
+        ('"Clinic"', '["Clinic"]', "controller.name: found a list, expected a text."),
+        ("clinic.example\", contact", "clinic.example/\", contact", 'controller.site: "https://clinic.example/" is not'),
+        ("https://clinic.example", "http://clinic.example", 'controller.site: "http://clinic.example" is not encrypted'),
+        ("https://clinic.example", "https://*.clinic.example", "controller.site: \"https://*.clinic.example\" is not the"),
+        ("https://clinic.example", "wss://clinic.example", 'controller.site: "wss://clinic.example" is not the'),
+        ("privacy@clinic.example", "the office", 'controller.contact: "the office" is neither an e-mail address'),
+        ("privacy@clinic.example", "javascript:alert(1)", "controller.contact: "),
+        ("language   =", 'nation = "US"\nlanguage =', 'nation: "nation" is not a key of this table. Known here: '),
+        ("language   =", 'efective = 1\nlanguage =', 'efective: "efective" is not a key of this table. Did you mean "eff'),
+        ("text     =", "txt = 1\ntext =", 'services.remember.txt: "txt" is not a key of this table. Did you mean "text"?'),
+        ("name =", 'adress = "x", name =', 'controller.adress: "adress" is not a key of this table. Did you mean "add'),
+        ("text     =", 'country = "USA"\ntext =', 'services.remember.country: "USA" is not a country code.'),
+        ("text     =", 'special_category = "no"\ntext =', 'services.remember.special_category: found the text "no", exp'),
+        ("text     =", 'third_party_access = 0\ntext =', "services.remember.third_party_access: found a number, expected"),
+        ("text     =", 'retention = "forever"\ntext =', 'services.remember.retention: the text "forever" is not a length'),
+        ("text     =", 'retention = 3\ntext =', "services.remember.retention: a number is not a length of time."),
+        ("text     =", "recipients = []\ntext =", "services.remember.recipients: this list is empty."),
+        ("text     =", "pages = []\ntext =", "services.remember.pages: this list is empty."),
+        ("text     =", 'pages = ["/shop"]\ntext =', 'services.remember.pages[0]: "/shop" is not an endpoint.'),
+        ("text     =", 'data = ["pages", "pages"]\ntext =', 'services.remember.data: "pages" stands here twice.'),
+        ("text     =", 'data = ["page"]\ntext =', 'services.remember.data[0]: "page" is not one of the codes this list'),
+        ("text     =", 'uses = ["finger"]\ntext =', 'services.remember.uses[0]: "finger" is not one of the codes this'),
+        ("text     =", 'google_consent = ["ads"]\ntext =', 'services.remember.google_consent[0]: "ads" is not one of'),
+        ("text     =", 'storage = { x = "lokal" }\ntext =', 'services.remember.storage.x: "lokal" is not one of the codes'),
+        ("text     =", 'storage = { "*" = "local" }\ntext =', 'services.remember.storage."*": a name needs at least one'),
+        ('["sign-in"]', '["signin"]', 'services.remember.purposes[0]: "signin" is not one of the codes this list is mad'),
+        ('["sign-in"]', "[]", "services.remember.purposes: this list is empty."),
+        ('["sign-in"]', '"sign-in"', 'services.remember.purposes: found the text "sign-in", expected a list.'),
+        ('"30 days"', "30", "services.remember.cookies.remember_token: found a number, expected a lifetime or a table."),
+        ('"30 days"', '"30"', 'services.remember.cookies.remember_token: the text "30" is not a lifetime.'),
+        ('"30 days"', '{ lifetime = "1 day", path = "x" }', "services.remember.cookies.remember_token.path: \"x\" is not"),
+        ('"30 days"', '{ lifetime = "1 day", path = "/;" }', "services.remember.cookies.remember_token.path: "),
+        ('"30 days"', '{ lifetime = "1 day", domain = ".x" }', "services.remember.cookies.remember_token.domain: "),
+        ('"30 days"', '{ lifetime = "1 day", max = 1 }', "services.remember.cookies.remember_token.max: "),
+        ("remember_token", '"a b"', 'services.remember.cookies."a b": a cookie name has letters, digits and marks'),
+        ("remember_token", '"a=b"', 'services.remember.cookies."a=b": a cookie name has letters'),
+        ("remember_token", '""', 'services.remember.cookies."": a cookie name has letters'),
+        ("remember_token", '"**"', 'services.remember.cookies."**": a name needs at least one character that is not *.'),
+        ('"functionality"', '"functional"', 'services.remember.category: there is no category "functional". Did you mea'),
+        ('"functionality"', '"adverts"', 'services.remember.category: there is no category "adverts". Declare it under'),
+        ("text     =", 'provider = "google"\ntext =', 'services.remember.provider: there is no provider "google".'),
+        ("text     =", 'via = "gtm"\ntext =', 'services.remember.via: there is no carrier "gtm". Declare it under [carr'),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_one_fault_with_its_place_and_fix(old: str, new: str, expected: str) -> None:
+    found = [fault for fault in faults(spoilt(old, new)) if "third party runs this" not in fault]
+    assert len(found) == 1
+    assert found[0].startswith(expected)
+
+
+@pytest.mark.requirement("CK-01")
+@pytest.mark.parametrize("lifetime", ["401 days", "14 months", "2 years", "99999 weeks"])
+def test_no_cookie_lives_longer_than_400_days(lifetime: str) -> None:
+    fault = only_fault(spoilt("30 days", lifetime))
+    assert fault.startswith(f'services.remember.cookies.remember_token: "{lifetime}" is longer than 400 days')
+
+
+@pytest.mark.requirement("CK-01")
+@pytest.mark.parametrize("lifetime", ["400 days", "13 months", "1 year", "9600 hours", "session"])
+def test_cookies_up_to_400_days_are_taken(lifetime: str) -> None:
+    assert faults(spoilt("30 days", lifetime)) == []
+
+
+@pytest.mark.requirement("CK-05")
+@pytest.mark.parametrize("item", ['cookies = { basket = "1 day" }', 'storage = { basket = "local" }'])
+def test_what_is_essential_lives_for_the_session_or_says_why_not(item: str) -> None:
+    lasting = ALWAYS_ON.replace('cookies = { basket = "session" }', item)
+    fault = only_fault(SMALL + lasting)
+    assert fault.startswith('services.basket.outlives_session: "basket" outlives the browser session')
+    assert faults(SMALL + lasting + 'outlives_session = "You may come back for it."\n') == []
+    assert faults(SMALL + ALWAYS_ON + 'storage = { basket = "session" }\n') == []
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [("sells_or_shares = true", "sells_or_shares"), ("special_category = true", "special_category")],
+)
+def test_what_is_always_on_neither_sells_nor_touches_special_categories(line: str, place: str) -> None:
+    assert only_fault(f"{SMALL}{ALWAYS_ON}{line}\n").startswith(f"services.basket.{place}: ")
+    assert faults(SMALL + line + "\n") == [], "an optional service may, once granted"
+
+
+@pytest.mark.requirement("CON-01")
+@pytest.mark.parametrize("purpose", ["advertising", "measurement", "personalisation", "social-media", "testing"])
+def test_what_no_site_needs_is_never_always_on(purpose: str) -> None:
+    fault = only_fault(SMALL + ALWAYS_ON.replace('"preferences"', f'"{purpose}"'))
+    assert fault.startswith(f'services.basket.purposes: "{purpose}" is never something a site cannot work without')
+
+
+@pytest.mark.requirement("CON-09")
+@pytest.mark.parametrize("key", ["legal_basis", "legitimate_interest", "legal-basis", "LegitimateInterest"])
+@pytest.mark.parametrize("table", ["", "[services.other]\n", "[categories.performance]\n", "[controller]\n"])
+def test_legitimate_interest_is_refused_wherever_it_stands(key: str, table: str) -> None:
+    text = SMALL.replace("controller =", "#") if table == "[controller]\n" else SMALL
+    line = f'{key} = "legitimate_interest"\n'
+    found = faults(text + table + line if table else line + text)
+    assert sum("no legitimate interest allows it (CON-09)" in fault for fault in found) == 1
+
+
+@pytest.mark.requirement("UI-11")
+@pytest.mark.requirement("CON-08")
+@pytest.mark.parametrize(
+    ("key", "rule"),
+    [
+        ("default", "CON-08"),
+        ("preselected", "CON-08"),
+        ("enabled", "CON-08"),
+        ("opt_out", "CON-08"),
+        ("implied", "CON-08"),
+        ("mode", "CON-08"),
+        ("hide_reject", "UI-11"),
+        ("hideReject", "UI-11"),
+        ("accept_label", "UI-11"),
+        ("reject-label", "UI-11"),
+        ("banner", "UI-11"),
+        ("cookie_wall", "UI-11"),
+        ("always_on", "CON-01"),
+        ("required", "CON-01"),
+    ],
+)
+def test_nothing_can_tick_hide_or_weaken(key: str, rule: str) -> None:
+    for text in (f"{key} = true\n{SMALL}", f"{SMALL}{key} = true\n", f"{SMALL}[categories.functionality]\n{key}=1\n"):
+        assert f"({rule})" in only_fault(text).replace("CON-02, ", "")
+
+
+def test_these_words_may_still_be_names_of_things() -> None:
+    assert faults(SMALL.replace("services.remember", "services.default")) == []
+
+
+@pytest.mark.requirement("CON-03")
+@pytest.mark.parametrize("category", [category.key for category in BUILT_IN])
+def test_the_file_cannot_say_which_category_is_always_on(category: str) -> None:
+    assert len(faults(f"{SMALL}[categories.{category}]\nalways_on = false\n")) == 1
+
+
+# -- names and what they refer to
+
+
+@pytest.mark.parametrize("key", ["Remember", "1st", "re-member", "_x", "x" * 41, "é", "a b", ""])
+def test_a_key_is_small_letters_digits_and_underscores(key: str) -> None:
+    fault = only_fault(spoilt("services.remember", f'services."{key}"'))
+    assert "cannot be a key. Use small letters" in fault
+
+
+@pytest.mark.parametrize(
+    ("table", "place"),
+    [
+        ('[services.performance]\ncategory="essential"\npurposes=["forms"]\ntext="x"\n', "services.performance"),
+        ('[carriers.remember]\nprovider="self"\n', "carriers.remember"),
+        ('[carriers.essential]\nprovider="self"\n', "carriers.essential"),
+        ('[categories.remember]\ntitle="x"\ntext="x"\n', "services.remember"),
+    ],
+)
+def test_categories_services_and_carriers_share_keys(table: str, place: str) -> None:
+    fault = only_fault(SMALL + table)
+    assert fault.startswith(f"{place}: ")
+    assert "already. Rename one" in fault
+
+
+def test_the_controller_is_not_declared_as_a_provider() -> None:
+    assert only_fault(SMALL + '[providers.self]\nname = "Clinic"\n').startswith('providers.self: the provider "self"')
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("[providers.x]\n", "providers.x.name: this is missing."),
+        ("[carriers.x]\n", "carriers.x.provider: this is missing."),
+        ('[carriers.x]\nprovider="y"\n', 'carriers.x.provider: there is no provider "y".'),
+        ('[categories.x]\ntitle="X"\n', "categories.x.text: this is missing."),
+        ('[categories.x]\ntext="X"\n', "categories.x.title: this is missing."),
+        ('[providers.x]\nname="X"\npolicy="http://x.example"\n', 'providers.x.policy: "http://x.example" is not a web'),
+        ('[providers.x]\nname="X"\npolicy="javascript:alert(1)"\n', "providers.x.policy: "),
+        ("[providers]\nx = 3\n", "providers.x: found a number, expected a table."),
+    ],
+)
+def test_other_tables_have_their_rules(table: str, expected: str) -> None:
+    assert only_fault(SMALL + table).startswith(expected)
+
+
+def test_a_built_in_category_may_have_its_own_wording_or_a_part_of_it() -> None:
+    assert faults(SMALL + '[categories.functionality]\ntitle = "Comfort"\n') == []
+
+
+@pytest.mark.parametrize(
+    ("key", "category", "purposes", "count"),
+    [
+        ("session", "essential", '["session"]', 0),
+        ("session", "functionality", '["session"]', 1),
+        ("session", "essential", '["session", "forms"]', 1),
+        ("choices", "notice_acceptance", '["choices"]', 0),
+        ("choices", "performance", '["choices"]', 1),
+        ("other", "notice_acceptance", '["choices"]', 1),
+    ],
+)
+def test_reserved_keys_keep_their_purpose(key: str, category: str, purposes: str, count: int) -> None:
+    table = f'[services.{key}]\ncategory = "{category}"\npurposes = {purposes}\ntext = "x"\n'
+    assert len(faults(SMALL + table)) == count
+
+
+def colliding_key() -> str:
+    """A key whose part in the cookie is that of ``remember``'s or another of the first thousands."""
+    seen: dict[str, str] = {}
+    for number in range(100_000):
+        key = f"s{number}"
+        if other := seen.get(part := key_part(key)):
+            return f"{other} {key}"
+        seen[part] = key
+    raise AssertionError("24 bits are more than they seem")
+
+
+def test_two_services_with_one_short_name_are_a_fault() -> None:
+    one, other = colliding_key().split()
+    table = '[services.{}]\ncategory = "functionality"\npurposes = ["forms"]\ntext = "x"\n'
+    fault = only_fault(SMALL + table.format(one) + table.format(other))
+    assert fault == f'services.{other}: in the cookie, "{other}" and "{one}" would have the same short name. Rename one of them.'
+
+
+def test_no_more_than_a_hundred_services_wait_for_a_yes() -> None:
+    table = '[services.s{}]\ncategory = "functionality"\npurposes = ["forms"]\ntext = "x"\n'
+    hundred = SMALL + "".join(table.format(number) for number in range(99))
+    assert faults(hundred) == []
+    assert only_fault(hundred + table.format(99)).startswith("services: 101 services wait for a Yes")
+
+
+# -- origins
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://a.example",
+        "https://*.a.example",
+        "https://a.example:8443",
+        "wss://live.a.example",
+        "https://xn--bcher-kva.example",
+        "http://localhost:5000",
+        "http://127.0.0.1",
+        "ws://localhost:1",
+        "https://192.0.2.1",
+    ],
+)
+def test_an_origin_is_scheme_host_and_perhaps_port(origin: str) -> None:
+    assert faults(SMALL + f'img = ["{origin}"]\n') == []
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "https:",
+        "https://*",
+        "https://*.com",
+        "https://a.*.example",
+        "https://a.example/",
+        "https://a.example/x.js",
+        "https://a.example?x",
+        "https://a.example:*",
+        "https://a.example:0",
+        "https://a.example:65536",
+        "https://user@a.example",
+        "https://user:secret@a.example",
+        "https://a.example; script-src *",
+        "https://a.example 'unsafe-inline'",
+        "https://a..example",
+        "https://-a.example",
+        "https://A.example",
+        "https://é.example",
+        "https://a.example\\n",
+        "http://a.example",
+        "ws://a.example",
+        "http://localhost.evil.example",
+        "http://*.localhost",
+        "//a.example",
+        "a.example",
+        "data:",
+        "blob:",
+        "'self'",
+        "ftp://a.example",
+        "https://[::1]",
+        "",
+    ],
+)
+@pytest.mark.parametrize("directive", ["script", "form"])
+def test_nothing_else_is_an_origin(origin: str, directive: str) -> None:
+    fault = only_fault(SMALL + f'{directive} = ["{origin}"]\n')
+    assert fault.startswith(f"services.remember.{directive}[0]: ")
+
+
+def test_the_nearest_origin_is_offered() -> None:
+    assert 'Write "https://a.example:8443"?' in only_fault(SMALL + 'img = ["A.example:8443/x.png"]\n')
+
+
+# -- wording
+
+
+@pytest.mark.parametrize(
+    ("wording", "expected"),
+    [
+        ("revision = 1", 'revision: "revision" is not wording, and this file holds only wording. Facts stand in'),
+        ('services.remember.category = "x"', 'services.remember.category: "category" is not wording'),
+        ('services.remember.txt = "x"', 'services.remember.txt: "txt" is not wording, and this file holds only wor'),
+        ('services.remembr.text = "x"', 'services.remembr: the policy has no service "remembr". Did you mean "remem'),
+        ('categories.ads.text = "x"', 'categories.ads: the policy has no category "ads". Add it to the policy first'),
+        ('services.remember.title = "x"', "services.remember.title: the policy itself has no such text."),
+        ('services.remember.outlives_session = "x"', "services.remember.outlives_session: the policy itself has no"),
+        ('change = "x"', "change: the policy itself has no such text."),
+        ("services.remember.text = 3", "services.remember.text: found a number, expected a text."),
+        ('services.remember.legal_basis = "x"', "services.remember.legal_basis: storing on a device needs consent"),
+        ("services = 3", "services: found a number, expected a table."),
+        ("x = [", "this is not TOML: "),
+    ],
+)
+def test_a_wording_file_holds_only_wording_and_only_for_what_exists(wording: str, expected: str) -> None:
+    assert only_fault(SMALL, {"de": wording}).removeprefix("consent.de.toml: ").startswith(expected)
+
+
+def test_built_in_categories_may_be_worded_in_a_language_of_the_sites_own() -> None:
+    assert faults(SMALL, {"fr": 'categories.functionality = { title = "Confort", text = "Retient." }'}) == []
+
+
+@pytest.mark.parametrize("tag", ["DE", "german", "de_AT", "", "de.backup", "../x"])
+def test_a_wording_file_is_named_after_its_language(tag: str) -> None:
+    assert "which is not a language tag" in only_fault(SMALL, {tag: ""})
+
+
+def test_the_policys_own_language_has_no_wording_file() -> None:
+    assert only_fault(SMALL, {"en": ""}).startswith("consent.en.toml: this is the policy's own language.")
