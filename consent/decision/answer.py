@@ -1,0 +1,190 @@
+"""The decision form (DESIGN §5.4): what a visitor's POST says, and what of it counts."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal, Self
+
+from consent.errors import ConsentError, Fault
+from consent.policy import Policy, Service
+
+#: Where the form can stand. A form that doesn't say is the preference centre's.
+FORM_SOURCES: Final = ("banner", "centre", "dialog", "mine")
+CHOICES: Final = ("none", "all", "some")
+
+_SINGLE: Final = ("notice", "choice", "from", "next")
+_ANSWERS: Final = ("category.", "service.")
+_MOST_SHOWN: Final = 60
+_RELOAD: Final = "Load the page anew and answer there."
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What counts of a form, by service key, each in one of the three at most; else ValueError.
+
+    A service in none of them wasn't mentioned.
+    """
+
+    granted: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+    withheld: frozenset[str] = frozenset()
+    """Yes to terms that have changed since: left unanswered."""
+
+    def __post_init__(self) -> None:
+        named = self.granted | self.refused | self.withheld
+        if len(named) != len(self.granted) + len(self.refused) + len(self.withheld):
+            raise ValueError("a service with two answers; expected granted, refused or withheld")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a decision form as they came, in order, doubles and strangers included."""
+
+    pairs: tuple[tuple[str, str], ...]
+    _first: dict[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_first", dict(reversed(self.pairs)))
+
+    @classmethod
+    def read(cls, pairs: Iterable[tuple[str, str]]) -> Self:
+        """The form with these fields; nothing is judged yet."""
+        return cls(tuple(pairs))
+
+    def value(self, name: str) -> str | None:
+        """The first value of the field *name*; None without one. What a page shows again after a 400."""
+        return self._first.get(name)
+
+    @property
+    def notice(self) -> str | None:
+        """Hash of the notice that was answered, as sent; None without one."""
+        return self.value("notice") or None
+
+    @property
+    def source(self) -> str:
+        """Where the form stood: "banner", "centre", "dialog" or "mine"."""
+        said = self.value("from")
+        return said if said in FORM_SOURCES else "centre"
+
+    @property
+    def next(self) -> str | None:
+        """The path to return to, as sent: not checked yet."""
+        return self.value("next")
+
+    @property
+    def refuses_all(self) -> bool:
+        """Whether it says ``choice=none``: a refusal that holds whatever the rest says."""
+        return ("choice", "none") in self.pairs
+
+
+class FormConflict(ConsentError):
+    """The form can't grant what is in force now (409): its notice is unknown, or the terms have changed.
+
+    Nothing is granted, but every No counts all the same (DESIGN §5.4 takes them before): apply ``refused``.
+    """
+
+    def __init__(
+        self,
+        why: Literal["notice", "terms"],
+        *,
+        refused: frozenset[str] = frozenset(),
+        withheld: frozenset[str] = frozenset(),
+    ) -> None:
+        self.why = why
+        #: Keys of the services whose No is taken; empty when the notice is unknown.
+        self.refused = refused
+        #: Keys of the services whose Yes was given on terms that have changed since.
+        self.withheld = withheld
+        found = {
+            "notice": "the form names no notice that was ever shown here",
+            "terms": "everything the form says Yes to has changed since it was shown",
+        }[why]
+        super().__init__(f"{found}; expected the current notice. {_RELOAD}")
+
+
+class FormInvalid(ConsentError):
+    """The form isn't one of ours (400); nothing counts. ``faults`` says why, ``form`` keeps the answers."""
+
+    def __init__(self, form: Form, faults: tuple[Fault, ...]) -> None:
+        self.form = form
+        self.faults = faults
+        super().__init__("\n".join(map(str, faults)))
+
+
+def judge_form(form: Form, *, current: Policy, shown: Policy | None) -> Answer:
+    """What counts of *form* under the *current* policy; *shown* is the policy of its notice, None if unknown.
+
+    In the order of DESIGN §5.4:
+
+    1. ``choice=none`` refuses every optional service of today, whatever else the form says, even another
+       choice.
+    2. Without a known notice: FormConflict.
+    3. Field names and values are judged by *shown*: FormInvalid for a category or service that has no control
+       there (unknown, or always on), for a value that the field can't have, and for a field that came twice,
+       even with equal values. This holds under ``choice=all`` too, where the answers themselves are ignored.
+       Fields that the form never has are left alone: browsers and their extensions add some.
+    4. Every No is taken. What *shown* asked about and the form doesn't say Yes to is a No: a category without
+       an answer, one under Choose with nothing ticked, a service not ticked.
+    5. A Yes counts when the service's material terms are today's; if none of those given does, FormConflict.
+
+    A category's Yes grants its services except those of special categories of data. These, too, get a Yes of
+    their own by ``service.<key>=yes`` under ``category.<its category>=some`` and in no other way, so neither
+    Accept all nor the category's Yes ever grants one (rule 4, CON-14).
+    """
+    if form.refuses_all:
+        return Answer(refused=frozenset(service.key for service in current.optional_services))
+    if shown is None:
+        raise FormConflict("notice")
+    faults = tuple(_faults(form, shown))
+    if faults:
+        raise FormInvalid(form, faults)
+    yes = frozenset(service.key for service in shown.optional_services if _says_yes(form, service))
+    return _counted(yes, current=current, shown=shown)
+
+
+def _counted(yes: frozenset[str], *, current: Policy, shown: Policy) -> Answer:
+    asked = {service.key for service in shown.optional_services}
+    optional = frozenset(service.key for service in current.optional_services) & asked
+    granted = frozenset(key for key in optional & yes if current.terms[key] == shown.terms[key])
+    refused = optional - yes
+    withheld = (optional & yes) - granted
+    if yes and not granted:
+        raise FormConflict("terms", refused=refused, withheld=withheld)
+    return Answer(granted, refused, withheld)
+
+
+def _says_yes(form: Form, service: Service) -> bool:
+    if form.value("choice") == "all":
+        return not service.special_category
+    answer = form.value(f"category.{service.category}")
+    if answer == "some":
+        return form.value(f"service.{service.key}") == "yes"
+    return answer == "yes" and not service.special_category
+
+
+def _faults(form: Form, shown: Policy) -> Iterator[Fault]:
+    if form.value("choice") is None:
+        yield Fault("choice", "missing", f"Send {_listed(CHOICES)}.")
+    allowed = _allowed_values(shown)
+    seen = set[str]()
+    for name, value in form.pairs:
+        if name not in _SINGLE and not name.startswith(_ANSWERS):
+            continue
+        place = name[:_MOST_SHOWN]
+        if name in seen:
+            yield Fault(place, "came twice", "Send it once.")
+        elif name in allowed and value not in allowed[name]:
+            yield Fault(place, f"{value[:_MOST_SHOWN]!r} isn't an answer", f"Send {_listed(allowed[name])}.")
+        elif name not in allowed and name not in _SINGLE:
+            yield Fault(place, "the notice asks nothing of that name", _RELOAD)
+        seen.add(name)
+
+
+def _allowed_values(shown: Policy) -> dict[str, tuple[str, ...]]:
+    """What each field may say that has a closed list of values, by its name."""
+    categories = {f"category.{category.key}": ("yes", "no", "some") for category in shown.optional_categories}
+    services = {f"service.{service.key}": ("yes",) for service in shown.optional_services}
+    return {"choice": CHOICES, "from": FORM_SOURCES} | categories | services
+
+
+def _listed(values: tuple[str, ...]) -> str:
+    return " or ".join(values)

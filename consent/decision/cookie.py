@@ -1,0 +1,191 @@
+"""The cookie's text: a decision, signed.
+
+One line of printable ASCII without ``;``, ``,``, quotes or spaces, its fields parted by dots::
+
+    1 . at . profile . source . opt-out . granted . confirmed . refused . subject [. pending] . signature
+
+===========  =========================================================================================
+``1``        this format; another number isn't read. A release that changes the format reads both
+``at``       epoch seconds, decimal
+``source``   its first letter: banner, centre, dialog, mine, signal, account
+``opt-out``  ``o`` or nothing
+``granted``  terms of the services that are granted and not confirmed, 9 characters each, sorted, without
+             a separator; so too those that are confirmed, and those that are refused
+``subject``  16 bytes, base64url without padding; nothing without a grant
+``pending``  10 fields: id . salt . milliseconds . subject . kind . policy . notice . language . signal,
+             ``s`` or nothing . a digit for each of the sorted terms: 0 nothing, 1 refused, 2 granted
+signature    HMAC-SHA256 of all before its dot, as itsdangerous makes it, base64url without padding
+===========  =========================================================================================
+
+What verifies must be the very text that its decision encodes to, so one decision has one text.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final
+from uuid import UUID
+
+from itsdangerous import Signer
+
+from consent.decision.decision import SOURCES, Decision, Pending
+
+FORMAT: Final = "1"
+#: Longer texts aren't parsed; characters, which are bytes.
+LONGEST: Final = 1536
+#: With as many optional services, the longest decision and its pending event still fit.
+MOST_SERVICES: Final = 110
+#: By how many seconds another server's clock may be ahead.
+AHEAD: Final = 300
+#: Verified texts remembered by each codec.
+REMEMBERED: Final = 2048
+
+_TERMS = re.compile(r".{9}")
+_SOURCE_OF: Final = {source[0]: source for source in SOURCES}
+
+
+class CookieCodec:
+    """Writes decisions as signed text and reads them back.
+
+    *keys*: secret keys, the newest last; that one signs, all verify. *origin*: the site's, e.g.
+    ``https://clinic.example``, or the cookie's domain; texts of another origin don't verify.
+    Safe to share between threads.
+    """
+
+    def __init__(self, keys: Sequence[str | bytes], origin: str) -> None:
+        if isinstance(keys, (str, bytes)) or not keys or not all(keys):
+            raise ValueError("keys: expected a list of non-empty secret keys, the newest last")
+        signer = Signer(
+            list(keys),  # type: ignore[arg-type]
+            salt=f"consent.choices.1|{origin}",
+            key_derivation="hmac",
+            digest_method=hashlib.sha256,
+        )
+        derived = dict.fromkeys(signer.derive_key(key) for key in reversed(signer.secret_keys))
+        # Keyed once, then copied for every text: that halves the time one takes.
+        self._newest_first: Final = [hmac.new(key, digestmod=hashlib.sha256) for key in derived]
+        # lru_cache keeps no exception, hence only what verified.
+        self._remembered: Final[Callable[[str], Decision]] = lru_cache(REMEMBERED)(self._read)
+
+    def encode(self, decision: Decision) -> str:
+        """The signed text; ValueError if longer than ``LONGEST``, never so for ``MOST_SERVICES`` services."""
+        body = _body(decision)
+        text = f"{body}.{_signature(self._newest_first[0], body)}"
+        if len(text) > LONGEST:
+            raise ValueError(
+                f"{len(text)} characters; expected {LONGEST}. Declare {MOST_SERVICES} services at most"
+            )
+        return text
+
+    def decode(self, text: str, *, now: int) -> Decision | None:
+        """The decision in *text*; None for whatever this codec's keys didn't sign exactly so. Never raises.
+
+        None too if given more than ``AHEAD`` seconds after *now* (epoch seconds). Whether it has expired, and
+        whether its terms are today's, is for the verdict to say.
+        """
+        if len(text) > LONGEST or not text.isascii() or not text.startswith(f"{FORMAT}."):
+            return None
+        try:
+            decision = self._remembered(text)
+        except ValueError:
+            return None
+        return decision if decision.at <= now + AHEAD else None
+
+    def _read(self, text: str) -> Decision:
+        body, _, signature = text.rpartition(".")
+        if not any(hmac.compare_digest(_signature(keyed, body), signature) for keyed in self._newest_first):
+            raise ValueError("not signed by a key of ours")
+        decision = _parse(body)
+        if _body(decision) != body:
+            raise ValueError("signed, but not the one text of its decision")
+        return decision
+
+
+def _signature(keyed: hmac.HMAC, body: str) -> str:
+    mac = keyed.copy()
+    mac.update(body.encode("ascii"))
+    return _base64(mac.digest())
+
+
+def _body(decision: Decision) -> str:
+    fields = [
+        FORMAT,
+        str(decision.at),
+        decision.profile,
+        decision.source[0],
+        "o" if decision.opted_out else "",
+        "".join(sorted(decision.granted - decision.confirmed)),
+        "".join(sorted(decision.confirmed)),
+        "".join(sorted(decision.refused)),
+        _id_text(decision.subject),
+    ]
+    if decision.pending:
+        fields += _pending_fields(decision.pending)
+    return ".".join(fields)
+
+
+def _pending_fields(pending: Pending) -> list[str]:
+    return [
+        _id_text(pending.id),
+        _base64(pending.salt),
+        str(pending.time_ms),
+        _id_text(pending.subject),
+        pending.kind,
+        _base64(bytes.fromhex(pending.policy)),
+        _base64(bytes.fromhex(pending.notice or "")),
+        pending.language,
+        "s" if pending.signal else "",
+        "".join(map(str, pending.before)),
+    ]
+
+
+def _parse(body: str) -> Decision:
+    """The decision that *body* seems to say, else ValueError. Only re-encoding shows that it is exact."""
+    _, at, profile, source, opted_out, granted, confirmed, refused, subject, *pending = body.split(".")
+    sure = frozenset(_TERMS.findall(confirmed))
+    return Decision(
+        granted=sure.union(_TERMS.findall(granted)),
+        refused=frozenset(_TERMS.findall(refused)),
+        at=int(at),
+        profile=profile,
+        source=_SOURCE_OF.get(source, source),
+        subject=_id(subject),
+        confirmed=sure,
+        opted_out=bool(opted_out),
+        pending=_parse_pending(pending) if pending else None,
+    )
+
+
+def _parse_pending(fields: list[str]) -> Pending:
+    event, salt, time_ms, subject, kind, policy, notice, language, signal, before = fields
+    return Pending(
+        id=UUID(bytes=_bytes(event)),
+        salt=_bytes(salt),
+        time_ms=int(time_ms),
+        subject=_id(subject),
+        kind=kind,
+        policy=_bytes(policy).hex(),
+        notice=_bytes(notice).hex() or None,
+        language=language,
+        signal=bool(signal),
+        before=tuple(map(int, before)),
+    )
+
+
+def _id_text(value: UUID | None) -> str:
+    return _base64(value.bytes) if value else ""
+
+
+def _id(text: str) -> UUID | None:
+    return UUID(bytes=_bytes(text)) if text else None
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def _bytes(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

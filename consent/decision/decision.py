@@ -1,0 +1,251 @@
+"""A visitor's decision: what was granted and refused, under which terms, when, by which control."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal, Self
+from uuid import UUID
+
+from consent.decision.answer import Answer
+from consent.policy import Policy
+from consent.policy.terms import KEY_PART, TERMS_PART
+
+#: Seconds.
+DAY: Final = 86_400
+#: The controls a decision can come from.
+SOURCES: Final = ("banner", "centre", "dialog", "mine", "signal", "account")
+#: The first time, in epoch seconds, that is too late for a decision; it keeps every number in it short.
+TOO_LATE: Final = 10**11
+
+_LENGTH: Final = KEY_PART + TERMS_PART
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
+# A later release may know more profiles and kinds than this one; what it writes is read all the same.
+_NAME = re.compile(r"[a-z_]{1,16}")
+_LANGUAGE = re.compile(r"[A-Za-z0-9_-]{1,35}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+Given = Literal["granted", "refused", "changed"]
+DecisionKind = Literal["given", "refused", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """For how many seconds answers hold; a refusal at least as long as a grant (TTL-01), else ValueError."""
+
+    grant: int
+    refusal: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.grant <= self.refusal:
+            raise ValueError(f"grant {self.grant}, refusal {self.refusal}; expected 0 < grant <= refusal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """An event that the ledger could not take, carried in the cookie until it can (DESIGN §7).
+
+    With the decision around it, it holds all that leaf and opening are made of, so that every attempt to
+    record it writes the same bytes under the same id. ValueError when a part isn't what it should be.
+    """
+
+    id: UUID
+    salt: bytes
+    """32 random bytes."""
+    time_ms: int
+    """Epoch milliseconds, UTC."""
+    subject: UUID | None
+    """The subject that a withdrawal ended."""
+    kind: str
+    policy: str
+    """SHA-256 of the policy it was given under, 64 hex digits."""
+    notice: str | None
+    """SHA-256 of the notice, 64 hex digits; None when it was unknown."""
+    language: str
+    signal: bool
+    before: tuple[int, ...]
+    """By :func:`earlier`: for each of the decision's sorted terms 0 nothing, 1 refused, 2 granted."""
+
+    def __post_init__(self) -> None:
+        if len(self.salt) != 32:
+            raise ValueError(f"a salt of {len(self.salt)} bytes; expected 32")
+        if not 0 <= self.time_ms < TOO_LATE * 1000:
+            raise ValueError(f"time_ms {self.time_ms}; expected epoch milliseconds")
+        if not (_NAME.fullmatch(self.kind) and _LANGUAGE.fullmatch(self.language)):
+            raise ValueError(
+                f"kind {self.kind!r}, language {self.language!r}; expected an event kind, a language tag"
+            )
+        if not (_SHA256.fullmatch(self.policy) and (self.notice is None or _SHA256.fullmatch(self.notice))):
+            raise ValueError(f"policy {self.policy!r}, notice {self.notice!r}; expected 64 hex digits each")
+        if not {0, 1, 2}.issuperset(self.before):
+            raise ValueError(f"before {self.before}; expected 0, 1 or 2 for each service")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a visitor answered. Services are named by ``Policy.terms`` values: the service *and* its terms.
+
+    ValueError when the parts contradict each other: two answers about one service, a grant without a subject
+    or a subject without a grant, a refusal that tells more than its day (rule 6), an unknown source.
+    """
+
+    granted: frozenset[str]
+    refused: frozenset[str]
+    at: int
+    """When the oldest of its grants was given, epoch seconds UTC; without a grant, 00:00 UTC of that day."""
+    profile: str
+    source: str
+    subject: UUID | None = None
+    """The random id that links this browser's events; there is one exactly while there is a grant."""
+    confirmed: frozenset[str] = frozenset()
+    """Those of the granted that were confirmed in two steps against an opt-out."""
+    opted_out: bool = False
+    """A stored opt-out of sale and sharing; it doesn't expire, nor does a missing signal end it (GPC-05)."""
+    pending: Pending | None = None
+    _by_service: dict[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        terms = self.granted | self.refused
+        object.__setattr__(self, "_by_service", {each[:KEY_PART]: each for each in terms})
+        self._check_answers(terms)
+        if not 0 <= self.at < TOO_LATE or (self.at % DAY and not self.granted):
+            raise ValueError(f"at {self.at}; expected epoch seconds, of a whole day where nothing is granted")
+        if (self.subject is None) is bool(self.granted):
+            raise ValueError(f"subject {self.subject}; expected one with a grant and none without")
+        if not _NAME.fullmatch(self.profile):
+            raise ValueError(f"profile {self.profile!r}; expected up to 16 lower-case letters")
+        if self.source not in SOURCES:
+            raise ValueError(f"source {self.source!r}; expected one of {', '.join(SOURCES)}")
+        if self.pending and len(self.pending.before) != len(terms):
+            raise ValueError(
+                f"before of {len(self.pending.before)} services; expected {len(terms)}, as answered"
+            )
+
+    def _check_answers(self, terms: frozenset[str]) -> None:
+        if {*map(len, terms)} - {_LENGTH} or not _BASE64URL.fullmatch("".join(terms)):
+            raise ValueError(f"terms {sorted(terms)}; expected 9 characters of base64url each")
+        if len(self._by_service) != len(self.granted) + len(self.refused):
+            raise ValueError("two answers about one service; expected one each")
+        if not self.confirmed <= self.granted:
+            raise ValueError("a confirmation of what isn't granted; expected confirmed to be some of granted")
+
+    def answer_to(self, terms: str) -> Given | None:
+        """The answer about the service of *terms*, a ``Policy.terms`` value; None when there is none.
+
+        A grant under other terms is "changed": it covers nothing now. A refusal stands whatever the terms.
+        """
+        given = self._by_service.get(terms[:KEY_PART])
+        if given is None:
+            return None
+        if given in self.refused:
+            return "refused"
+        return "granted" if given == terms else "changed"
+
+    def lapsed(self, lifetimes: Lifetimes, *, now: int) -> tuple[bool, bool]:
+        """Whether at *now* (epoch seconds) its grants have expired, and whether its refusals have.
+
+        A refusal's day counts from its end, so that leaving out the hour never makes us ask earlier.
+        """
+        answered = self.at if self.granted else self.at + DAY
+        return now >= self.at + lifetimes.grant, now >= answered + lifetimes.refusal
+
+    def standing(self, lifetimes: Lifetimes, *, now: int) -> Self | None:
+        """What of it still holds at *now* (epoch seconds); None when nothing does.
+
+        Expired grants go, and the subject with them; expired refusals go; an opt-out stays.
+        """
+        grants_lapsed, refusals_lapsed = self.lapsed(lifetimes, now=now)
+        granted = frozenset[str]() if grants_lapsed else self.granted
+        refused = frozenset[str]() if refusals_lapsed else self.refused
+        if (granted, refused) == (self.granted, self.refused):
+            return self
+        if not (granted or refused or self.opted_out):
+            return None
+        return replace(
+            self,
+            granted=granted,
+            refused=refused,
+            at=self.at if granted else _midnight(self.at),
+            subject=self.subject if granted else None,
+            confirmed=self.confirmed & granted,
+            pending=None,
+        )
+
+
+def decide(
+    policy: Policy,
+    answer: Answer,
+    *,
+    before: Decision | None,
+    now: int,
+    profile: str,
+    source: str,
+    new_subject: UUID,
+) -> Decision:
+    """The decision that follows from *answer*, given at *now* (epoch seconds), after *before*.
+
+    *before* is what :meth:`Decision.standing` left of the earlier decision. Of it are kept the answers about
+    services that *answer* doesn't mention: refusals, and grants under the terms of now. A kept grant keeps
+    its time, since only an answer about it renews it, and so makes the whole decision as old. The earlier
+    subject goes on while there is a grant; a first grant takes *new_subject*, a random id. A pending event
+    isn't kept.
+    """
+    granted, refused, kept = set[str](), set[str](), set[str]()
+    for service in policy.optional_services:
+        terms = policy.terms[service.key]
+        earlier = before.answer_to(terms) if before else None
+        if service.key in answer.refused:
+            refused.add(terms)
+        elif service.key in answer.granted:
+            granted.add(terms)
+        elif earlier == "refused":
+            refused.add(terms)
+        elif earlier == "granted":
+            kept.add(terms)
+    granted |= kept
+    at = min(now, before.at) if before and kept else now
+    return Decision(
+        granted=frozenset(granted),
+        refused=frozenset(refused),
+        at=at if granted else _midnight(at),
+        profile=profile,
+        source=source,
+        subject=((before and before.subject) or new_subject) if granted else None,
+        confirmed=before.confirmed & granted if before else frozenset(),
+        opted_out=before is not None and before.opted_out,
+    )
+
+
+def kind_of(policy: Policy, before: Decision | None, after: Decision) -> DecisionKind:
+    """The kind of event that leads from *before* (what stood of it) to *after*, as DESIGN §3 words it.
+
+    "withdrawn" when a grant was removed: a service that was granted, under whatever terms, is refused, or was
+    granted under today's terms and isn't any more, or no grant is left. A grant that fell away because its
+    service changed or left the policy, while others stay, was not withdrawn. Else "given" if there is a
+    grant, but "refused" if all that is new are refusals beside grants that were merely kept.
+    """
+    if before and before.granted:
+        refused_now = set(keys(policy, before.granted)) & set(keys(policy, after.refused))
+        current = before.granted & set(policy.terms.values())
+        if refused_now or current - after.granted or not after.granted:
+            return "withdrawn"
+        kept = after.granted <= before.granted and after.at == before.at
+        if kept and not after.refused <= before.refused:
+            return "refused"
+    return "given" if after.granted else "refused"
+
+
+def keys(policy: Policy, terms: Iterable[str]) -> tuple[str, ...]:
+    """The sorted keys of those services of *policy* that *terms* are about, under whatever revision."""
+    parts = {each[:KEY_PART] for each in terms}
+    return tuple(sorted(key for key, current in policy.terms.items() if current[:KEY_PART] in parts))
+
+
+def earlier(before: Decision | None, after: Decision) -> tuple[int, ...]:
+    """What *before* said of each of *after*'s terms in sorted order, as :attr:`Pending.before` counts it."""
+    said = {None: 0, "refused": 1, "changed": 2, "granted": 2}
+    terms = sorted(after.granted | after.refused)
+    return tuple(said[before.answer_to(each) if before else None] for each in terms)
+
+
+def _midnight(time: int) -> int:
+    return time - time % DAY
