@@ -1,0 +1,17 @@
+"""PROVE: what happened, as bytes that stay, and the log they are kept in. Storage comes from outside."""
+
+from consent.ledger.event import Event as Event
+from consent.ledger.event import Kind as Kind
+from consent.ledger.event import opened as opened
+from consent.ledger.event import operated as operated
+from consent.ledger.leaf import Leaf as Leaf
+from consent.ledger.leaf import commitment as commitment
+from consent.ledger.leaf import derived_id as derived_id
+from consent.ledger.leaf import leaf_hash as leaf_hash
+from consent.ledger.ledger import Document as Document
+from consent.ledger.ledger import Entry as Entry
+from consent.ledger.ledger import Ledger as Ledger
+from consent.ledger.ledger import Record as Record
+from consent.ledger.ledger import Recorded as Recorded
+from consent.ledger.ledger import Storage as Storage
+from consent.ledger.ledger import Written as Written

@@ -1,0 +1,199 @@
+"""A recorded act, and the two byte strings it is stored as: its leaf and its opening."""
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from consent.canonical import canonical, digest
+from consent.errors import LedgerError
+from consent.ledger.leaf import Leaf, commitment, derived_id
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+
+
+class Kind(StrEnum):
+    """What happened. The list is closed: a reader may rely on knowing every kind."""
+
+    GIVEN = "given"
+    GIVEN_ONCE = "given_once"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    OPTED_OUT = "opted_out"
+    SIGNAL_OPT_OUT = "signal_opt_out"
+    EXPIRED = "expired"
+    INVALIDATED = "invalidated"
+    IMPORTED = "imported"
+    ERASED = "erased"
+    ACCESSED = "accessed"
+    OPERATED = "operated"
+
+
+#: The kinds in which a visitor answered; of these a second, equal one adds nothing.
+ANSWERS = frozenset({Kind.GIVEN, Kind.REFUSED, Kind.WITHDRAWN, Kind.OPTED_OUT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One act. Answers are service keys; what they were before and are after it is stated in full (REC-03).
+
+    ValueError for what no record may say: a time without zone, a service both granted and refused, a digest
+    that isn't one.
+    """
+
+    id: uuid.UUID
+    """Made by the server once per accepted act; recording the same id again is harmless."""
+    kind: Kind
+    time: datetime
+    """Kept in UTC, cut to the millisecond."""
+    policy: str | None
+    """Digest of the policy in force, 64 hex digits."""
+    subject: uuid.UUID | None = None
+    """Random id that links one browser's events while a grant remains; None without one (LOG-01)."""
+    granted: tuple[str, ...] = ()
+    """Kept sorted and once each, as the other answers are."""
+    refused: tuple[str, ...] = ()
+    before_granted: tuple[str, ...] = ()
+    before_refused: tuple[str, ...] = ()
+    notice: str | None = None
+    """Hash of the notice that was shown, 64 hex digits (REC-02)."""
+    language: str | None = None
+    profile: str | None = None
+    signal: bool = False
+    """Whether the browser sent a privacy signal with it."""
+    source: str | None = None
+    """The control it came from, such as ``banner``."""
+    opted_out: bool = False
+    account: str | None = None
+    """HMAC of the account it is linked to, never the account (LOG-01)."""
+    detail: Mapping[str, object] | None = field(default=None, hash=False)
+    key: str | None = None
+    """The verifier key this event announces; stands in the leaf, and only in ``operated`` events."""
+
+    def __post_init__(self) -> None:
+        if self.time.tzinfo is None:
+            raise ValueError(f"the event's time {self.time} has no zone; expected UTC")
+        utc = self.time.astimezone(UTC)
+        object.__setattr__(self, "time", utc.replace(microsecond=utc.microsecond // 1000 * 1000))
+        object.__setattr__(self, "kind", Kind(self.kind))
+        for name in ("granted", "refused", "before_granted", "before_refused"):
+            object.__setattr__(self, name, tuple(sorted(set(getattr(self, name)))))
+        self._check()
+
+    def _check(self) -> None:
+        both = set(self.granted) & set(self.refused) | set(self.before_granted) & set(self.before_refused)
+        if both:
+            raise ValueError(f"{', '.join(sorted(both))}: both granted and refused; expected one answer each")
+        for name, value in (("policy", self.policy), ("notice", self.notice)):
+            if value is not None and not _DIGEST.fullmatch(value):
+                raise ValueError(f"{name} is {value!r}; expected 64 lower-case hex digits")
+        if self.key is not None and self.kind is not Kind.OPERATED:
+            raise ValueError(f"a key in an event of kind {self.kind}; only {Kind.OPERATED} announces one")
+
+    def body(self) -> bytes:
+        """The opening: canonical JSON of everything that isn't in the leaf, each member always there."""
+        return canonical(
+            {
+                "account": self.account,
+                "before": {"granted": list(self.before_granted), "refused": list(self.before_refused)},
+                "detail": None if self.detail is None else dict(self.detail),
+                "granted": list(self.granted),
+                "language": self.language,
+                "notice": self.notice,
+                "opted_out": self.opted_out,
+                "profile": self.profile,
+                "refused": list(self.refused),
+                "signal": self.signal,
+                "source": self.source,
+                "subject": None if self.subject is None else str(self.subject),
+                "time": self.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            }
+        )
+
+    def leaf(self, origin: str, salt: bytes) -> bytes:
+        """The leaf in the log named *origin*, committing to ``body()`` under *salt* (32 random bytes)."""
+        return self.leaf_over(commitment(salt, self.body()), origin)
+
+    def leaf_over(self, committed: str, origin: str) -> bytes:
+        """The leaf with a commitment that was computed already."""
+        return Leaf(
+            origin=origin,
+            id=self.id,
+            kind=self.kind,
+            hour=self.time.replace(minute=0, second=0, microsecond=0),
+            policy=self.policy,
+            commitment=committed,
+            key=self.key,
+        ).to_bytes()
+
+    @classmethod
+    def from_bytes(cls, leaf: bytes, body: bytes) -> "Event":
+        """The event stored as *leaf* and opening *body*; LedgerError unless it would be written as these.
+
+        That the leaf commits to this very body is for ``commitment`` to say, with the salt.
+        """
+        outline = Leaf.from_bytes(leaf)
+        try:
+            event = _read(outline, json.loads(body))
+            if event.body() != body or event.time.replace(minute=0, second=0, microsecond=0) != outline.hour:
+                raise ValueError("not in canonical form, or of another hour than its leaf")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            message = f"the opening of event {outline.id} can't be read ({error}): {body[:80]!r}"
+            raise LedgerError(message) from error
+        return event
+
+    def repeats(self, earlier: "Event", within: int) -> bool:
+        """Whether this says what *earlier* said: same subject, answers and policy, *within* seconds."""
+        return (
+            self.subject is not None
+            and self.answer() == earlier.answer()
+            and {self.kind, earlier.kind} <= ANSWERS
+            and abs((self.time - earlier.time).total_seconds()) <= within
+        )
+
+    def answer(self) -> tuple[object, ...]:
+        """Who answered what to which policy: equal for two events that say the same."""
+        return self.subject, self.granted, self.refused, self.opted_out, self.policy
+
+
+def _read(outline: Leaf, members: dict[str, object]) -> Event:
+    time, subject, before = members.pop("time"), members.pop("subject"), members.pop("before")
+    if not isinstance(time, str) or not _TIME.fullmatch(time) or not isinstance(before, dict):
+        raise ValueError("no time to the millisecond, or no answers before it")
+    return Event(
+        id=outline.id,
+        kind=Kind(outline.kind),
+        policy=outline.policy,
+        key=outline.key,
+        time=datetime.fromisoformat(time),
+        subject=None if subject is None else uuid.UUID(str(subject)),
+        before_granted=tuple(before["granted"]),
+        before_refused=tuple(before["refused"]),
+        **members,  # type: ignore[arg-type]  # what isn't as written fails the comparison of the bytes
+    )
+
+
+def operated(
+    fingerprint: Mapping[str, str], *, origin: str, time: datetime, policy: str | None = None
+) -> Event:
+    """The event that says what the site runs under from now on; its id is the same for the same fingerprint.
+
+    *fingerprint* maps names (``policy``, ``templates`` …) to digests and versions; nothing personal.
+    """
+    detail = dict(fingerprint)
+    return Event(
+        id=derived_id("operated", origin, digest(canonical(detail))),
+        kind=Kind.OPERATED,
+        time=time,
+        policy=policy,
+        detail={"fingerprint": detail},
+    )
+
+
+def opened(key: str, *, origin: str, time: datetime) -> Event:
+    """Entry 0 of the log named *origin*: its name, and the verifier key its checkpoints are signed with."""
+    return Event(id=derived_id("opened", origin, key), kind=Kind.OPERATED, time=time, policy=None, key=key)

@@ -1,0 +1,104 @@
+"""The bytes of an entry: what is hashed into the log, once, and stored as it was hashed.
+
+A leaf is canonical JSON (RFC 8785) of a few plain members and one commitment; everything personal is in the
+opening, under the commitment. ``docs/format.md`` draws both with worked bytes.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from consent.canonical import canonical
+from consent.errors import LedgerError
+
+FORMAT = 1
+#: C2SP tlog-tiles states the length of an entry in two bytes.
+LONGEST_LEAF = 65_535
+SALT_BYTES = 32
+_LABEL = b"consent/opening/v1"
+_HOUR = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """What an entry says for ever, also once its opening is erased: that somebody did this in that hour."""
+
+    origin: str
+    """The log's name, such as ``clinic.example/privacy-choices``."""
+    id: uuid.UUID
+    kind: str
+    hour: datetime
+    """UTC, cut to the hour."""
+    policy: str | None
+    """SHA-256 of the policy's canonical form, 64 hex digits; None where none is known."""
+    commitment: str
+    """Over the opening: 43 characters of base64url (see ``commitment``)."""
+    key: str | None = None
+    """The verifier key that the entry announces: in entry 0 always, in the leaf only where there is one."""
+
+    def to_bytes(self) -> bytes:
+        """The canonical bytes; ValueError when they are longer than an entry may be."""
+        members: dict[str, object] = {
+            "commitment": self.commitment,
+            "format": FORMAT,
+            "hour": self.hour.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "id": str(self.id),
+            "kind": self.kind,
+            "origin": self.origin,
+            "policy": self.policy,
+        }
+        if self.key is not None:
+            members["key"] = self.key
+        data = canonical(members)
+        if len(data) > LONGEST_LEAF:
+            raise ValueError(f"a leaf of {len(data)} bytes is too long: expected {LONGEST_LEAF} at most")
+        return data
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Leaf":
+        """The leaf in *data*; LedgerError unless these are the very bytes it would be written as."""
+        try:
+            members = json.loads(data)
+            if members.pop("format") != FORMAT or not _HOUR.fullmatch(members["hour"]):
+                raise ValueError("another format or not an hour")
+            hour = datetime.fromisoformat(members.pop("hour")).astimezone(UTC)
+            leaf = cls(id=uuid.UUID(members.pop("id")), hour=hour, **members)
+            if leaf.to_bytes() != data:
+                raise ValueError("not in canonical form")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            message = f"what is stored as a leaf isn't one of format {FORMAT} ({error}): {data[:80]!r}"
+            raise LedgerError(message) from error
+        return leaf
+
+
+def commitment(salt: bytes, body: bytes) -> str:
+    """The commitment to *body*: base64url without padding of HMAC-SHA256(salt, label ‖ 0 ‖ body).
+
+    *salt* is 32 random bytes of this event's own. Without it nobody can find out *body* by trying (LOG-06).
+    """
+    if len(salt) != SALT_BYTES:
+        raise ValueError(f"a salt of {len(salt)} bytes; expected {SALT_BYTES} random ones")
+    code = hmac.digest(salt, _LABEL + b"\0" + body, "sha256")
+    return base64.urlsafe_b64encode(code).rstrip(b"=").decode()
+
+
+def leaf_hash(leaf: bytes) -> bytes:
+    """SHA-256(0x00 ‖ leaf), 32 bytes (RFC 6962 §2.1)."""
+    return hashlib.sha256(b"\0" + leaf).digest()
+
+
+def derived_id(*parts: str) -> uuid.UUID:
+    """The same id for the same *parts* wherever it is computed, so that writing the event twice is harmless.
+
+    A UUIDv8 (RFC 9562 §5.8): the first 16 bytes of SHA-256 over the canonical JSON list of
+    ``"consent/id/v1"`` and *parts*, with version and variant set.
+    """
+    start = bytearray(hashlib.sha256(canonical(["consent/id/v1", *parts])).digest()[:16])
+    start[6] = start[6] & 0x0F | 0x80
+    start[8] = start[8] & 0x3F | 0x80
+    return uuid.UUID(bytes=bytes(start))

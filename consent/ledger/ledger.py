@@ -1,0 +1,253 @@
+"""The ledger: events in the order they were recorded, and what its storage has to promise."""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from consent.errors import LedgerConflict, LedgerError
+from consent.ledger.event import Event
+from consent.ledger.leaf import Leaf, commitment, leaf_hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A policy or a notice, stored once under its hash so that events can point to it (REC-02, POL-03)."""
+
+    hash: str
+    """SHA-256 of *body*, 64 hex digits."""
+    kind: str
+    """``policy`` or ``notice``."""
+    body: bytes
+
+    @classmethod
+    def of(cls, kind: str, body: bytes) -> "Document":
+        """*body* under its own hash."""
+        return cls(hash=hashlib.sha256(body).hexdigest(), kind=kind, body=body)
+
+    @property
+    def sound(self) -> bool:
+        """Whether *body* is still what *hash* says."""
+        return hashlib.sha256(self.body).hexdigest() == self.hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What one event becomes in the storage."""
+
+    id: uuid.UUID
+    leaf: bytes
+    leaf_hash: bytes
+    subject: uuid.UUID | None
+    salt: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """An entry as it is stored. Salt, body and subject are None once its opening is erased."""
+
+    index: int
+    """Its place in the log: 0, 1, 2 … without gaps."""
+    id: uuid.UUID
+    leaf: bytes
+    leaf_hash: bytes
+    subject: uuid.UUID | None
+    salt: bytes | None
+    body: bytes | None
+
+    def outline(self) -> Leaf:
+        """What the leaf alone says; LedgerError if it isn't one."""
+        return Leaf.from_bytes(self.leaf)
+
+    def event(self) -> Event | None:
+        """The event, None once its opening is erased; LedgerError if what is stored isn't one."""
+        return None if self.body is None else Event.from_bytes(self.leaf, self.body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """Where an append ended: at its own entry, or at the earlier one that it repeats."""
+
+    index: int
+    id: uuid.UUID
+    leaf: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """Where a recorded event is found. ``merged``: it repeats an earlier one, whose id and index these are."""
+
+    id: uuid.UUID
+    index: int
+    merged: bool
+
+
+class Storage(Protocol):
+    """Where entries, openings and documents are kept.
+
+    * **Order.** Indexes run from 0 without gaps, in the order in which appends returned. Entry 0 names
+      the log and its key; the storage writes it before anything else.
+    * **Durability.** What a method has written when it returns survives the process and a power cut.
+      One that raises may have written or not: the caller repeats it with the same id.
+    * **Concurrency.** Any number of threads and processes may use one database at once. Readers don't
+      wait for writers, and see whole events only.
+    * **Waiting.** A method that writes waits *patience* seconds in all; only the first use of a database,
+      which may create or upgrade it, may take longer.
+    * **Errors.** LedgerUnavailable when it can't be done now and may work later; LedgerError otherwise.
+    * **Nothing is ever changed**: entries and documents stay; an opening stays or is erased whole.
+    """
+
+    def append(
+        self,
+        entry: Entry,
+        *,
+        documents: Sequence[Document],
+        repeats: Callable[[bytes, bytes], bool] | None,
+        patience: float,
+    ) -> Written:
+        """Store *documents*, then *entry* at the next index, in one transaction.
+
+        If an entry with this id is there, it is returned and nothing of *entry* is stored. Else, if *repeats*
+        is given and says yes to leaf and body of the subject's newest entry, that one is returned.
+        """
+
+    def keep(self, documents: Sequence[Document], *, patience: float) -> None:
+        """Store those of *documents* that aren't stored yet."""
+
+    def document(self, hash: str) -> Document | None:
+        """The document with this hash."""
+
+    def documents(self, kind: str) -> Iterator[Document]:
+        """All documents of *kind*, in no particular order, in constant memory."""
+
+    def get(self, id: uuid.UUID) -> Record | None:
+        """The record of the event *id*."""
+
+    def newest(self, before: int | None, limit: int) -> Sequence[Record]:
+        """Up to *limit* records below index *before* (None: from the end), newest first."""
+
+    def records(self, after: int) -> Iterator[Record]:
+        """The records above index *after* in index order, in constant memory, also while others append."""
+
+    def of_subject(self, subject: uuid.UUID) -> Sequence[Record]:
+        """The records linked to *subject*, oldest first."""
+
+    def size(self) -> int:
+        """The number of entries."""
+
+    def problems(self) -> Sequence[str]:
+        """What is wrong with database, key and guard file, in sentences; a missing database stays so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """One log: its name and its storage."""
+
+    storage: Storage
+    origin: str
+
+    def record(
+        self,
+        event: Event,
+        *,
+        salt: bytes,
+        documents: Sequence[Document] = (),
+        merge_within: int = 0,
+        patience: float = 2.0,
+    ) -> Recorded:
+        """Record *event*; when this returns it is durable.
+
+        *salt*: 32 fresh random bytes. *documents* are stored first, in the same transaction. The same subject
+        giving the same answers under the same policy within *merge_within* seconds of its newest event is
+        recorded once. Recording the same event again finds it. LedgerConflict when another event has its id;
+        LedgerUnavailable when it can't be recorded within *patience* seconds.
+        """
+        entry = self._entry(event, salt)
+        written = self.storage.append(
+            entry,
+            documents=_sound(documents),
+            repeats=_repeats(event, merge_within) if merge_within and event.subject else None,
+            patience=patience,
+        )
+        if written.id == event.id and written.leaf != entry.leaf:
+            raise LedgerConflict(
+                f"event {event.id} is recorded at index {written.index} with another leaf. An id belongs "
+                "to one event for ever: give the new event its own."
+            )
+        return Recorded(id=written.id, index=written.index, merged=written.id != event.id)
+
+    def record_once(self, event: Event, *, salt: bytes, patience: float = 2.0) -> Recorded:
+        """Record *event* unless its id, which was derived from what it says, is recorded already."""
+        written = self.storage.append(self._entry(event, salt), documents=(), repeats=None, patience=patience)
+        return Recorded(id=written.id, index=written.index, merged=False)
+
+    def _entry(self, event: Event, salt: bytes) -> Entry:
+        body = event.body()
+        leaf = event.leaf_over(commitment(salt, body), self.origin)
+        return Entry(
+            id=event.id, leaf=leaf, leaf_hash=leaf_hash(leaf), subject=event.subject, salt=salt, body=body
+        )
+
+    def keep(self, documents: Sequence[Document], *, patience: float = 2.0) -> None:
+        """Store those of *documents* that aren't stored yet; durable when this returns."""
+        self.storage.keep(_sound(documents), patience=patience)
+
+    def document(self, hash: str) -> Document | None:
+        """The document with this hash; LedgerError if it isn't what it was."""
+        found = self.storage.document(hash)
+        if found is not None and not found.sound:
+            raise LedgerError(
+                f"the document {hash} was altered after it was stored: its bytes have another hash. "
+                "Restore the database from a backup."
+            )
+        return found
+
+    def documents(self, kind: str) -> Iterator[Document]:
+        """All documents of *kind* (``policy`` or ``notice``), in no particular order."""
+        return self.storage.documents(kind)
+
+    def get(self, id: uuid.UUID) -> Record | None:
+        """The record of the event *id*."""
+        return self.storage.get(id)
+
+    def newest(self, before: int | None = None, limit: int = 50) -> Sequence[Record]:
+        """Up to *limit* records below index *before* (None: from the end), newest first."""
+        return self.storage.newest(before, limit)
+
+    def records(self, after: int = -1) -> Iterator[Record]:
+        """The records above index *after* in index order, in constant memory."""
+        return self.storage.records(after)
+
+    def of_subject(self, subject: uuid.UUID) -> Sequence[Record]:
+        """The records linked to *subject*, oldest first."""
+        return self.storage.of_subject(subject)
+
+    def size(self) -> int:
+        """The number of entries, entry 0 included."""
+        return self.storage.size()
+
+    def problems(self) -> Sequence[str]:
+        """What is wrong with database, key and guard file, in sentences; empty when all is well."""
+        return self.storage.problems()
+
+
+def _repeats(event: Event, within: int) -> Callable[[bytes, bytes], bool]:
+    def repeats(leaf: bytes, body: bytes) -> bool:
+        try:
+            return event.repeats(Event.from_bytes(leaf, body), within)
+        except LedgerError:
+            # A damaged record is for verification to find, and keeps nobody from answering.
+            return False
+
+    return repeats
+
+
+def _sound(documents: Sequence[Document]) -> Sequence[Document]:
+    for document in documents:
+        if not document.sound:
+            raise ValueError(
+                f"the {document.kind} called {document.hash} has another hash; use Document.of(kind, body)"
+            )
+    return documents

@@ -1,0 +1,95 @@
+"""The beginning of a log: its key, entry 0, and the guard file, in this order.
+
+A process killed between any two of these leaves what the next one completes: a key without an entry is used
+for entry 0; an entry 0 alone gets its guard, and nothing else is recorded before it has one.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Connection, insert
+
+from consent.errors import LedgerError, LedgerUnavailable
+from consent.ledger import Leaf, commitment, leaf_hash, opened
+from consent.ledger.leaf import SALT_BYTES
+from consent.ledger.note import verifier_key
+from consent.storage import records
+from consent.storage.keyfile import KeyFile
+from consent.storage.schema import entry, opening
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """How the log named *origin* begins. *keys* is None for a log in memory, whose key nobody sees."""
+
+    origin: str
+    keys: KeyFile | None
+    clock: Callable[[], datetime]
+
+    def lacking(self, connection: Connection) -> bool:
+        """Whether anything is still to be done."""
+        size = records.size(connection)
+        return size == 0 or (size == 1 and self.keys is not None and not self.keys.guard.exists())
+
+    def enter(self, connection: Connection) -> None:
+        """Make the key and write entry 0, unless the log has one. The caller commits."""
+        if records.size(connection):
+            return
+        key = Ed25519PrivateKey.generate() if self.keys is None else self.keys.make()
+        name = verifier_key(self.origin, key.public_key())
+        event = opened(name, origin=self.origin, time=self.clock())
+        salt, body = os.urandom(SALT_BYTES), event.body()
+        leaf = event.leaf_over(commitment(salt, body), self.origin)
+        connection.execute(
+            insert(entry), {"leaf_index": 0, "uid": event.id, "leaf": leaf, "leaf_hash": leaf_hash(leaf)}
+        )
+        connection.execute(insert(opening), {"uid": event.id, "subject": None, "salt": salt, "body": body})
+
+    def settle(self, connection: Connection) -> None:
+        """Write the guard, if entry 0 is all there is and the key is the one it names."""
+        if self.keys is not None and self.lacking(connection):
+            try:
+                self.keys.seal(_first(connection))
+            except (FileNotFoundError, ValueError, TypeError, LedgerError):
+                return  # the ledger's problems say so; recording goes on
+
+    def foreign(self, connection: Connection) -> LedgerUnavailable | None:
+        """Why nothing may be recorded here: the log in the database is another's. None when it is this one."""
+        try:
+            name = Leaf.from_bytes(_first(connection)).origin
+        except LedgerError:
+            return None
+        if name == self.origin:
+            return None
+        return LedgerUnavailable(
+            f"The database holds the log {name}, but this site's is {self.origin}. Name another file in "
+            f"CONSENT_DATABASE, or set CONSENT_SITE if the site is still {name.partition('/')[0]}.",
+            retry_after=300,
+        )
+
+    def problems(self, connection: Connection) -> Sequence[str]:
+        """What is wrong with entry 0, the key and the guard."""
+        if other := self.foreign(connection):
+            return [str(other)]
+        try:
+            found = self.keys and self.keys.problems(_first(connection), records.size(connection))
+        except LedgerError as error:
+            return [f"Entry 0 of the log can't be read: {error}"]
+        return list(found or ())
+
+    def bereaved(self) -> Sequence[str]:
+        """What is wrong when there is no database."""
+        if self.keys is None or not self.keys.guard.exists():
+            return []
+        return [
+            f"The database is missing, but the guard file {self.keys.guard} is of a log that was begun. "
+            "Restore the database from a backup, before the site begins another."
+        ]
+
+
+def _first(connection: Connection) -> bytes:
+    (first,) = records.above(connection, -1, 1)
+    return first.leaf

@@ -1,0 +1,189 @@
+"""One SQLite database: opened on first use in each process, made ready once, and its transactions."""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine
+
+from consent.errors import LedgerUnavailable
+from consent.storage import engine as engines
+from consent.storage import faults, migrate
+from consent.storage.birth import Birth
+from consent.storage.place import Identity, Place
+from consent.storage.queue import OutOfPatienceError, Queue
+
+#: Seconds that the first use of a database may take, while it is created or upgraded here or elsewhere.
+FIRST_USE = 15.0
+#: Seconds between two looks at the file, and at the room on its disk.
+_LOOK = 1.0
+
+
+@dataclass(slots=True)
+class _Process:
+    """What one process holds of the database. A forked child has its own, and never its parent's."""
+
+    engine: Engine
+    queue: Queue
+    opening: threading.Lock = field(default_factory=threading.Lock)
+    ready: bool = False
+    identity: Identity | None = None
+    looked: float = 0.0
+    measured: float = 0.0
+    upgraded: tuple[str, ...] = ()
+    foreign: LedgerUnavailable | None = None
+
+    def close(self) -> None:
+        self.ready = False
+        self.engine.dispose()
+
+
+class Database:
+    """The database at *place*, or in this process's memory if that is None, in which *birth* begins a log."""
+
+    def __init__(self, place: Place | None, birth: Birth) -> None:
+        self._place = place
+        self._birth = birth
+        self._processes = {os.getpid(): self._process()}
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return "in memory" if self._place is None else str(self._place.file)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that reads one state of the database."""
+        process = self._ready()
+        with self._explained(process):
+            if self._place is not None:
+                with process.engine.connect() as connection:
+                    yield connection
+            else:  # memory has one connection, and reading is using it
+                with self._turn(process, engines.PATIENCE), process.engine.connect() as connection:
+                    yield connection
+
+    @contextmanager
+    def writing(self, patience: float) -> Iterator[sqlite3.Connection]:
+        """A transaction that writes, durable once the block is left; it waits *patience* seconds in all."""
+        deadline = time.monotonic() + patience
+        process = self._ready()
+        if process.foreign is not None:
+            raise process.foreign
+        with self._explained(process), self._turn(process, patience, deadline):
+            self._require_space(process)
+            with engines.immediate(process.engine, deadline) as connection:
+                yield connection
+
+    def prepare(self) -> Sequence[str]:
+        """Create or upgrade the database now; what was done when this process opened it, line by line."""
+        return self._ready().upgraded
+
+    def problems(self) -> Sequence[str]:
+        """What is wrong with the log's beginning. A database that isn't there is not made for this."""
+        if self._place is not None and self._place.identity() is None:
+            return self._birth.bereaved()
+        with self.reading() as connection:
+            return self._birth.problems(connection)
+
+    def close(self) -> None:
+        """Close what this process holds; the next use opens it again."""
+        process = self._here()
+        process.close()
+        process.queue.close()
+
+    def _process(self) -> _Process:
+        if self._place is None:
+            return _Process(engines.make(None), Queue(None))
+        return _Process(engines.make(self._place.file), Queue(self._place.beside(".lock")))
+
+    def _here(self) -> _Process:
+        process = self._processes.get(os.getpid())
+        if process is None:
+            # Forked. SQLite keeps count of its locks in memory, which is now copied: beside the parent's
+            # connections new ones would believe in locks that the child doesn't have, and another process
+            # could take the write-ahead log away under them. So the parent's idle ones are closed first,
+            # which does the parent no harm.
+            for parent in self._processes.values():
+                parent.close()
+                parent.queue.close()
+            process = self._process()
+            self._processes = {os.getpid(): process}
+        return process
+
+    def _ready(self) -> _Process:
+        process = self._here()
+        if process.ready and self._place is not None and time.monotonic() - process.looked > _LOOK:
+            process.looked = time.monotonic()
+            if self._place.identity() != process.identity:
+                process.close()  # the file was replaced, as when a backup is restored
+        if not process.ready:
+            self._open(process)
+        return process
+
+    def _require_space(self, process: _Process) -> None:
+        if self._place is not None and time.monotonic() - process.measured > _LOOK:
+            self._place.require_space()
+            process.measured = time.monotonic()
+
+    def _open(self, process: _Process) -> None:
+        if not process.opening.acquire(timeout=FIRST_USE):
+            raise faults.busy(self.name, FIRST_USE)
+        try:
+            with self._explained(process):
+                if not process.ready:
+                    self._make_ready(process)
+        finally:
+            process.opening.release()
+
+    def _make_ready(self, process: _Process) -> None:
+        if self._lacking(process):
+            migrate.load()
+            if self._place is not None:
+                self._place.make_folder()
+            with self._turn(process, FIRST_USE):
+                self._create(process)
+        with process.engine.connect() as connection:
+            process.foreign = self._birth.foreign(connection)
+        process.identity = None if self._place is None else self._place.identity()
+        process.looked = time.monotonic()
+        process.ready = True
+
+    def _lacking(self, process: _Process) -> bool:
+        """Whether there is something to do that needs the queue."""
+        if self._place is None or self._place.empty():
+            return True  # and an empty file isn't opened out of turn: that disturbs whoever is filling it
+        with process.engine.connect() as connection:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+            return mode != "wal" or bool(migrate.pending(connection)) or self._birth.lacking(connection)
+
+    def _create(self, process: _Process) -> None:
+        if self._place is not None:
+            self._place.create()
+            engines.use_write_ahead_log(process.engine)
+        with engines.creating(process.engine) as connection:
+            process.upgraded += tuple(migrate.upgrade(connection))
+            self._birth.enter(connection)
+        with process.engine.connect() as connection:
+            self._birth.settle(connection)
+
+    @contextmanager
+    def _turn(self, process: _Process, patience: float, deadline: float | None = None) -> Iterator[None]:
+        try:
+            with process.queue.turn(deadline or time.monotonic() + patience):
+                yield
+        except OutOfPatienceError:
+            raise faults.busy(self.name, patience) from None
+
+    @contextmanager
+    def _explained(self, process: _Process) -> Iterator[None]:
+        try:
+            yield
+        except faults.RAISED as error:
+            if not faults.passing(error):
+                process.close()
+            raise faults.explain(error, self.name) from error

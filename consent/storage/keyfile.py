@@ -1,0 +1,134 @@
+"""The key that signs the log's checkpoints, and the guard file beside it.
+
+Both are files outside the database, so that restoring an old database doesn't restore them. The guard holds the
+last checkpoint that was signed: a tree which is shorter than it, or another, is not signed again.
+"""
+
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from consent.errors import LedgerUnavailable, ProofError
+from consent.ledger.leaf import Leaf, leaf_hash
+from consent.ledger.note import checkpoint, open_note, sign, verifier_key
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """The key file of the log named *origin*: Ed25519, PKCS #8 in PEM, mode 0600."""
+
+    path: Path
+    origin: str
+
+    @property
+    def guard(self) -> Path:
+        """The guard file: same folder, same stem, ``.guard``."""
+        return self.path.with_suffix(".guard")
+
+    def private(self) -> Ed25519PrivateKey:
+        """The key; FileNotFoundError without the file, ValueError if it holds something else, OSError."""
+        key = load_pem_private_key(self.path.read_bytes(), password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError("it holds a key of another type than Ed25519")
+        return key
+
+    def make(self) -> Ed25519PrivateKey:
+        """The key, made now if there is none. Only for an empty log: any other is signed with a key it names."""
+        if not self.path.exists():
+            self._sweep()
+            key = Ed25519PrivateKey.generate()
+            publish(self.path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        try:
+            return self.private()  # read back: another process may have been first
+        except (ValueError, TypeError) as error:
+            raise LedgerUnavailable(
+                f"The signing key {self.path} can't be used ({error}). Put an unencrypted Ed25519 key in PKCS #8 "
+                "PEM there, or remove the file to have one made.",
+                retry_after=300,
+            ) from error
+
+    def seal(self, leaf: bytes) -> None:
+        """Write the guard of a log which holds entry 0, *leaf*, and nothing else; not if there is a guard."""
+        key = self.private()
+        if Leaf.from_bytes(leaf).key == verifier_key(self.origin, key.public_key()):
+            note = sign(checkpoint(self.origin, 1, leaf_hash(leaf)), self.origin, key)
+            publish(self.guard, note.encode())
+
+    def problems(self, leaf: bytes, size: int) -> Iterator[str]:
+        """What is wrong with key and guard of a log of *size* entries whose entry 0 is *leaf*."""
+        announced = Leaf.from_bytes(leaf).key
+        lasting = "Events are still recorded, but no checkpoint can be signed."
+        try:
+            own = verifier_key(self.origin, self.private().public_key())
+        except FileNotFoundError:
+            yield f"The signing key {self.path} is missing. {lasting} Restore it from your backup of the key."
+        except (ValueError, TypeError, OSError) as error:
+            yield f"The signing key {self.path} can't be read ({error}). {lasting} Restore it from your backup."
+        else:
+            if own != announced:
+                yield f"The signing key {self.path} is not the one this log names, {announced}. {lasting}"
+            if sys.platform != "win32" and stat.S_IMODE(self.path.stat().st_mode) & 0o077:
+                yield f"Others may read the signing key {self.path}. Run: chmod 600 {self.path}"
+        yield from self._guard_problems(announced, leaf, size)
+
+    def _guard_problems(self, announced: str | None, leaf: bytes, size: int) -> Iterator[str]:
+        try:
+            text = open_note(self.guard.read_text(), announced or "")
+            origin, count, root = text.splitlines()
+            known = int(count)
+        except FileNotFoundError:
+            yield f"The guard file {self.guard} is missing: a database restored from a backup would not be noticed."
+        except (ProofError, ValueError, OSError):
+            yield f"The guard file {self.guard} doesn't belong to this log: the key it names hasn't signed it."
+        else:
+            first = checkpoint(self.origin, 1, leaf_hash(leaf)).splitlines()
+            if origin != self.origin or size < known or (known == 1 and [origin, count, root] != first):
+                yield (
+                    f"The guard file {self.guard} knows another log, or one of {known} entries where the database has "
+                    f"{size}. Was the database replaced, or restored from a backup? Put the newest one back."
+                )
+
+    def _sweep(self) -> None:
+        """Remove what a process left that was killed while it made a key."""
+        for left in self.path.parent.glob(f".{self.path.name}.*.new"):
+            left.unlink(missing_ok=True)
+
+
+def publish(path: Path, data: bytes) -> bool:
+    """Write *data* to *path*, mode 0600, whole and durable or not at all; False if there was a file already."""
+    descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        # Unlike a rename it never replaces; unlike O_EXCL it never shows a half-written file.
+        os.link(new, path)
+    except FileExistsError:
+        return False
+    finally:
+        os.unlink(new)
+        _sync(path.parent)
+    return True
+
+
+def _sync(folder: Path) -> None:
+    if sys.platform == "win32":  # folders can't be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

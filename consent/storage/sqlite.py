@@ -1,0 +1,132 @@
+"""The ledger's storage in one SQLite file, or in memory."""
+
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+
+from consent.ledger import Document, Entry, Record, Written
+from consent.storage import records
+from consent.storage.database import Database
+
+#: How many are in memory at a time where all are read.
+_RECORDS, _DOCUMENTS = 500, 20
+
+# What an append runs, for the driver itself (``engine.immediate`` says why).
+_KNOWN = "SELECT leaf_index, leaf FROM entry WHERE uid = ?"
+# A row's own number orders openings as the index does, and stands in every index of SQLite: no sorting.
+_LATEST = """
+    SELECT entry.leaf_index, entry.uid, entry.leaf, opening.body
+    FROM opening JOIN entry ON entry.uid = opening.uid
+    WHERE opening.subject = ? ORDER BY opening.rowid DESC LIMIT 1
+"""
+_NEXT = "SELECT coalesce(max(leaf_index), -1) + 1 FROM entry"
+_ADD_ENTRY = "INSERT INTO entry (leaf_index, uid, leaf, leaf_hash) VALUES (?, ?, ?, ?)"
+_ADD_OPENING = "INSERT INTO opening (uid, subject, salt, body) VALUES (?, ?, ?, ?)"
+_ADD_DOCUMENT = "INSERT OR IGNORE INTO document (hash, kind, body) VALUES (?, ?, ?)"
+
+
+class SqliteStorage:
+    """Keeps the promises of ``consent.ledger.Storage``: each append is a transaction, synced to the disk."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(
+        self,
+        entry: Entry,
+        *,
+        documents: Sequence[Document],
+        repeats: Callable[[bytes, bytes], bool] | None,
+        patience: float,
+    ) -> Written:
+        with self._database.writing(patience) as connection:
+            _add_documents(connection, documents)
+            found = _known(connection, entry) or _repeated(connection, entry, repeats)
+            return found or _add(connection, entry)
+
+    def keep(self, documents: Sequence[Document], *, patience: float) -> None:
+        with self._database.reading() as connection:
+            stored = records.stored_hashes(connection, [each.hash for each in documents])
+        if missing := [each for each in documents if each.hash not in stored]:
+            with self._database.writing(patience) as connection:
+                _add_documents(connection, missing)
+
+    def document(self, hash: str) -> Document | None:
+        with self._database.reading() as connection:
+            return records.stored_document(connection, hash)
+
+    def documents(self, kind: str) -> Iterator[Document]:
+        after = ""
+        while True:
+            with self._database.reading() as connection:
+                batch = records.documents(connection, kind, after, _DOCUMENTS)
+            yield from batch
+            if len(batch) < _DOCUMENTS:
+                return
+            after = batch[-1].hash
+
+    def get(self, id: uuid.UUID) -> Record | None:
+        with self._database.reading() as connection:
+            return records.get(connection, id)
+
+    def newest(self, before: int | None, limit: int) -> Sequence[Record]:
+        with self._database.reading() as connection:
+            return records.below(connection, before, limit)
+
+    def records(self, after: int) -> Iterator[Record]:
+        while True:
+            # A transaction per batch: one that lasted would keep the write-ahead log from being folded back.
+            with self._database.reading() as connection:
+                batch = records.above(connection, after, _RECORDS)
+            yield from batch
+            if len(batch) < _RECORDS:
+                return
+            after = batch[-1].index
+
+    def of_subject(self, subject: uuid.UUID) -> Sequence[Record]:
+        with self._database.reading() as connection:
+            return records.of_subject(connection, subject)
+
+    def size(self) -> int:
+        with self._database.reading() as connection:
+            return records.size(connection)
+
+    def problems(self) -> Sequence[str]:
+        return self._database.problems()
+
+    def upgrade(self) -> Sequence[str]:
+        """Create the database or bring it to this release's schema; a line for each revision applied."""
+        return self._database.prepare()
+
+    def close(self) -> None:
+        """Close the connections of this process; the next use opens new ones."""
+        self._database.close()
+
+
+def _known(connection: sqlite3.Connection, new: Entry) -> Written | None:
+    row = connection.execute(_KNOWN, (new.id.hex,)).fetchone()
+    return None if row is None else Written(index=row[0], id=new.id, leaf=row[1])
+
+
+def _repeated(
+    connection: sqlite3.Connection, new: Entry, repeats: Callable[[bytes, bytes], bool] | None
+) -> Written | None:
+    if repeats is None or new.subject is None:
+        return None
+    row = connection.execute(_LATEST, (new.subject.hex,)).fetchone()
+    if row is None or not repeats(row[2], row[3]):
+        return None
+    return Written(index=row[0], id=uuid.UUID(row[1]), leaf=row[2])
+
+
+def _add(connection: sqlite3.Connection, new: Entry) -> Written:
+    (index,) = connection.execute(_NEXT).fetchone()
+    subject = None if new.subject is None else new.subject.hex
+    connection.execute(_ADD_ENTRY, (index, new.id.hex, new.leaf, new.leaf_hash))
+    connection.execute(_ADD_OPENING, (new.id.hex, subject, new.salt, new.body))
+    return Written(index=index, id=new.id, leaf=new.leaf)
+
+
+def _add_documents(connection: sqlite3.Connection, documents: Sequence[Document]) -> None:
+    if documents:
+        connection.executemany(_ADD_DOCUMENT, [(each.hash, each.kind, each.body) for each in documents])

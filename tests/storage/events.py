@@ -1,0 +1,85 @@
+"""Events and ledgers for the tests of the storage."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from consent.ledger import Event, Kind, Ledger, Recorded
+from consent.storage import SqliteStorage, open_storage
+
+ORIGIN = "clinic.example/privacy-choices"
+NOW = datetime(2026, 11, 21, 18, 4, 5, 123000, UTC)
+SUBJECT = uuid.UUID("c1a5e0de-0000-4000-8000-00000000abcd")
+
+
+def new_event(**fields: Any) -> Event:
+    """A visitor's grant under an id of its own."""
+    usual: dict[str, Any] = {
+        "id": uuid.uuid4(),
+        "kind": Kind.GIVEN,
+        "time": NOW,
+        "policy": "9f" * 32,
+        "subject": SUBJECT,
+        "granted": ("statistics",),
+        "refused": ("videos",),
+    }
+    return Event(**(usual | fields))
+
+
+def record(ledger: Ledger, event: Event | None = None, **options: Any) -> Recorded:
+    """Record *event*, or a new one, under a fresh salt."""
+    return ledger.record(event or new_event(), **({"salt": os.urandom(32)} | options))
+
+
+def open_ledger(folder: Path, *, floor: int = 0, **options: Any) -> tuple[Ledger, SqliteStorage]:
+    """The ledger in *folder*, and its storage, which the caller closes."""
+    storage = open_storage(f"sqlite:///{folder}/consent.sqlite3", origin=ORIGIN, floor=floor, **options)
+    return Ledger(storage, ORIGIN), storage
+
+
+def rows(folder: Path, statement: str) -> list[Any]:
+    """What the database in *folder* answers a program that isn't ours."""
+    connection = sqlite3.connect(folder / "consent.sqlite3")
+    try:
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.close()
+
+
+def start(program: str, folder: Path) -> subprocess.Popen[str]:
+    """A real process that runs *program* with `ledger`, `storage` and `record` of *folder* at hand.
+
+    It waits for a line on its standard input before it begins.
+    """
+    head = f"""
+        import sys
+        from pathlib import Path
+        from tests.storage.events import *
+        ledger, storage = open_ledger(Path({str(folder)!r}))
+        print("started", flush=True)
+        sys.stdin.readline()
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(head) + textwrap.dedent(program)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n", process.communicate()[1]
+    return process
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    """Let a started process begin."""
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()

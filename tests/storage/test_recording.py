@@ -1,0 +1,265 @@
+"""What is recorded, once, in which order, and how it is found again: the same in a file and in memory."""
+
+import threading
+import tracemalloc
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from consent.errors import LedgerConflict, LedgerError
+from consent.ledger import Document, Event, Kind, Ledger, leaf_hash, operated
+from consent.storage import SqliteStorage
+
+from .events import NOW, ORIGIN, SUBJECT, new_event, open_ledger, record, rows
+
+SALT = bytes(range(32))
+
+
+@pytest.mark.requirement("REC-01")
+def test_every_event_gets_the_next_index_and_is_found_whole(ledger: Ledger) -> None:
+    events = [new_event(subject=uuid.uuid4()) for _ in range(3)]
+    assert [record(ledger, each).index for each in events] == [1, 2, 3]
+    found = [ledger.get(each.id) for each in events]
+    assert [each and each.event() for each in found] == events
+    assert [each and each.index for each in found] == [1, 2, 3]
+    assert ledger.size() == 4
+
+
+def test_a_stored_leaf_is_the_events_own_and_so_is_its_hash(ledger: Ledger) -> None:
+    event = new_event()
+    record(ledger, event, salt=SALT)
+    found = ledger.get(event.id)
+    assert found is not None
+    assert found.leaf == event.leaf(ORIGIN, SALT)
+    assert found.leaf_hash == leaf_hash(found.leaf)
+    assert (found.salt, found.body, found.subject) == (SALT, event.body(), SUBJECT)
+    assert found.outline().id == event.id
+
+
+@pytest.mark.requirement("WD-04")
+def test_a_withdrawal_is_added_and_the_grant_before_it_stays(ledger: Ledger) -> None:
+    grant = new_event()
+    withdrawal = new_event(
+        kind=Kind.WITHDRAWN, granted=(), refused=("statistics", "videos"), time=NOW + timedelta(seconds=1)
+    )
+    record(ledger, grant, merge_within=60)
+    record(ledger, withdrawal, merge_within=60)
+    assert [each.event() for each in ledger.of_subject(SUBJECT)] == [grant, withdrawal]
+
+
+def test_recording_the_same_event_again_finds_it(ledger: Ledger) -> None:
+    event = new_event()
+    first = record(ledger, event, salt=SALT)
+    assert record(ledger, event, salt=SALT) == first
+    assert ledger.size() == 2
+
+
+def test_another_event_under_a_recorded_id_is_refused(ledger: Ledger) -> None:
+    event = new_event()
+    record(ledger, event, salt=SALT)
+    with pytest.raises(LedgerConflict, match=f"event {event.id} is recorded at index 1 with another leaf"):
+        record(ledger, replace(event, granted=()), salt=SALT)
+    found = ledger.get(event.id)
+    assert found is not None
+    assert found.event() == event
+
+
+def test_an_event_with_a_derived_id_is_recorded_once_whatever_its_salt(ledger: Ledger) -> None:
+    event = operated({"policy": "9f" * 32}, origin=ORIGIN, time=NOW)
+    later = replace(event, time=NOW + timedelta(days=1))
+    first = ledger.record_once(event, salt=SALT)
+    assert ledger.record_once(later, salt=bytes(32)) == first
+    assert ledger.size() == 2
+
+
+def test_the_same_answer_of_a_subject_within_a_minute_is_recorded_once(ledger: Ledger) -> None:
+    first = record(ledger, new_event(), merge_within=60)
+    again = record(ledger, new_event(time=NOW + timedelta(seconds=59)), merge_within=60)
+    assert (again.id, again.index, again.merged) == (first.id, first.index, True)
+    later = record(ledger, new_event(time=NOW + timedelta(seconds=61)), merge_within=60)
+    assert (later.index, later.merged) == (2, False)
+
+
+def test_only_a_subjects_newest_event_is_repeated(ledger: Ledger) -> None:
+    yes, no = new_event(), new_event(kind=Kind.WITHDRAWN, granted=(), refused=("statistics", "videos"))
+    recorded = [record(ledger, replace(each, id=uuid.uuid4()), merge_within=60) for each in (yes, no, yes)]
+    assert [each.index for each in recorded] == [1, 2, 3]
+
+
+def test_answers_without_subject_are_never_merged(ledger: Ledger) -> None:
+    def refusal() -> Event:
+        return new_event(kind=Kind.REFUSED, subject=None, granted=(), refused=("statistics",))
+
+    assert [record(ledger, refusal(), merge_within=60).index for _ in range(2)] == [1, 2]
+
+
+@pytest.mark.requirement("REC-02")
+def test_documents_are_stored_with_the_event_once_and_found_by_hash(ledger: Ledger) -> None:
+    notice, policy = Document.of("notice", b"<section>"), Document.of("policy", b"{}")
+    record(ledger, new_event(notice=notice.hash), documents=[policy, notice])
+    record(ledger, new_event(notice=notice.hash), documents=[policy, notice])
+    assert ledger.document(notice.hash) == notice
+    assert list(ledger.documents("policy")) == [policy]
+    assert ledger.document("00" * 32) is None
+
+
+@pytest.mark.requirement("POL-03")
+def test_documents_can_be_kept_before_any_event_and_all_are_listed(ledger: Ledger) -> None:
+    notices = [Document.of("notice", str(number).encode()) for number in range(45)]
+    ledger.keep(notices)
+    ledger.keep(notices)
+    ledger.keep([])
+    assert sorted(ledger.documents("notice"), key=lambda each: int(each.body)) == notices
+
+
+def test_a_document_under_a_hash_that_isnt_its_own_is_refused(ledger: Ledger) -> None:
+    forged = Document(hash="00" * 32, kind="notice", body=b"<section>")
+    for store in (lambda: ledger.keep([forged]), lambda: record(ledger, documents=[forged])):
+        with pytest.raises(ValueError, match="another hash"):
+            store()
+    assert ledger.size() == 1
+
+
+def test_the_newest_come_first_and_page_by_page(ledger: Ledger) -> None:
+    for _ in range(4):
+        record(ledger)
+    assert [each.index for each in ledger.newest(limit=3)] == [4, 3, 2]
+    assert [each.index for each in ledger.newest(before=2, limit=3)] == [1, 0]
+
+
+def test_what_isnt_there_isnt_found(ledger: Ledger) -> None:
+    assert ledger.get(uuid.uuid4()) is None
+    assert ledger.of_subject(uuid.uuid4()) == []
+    assert list(ledger.records(after=0)) == []
+
+
+def test_all_records_are_read_in_order_while_others_write(ledger: Ledger) -> None:
+    for _ in range(3):
+        record(ledger)
+    seen = []
+    for found in ledger.records():
+        seen.append(found.index)
+        if found.index == 1:
+            record(ledger)
+    assert seen == [0, 1, 2, 3]
+    assert [each.index for each in ledger.records(after=2)] == [3, 4]
+
+
+def test_threads_of_one_process_share_a_ledger(ledger: Ledger) -> None:
+    def work() -> None:
+        for _ in range(5):
+            record(ledger, new_event(subject=uuid.uuid4()), patience=30)
+            list(ledger.newest(limit=2))
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert [each.index for each in ledger.records()] == list(range(31))
+
+
+def fill(folder: Path, count: int) -> None:
+    """*count* more entries, by a program that is faster than ours."""
+    bulk = f"""
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+        SELECT i, printf('%032x', i) FROM n
+    """
+    import sqlite3
+
+    connection = sqlite3.connect(folder / "consent.sqlite3")
+    numbers = connection.execute(bulk).fetchall()
+    connection.executemany("INSERT INTO entry VALUES (?, ?, zeroblob(300), zeroblob(32))", numbers)
+    connection.executemany(
+        "INSERT INTO opening VALUES (?, NULL, zeroblob(32), zeroblob(500))", [(uid,) for _, uid in numbers]
+    )
+    connection.commit()
+    connection.close()
+
+
+def test_reading_all_records_takes_the_same_memory_for_many_as_for_few(filed: Ledger, tmp_path: Path) -> None:
+    record_count = 20_000
+    assert filed.size() == 1
+    fill(tmp_path, record_count)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in filed.records()) == record_count + 1
+        assert tracemalloc.get_traced_memory()[1] < 4 * 2**20  # of some 17 MB
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "query", ["opening.subject = ?", "entry.uid = ?", "entry.leaf_index < ?", "entry.leaf_index > ?"]
+)
+def test_no_search_reads_the_whole_table(filed: Ledger, tmp_path: Path, query: str) -> None:
+    filed.size()
+    plan = f"EXPLAIN QUERY PLAN SELECT * FROM entry LEFT JOIN opening ON entry.uid = opening.uid WHERE {query}"
+    assert not [step for *_, step in rows(tmp_path, plan.replace("?", "1")) if step.startswith("SCAN")]
+
+
+def test_an_erased_opening_leaves_the_entry(filed: Ledger, tmp_path: Path) -> None:
+    event = new_event()
+    record(filed, event)
+    erase(tmp_path, event)
+    found = filed.get(event.id)
+    assert found is not None
+    assert (found.event(), found.body, found.salt, found.subject) == (None, None, None, None)
+    assert found.outline().kind == "given"
+    assert filed.of_subject(SUBJECT) == []
+    assert [each.index for each in filed.records()] == [0, 1]
+
+
+def erase(folder: Path, event: Event) -> None:
+    import sqlite3
+
+    connection = sqlite3.connect(folder / "consent.sqlite3")
+    connection.execute("DELETE FROM opening WHERE uid = ?", (event.id.hex,))
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.requirement("LOG-01")
+@pytest.mark.requirement("LOG-02")
+def test_what_is_stored_of_a_visitor_is_what_the_event_says(filed: Ledger, tmp_path: Path) -> None:
+    event = new_event()
+    record(filed, event, salt=SALT)
+    leaf, leaf_hash_ = rows(tmp_path, "SELECT leaf, leaf_hash FROM entry WHERE leaf_index = 1")[0]
+    assert (leaf, leaf_hash_) == (event.leaf(ORIGIN, SALT), leaf_hash(leaf))
+    stored = rows(tmp_path, f"SELECT * FROM opening WHERE uid = '{event.id.hex}'")
+    assert stored == [(event.id.hex, SUBJECT.hex, SALT, event.body())]
+
+
+def test_a_damaged_opening_keeps_nobody_from_answering(filed: Ledger, tmp_path: Path) -> None:
+    record(filed, new_event(), merge_within=60)
+    tamper(tmp_path, "DROP TRIGGER opening_stays", "UPDATE opening SET body = x'7b' WHERE subject IS NOT NULL")
+    assert record(filed, new_event(), merge_within=60).index == 2
+    with pytest.raises(LedgerError, match="can't be read"):
+        filed.of_subject(SUBJECT)[0].event()
+
+
+def test_an_altered_document_is_not_shown_as_the_one_that_was_stored(filed: Ledger, tmp_path: Path) -> None:
+    notice = Document.of("notice", b"<section>")
+    filed.keep([notice])
+    tamper(tmp_path, "DROP TRIGGER document_stays", "UPDATE document SET body = x'7b'")
+    with pytest.raises(LedgerError, match="was altered"):
+        filed.document(notice.hash)
+
+
+def tamper(folder: Path, *statements: str) -> None:
+    import sqlite3
+
+    connection = sqlite3.connect(folder / "consent.sqlite3", isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+def test_a_log_of_another_site_is_not_written_into(tmp_path: Path, filed: Ledger) -> None:
+    record(filed)
+    other = Ledger(open_ledger(tmp_path)[1], ORIGIN)
+    assert other.size() == 2
