@@ -1,0 +1,76 @@
+"""For a site's own tests: a client whose visitor has answered already.
+
+::
+
+    app.test_client_class = ConsentClient
+    client = app.test_client(grant={"statistics"})
+
+or, with pytest, ``pytest_plugins = ["consent.testing"]`` and the fixture ``consent_client``, which takes
+the site's own ``app`` fixture.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from consent.decision import Answer, decide
+from consent.policy import Policy
+from consent.web.site import Site
+
+
+class ConsentClient(FlaskClient):
+    """A Flask test client whose browser holds an answer: *grant* names what was allowed, all else was refused.
+
+    Categories stand for their services. Without *grant* and *refuse* the visitor hasn't answered;
+    ``refuse=True`` refuses everything. LookupError for a key that the policy doesn't have.
+    """
+
+    def __init__(self, *args: Any, grant: Iterable[str] = (), refuse: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        keys = frozenset(grant)
+        if keys or refuse:
+            self.answer(keys)
+
+    def answer(self, grant: Iterable[str]) -> None:
+        """From now on the visitor's answer is: *grant*, and no to everything else."""
+        site: Site = self.application.extensions["consent"]
+        granted = services(site.policy, grant)
+        optional = frozenset(service.key for service in site.policy.optional_services)
+        decision = decide(
+            site.policy,
+            Answer(granted=granted, refused=optional - granted),
+            before=None,
+            now=int(site.clock()),
+            profile="default",
+            source="centre",
+            new_subject=uuid.uuid4(),
+        )
+        for secure in (False, True):
+            self.set_cookie(site.settings.cookie(secure=secure), site.codec.encode(decision), secure=secure)
+
+
+def services(policy: Policy, names: Iterable[str]) -> frozenset[str]:
+    """The optional services that *names*, of services and categories, stand for."""
+    optional = {service.key for service in policy.optional_services}
+    categories = {category.key: policy.services_in(category.key) for category in policy.optional_categories}
+    found: set[str] = set()
+    for name in names:
+        if name not in categories and name not in optional:
+            known = ", ".join(sorted(optional | categories.keys()))
+            raise LookupError(f"{name!r} is nothing that a visitor could grant; there are: {known}")
+        found |= {service.key for service in categories[name]} if name in categories else {name}
+    return frozenset(found)
+
+
+@pytest.fixture
+def consent_client(app: Flask) -> Callable[..., ConsentClient]:
+    """Makes clients: ``consent_client(grant={"statistics"})``."""
+
+    def make(**answer: Any) -> ConsentClient:
+        return ConsentClient(app, app.response_class, **answer)
+
+    return make

@@ -1,0 +1,18 @@
+"""The style sheet and the module that browsers load, under addresses that change with their content."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent.parent
+#: Installed, templates and static files lie inside the package; in a checkout, beside it.
+ROOT = _PACKAGE if (_PACKAGE / "templates").is_dir() else _PACKAGE.parent
+STATIC = ROOT / "static"
+#: Browsers may keep an asset for ever: other content has another address.
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+@cache
+def version(name: str) -> str:
+    """The first 12 hex digits of the SHA-256 of the static file *name*."""
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]

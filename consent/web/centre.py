@@ -1,0 +1,41 @@
+"""The preference centre as a page."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flask import request
+
+from consent.web.notice import marks
+from consent.web.page import again, page, status
+from consent.web.request import ConsentRequest
+from consent.web.returning import safe_path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why an answer couldn't be taken, for ``_problem.html``."""
+
+    code: int
+    """The HTTP status, which picks the words."""
+    held: bool = False
+    """Whether the refusals in it hold all the same."""
+    faults: tuple[str, ...] = ()
+
+
+def centre(
+    visitor: ConsentRequest, *, marked: Iterable[str] | None = None, problem: Problem | None = None
+) -> str:
+    """The page's HTML, with *marked* answers instead of the visitor's own, and *problem* on top."""
+    site = visitor.site
+    notice = site.notice()
+    answers = marks(site.policy, visitor.decision) if marked is None else marked
+    return page(
+        site,
+        "link.choices",
+        "choices.html",
+        centre=notice.marked(answers),
+        problem=problem,
+        again=again(visitor),
+        status=status(visitor),
+        next=safe_path(request.args.get("next")),
+    )

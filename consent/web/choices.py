@@ -1,0 +1,162 @@
+"""The visitor's blueprint: preference centre, the answer, my consent, declaration, notices, state."""
+
+from flask import Blueprint, Response, abort, current_app, jsonify, request, url_for
+from werkzeug.exceptions import ServiceUnavailable
+
+from consent.errors import LedgerError
+from consent.policy import Policy
+from consent.web import assets, deciding
+from consent.web.centre import centre
+from consent.web.declaration import Declaration
+from consent.web.language import Catalogue, catalogue, negotiate
+from consent.web.mine import mine_page
+from consent.web.page import page
+from consent.web.request import here
+from consent.web.site import Site
+
+blueprint = Blueprint(
+    "consent",
+    __name__,
+    static_folder=assets.STATIC,
+    static_url_path="/static",
+    template_folder=assets.ROOT / "templates",
+)
+
+
+@blueprint.url_value_preprocessor
+def exempt_from_tokens(endpoint: str | None, values: dict[str, object] | None) -> None:
+    """Take the visitor's routes out of the host's CSRFProtect: they are judged by where a POST comes from.
+
+    A token in the banner would set a session cookie before any choice. This runs before the host's
+    ``before_request`` functions, so that the order of the two extensions doesn't matter.
+    """
+    if csrf := current_app.extensions.get("csrf"):
+        csrf.exempt(blueprint)
+
+
+@blueprint.after_request
+def protect(response: Response) -> Response:
+    """Nobody may frame these pages, and nobody but the visitor may keep them."""
+    if request.endpoint == "consent.static":
+        name = (request.view_args or {}).get("filename", "")
+        if response.status_code == 200 and request.args.get("v") == assets.version(name):
+            response.headers["Cache-Control"] = assets.IMMUTABLE
+        return response
+    response.headers.setdefault("X-Frame-Options", "DENY")
+    response.headers.setdefault("Content-Security-Policy", "frame-ancestors 'none'")
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+@blueprint.get("")
+def choices() -> str:
+    """The preference centre as a page."""
+    return centre(here())
+
+
+@blueprint.post("")
+def decide() -> Response:
+    """The visitor's answer."""
+    return deciding.decide(here(), request)
+
+
+@blueprint.get("/mine")
+def mine() -> str:
+    """What this browser's visitor has answered, now and before."""
+    return mine_page(here())
+
+
+@blueprint.get("/declaration")
+def declaration() -> str:
+    """Everything the site declares, now."""
+    site = here().site
+    return declaration_page(site, site.policy)
+
+
+@blueprint.get("/declaration/<int:revision>")
+def declaration_then(revision: int) -> str:
+    """Everything the site declared in an earlier revision (POL-03)."""
+    site = here().site
+    if revision == site.policy.revision:
+        return declaration_page(site, site.policy)
+    policy = next((p for p in policies(site) if p.revision == revision), None)
+    return declaration_page(site, policy) if policy else abort(404)
+
+
+@blueprint.get("/notices/<hash>")
+def notice(hash: str) -> Response:
+    """A notice's stored bytes, as they were shown. They never change."""
+    site = here().site
+    known = site.notices.by_hash.get(hash)
+    body = known.body if known else stored_notice(site, hash)
+    if body is None:
+        abort(404)
+    response = Response(body, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"
+    response.headers["Cache-Control"] = assets.IMMUTABLE
+    return response
+
+
+@blueprint.get("/state")
+def state() -> Response:
+    """The visitor's answer as JSON, for scripts of pages that are served from a cache."""
+    visitor = here()
+    site = visitor.site
+    return jsonify(
+        decided=visitor.decided,
+        granted=sorted(site.granted(visitor)),
+        refused=sorted(site.refused(visitor)),
+        revision=site.policy.revision,
+    )
+
+
+def policies(site: Site) -> list[Policy]:
+    """The policies on record, newest first; 503 while the ledger can't be read."""
+    try:
+        found = [
+            Policy.from_canonical(document.body) for document in site.recorder.ledger.documents("policy")
+        ]
+    except LedgerError as error:
+        raise ServiceUnavailable from error
+    return sorted(found, key=lambda policy: (policy.revision, policy.effective), reverse=True)
+
+
+def stored_notice(site: Site, hash: str) -> bytes | None:
+    """The bytes on record under *hash*; 503 while the ledger can't be read."""
+    try:
+        document = site.recorder.ledger.document(hash)
+    except LedgerError as error:
+        raise ServiceUnavailable from error
+    return document.body if document and document.kind == "notice" else None
+
+
+def declaration_page(site: Site, policy: Policy) -> str:
+    """The declaration of *policy*; in the visitor's language if it has that one, else in its own."""
+    words = catalogue(negotiate(site.language(), policy.languages) or policy.language)
+    return page(
+        site,
+        "link.declaration",
+        "declaration.html",
+        words,
+        declaration=Declaration.of(policy, words),
+        current=policy.digest == site.policy.digest,
+        revisions=revisions(site, words),
+    )
+
+
+def revisions(site: Site, words: Catalogue) -> list[dict[str, object]]:
+    """The revisions on record with their dates and addresses, newest first; the current one while none can be read."""
+    try:
+        known = policies(site)
+    except ServiceUnavailable:
+        known = [site.policy]
+    found = {policy.revision: policy for policy in [*reversed(known), site.policy]}
+    return [
+        {
+            "revision": number,
+            "effective": words.date(policy.effective),
+            "url": url_for("consent.declaration_then", revision=number),
+        }
+        for number, policy in sorted(found.items(), reverse=True)
+    ]

@@ -1,0 +1,209 @@
+"""A visitor's POST, from its bytes to the response: who sent it, what it says, what became of it."""
+
+import logging
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from flask import Request, Response, jsonify, make_response, url_for
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+
+from consent.decision import Answer, Form, FormConflict, FormInvalid, judge_form, keys
+from consent.errors import LedgerError, LedgerUnavailable
+from consent.policy import Policy
+from consent.web.answering import Asked, Outcome, take
+from consent.web.centre import Problem, centre
+from consent.web.cookie import expire_refused, set_choice
+from consent.web.form import read_form
+from consent.web.limits import TooMany
+from consent.web.origin import Origin, origin_of
+from consent.web.page import page, result_in_words
+from consent.web.request import ConsentRequest
+from consent.web.returning import referring_path, safe_path, with_status
+from consent.web.signals import consent_changed, consent_given, consent_withdrawn
+from consent.web.site import Site
+
+log = logging.getLogger("consent")
+
+#: Seconds until a visitor may try again where only the operator can help.
+UNTIL_MENDED = 300
+#: From these, the visitor goes back to the page they were on.
+RETURNING = frozenset({"banner", "dialog"})
+
+
+def decide(visitor: ConsentRequest, request: Request) -> Response:
+    """Take the answer that *request* brings, in the order of :func:`consent.decision.judge_form`."""
+    site = visitor.site
+    try:
+        form = read_form(request)
+    except RequestEntityTooLarge:
+        return failed(visitor, request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    except BadRequest:
+        return failed(visitor, request, HTTPStatus.BAD_REQUEST)
+    sender = origin_of(request.headers, own=own_origin(request), trusted=site.settings.trusted_origins)
+    if sender is not Origin.SAME and not form.refuses_all:
+        return failed(visitor, request, HTTPStatus.FORBIDDEN)
+    try:
+        shown = shown_to(site, form)
+        answer = judge_form(form, current=site.policy, shown=shown)
+    except FormInvalid as error:
+        return invalid(visitor, request, form, error)
+    except FormConflict as error:
+        return conflict(visitor, request, form, error)
+    except LedgerError as error:
+        return unavailable(visitor, request, None, error)
+    if answer.granted and site.minor():
+        return failed(visitor, request, HTTPStatus.FORBIDDEN)
+    outcome = record(visitor, request, form, answer, known=shown is not None)
+    if outcome.failure:
+        return carrying(unavailable(visitor, request, outcome, outcome.failure), visitor, request, outcome)
+    return carrying(taken(visitor, request, form, outcome), visitor, request, outcome)
+
+
+def own_origin(request: Request) -> str:
+    """Scheme and host that *request* was sent to."""
+    return f"{request.scheme}://{request.host}"
+
+
+def shown_to(site: Site, form: Form) -> Policy | None:
+    """The policy that the form's notice showed. A refusal needs none, so for it a silent ledger counts as "unknown"."""
+    try:
+        return site.policy_shown(form.notice)
+    except LedgerError:
+        if form.refuses_all:
+            return None
+        raise
+
+
+def record(visitor: ConsentRequest, request: Request, form: Form, answer: Answer, *, known: bool) -> Outcome:
+    """Write *answer* down; from then on the request goes by what it led to."""
+    site = visitor.site
+    notice = site.notices.by_hash.get(form.notice or "")
+    outcome = take(
+        site.recorder,
+        answer,
+        Asked(
+            source=form.source,
+            notice=form.notice if known else None,
+            language=notice.language if notice else site.language(),
+            profile=visitor.profile,
+            signal=visitor.signal,
+            address=request.remote_addr,
+        ),
+        held=visitor.decision,
+        now=site.clock(),
+        lifetimes=site.lifetimes(visitor.profile),
+        documents=site.documents(notice),
+    )
+    if outcome.after is not None:
+        visitor.replace(outcome.after)
+        announce(site, outcome)
+    return outcome
+
+
+def announce(site: Site, outcome: Outcome) -> None:
+    """Tell the site's own code what changed."""
+    told: dict[str, Any] = {
+        "decision": outcome.after,
+        "granted": frozenset(keys(site.policy, outcome.granted)),
+        "withdrawn": frozenset(keys(site.policy, outcome.withdrawn)),
+    }
+    if outcome.granted:
+        consent_given.send(site.app, **told)
+    if outcome.withdrawn:
+        consent_withdrawn.send(site.app, **told)
+    if outcome.granted or outcome.withdrawn or outcome.before is None:
+        consent_changed.send(site.app, **told)
+
+
+def carrying(response: Response, visitor: ConsentRequest, request: Request, outcome: Outcome) -> Response:
+    """*response* with the cookie of what now holds, and without those of what is refused."""
+    if outcome.after is not None:
+        set_choice(response, visitor.site, outcome.after, request)
+        expire_refused(response, visitor.site, visitor.verdict.allowed, request)
+    return response
+
+
+def taken(visitor: ConsentRequest, request: Request, form: Form, outcome: Outcome) -> Response:
+    """The response to an answer that holds: back with 303, or JSON."""
+    site = visitor.site
+    location = with_status(destination(request, form))
+    if not wants_json(request):
+        return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": location})
+    return jsonify(
+        ok=True,
+        message=result_in_words(visitor, site.words()).striptags(),
+        granted=sorted(site.granted(visitor)),
+        refused=sorted(site.refused(visitor)),
+        reload=bool(outcome.granted or outcome.withdrawn),
+        location=location,
+    )
+
+
+def destination(request: Request, form: Form) -> str:
+    """Where the visitor goes now; always a path of this site."""
+    centre_path = url_for("consent.choices")
+    if form.source in RETURNING:
+        back = safe_path(form.next) or referring_path(request.referrer, own=own_origin(request))
+        return back or centre_path
+    back = safe_path(form.next)
+    path = url_for("consent.choices", next=back) if back else centre_path
+    return safe_path(path) or centre_path
+
+
+def invalid(visitor: ConsentRequest, request: Request, form: Form, error: FormInvalid) -> Response:
+    """400: the preference centre again, saying what couldn't be read, with the answers kept."""
+    faults = tuple(str(fault) for fault in error.faults)
+    log.info("an answer was not understood: %s", "; ".join(faults))
+    kept = [f"{name}={value}" for name, value in form.pairs if name.startswith(("category.", "service."))]
+    return again(visitor, request, Problem(code=400, faults=faults), kept)
+
+
+def conflict(visitor: ConsentRequest, request: Request, form: Form, error: FormConflict) -> Response:
+    """409: the current preference centre, nothing marked. Every No of the form is taken all the same."""
+    if not error.refused:
+        return again(visitor, request, Problem(code=409), ())
+    outcome = record(visitor, request, form, Answer(refused=error.refused), known=True)
+    response = again(visitor, request, Problem(code=409, held=True), ())
+    return carrying(response, visitor, request, outcome)
+
+
+def again(visitor: ConsentRequest, request: Request, problem: Problem, marked: Iterable[str]) -> Response:
+    """The preference centre with *problem* on top, or the same as JSON."""
+    if wants_json(request):
+        return told(visitor, problem)
+    return make_response(centre(visitor, marked=marked, problem=problem), problem.code)
+
+
+def unavailable(
+    visitor: ConsentRequest, request: Request, outcome: Outcome | None, error: LedgerError
+) -> Response:
+    """429 or 503: the grant couldn't be recorded, so nothing was turned on."""
+    log.error("a grant could not be recorded: %s", error)
+    code = HTTPStatus.TOO_MANY_REQUESTS if isinstance(error, TooMany) else HTTPStatus.SERVICE_UNAVAILABLE
+    response = failed(visitor, request, code, held=outcome is not None and outcome.after is not None)
+    wait = error.retry_after if isinstance(error, LedgerUnavailable) else UNTIL_MENDED
+    response.headers["Retry-After"] = str(wait)
+    return response
+
+
+def failed(visitor: ConsentRequest, request: Request, code: HTTPStatus, *, held: bool = False) -> Response:
+    """A plain page, or JSON, that says what happened and that nothing was turned on."""
+    problem = Problem(code=int(code), held=held)
+    if wants_json(request):
+        return told(visitor, problem)
+    return make_response(page(visitor.site, f"error.{int(code)}.title", "error.html", problem=problem), code)
+
+
+def told(visitor: ConsentRequest, problem: Problem) -> Response:
+    """*problem* as JSON."""
+    words = visitor.site.words()
+    message = f"{words.gettext(f'error.{problem.code}.why')} {words.gettext(f'error.{problem.code}.changed')}"
+    response = jsonify(ok=False, message=message)
+    response.status_code = problem.code
+    return response
+
+
+def wants_json(request: Request) -> bool:
+    """Whether the sender is our module, which asks for JSON, and not a browser's form."""
+    return request.accept_mimetypes.best == "application/json"

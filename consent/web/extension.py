@@ -1,0 +1,212 @@
+"""The Flask extension: reads and checks everything when the app starts, opens nothing."""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request, url_for
+
+from consent.decision import CookieCodec, Mark
+from consent.errors import ConfigurationError, LedgerError
+from consent.ledger import Ledger
+from consent.policy import Duration, Policy, complete, load
+from consent.storage import open_storage
+from consent.web import guard, settings
+from consent.web.answering import record_late
+from consent.web.choices import blueprint
+from consent.web.cookie import set_choice
+from consent.web.declaration import CategoryView, ServiceView, declared
+from consent.web.guard import ConsentRequired, Marked, View
+from consent.web.language import shipped
+from consent.web.limits import Limits
+from consent.web.markup import Helpers
+from consent.web.notice import Notices, environment
+from consent.web.page import page
+from consent.web.recorder import Recorder, moment
+from consent.web.request import ENVIRON, ConsentRequest, current_consent, here
+from consent.web.returning import safe_path
+from consent.web.settings import DAY, Settings
+from consent.web.site import Site
+
+
+class Consent:
+    """The extension. One instance serves any number of apps; each has its own state.
+
+    *clock* gives seconds since the epoch; tests of what happens in a year pass their own.
+    """
+
+    def __init__(self, app: Flask | None = None, *, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Give *app* its consent. Settings and policy are read and checked now; nothing is opened.
+
+        ConfigurationError or PolicyError name the setting or the place, what was found and the fix.
+        """
+        if "consent" in app.extensions:
+            raise ConfigurationError(
+                f"the app {app.name!r} has its consent already: init_app was called twice."
+            )
+        chosen = settings.read(app.config, root=Path(app.root_path), instance=Path(app.instance_path))
+        site = self.site(app, chosen)
+        app.extensions["consent"] = site
+        app.register_blueprint(blueprint, url_prefix=chosen.url_prefix)
+        Helpers(site).register(app)
+        app.after_request(finish)
+        if ConsentRequired not in app.error_handler_spec[None][403]:
+            app.register_error_handler(ConsentRequired, ask)
+
+    def site(self, app: Flask, chosen: Settings) -> Site:
+        """What *app*'s consent consists of, checked."""
+        policy = declared_whole(load(chosen.policy), chosen, session_cookie=app.config["SESSION_COOKIE_NAME"])
+        origin = chosen.site or policy.controller.site
+        languages = offered(policy, chosen)
+        notices = Notices(policy=policy, environment=environment(app.jinja_loader), prefix=chosen.url_prefix)
+        profile = chosen.profile if isinstance(chosen.profile, str) else "default"
+        first = [notices.get(language, profile) for language in languages]
+        recorder = Recorder(
+            open=lambda: open_ledger(chosen, origin, self.clock),
+            policy=policy,
+            fingerprint={
+                "policy": policy.digest,
+                "templates": hashlib.sha256("".join(notice.hash for notice in first).encode()).hexdigest(),
+                "version": own_version(),
+            },
+            limits=Limits(secrets.token_bytes(32)),
+            clock=self.clock,
+            steady=time.monotonic,
+        )
+        return Site(
+            app=app,
+            settings=chosen,
+            policy=policy,
+            codec=CookieCodec(chosen.keys, chosen.cookie_domain or origin),
+            notices=notices,
+            recorder=recorder,
+            languages=languages,
+            clock=self.clock,
+            limits_pages=any(service.pages for service in policy.services),
+        )
+
+    def sensitive(self, target: Marked) -> Marked:
+        """Mark a view or blueprint as one of health or payment data: third parties only under an agreement."""
+        return guard.mark(target, Mark.SENSITIVE)
+
+    def first_party(self, target: Marked) -> Marked:
+        """Mark a view or blueprint whose address alone says something about a person."""
+        return guard.mark(target, Mark.FIRST_PARTY)
+
+    def required(self, key: str) -> Callable[[View], View]:
+        """Let a view run only when the category or service *key* is allowed; else ConsentRequired (403)."""
+        return guard.requiring(key, lambda key: current_consent.allows(key))
+
+
+def declared_whole(policy: Policy, chosen: Settings, *, session_cookie: str) -> Policy:
+    """*policy* with the two cookies that declare themselves: Flask's session and the visitor's answer."""
+    return complete(
+        policy,
+        session_cookie=session_cookie,
+        choice_cookie=chosen.cookie(secure=True),
+        choice_lifetime=Duration(chosen.refusal_lifetime // DAY, "day"),
+    )
+
+
+def offered(policy: Policy, chosen: Settings) -> tuple[str, ...]:
+    """The languages for visitors; ConfigurationError when the policy's own has no catalogue."""
+    if policy.language not in shipped():
+        raise ConfigurationError(
+            f"{chosen.policy.name}: language is {policy.language!r}, for which the component has no words; "
+            f"expected one of {', '.join(sorted(shipped()))}."
+        )
+    wanted = None if callable(chosen.languages) else chosen.languages
+    if wanted is not None and (missing := [tag for tag in wanted if tag not in policy.languages]):
+        raise ConfigurationError(
+            f"CONSENT_LANGUAGES names {', '.join(missing)}; the policy has all its texts in "
+            f"{', '.join(policy.languages)} only. Add {chosen.policy.stem}.{missing[0]}.toml, or take it out."
+        )
+    return tuple(
+        tag
+        for tag in policy.languages
+        if tag in shipped() and (wanted is None or tag in wanted or tag == policy.language)
+    )
+
+
+def open_ledger(chosen: Settings, origin: str, clock: Callable[[], float]) -> Ledger:
+    """The app's ledger; its name is the host of the site with our path."""
+    name = f"{urlsplit(origin).netloc}/privacy-choices"
+    if chosen.instance:
+        chosen.instance.mkdir(parents=True, exist_ok=True)
+    storage = open_storage(
+        chosen.database, signing_key=chosen.signing_key, origin=name, clock=lambda: moment(clock())
+    )
+    return Ledger(storage, name)
+
+
+def own_version() -> str:
+    """The version of this package; "unknown" when it runs without being installed."""
+    try:
+        return version("flask-assent")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def finish(response: Response) -> Response:
+    """What a response that depends on the answer needs: no shared cache, and a late event recorded."""
+    visitor = request.environ.get(ENVIRON)
+    if not isinstance(visitor, ConsentRequest):
+        return response
+    decision = visitor.decision if visitor.read else None
+    if visitor.read:
+        keep_private(response)
+    if decision is not None and decision.pending is not None and request.method in ("GET", "HEAD"):
+        try:
+            record_late(visitor.site.recorder, decision, address=request.remote_addr)
+        except LedgerError:
+            return response
+        set_choice(response, visitor.site, replace(decision, pending=None), request)
+    return response
+
+
+def keep_private(response: Response) -> None:
+    """Let no shared cache keep *response*: it was made for one visitor's answer (ENF-06)."""
+    response.vary.add("Cookie")
+    if response.cache_control.public or response.cache_control.s_maxage is not None:
+        response.cache_control.public = False
+        response.cache_control.s_maxage = None
+    if not response.cache_control.no_store:
+        response.cache_control.private = True
+
+
+def ask(error: ConsentRequired) -> tuple[str, int]:
+    """The page that asks for what a view needs."""
+    visitor = here()
+    site = visitor.site
+    back = safe_path(request.full_path.rstrip("?"))
+    html = page(
+        site,
+        "required.title",
+        "required.html",
+        needed=needed(visitor, error.key),
+        href=url_for("consent.choices", next=back),
+    )
+    return html, 403
+
+
+def needed(visitor: ConsentRequest, key: str) -> list[dict[str, object]]:
+    """The category or service *key* as the page that asks shows it."""
+    words = visitor.site.words()
+    categories = declared(visitor.site.policy, words)
+    views: list[CategoryView | ServiceView] = [*categories]
+    views += [service for category in categories for service in category.services]
+    return [
+        {"title": view.title, "text": view.text, "reason": visitor.reason(key)}
+        for view in views
+        if view.key == key
+    ]

@@ -1,0 +1,67 @@
+"""The body of a visitor's POST: urlencoded or JSON, at most 16 KiB, nothing else."""
+
+import json
+from urllib.parse import parse_qsl
+
+from flask import Request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+
+from consent.decision import Form
+
+#: Bytes of a body that are read; a form of 100 services needs a quarter of it.
+LARGEST = 16 * 1024
+#: Fields of one form.
+MOST_FIELDS = 1000
+
+
+def read_form(request: Request) -> Form:
+    """The fields that *request* carries. BadRequest or RequestEntityTooLarge when they can't be read.
+
+    JSON is one object of texts: the same names and values as in the form.
+    """
+    return Form.read(pairs_of(body_of(request), request.mimetype))
+
+
+def body_of(request: Request) -> str:
+    """The body as text, without reading more than is allowed."""
+    if (request.content_length or 0) > LARGEST:
+        raise RequestEntityTooLarge
+    raw = request.stream.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        raise RequestEntityTooLarge
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest from error
+
+
+def pairs_of(body: str, mimetype: str) -> list[tuple[str, str]]:
+    """Names and values in *body*, repeated ones as often as they stand there."""
+    if mimetype == "application/x-www-form-urlencoded":
+        try:
+            return parse_qsl(body, keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
+        except ValueError as error:
+            raise BadRequest from error
+    if mimetype == "application/json":
+        return json_pairs(body)
+    raise BadRequest
+
+
+def json_pairs(body: str) -> list[tuple[str, str]]:
+    """The members of the one JSON object in *body*; all values must be texts."""
+    found: list[list[tuple[str, object]]] = []
+
+    def keep(members: list[tuple[str, object]]) -> dict[str, object]:
+        found.append(members)
+        return dict(members)
+
+    try:
+        value = json.loads(body, object_pairs_hook=keep)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest from error
+    if not isinstance(value, dict) or len(found) != 1 or len(found[0]) > MOST_FIELDS:
+        raise BadRequest
+    pairs = [(name, text) for name, text in found[0] if isinstance(text, str)]
+    if len(pairs) != len(found[0]):
+        raise BadRequest
+    return pairs

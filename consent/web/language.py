@@ -1,0 +1,105 @@
+"""The languages of the component's own words, and which one a visitor is shown.
+
+Catalogues are gettext ``.po`` files, read once per process by Babel; ids such as ``action.reject_all``
+stand for the text, so that English is a catalogue like the others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from gettext import NullTranslations
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import Translations
+from babel.units import format_unit
+from markupsafe import Markup
+from werkzeug.datastructures import LanguageAccept
+
+from consent.policy import Duration
+
+TRANSLATIONS = Path(__file__).parent.parent / "translations"
+
+
+@cache
+def shipped() -> frozenset[str]:
+    """The language tags for which there is a catalogue, such as ``en`` or ``pt-BR``."""
+    return frozenset(
+        p.parent.parent.name.replace("_", "-") for p in TRANSLATIONS.glob("*/LC_MESSAGES/consent.po")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """One language: its words, its way to write dates and spans of time, its direction."""
+
+    tag: str
+    locale: Locale
+    messages: NullTranslations
+
+    @property
+    def direction(self) -> Literal["ltr", "rtl"]:
+        """``rtl`` for Arabic, Hebrew and the like."""
+        return "rtl" if self.locale.text_direction == "rtl" else "ltr"
+
+    def gettext(self, message: str, /, **values: object) -> Markup:
+        """The text of the id *message*, its ``%(name)s`` places filled with *values*, escaped."""
+        return Markup(self.messages.gettext(message)) % values
+
+    def ngettext(self, message: str, number: int, /, **values: object) -> Markup:
+        """The text of the id *message* in the plural form for *number*, which fills ``%(n)s``."""
+        return Markup(self.messages.ngettext(message, message, number)) % {"n": number, **values}
+
+    def known(self, message: str) -> bool:
+        """Whether this language has a text for the id *message*."""
+        return self.messages.gettext(message) != message
+
+    def date(self, day: date | datetime) -> str:
+        """*day* as people write it here, such as "1 November 2026"."""
+        return format_date(day, format="long", locale=self.locale)
+
+    def datetime(self, moment: datetime) -> str:
+        """*moment* to the second, with its time zone, as people write it here."""
+        return format_datetime(moment, format="long", locale=self.locale)
+
+    def duration(self, span: Duration) -> str:
+        """*span* in words, such as "13 months"."""
+        return format_unit(span.count, f"duration-{span.unit}", length="long", locale=self.locale)
+
+
+@cache
+def catalogue(tag: str) -> Catalogue:
+    """The catalogue of the language *tag*; LookupError when none is shipped."""
+    if tag not in shipped():
+        raise LookupError(f"no catalogue for {tag!r}; there are {', '.join(sorted(shipped()))}")
+    compiled = BytesIO()
+    source = TRANSLATIONS / tag.replace("-", "_") / "LC_MESSAGES" / "consent.po"
+    with source.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=tag.replace("-", "_")))
+    compiled.seek(0)
+    return Catalogue(tag, Locale.parse(tag, sep="-"), Translations(compiled, domain="consent"))
+
+
+def negotiate(wanted: str | None, offered: Sequence[str]) -> str | None:
+    """The offered language for the tag *wanted*: itself, else its parents (``pt-BR`` → ``pt``), else None."""
+    tag = (wanted or "").replace("_", "-")
+    names = {name.lower(): name for name in offered}
+    while tag:
+        if found := names.get(tag.lower()):
+            return found
+        tag = tag.rpartition("-")[0]
+    return None
+
+
+def accepted(header: LanguageAccept, offered: Sequence[str]) -> str:
+    """The offered language that an ``Accept-Language`` header likes best; the first one offered if none."""
+    for tag, quality in header:
+        if quality > 0 and (found := negotiate(tag, offered)):
+            return found
+    return offered[0]

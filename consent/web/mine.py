@@ -1,0 +1,129 @@
+"""My consent: what this browser's visitor has answered, now and before."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flask import url_for
+from markupsafe import Markup
+
+from consent.decision import Decision, Reason
+from consent.errors import LedgerError
+from consent.ledger import Event, Record
+from consent.policy import Policy
+from consent.web.declaration import declared, title_of
+from consent.web.language import Catalogue
+from consent.web.page import page, status
+from consent.web.request import ConsentRequest
+
+Words = str | Markup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One service and what holds for it now."""
+
+    title: Words
+    on: bool
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """One category with its services."""
+
+    title: Words
+    always_on: bool
+    services: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One recorded act of this browser, in words."""
+
+    iso: str
+    """RFC 3339, UTC, for ``<time datetime>``."""
+    time: str
+    kind: str
+    source: str | None
+    on: Words
+    off: Words
+    notice: str | None
+    """Address of what was shown then."""
+    revision: int | None
+
+
+def mine_page(visitor: ConsentRequest) -> str:
+    """The page's HTML. A ledger that can't be read now costs the visitor the history, not the page."""
+    site = visitor.site
+    words = site.words()
+    decision = visitor.decision
+    history: list[Entry] | None
+    try:
+        history = list(reversed(list(entries(visitor, words))))
+    except LedgerError:
+        history = None
+    return page(
+        site,
+        "link.mine",
+        "mine.html",
+        decided=words.date(datetime.fromtimestamp(decision.at, UTC)) if decision else None,
+        until=words.date(datetime.fromtimestamp(ends(visitor, decision), UTC)) if decision else None,
+        state=groups(visitor, words),
+        subject=visitor.subject is not None,
+        unreadable=history is None,
+        history=history,
+        notice=site.notice().hash,
+        status=status(visitor),
+    )
+
+
+def ends(visitor: ConsentRequest, decision: Decision) -> int:
+    """When the visitor is asked again (epoch seconds)."""
+    spans = visitor.site.lifetimes(decision.profile)
+    return decision.at + (spans.grant if decision.granted else spans.refusal)
+
+
+def groups(visitor: ConsentRequest, words: Catalogue) -> list[Group]:
+    """The categories with their services and what holds for each."""
+    return [
+        Group(
+            title=category.title,
+            always_on=category.always_on,
+            services=tuple(
+                Line(title=service.title, on=visitor.allows(service.key), reason=visitor.reason(service.key))
+                for service in category.services
+            ),
+        )
+        for category in declared(visitor.site.policy, words)
+    ]
+
+
+def entries(visitor: ConsentRequest, words: Catalogue) -> Iterable[Entry]:
+    """The recorded acts linked to this browser, oldest first; none without a subject."""
+    if visitor.subject is None:
+        return
+    recorder = visitor.site.recorder
+    for record in recorder.ledger.of_subject(visitor.subject):
+        event = record.event()
+        if event is not None:
+            yield entry(record, event, recorder.policy_of(event.policy) if event.policy else None, words)
+
+
+def entry(record: Record, event: Event, policy: Policy | None, words: Catalogue) -> Entry:
+    """*event* in words; services of a policy that isn't on record keep their keys."""
+
+    def titles(keys: Iterable[str]) -> Markup:
+        names = [title_of(policy, policy.service(key), words) if policy else key for key in keys]
+        return words.gettext("list.comma").join(names)
+
+    return Entry(
+        iso=event.time.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        time=words.datetime(event.time),
+        kind=event.kind,
+        source=event.source,
+        on=titles(event.granted),
+        off=titles(event.refused),
+        notice=url_for("consent.notice", hash=event.notice) if event.notice else None,
+        revision=policy.revision if policy else None,
+    )

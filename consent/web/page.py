@@ -1,0 +1,132 @@
+"""Our own pages and the pieces around the notice: rendered in our words, set into the host's layout."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import render_template, request
+from markupsafe import Markup
+
+from consent.decision import Decision
+from consent.policy import Policy
+from consent.web.declaration import title_of
+from consent.web.language import Catalogue
+from consent.web.notice import addresses, surroundings
+from consent.web.request import ConsentRequest
+from consent.web.site import Site
+
+#: Rendered pieces remembered per app.
+MOST_PIECES = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What ``consent/page.html`` finds under the one name ``pc``; all other names in it are the host's."""
+
+    title: Markup
+    content: Markup
+    lang: str
+    dir: str
+    urls: Mapping[str, str | None]
+    controller: str
+    skip: Markup
+    """The words of the link that skips to the content."""
+    links: tuple[tuple[str, Markup], ...]
+    """Addresses and words of our pages, for a footer."""
+
+
+def page(site: Site, title: str, template: str, /, words: Catalogue | None = None, **context: object) -> str:
+    """The page ``consent/<template>`` with the title of the message id *title*, in the site's layout."""
+    words = words or site.words()
+    urls = addresses_of(site)
+    named = {
+        "link.mine": urls["mine"],
+        "link.declaration": urls["declaration"],
+        "link.policy": urls["policy"],
+    }
+    return render_template(
+        "consent/page.html",
+        pc=Page(
+            title=words.gettext(title),
+            content=piece(site, template, words, **context),
+            lang=words.tag,
+            dir=words.direction,
+            urls=urls,
+            controller=site.policy.controller.name,
+            skip=words.gettext("page.skip"),
+            links=tuple((url, words.gettext(name)) for name, url in named.items() if url),
+        ),
+    )
+
+
+def piece(site: Site, template: str, /, words: Catalogue | None = None, **context: object) -> Markup:
+    """The template ``consent/<template>``, the site's or ours, rendered in the visitor's language."""
+    words = words or site.words()
+    html = site.notices.environment.get_template(f"consent/{template}").render(
+        {**around_us(site, words), **context}
+    )
+    return Markup(html.strip())
+
+
+def around_us(site: Site, words: Catalogue) -> dict[str, object]:
+    """What all our templates see, here and in the notice."""
+    return surroundings(words, controller=site.policy.controller.name, urls=addresses_of(site))
+
+
+def addresses_of(site: Site) -> Mapping[str, str | None]:
+    """Where our pages are in the current request's mount point."""
+    return addresses(request.root_path.rstrip("/") + site.settings.url_prefix, site.notices.privacy_policy)
+
+
+def result(policy: Policy, decision: Decision | None) -> str:
+    """What *decision* amounts to: ``accepted``, ``rejected`` or ``saved``."""
+    if decision is None or not decision.granted:
+        return "rejected"
+    granted = {s.key for s in policy.optional_services if policy.terms[s.key] in decision.granted}
+    ordinary = {s.key for s in policy.optional_services if not s.special_category}
+    return "accepted" if granted >= ordinary else "saved"
+
+
+def result_in_words(visitor: ConsentRequest, words: Catalogue) -> Markup:
+    """What the visitor's answer amounts to, in one or two sentences."""
+    policy = visitor.site.policy
+    what = result(policy, visitor.decision)
+    if what != "saved":
+        return words.gettext(f"status.{what}")
+    comma = words.gettext("list.comma")
+    on, off = ([], [])  # type: tuple[list[object], list[object]]
+    for service in policy.optional_services:
+        (on if visitor.allows(service.key) else off).append(title_of(policy, service, words))
+    return words.gettext(
+        "status.saved", on=comma.join(map(Markup.escape, on)), off=comma.join(map(Markup.escape, off))
+    )
+
+
+def status(visitor: ConsentRequest) -> Markup:
+    """The result of the visitor's answer, hidden until the address names it (``#pc-status``)."""
+    site = visitor.site
+    words = site.words()
+    key = ("status", words.tag, visitor.decision is None, visitor.verdict.allowed, request.root_path)
+    if key not in site.pieces:
+        if len(site.pieces) >= MOST_PIECES:
+            site.pieces.clear()
+        message = result_in_words(visitor, words) if visitor.decision else words.gettext("status.not_kept")
+        site.pieces[key] = piece(site, "status.html", words, message=message)
+    return site.pieces[key]
+
+
+def again(visitor: ConsentRequest) -> Markup:
+    """Why the visitor is asked again; nothing for who is asked the first time."""
+    asking = visitor.asking
+    if asking.why in (None, "first"):
+        return Markup()
+    site = visitor.site
+    words = site.words()
+    titles = [title_of(site.policy, site.policy.service(key), words) for key in asking.services]
+    return piece(
+        site,
+        "again.html",
+        words,
+        why=asking.why,
+        change=site.policy.text("change", words.tag),
+        services=titles,
+    )

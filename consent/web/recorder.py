@@ -1,0 +1,137 @@
+"""Writing an app's events into its ledger: opened on first use, bounded waits, bounded growth."""
+
+import secrets
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from consent.errors import LedgerConflict, LedgerError, LedgerUnavailable
+from consent.ledger import Document, Event, Ledger, Recorded, operated
+from consent.policy import Policy, compare
+from consent.web.limits import Limits
+
+#: Requests of one process that wait on a ledger which doesn't answer, and how long each does (seconds).
+MOST_WAITERS, PATIENCE = 2, 2.0
+#: How long a further request waits for one of them to finish before it is turned away.
+TURN = 0.2
+#: The same browser giving the same answers within so many seconds is recorded once.
+REPEAT = 60
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorder:
+    """One app's way into its ledger. Nothing is opened before the first event, document or look-up."""
+
+    open: Callable[[], Ledger]
+    policy: Policy
+    fingerprint: Mapping[str, str]
+    limits: Limits
+    clock: Callable[[], float]
+    steady: Callable[[], float]
+    waiters: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(MOST_WAITERS)
+    )
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    opened: Ledger | None = None
+    ready: bool = False
+    """Whether this process has found the policy on record and in order."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger; opened now if it wasn't."""
+        with self.lock:
+            if self.opened is None:
+                self.opened = self.open()
+            return self.opened
+
+    def record(
+        self, event: Event, salt: bytes, documents: Sequence[Document] = (), *, address: str | None = None
+    ) -> Recorded:
+        """Write *event*; when this returns it is durable.
+
+        LedgerUnavailable when it can't be written now: over the limits, another process holds the ledger,
+        no space. LedgerConflict when the policy contradicts what is on record.
+        """
+        self.limits.take(address, self.steady())
+        with self.turn():
+            self.prepare()
+            return self.ledger.record(
+                event, salt=salt, documents=documents, merge_within=REPEAT, patience=PATIENCE
+            )
+
+    def keep(self, documents: Sequence[Document]) -> None:
+        """Store *documents* that aren't stored yet; LedgerUnavailable when that can't be done now."""
+        with self.turn():
+            self.prepare()
+            self.ledger.keep(documents, patience=PATIENCE)
+
+    def prepare(self) -> None:
+        """Once per process: put the policy on record, and what the site runs under (``operated``)."""
+        if self.ready:
+            return
+        if problem := self.contradiction():
+            raise LedgerConflict(problem)
+        ledger = self.ledger
+        ledger.keep([policy_document(self.policy)], patience=PATIENCE)
+        event = operated(
+            self.fingerprint, origin=ledger.origin, time=moment(self.clock()), policy=self.policy.digest
+        )
+        ledger.record_once(event, salt=secrets.token_bytes(32), patience=PATIENCE)
+        self.ready = True
+
+    def contradiction(self) -> str | None:
+        """Why this policy can't be recorded beside the ones on record; None when it can."""
+        for document in self.ledger.documents("policy"):
+            earlier = Policy.from_canonical(document.body)
+            if earlier.digest != self.policy.digest and earlier.revision == self.policy.revision:
+                changes = [c for c in compare(earlier, self.policy).changes if c.material]
+                if changes:
+                    places = ", ".join(str(change.place) for change in changes)
+                    return (
+                        f"the policy says revision {self.policy.revision}, but that revision is on record with other "
+                        f"terms ({places}). Raise `revision` in the policy file and say in `change` what is new."
+                    )
+        return None
+
+    def policy_of(self, digest: str) -> Policy | None:
+        """The policy with this digest: the current one, or one on record; None when there is none such."""
+        if digest == self.policy.digest:
+            return self.policy
+        document = self.ledger.document(digest)
+        return Policy.from_canonical(document.body) if document and document.kind == "policy" else None
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """One of the few places of requests that may wait on the ledger."""
+        if not self.waiters.acquire(timeout=TURN):
+            raise LedgerUnavailable("the ledger is busy", retry_after=round(PATIENCE))
+        try:
+            yield
+        finally:
+            self.waiters.release()
+
+    def problems(self) -> list[str]:
+        """What ``flask consent check`` should say of the ledger; empty when all is well."""
+        try:
+            found = [problem] if (problem := self.contradiction()) else []
+            return found + list(self.ledger.problems())
+        except LedgerError as error:
+            return [str(error)]
+
+
+def policy_document(policy: Policy) -> Document:
+    """*policy* as the ledger stores it."""
+    return Document(hash=policy.digest, kind="policy", body=policy.canonical())
+
+
+def moment(seconds: float) -> datetime:
+    """*seconds* since the epoch as UTC to the millisecond."""
+    return datetime.fromtimestamp(round(seconds * 1000) / 1000, UTC)
+
+
+def new_id() -> uuid.UUID:
+    """A fresh random event or subject id (UUIDv4)."""
+    return uuid.uuid4()

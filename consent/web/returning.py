@@ -1,0 +1,28 @@
+"""Where a visitor goes after answering: back to the page they came from, and never off the site."""
+
+import re
+from urllib.parse import urlsplit
+
+#: A path of this site: one slash, then printable ASCII without the backslash, which browsers read as a slash.
+SAFE = re.compile(r"/(?!/)[!-\[\]-~]*\Z")
+
+
+def safe_path(path: str | None) -> str | None:
+    """*path* when a browser can only read it as a path of this site, else None."""
+    return path if path is not None and SAFE.match(path) else None
+
+
+def referring_path(referer: str | None, *, own: str) -> str | None:
+    """Path and query of *referer* when it is a page of the origin *own*, else None."""
+    if referer is None or not referer.startswith(f"{own}/"):
+        return None
+    try:
+        parts = urlsplit(referer)
+    except ValueError:
+        return None
+    return safe_path(parts._replace(scheme="", netloc="", fragment="").geturl())
+
+
+def with_status(path: str, fragment: str = "pc-status") -> str:
+    """*path* with the fragment that reveals the result of the last answer on that page."""
+    return f"{path.partition('#')[0]}#{fragment}"

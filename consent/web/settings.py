@@ -1,0 +1,207 @@
+"""The ``CONSENT_…`` settings of an app, read and checked once, when the app starts."""
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from consent.decision import PROFILES
+from consent.errors import ConfigurationError
+
+DAY = 86_400
+#: No cookie lives longer (RFC 6265bis §5.5), so no answer can.
+LONGEST = 400 * DAY
+
+NAMES = (
+    "POLICY",
+    "DATABASE",
+    "SIGNING_KEY",
+    "PROFILE",
+    "MINOR",
+    "LANGUAGES",
+    "AUDITOR",
+    "GRANT_LIFETIME",
+    "REFUSAL_LIFETIME",
+    "TRUSTED_ORIGINS",
+    "URL_PREFIX",
+    "COOKIE_NAME",
+    "COOKIE_DOMAIN",
+    "SITE",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the app's configuration says; times in seconds, paths absolute."""
+
+    policy: Path
+    database: str
+    signing_key: Path | None
+    profile: str | Callable[[], str | None]
+    minor: Callable[[], bool] | None
+    languages: Sequence[str] | Callable[[], str | None] | None
+    auditor: Callable[[], str | None] | None
+    grant_lifetime: int
+    refusal_lifetime: int
+    trusted_origins: frozenset[str]
+    url_prefix: str
+    cookie_name: str
+    cookie_domain: str | None
+    site: str | None
+    instance: Path | None
+    """The folder to make before the ledger is opened; None where the site chose a place itself."""
+    keys: tuple[str | bytes, ...]
+    """Flask's secret keys, the one that signs last."""
+
+    def cookie(self, *, secure: bool) -> str:
+        """The full name of the choice cookie. HTTPS never uses the unprotected one (RFC 6265bis §4.1.3)."""
+        if not secure:
+            return self.cookie_name
+        return f"__Secure-{self.cookie_name}" if self.cookie_domain else f"__Host-{self.cookie_name}"
+
+
+def read(config: Mapping[str, object], *, root: Path, instance: Path) -> Settings:
+    """The settings in the app's *config*; ConfigurationError names the key, what it holds and the fix."""
+    refuse_unknown(config)
+    grant = seconds(config, "GRANT_LIFETIME", 182 * DAY)
+    refusal = seconds(config, "REFUSAL_LIFETIME", 365 * DAY)
+    if refusal < grant:
+        raise ConfigurationError(
+            f"CONSENT_REFUSAL_LIFETIME ({refusal} s) is shorter than CONSENT_GRANT_LIFETIME ({grant} s): whoever "
+            "refuses would be asked more often than whoever accepts. Make it at least as long."
+        )
+    return Settings(
+        policy=root / text(config, "POLICY", "consent.toml"),
+        database=text(config, "DATABASE", f"sqlite:///{instance / 'consent.sqlite3'}"),
+        signing_key=path(config, "SIGNING_KEY", root),
+        profile=profile(config),
+        minor=function(config, "MINOR"),
+        languages=languages(config),
+        auditor=function(config, "AUDITOR"),
+        grant_lifetime=grant,
+        refusal_lifetime=refusal,
+        trusted_origins=frozenset(strings(config, "TRUSTED_ORIGINS")),
+        url_prefix=prefix(config),
+        cookie_name=cookie_name(config),
+        cookie_domain=optional_text(config, "COOKIE_DOMAIN"),
+        site=optional_text(config, "SITE"),
+        instance=None if config.get("CONSENT_DATABASE") else instance,
+        keys=secret_keys(config),
+    )
+
+
+def refuse_unknown(config: Mapping[str, object]) -> None:
+    """ConfigurationError for a ``CONSENT_`` key that means nothing, so that a typo can't pass for a setting."""
+    for key in config:
+        if key.startswith("CONSENT_") and (name := key.removeprefix("CONSENT_")) not in NAMES:
+            near = difflib.get_close_matches(name, NAMES, n=1)
+            hint = f"did you mean CONSENT_{near[0]}?" if near else f"there are: {', '.join(NAMES)}."
+            raise ConfigurationError(f"{key} is not a setting of this version; {hint}")
+
+
+def wrong(name: str, found: object, expected: str) -> ConfigurationError:
+    """The error for a setting that holds something else than *expected*."""
+    return ConfigurationError(f"CONSENT_{name} is {found!r}; expected {expected}.")
+
+
+def optional_text(config: Mapping[str, object], name: str) -> str | None:
+    """The setting *name*, a text, or None."""
+    value = config.get(f"CONSENT_{name}")
+    if value is not None and (not isinstance(value, str) or not value):
+        raise wrong(name, value, "a text")
+    return value
+
+
+def text(config: Mapping[str, object], name: str, default: str) -> str:
+    """The setting *name*, a text, or *default*."""
+    if isinstance(value := config.get(f"CONSENT_{name}"), Path):
+        return str(value)
+    return optional_text(config, name) or default
+
+
+def path(config: Mapping[str, object], name: str, root: Path) -> Path | None:
+    """The file that the setting *name* points to, relative to the app, or None."""
+    value = config.get(f"CONSENT_{name}")
+    if value is not None and not isinstance(value, str | Path):
+        raise wrong(name, value, "the path of a file")
+    return None if value is None else root / value
+
+
+def seconds(config: Mapping[str, object], name: str, default: int) -> int:
+    """The span of time in the setting *name*: a timedelta or a number of seconds, a day to 400 days."""
+    value = config.get(f"CONSENT_{name}", default)
+    if isinstance(value, timedelta):
+        value = int(value.total_seconds())
+    if not isinstance(value, int) or isinstance(value, bool) or not DAY <= value <= LONGEST:
+        raise wrong(name, config.get(f"CONSENT_{name}"), "a timedelta, or seconds, from 1 day to 400 days")
+    return value
+
+
+def strings(config: Mapping[str, object], name: str) -> tuple[str, ...]:
+    """The texts listed in the setting *name*."""
+    value = config.get(f"CONSENT_{name}", ())
+    if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
+        raise wrong(name, value, "a list of texts")
+    if not all(isinstance(each, str) for each in value):
+        raise wrong(name, value, "a list of texts")
+    return tuple(value)
+
+
+def function(config: Mapping[str, object], name: str) -> Callable[[], Any] | None:
+    """The function in the setting *name*, which takes no arguments, or None."""
+    value = config.get(f"CONSENT_{name}")
+    if value is not None and not callable(value):
+        raise wrong(name, value, "a function without arguments")
+    return value
+
+
+def languages(config: Mapping[str, object]) -> Sequence[str] | Callable[[], str | None] | None:
+    """The languages to offer, a function that names the visitor's, or None for all of the policy's."""
+    value = config.get("CONSENT_LANGUAGES")
+    if value is None or callable(value):
+        return value
+    return strings(config, "LANGUAGES")
+
+
+def profile(config: Mapping[str, object]) -> str | Callable[[], str | None]:
+    """The name of a profile, or a function that gives the one for the current request."""
+    value = config.get("CONSENT_PROFILE", "default")
+    if callable(value):
+        return value
+    if value not in PROFILES:
+        raise wrong("PROFILE", value, f"a function, or one of: {', '.join(sorted(PROFILES))}")
+    return str(value)
+
+
+def prefix(config: Mapping[str, object]) -> str:
+    """Where the visitor's pages are mounted, such as ``/privacy-choices``."""
+    value = text(config, "URL_PREFIX", "/privacy-choices")
+    if not value.startswith("/") or value.endswith("/") or "//" in value:
+        raise wrong("URL_PREFIX", value, "a path like /privacy-choices: a slash in front, none at the end")
+    return value
+
+
+def cookie_name(config: Mapping[str, object]) -> str:
+    """The choice cookie's name without its protecting prefix."""
+    value = text(config, "COOKIE_NAME", "consent")
+    if not value.replace("-", "").replace("_", "").isalnum() or not value.isascii() or value.startswith("__"):
+        raise wrong("COOKIE_NAME", value, "letters, digits, - and _; the prefix __Host- is added on HTTPS")
+    return value
+
+
+def secret_keys(config: Mapping[str, object]) -> tuple[str | bytes, ...]:
+    """Flask's keys, oldest first, as its sessions use them."""
+    secret = config.get("SECRET_KEY")
+    if not isinstance(secret, str | bytes) or not secret:
+        raise ConfigurationError(
+            "SECRET_KEY is not set, and the visitor's answer is signed with it. Set it before init_app, "
+            "for example to the output of: python -c 'import secrets; print(secrets.token_hex())'"
+        )
+    fallbacks = config.get("SECRET_KEY_FALLBACKS") or ()
+    if isinstance(fallbacks, str | bytes) or not isinstance(fallbacks, Sequence):
+        raise ConfigurationError(
+            "SECRET_KEY_FALLBACKS must be a list of old keys, as Flask's documentation says."
+        )
+    return (*fallbacks, secret)

@@ -1,0 +1,173 @@
+"""What one app's consent consists of: its settings, policy, keys, notices and ledger."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from flask import Flask, current_app, request
+from markupsafe import Markup
+
+from consent.decision import PROFILES, CookieCodec, Decision, Lifetimes, Mark, lifetimes
+from consent.errors import LedgerError
+from consent.ledger import Document
+from consent.policy import Policy
+from consent.web import guard
+from consent.web.language import Catalogue, accepted, catalogue, negotiate
+from consent.web.notice import POLICY_OF, Notice, Notices
+from consent.web.recorder import Recorder, policy_document
+from consent.web.request import ConsentRequest, Verdicts
+from consent.web.settings import Settings
+
+log = logging.getLogger("consent")
+
+#: After a notice couldn't be stored, the next try comes so many seconds later.
+STORE_AGAIN = 30.0
+#: ``Accept-Language`` headers remembered.
+MOST_HEADERS = 1024
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Site:
+    """One app's consent. Made by ``init_app``; found at ``app.extensions["consent"]``."""
+
+    app: Flask
+    settings: Settings
+    policy: Policy
+    codec: CookieCodec
+    notices: Notices
+    recorder: Recorder
+    languages: Sequence[str]
+    """The languages offered: the policy's complete ones for which there is a catalogue, its own first."""
+    clock: Callable[[], float]
+    """Seconds since the epoch."""
+    verdicts: Verdicts = field(default_factory=Verdicts)
+    limits_pages: bool = False
+    """Whether any service is limited to some pages."""
+    marks: dict[str | None, Mark | None] = field(default_factory=dict)
+    pieces: dict[object, Markup] = field(default_factory=dict)
+    """Rendered markup that is the same for many requests."""
+    stored: set[str] = field(default_factory=set)
+    store_at: float = 0.0
+    likings: dict[str, str] = field(default_factory=dict)
+
+    def decision_in(self, environ: Mapping[str, Any], *, now: int) -> Decision | None:
+        """The answer in the request's cookie; None when there is none, two, or one that can't be trusted."""
+        header = environ.get("HTTP_COOKIE")
+        if not header:
+            return None
+        name = self.settings.cookie(secure=environ.get("wsgi.url_scheme") == "https")
+        values = cookie_values(header, name)
+        return self.codec.decode(values[0], now=now) if len(values) == 1 else None
+
+    def profile(self) -> str:
+        """Name of the profile for the current request; what nobody knows is ``default``."""
+        chosen = self.settings.profile
+        name = chosen() if callable(chosen) else chosen
+        return name if name is not None and name in PROFILES else "default"
+
+    def lifetimes(self, profile: str) -> Lifetimes:
+        """How long answers hold under *profile*."""
+        return lifetimes_of(profile, self.settings.grant_lifetime, self.settings.refusal_lifetime)
+
+    def minor(self) -> bool:
+        """Whether the host says that the visitor is a child (CH-01)."""
+        return bool(self.settings.minor()) if self.settings.minor else False
+
+    def mark(self, endpoint: str | None) -> Mark | None:
+        """The mark of the view behind *endpoint*."""
+        if endpoint not in self.marks:
+            self.marks[endpoint] = guard.mark_of(self.app, endpoint)
+        return self.marks[endpoint]
+
+    def language(self) -> str:
+        """The visitor's language: the host's Flask-Babel, else the host's function, else ``Accept-Language``."""
+        if len(self.languages) == 1:
+            return self.languages[0]
+        if "babel" in current_app.extensions:
+            from flask_babel import get_locale
+
+            locale = get_locale()
+            return negotiate(locale and locale.language, self.languages) or self.languages[0]
+        chosen = self.settings.languages
+        if callable(chosen) and (found := negotiate(chosen(), self.languages)):
+            return found
+        header = request.environ.get("HTTP_ACCEPT_LANGUAGE", "")
+        if header not in self.likings:
+            if len(self.likings) >= MOST_HEADERS:
+                self.likings.clear()
+            self.likings[header] = accepted(request.accept_languages, self.languages)
+        return self.likings[header]
+
+    def words(self) -> Catalogue:
+        """The catalogue of the visitor's language."""
+        return catalogue(self.language())
+
+    def notice(self) -> Notice:
+        """The notice for the current request, stored before it is first used where that is possible."""
+        notice = self.notices.get(self.language(), self.profile(), request.root_path.rstrip("/"))
+        if notice.hash not in self.stored and self.clock() >= self.store_at:
+            self.store(notice)
+        return notice
+
+    def granted(self, visitor: ConsentRequest) -> frozenset[str]:
+        """The keys of all services that may run for *visitor*, and of the categories that may in full."""
+        return frozenset(visitor.verdict.allowed) | {key for key in self.category_keys if visitor.allows(key)}
+
+    def refused(self, visitor: ConsentRequest) -> frozenset[str]:
+        """The keys of all services and categories that may not run for *visitor*, or not in full."""
+        services = {service.key for service in self.policy.services}
+        return frozenset(services | set(self.category_keys)) - self.granted(visitor)
+
+    @property
+    def category_keys(self) -> list[str]:
+        """The keys of the categories that have services."""
+        return [category.key for category in self.policy.categories if self.policy.services_in(category.key)]
+
+    def store(self, notice: Notice) -> None:
+        """Put *notice* on record. A ledger that can't take it now costs nobody the page (rule 11)."""
+        try:
+            self.recorder.keep(self.documents(notice))
+            self.stored.add(notice.hash)
+        except LedgerError as error:
+            self.store_at = self.clock() + STORE_AGAIN
+            log.warning("the notice %s is not on record yet: %s", notice.hash[:12], error)
+
+    def documents(self, notice: Notice | None) -> list[Document]:
+        """The policy, and *notice*, as the ledger stores them."""
+        found = [policy_document(self.policy)]
+        if notice:
+            found.append(Document(hash=notice.hash, kind="notice", body=notice.body))
+        return found
+
+    def policy_shown(self, notice: str | None) -> Policy | None:
+        """The policy that the notice with this hash showed; None when no such notice is known.
+
+        LedgerUnavailable when the ledger has to be asked and can't answer.
+        """
+        if notice is None:
+            return None
+        if notice in self.notices.by_hash:
+            return self.policy
+        document = self.recorder.ledger.document(notice)
+        named = POLICY_OF.search(document.body) if document and document.kind == "notice" else None
+        return self.recorder.policy_of(named[1].decode()) if named else None
+
+
+@cache
+def lifetimes_of(profile: str, grant: int, refusal: int) -> Lifetimes:
+    """The lifetimes under *profile* for these two settings (seconds)."""
+    return lifetimes(PROFILES[profile], grant=grant, refusal=refusal)
+
+
+def cookie_values(header: str, name: str) -> list[str]:
+    """The values of all cookies called *name* in a ``Cookie`` header."""
+    prefix = f"{name}="
+    if prefix not in header:
+        return []
+    return [
+        part[len(prefix) :]
+        for part in (each.strip(" \t") for each in header.split(";"))
+        if part.startswith(prefix)
+    ]

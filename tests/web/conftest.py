@@ -1,0 +1,85 @@
+"""The clinic's site on a ledger of its own, under a clock that tests move."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask, render_template_string
+from flask.testing import FlaskClient
+
+from consent import Consent, current_consent
+from consent.testing import ConsentClient
+from consent.web.site import Site
+
+from .clinic import PAGE, POLICY, Clock, MakeSite, Visitor
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still until a test moves it."""
+    return Clock()
+
+
+@pytest.fixture
+def make_app(tmp_path: Path, clock: Clock) -> MakeSite:
+    """Makes apps on the same folder: ``make_app(policy=…, CONSENT_…=…)``."""
+
+    def make(policy: str = POLICY, **config: object) -> Flask:
+        (tmp_path / "consent.toml").write_text(policy)
+        app = Flask("clinic", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
+        app.config.from_mapping({"SECRET_KEY": "a key for tests", "TESTING": True, **config})
+        app.test_client_class = ConsentClient
+        consent = Consent(clock=clock)
+        consent.init_app(app)
+
+        @app.get("/")
+        def home() -> str:
+            return render_template_string(PAGE)
+
+        @app.get("/plain")
+        def plain() -> str:
+            return "plain"
+
+        @app.get("/allowed/<key>")
+        def allowed(key: str) -> str:
+            return "yes" if current_consent.allows(key) else f"no: {current_consent.reason(key)}"
+
+        @app.get("/beta")
+        @consent.required("functionality")
+        def beta() -> str:
+            return "beta"
+
+        @app.get("/portal")
+        @consent.sensitive
+        def portal() -> str:
+            return "yes" if current_consent.allows("videos") else f"no: {current_consent.reason('videos')}"
+
+        return app
+
+    return make
+
+
+@pytest.fixture
+def app(make_app: MakeSite) -> Flask:
+    """The site with its default settings."""
+    return make_app()
+
+
+@pytest.fixture
+def site(app: Flask) -> Site:
+    """The app's consent."""
+    found: Site = app.extensions["consent"]
+    return found
+
+
+@pytest.fixture
+def client(app: Flask) -> Iterator[FlaskClient]:
+    """A browser that hasn't answered."""
+    with app.test_client() as client:
+        yield client
+
+
+@pytest.fixture
+def visitor(client: FlaskClient) -> Visitor:
+    """Somebody who comes for the first time."""
+    return Visitor(client)

@@ -1,0 +1,194 @@
+"""Bad input: whatever a stranger sends, nothing is granted and nothing breaks."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from consent.web.site import Site
+
+from .clinic import SAME, Clock, MakeSite, Visitor, events, held
+
+HOSTILE_PATHS = (
+    "//evil.example",
+    "/\\evil.example",
+    "/\t/evil.example",
+    "https:evil.example",
+    "https://evil.example/",
+    "javascript:alert(1)",
+    "/ä",
+    "/a\r\nSet-Cookie: x=y",
+    "",
+    "relative",
+)
+
+
+@pytest.mark.parametrize("path", HOSTILE_PATHS)
+def test_a_hostile_next_stays_on_the_site(visitor: Visitor, path: str) -> None:
+    response = visitor.answer("none", headers={"Sec-Fetch-Site": "same-origin"}, next=path)
+    assert response.headers["Location"] == "/privacy-choices#pc-status"
+    centre = visitor.client.get("/privacy-choices", query_string={"next": path}).text
+    assert 'name="next"' not in centre
+
+
+def test_a_foreign_referer_is_not_followed(visitor: Visitor) -> None:
+    headers = {**SAME, "Referer": "http://localhost.evil.example/x"}
+    assert visitor.answer("none", headers=headers).headers["Location"] == "/privacy-choices#pc-status"
+
+
+@pytest.mark.requirement("UI-13")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "iframe"},
+        {},
+    ],
+)
+def test_from_another_site_or_a_frame_a_refusal_is_taken_and_a_grant_is_not(
+    visitor: Visitor, headers: dict[str, str], site: Site
+) -> None:
+    refused = visitor.answer("all", headers=headers)
+    assert refused.status_code == 403
+    assert "Set-Cookie" not in refused.headers
+    assert events(site) == []
+    assert visitor.answer("none", headers=headers).status_code == 303
+    assert [event.kind for event in events(site)] == ["refused"]
+
+
+def test_old_browsers_are_judged_by_their_origin(visitor: Visitor, make_app: MakeSite) -> None:
+    assert visitor.answer("all", headers={"Origin": "http://localhost"}).status_code == 303
+    behind = Visitor(make_app(CONSENT_TRUSTED_ORIGINS=["https://clinic.example"]).test_client())
+    assert behind.answer("all", headers={"Origin": "https://clinic.example"}).status_code == 303
+
+
+@pytest.mark.requirement("UI-13")
+def test_nothing_is_granted_by_following_a_link(visitor: Visitor) -> None:
+    visitor.client.get("/privacy-choices?choice=all&category.performance=yes&confirm=yes")
+    assert not visitor.allowed("statistics")
+
+
+def test_an_unknown_notice_is_a_conflict_and_a_refusal_is_taken_all_the_same(
+    visitor: Visitor, site: Site
+) -> None:
+    unknown = "0" * 64
+    response = visitor.client.post(
+        "/privacy-choices", data={"notice": unknown, "choice": "all"}, headers=SAME
+    )
+    assert response.status_code == 409
+    assert "checked" not in response.text
+    assert 'name="notice" value="' in response.text
+    response = visitor.client.post(
+        "/privacy-choices", data={"notice": unknown, "choice": "none"}, headers=SAME
+    )
+    assert response.status_code == 303
+    assert [event.notice for event in events(site)] == [None]
+
+
+def test_a_form_with_unknown_keys_is_shown_again_with_its_answers(visitor: Visitor, site: Site) -> None:
+    response = visitor.answer("some", category__performance="yes", category__nonsense="yes")
+    assert response.status_code == 400
+    assert 'name="category.performance" value="yes" checked' in response.text
+    assert "category.nonsense" in response.text
+    assert events(site) == []
+
+
+def test_one_field_with_two_values_is_refused(visitor: Visitor) -> None:
+    data = f"notice={visitor.notice()}&choice=some&category.media=yes&category.media=no"
+    response = visitor.client.post(
+        "/privacy-choices", data=data, headers=SAME, content_type="application/x-www-form-urlencoded"
+    )
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "code"),
+    [
+        (b"choice=none&x=" + b"a" * 17_000, "application/x-www-form-urlencoded", 413),
+        (b"choice=none", "multipart/form-data; boundary=x", 400),
+        (b"choice=none", "text/plain", 400),
+        (b"choice=\xff", "application/x-www-form-urlencoded", 400),
+        (b"choice=%ff", "application/x-www-form-urlencoded", 400),
+        (b"{", "application/json", 400),
+        (b'["choice"]', "application/json", 400),
+        (b'{"choice": {"a": "b"}}', "application/json", 400),
+        (b'{"choice": 1}', "application/json", 400),
+        (b"[" * 8000, "application/json", 400),
+    ],
+)
+def test_an_unreadable_or_oversized_body_changes_nothing(
+    client: FlaskClient, site: Site, body: bytes, kind: str, code: int
+) -> None:
+    response = client.post("/privacy-choices", data=body, content_type=kind, headers=SAME)
+    assert response.status_code == code
+    assert "Set-Cookie" not in response.headers
+    assert events(site) == []
+
+
+def test_json_is_judged_like_the_form(visitor: Visitor) -> None:
+    body = {"notice": visitor.notice(), "choice": "some", "category.media": "yes"}
+    response = visitor.client.post(
+        "/privacy-choices", json=body, headers={**SAME, "Accept": "application/json"}
+    )
+    assert response.json is not None
+    assert response.json["ok"] is True
+    assert "videos" in response.json["granted"]
+    assert response.json["reload"] is True
+    assert visitor.allowed("videos")
+
+
+@pytest.mark.requirement("CON-15")
+@pytest.mark.requirement("REC-06")
+def test_a_cookie_that_cannot_be_trusted_is_no_answer(app: Flask, clock: Clock, make_app: MakeSite) -> None:
+    good = held(app.test_client(grant={"statistics"}))
+    foreign = held(make_app(SECRET_KEY="another").test_client(grant={"statistics"}))
+    for text in (
+        "",
+        "garbage",
+        good[:-1],
+        good[1:],
+        good + "x",
+        "1." * 800,
+        "x" * 8192,
+        foreign,
+        "é",
+        '"quoted"',
+    ):
+        client = app.test_client(use_cookies=False)
+        response = client.get("/allowed/statistics", headers={"Cookie": f"consent={text}"})
+        assert response.text == "no: undecided", text[:40]
+    client = app.test_client(use_cookies=False)
+    assert client.get("/allowed/statistics", headers={"Cookie": f"consent={good}"}).text == "yes"
+    twice = client.get("/allowed/statistics", headers={"Cookie": f"consent={good}; consent={good}"})
+    assert twice.text == "no: undecided"
+    clock.pass_days(-1)
+    assert client.get("/allowed/statistics", headers={"Cookie": f"consent={good}"}).text == "no: undecided"
+
+
+def test_a_cookie_signed_with_a_retired_key_is_still_read(app: Flask, make_app: MakeSite) -> None:
+    old = held(app.test_client(grant={"statistics"}))
+    rotated = make_app(SECRET_KEY="the new key", SECRET_KEY_FALLBACKS=["a key for tests"])
+    client = rotated.test_client(use_cookies=False)
+    assert client.get("/allowed/statistics", headers={"Cookie": f"consent={old}"}).text == "yes"
+
+
+def test_an_unknown_key_is_the_developers_mistake(client: FlaskClient) -> None:
+    with pytest.raises(LookupError, match="statistics"):
+        client.get("/allowed/statistic")
+
+
+def test_own_pages_cannot_be_framed_or_kept(client: FlaskClient) -> None:
+    for path in ("", "/mine", "/declaration", "/state"):
+        response = client.get(f"/privacy-choices{path}")
+        assert response.status_code == 200
+        assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+        assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_notices_are_served_in_a_sandbox_and_unknown_ones_not_at_all(visitor: Visitor) -> None:
+    response = visitor.client.get(f"/privacy-choices/notices/{visitor.notice()}")
+    assert response.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    for other in ("0" * 64, "x", "../etc"):
+        assert visitor.client.get(f"/privacy-choices/notices/{other}").status_code == 404

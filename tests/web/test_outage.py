@@ -1,0 +1,147 @@
+"""When the ledger can't write: nothing is turned on, every refusal holds and is recorded later, once (rule 9)."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from consent.ledger import Kind
+from consent.web.site import Site
+
+from .clinic import POLICY, Clock, MakeSite, Visitor, events
+
+
+@contextmanager
+def locked(app: Flask) -> Iterator[None]:
+    """Hold the database's write lock from outside, as a stuck process would."""
+    holder = sqlite3.connect(Path(app.instance_path) / "consent.sqlite3", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        holder.close()
+
+
+@pytest.fixture
+def answered(visitor: Visitor) -> Visitor:
+    """Somebody who has accepted everything, on a ledger that exists."""
+    visitor.answer("all")
+    return visitor
+
+
+def test_a_grant_that_cannot_be_recorded_turns_nothing_on(visitor: Visitor, app: Flask, site: Site) -> None:
+    visitor.notice()
+    with locked(app):
+        response = visitor.answer("all")
+        assert response.status_code == 503
+        assert int(response.headers["Retry-After"]) >= 1
+        assert "Set-Cookie" not in response.headers
+        assert not visitor.allowed("statistics")
+    assert events(site) == []
+    assert visitor.answer("all").status_code == 303
+
+
+def test_a_withdrawal_holds_at_once_and_is_recorded_later_once_under_its_id(
+    answered: Visitor, app: Flask, site: Site, clock: Clock
+) -> None:
+    subject = events(site)[0].subject
+    with locked(app):
+        assert answered.answer("none").status_code == 303
+        assert not answered.allowed("statistics")
+        pending = site.codec.decode(answered.cookie() or "", now=int(clock()))
+        assert pending is not None
+        assert pending.pending is not None
+    clock.now += 3600
+    for _ in range(3):
+        answered.client.get("/")
+    withdrawn = events(site)[1:]
+    assert [event.kind for event in withdrawn] == [Kind.WITHDRAWN]
+    assert withdrawn[0].id == pending.pending.id
+    assert withdrawn[0].subject == subject
+    assert withdrawn[0].time.timestamp() == clock.now - 3600
+    after = site.codec.decode(answered.cookie() or "", now=int(clock()))
+    assert after is not None
+    assert after.pending is None
+    assert after.at == pending.at
+
+
+def test_of_a_mixed_answer_the_refusals_hold_and_nothing_new_is_granted(
+    visitor: Visitor, app: Flask, site: Site
+) -> None:
+    visitor.notice()
+    with locked(app):
+        response = visitor.answer("some", category__media="yes", category__performance="no")
+        assert response.status_code == 503
+        assert "Each No you gave counts." in response.text
+    assert visitor.client.get("/allowed/statistics").text == "no: refused"
+    assert visitor.client.get("/allowed/videos").text == "no: undecided"
+    visitor.client.get("/")
+    (event,) = events(site)
+    assert (event.kind, event.granted, event.refused) == (
+        Kind.REFUSED,
+        (),
+        ("experiment", "names", "statistics"),
+    )
+
+
+def test_two_answers_during_an_outage_become_one_event_that_tells_the_whole_way(
+    answered: Visitor, app: Flask, site: Site
+) -> None:
+    subject = events(site)[0].subject
+    with locked(app):
+        answered.answer("some", category__media="yes")
+        answered.answer("none")
+    answered.client.get("/")
+    (event,) = events(site)[1:]
+    assert (event.kind, event.subject) == (Kind.WITHDRAWN, subject)
+    assert event.before_granted == ("experiment", "names", "statistics", "videos")
+    assert event.granted == ()
+
+
+def test_a_refusal_repeated_during_an_outage_is_recorded_once(
+    visitor: Visitor, app: Flask, site: Site
+) -> None:
+    visitor.notice()
+    with locked(app):
+        visitor.answer("none")
+        first = visitor.cookie()
+        visitor.answer("none")
+        assert visitor.cookie() == first
+    visitor.client.get("/")
+    assert len(events(site)) == 1
+
+
+def test_pages_are_served_while_the_ledger_is_stuck(answered: Visitor, app: Flask) -> None:
+    with locked(app):
+        for path in ("/", "/privacy-choices", "/privacy-choices/mine", "/privacy-choices/declaration"):
+            assert answered.client.get(path).status_code == 200
+
+
+def test_a_revision_with_other_terms_takes_no_grants_and_keeps_refusals(
+    answered: Visitor, make_app: MakeSite
+) -> None:
+    altered = make_app(POLICY.replace('variant = "30 days"', 'variant = "60 days"'))
+    visitor = Visitor(altered.test_client())
+    response = visitor.answer("all")
+    assert response.status_code == 503
+    assert visitor.answer("none").status_code == 303
+    (problem, *_) = altered.extensions["consent"].recorder.problems()
+    assert "revision 1" in problem
+    assert "Raise" in problem
+
+
+def test_over_the_limits_a_grant_waits_and_a_refusal_still_holds(app: Flask, site: Site) -> None:
+    codes = []
+    for _ in range(130):
+        codes.append(Visitor(app.test_client()).answer("all").status_code)
+        if codes[-1] != 303:
+            break
+    assert codes[-1] == 429
+    assert len(codes) > 120
+    late = Visitor(app.test_client())
+    response = late.answer("none")
+    assert response.status_code == 303
+    assert late.client.get("/allowed/statistics").text == "no: refused"
