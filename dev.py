@@ -34,8 +34,9 @@ INPUTS = ("pyproject.toml", "constraints.txt")
 
 TYPESCRIPT = "7.0.2"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-#: Debian's names. The fonts make the pages' Arabic, and whatever else is shown, look alike on every machine.
-BROWSER_PACKAGES = ("chromium", "fonts-noto-core", "fonts-noto-cjk")
+#: Debian's names. The fonts make the pages' Arabic, and whatever else is shown, look alike on every machine;
+#: the Node.js inside Playwright doesn't start without libatomic.
+BROWSER_PACKAGES = ("chromium", "fonts-noto-core", "fonts-noto-cjk", "libatomic1")
 
 HEARTBEAT = 20.0
 """Seconds of silence after which a long step says that it is still at work."""
@@ -189,7 +190,7 @@ def set_up(*, tools: bool) -> None:
     """Makes or updates `.venv` with the project in it, and with the developers' tools if *tools* says so."""
     with one_at_a_time():
         inputs = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in INPUTS)).hexdigest()
-        python = f"{sys.version} {sys.base_prefix} {ROOT}".replace("\n", " ")
+        python = f"{platform.python_version()} {sys.base_prefix} {ROOT}"
         found = STAMP.read_text(encoding="utf-8").splitlines() if STAMP.is_file() else []
         reusable = found[:1] == [python] and PYTHON.exists()
         tools = tools or (reusable and found[2:] == ["tools"])
@@ -227,12 +228,10 @@ def make_venv() -> None:
 
 def install_project(*, tools: bool) -> None:
     """Installs the checkout in place, in exactly the versions of constraints.txt."""
-    what = "the project and its tools (some 150 MB, once)" if tools else "the project"
+    what = "the project and its tools (the first time some 170 MB)" if tools else "the project"
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
-    project = f"{ROOT}[dev]" if tools else str(ROOT)
-    step(
-        f"installing {what} into .venv", [*pip, "--constraint", str(ROOT / "constraints.txt"), "-e", project]
-    )
+    constraints = ["--constraint", str(ROOT / "constraints.txt")]
+    step(f"installing {what}", [*pip, *constraints, "--editable", f"{ROOT}[dev]" if tools else str(ROOT)])
 
 
 def typescript() -> list[str]:

@@ -4,20 +4,21 @@
 const find = (selector) => document.querySelector(selector);
 const { pcUrl, pcGranted } = find("script[data-pc-url]").dataset;
 let granted = pcGranted.split(" ");
-/** The form being sent without us. @type {HTMLFormElement | undefined} */
+/** Sent without us. @type {HTMLFormElement | undefined} */
 let plain;
 
 /** The server's answer; {} when something else came. @param {any} fields */
 const send = (fields) =>
   fetch(pcUrl, { method: "POST", headers: { Accept: "application/json" }, body: new URLSearchParams(fields) }).then(
     (response) => response.json().catch(() => ({})),
-    () => ({ ok: false, message: find("#pc-status").dataset.failed }),
+    () => ({ message: find("#pc-status")?.dataset.failed }),
   );
 
-/** Shows a message in the banner's place. @param {string} message */
+/** Shows the status, if the page has one. @param {string} [message] */
 function show(message) {
   const status = find("#pc-status");
-  status.firstElementChild.textContent = message;
+  if (!status) return;
+  if (message) status.firstElementChild.textContent = message;
   status.classList.add("pc-shown");
   status.focus();
 }
@@ -38,7 +39,7 @@ function follow(answer) {
 addEventListener("submit", async (event) => {
   const form = /** @type {HTMLFormElement} */ (event.target);
   const row = form.querySelector(".pc-place .pc-row, .pc-dialog .pc-row");
-  // A plain form shows the server that it is in a frame.
+  // In a frame, the server has to see so.
   if (!row || top !== self || form === plain) return;
   event.preventDefault();
   if (form.ariaBusy) return;
@@ -64,7 +65,8 @@ addEventListener("click", (event) => {
   }
 });
 
-if (location.hash === "#pc-status") find("#pc-status")?.focus();
+// After a reload it is not the target yet.
+if (location.hash === "#pc-status") show();
 
 Object.assign(window, {
   consent: {
@@ -76,10 +78,8 @@ Object.assign(window, {
     async withdraw() {
       const answer = await send({ choice: "none", from: "mine" });
       if (answer.ok) follow(answer);
-      else show(answer.message ?? find("#pc-status").dataset.failed);
+      else show(answer.message);
       return !!answer.ok;
     },
   },
 });
-
-export {};

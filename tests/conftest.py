@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-ROW = re.compile(r"[A-Z]{2,5}-\d{2}[a-z]?")
+ROW = re.compile(r"[A-Z][A-Z0-9]{1,5}-\d{2}[a-z]?")
 
 #: What Chromium does by itself at each start would leave the machine; a test may wait for it, or see it.
 QUIET = (

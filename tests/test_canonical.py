@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.canonical import canonical, digest
@@ -30,11 +30,13 @@ def test_golden_bytes() -> None:
     assert canonical(value) == expected.encode()
 
 
+@settings(deadline=None)
 @given(values)
 def test_another_implementation_writes_the_same_bytes(value: Any) -> None:
     assert canonical(value) == rfc8785.dumps(value)
 
 
+@settings(deadline=None)
 @given(values)
 def test_what_is_written_is_json_of_the_same_value(value: Any) -> None:
     assert json.loads(canonical(value)) == value

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import Fault
 from . import document
@@ -126,12 +127,29 @@ def _altered(old: Policy, new: Policy) -> frozenset[Place]:
     return frozenset(place for place in before | after if before.get(place) != after.get(place))
 
 
-def _terms(policy: Policy) -> _Flat:
-    own = (service for service in policy.services if not service.declared_by_itself)
-    return dict(_flat(("services",), {service.key: policy.material(service.key) for service in own}))
+def _terms(policy: Policy) -> dict[Place, object]:
+    terms: dict[Place, object] = {}
+    for service in policy.services:
+        if not service.declared_by_itself:
+            for name, value in policy.material(service.key).items():
+                terms |= {("services", service.key, name, *part): item for part, item in _pieces(value)}
+    return terms
+
+
+def _pieces(term: Any) -> Iterator[tuple[tuple[str, ...], object]]:
+    """A term piece by piece: cookies and stored things by name, origins by directive, all else whole."""
+    match term:
+        case dict():
+            yield from (((name,), item) for name, item in term.items())
+        case [{"name": _}, *_]:
+            yield from (((item["name"],), item) for item in term)
+        case _:
+            yield (), term
 
 
 def _is_material(place: Place, old: Policy, new: Policy, altered: Set[Place]) -> bool:
+    if place[0] == "categories" and place[2:] == ("always_on",):
+        return True
     if place[0] == "services" and place[2:] == ("category",):
         return old.always_on(str(place[1])) != new.always_on(str(place[1]))
     felt = {*_felt_at(place, old), *_felt_at(place, new)}
@@ -162,7 +180,7 @@ def _felt_at(place: Place, policy: Policy) -> Iterator[Place]:
 def _flat(place: Place, value: object) -> Iterator[tuple[Place, str]]:
     """The leaves of *value*; a list of things counts as a table under the things' names, plus their order."""
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        named = {str(item.get("key") or item["name"]): item for item in value}
+        named = dict(_named(item) for item in value)
         yield (*place, _ORDER), ", ".join(named)
         value = named
     elif isinstance(value, list) and value and isinstance(value[0], list):
@@ -172,6 +190,12 @@ def _flat(place: Place, value: object) -> Iterator[tuple[Place, str]]:
             yield from _flat((*place, key), item)
     else:
         yield place, _words(value)
+
+
+def _named(item: dict[str, object]) -> tuple[str, object]:
+    """The name of a thing, and the rest of it, if there is any."""
+    name = "key" if "key" in item else "name"
+    return str(item[name]), {key: value for key, value in item.items() if key != name} or "declared"
 
 
 def _words(value: object) -> str:
@@ -191,10 +215,10 @@ def _asked_again(old: Policy, new: Policy) -> Iterator[tuple[str, str]]:
             if not asked_before.isdisjoint(beside):
                 yield service.key, f'it is new: visitors who had granted everything in "{service.category}"'
         elif old.terms[service.key] != new.terms[service.key]:
-            yield service.key, f"visitors who had granted it: changed {_named(service, old, new)}"
+            yield service.key, f"visitors who had granted it: changed {_altered_names(service, old, new)}"
 
 
-def _named(service: Service, old: Policy, new: Policy) -> str:
+def _altered_names(service: Service, old: Policy, new: Policy) -> str:
     was, now = old.material(service.key), new.material(service.key)
     names = [name for name in was | now if was.get(name) != now.get(name)]
     return ", ".join(name.replace("_", " ") for name in names)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request, url_for
 
+from consent import audit
 from consent.decision import CookieCodec, Mark
 from consent.errors import ConfigurationError, LedgerError
 from consent.ledger import Ledger
@@ -59,6 +60,8 @@ class Consent:
         app.extensions["consent"] = site
         app.register_blueprint(blueprint, url_prefix=chosen.url_prefix)
         Helpers(site).register(app)
+        if chosen.auditor:
+            audit.register(app, site)
         app.after_request(finish)
         if ConsentRequired not in app.error_handler_spec[None][403]:
             app.register_error_handler(ConsentRequired, ask)

@@ -73,7 +73,6 @@ def mine_page(visitor: ConsentRequest) -> str:
         subject=visitor.subject is not None,
         unreadable=history is None,
         history=history,
-        notice=site.notice().hash,
         status=status(visitor),
     )
 

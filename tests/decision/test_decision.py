@@ -274,6 +274,7 @@ KINDS = {
     "a grant after a refusal": (decision(None, {MAPS}), decision({MAPS}), "given"),
     "a refusal again": (decision(None, {MAPS}), decision(None, {MAPS}), "refused"),
     "one of two grants gone": (decision({MAPS, VIDEOS}), decision({MAPS}, {VIDEOS}), "withdrawn"),
+    "one of two grants no longer answered": (decision({MAPS, VIDEOS}), decision({MAPS}), "withdrawn"),
     "one grant for another": (decision({MAPS}), decision({VIDEOS}, {MAPS}), "withdrawn"),
     "the only grant gone": (decision({MAPS}), decision(None, {MAPS}), "withdrawn"),
     "a changed grant refused": (decision({OLD_MAPS, VIDEOS}), decision({VIDEOS}, {MAPS}), "withdrawn"),

@@ -7,9 +7,7 @@ from consent.errors import ProofError
 from consent.ledger.note import checkpoint, open_note, sign, verifier_key
 
 # The example of the Go package that the format comes from (golang.org/x/mod/sumdb/note).
-TEXT = (
-    "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
-)
+TEXT = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
 KEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 SIGNATURE = (
     "— PeterNeumann "

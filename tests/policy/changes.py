@@ -46,10 +46,9 @@ def service(**fields: Any) -> Change:
 
 def _part(section: str, key: str, /, **fields: Any) -> Change:
     def change(policy: Policy) -> Policy:
-        parts = getattr(policy, section)
-        return replace(
-            policy, **{section: tuple(replace(part, **fields) if part.key == key else part for part in parts)}
-        )
+        parts: Any = getattr(policy, section)
+        changed: Any = tuple(replace(part, **fields) if part.key == key else part for part in parts)
+        return replace(policy, **{section: changed})
 
     return change
 
@@ -72,10 +71,14 @@ def both(one: Change, other: Change) -> Change:
 
 
 def _everywhere(section: str, field: str, old: str, new: str) -> Change:
-    def changed(part: Any) -> Any:
-        return replace(part, **{field: new}) if getattr(part, field) == old else part
+    def change(policy: Policy) -> Policy:
+        parts: Any = getattr(policy, section)
+        changed: Any = tuple(
+            replace(part, **{field: new}) if getattr(part, field) == old else part for part in parts
+        )
+        return replace(policy, **{section: changed})
 
-    return lambda policy: replace(policy, **{section: tuple(map(changed, getattr(policy, section)))})
+    return change
 
 
 _NEW_SERVICE = Service(key="new", category="performance", purposes=("testing",), text="New.")

@@ -1,4 +1,4 @@
-"""Each rule of the policy file, broken once: exactly one fault, with its place, what was found and the fix."""
+"""Each rule of the policy file, broken once: exactly one fault, with its place, problem and fix."""
 
 import pytest
 
@@ -27,6 +27,7 @@ purposes = ["preferences"]
 text = "Remembers your basket."
 cookies = { basket = "session" }
 """
+COOKIES = "services.remember.cookies"
 CARRIED = """\
 [carriers.gtm]
 provider = "self"
@@ -55,7 +56,10 @@ def test_the_examples_have_no_fault() -> None:
         (', contact = "privacy@clinic.example"', "controller.contact: this is missing."),
         ('category = "functionality"\n', "services.remember.category: this is missing."),
         ('purposes = ["sign-in"]\n', "services.remember.purposes: this is missing."),
-        ('text     = "Remembers your sign-in name on this device."\n', "services.remember.text: this is missing."),
+        (
+            'text     = "Remembers your sign-in name on this device."\n',
+            "services.remember.text: this is missing.",
+        ),
     ],
 )
 def test_what_is_required_is_missed(line: str, expected: str) -> None:
@@ -83,6 +87,34 @@ def test_a_cookie_has_to_say_how_long_it_lives() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("txt = 1", 'txt: "txt" is not a key of this table. Did you mean "text"?'),
+        ('country = "USA"', 'country: "USA" is not a country code.'),
+        ('special_category = "no"', 'special_category: found the text "no", exp'),
+        ("third_party_access = 0", "third_party_access: found a number, expected"),
+        ('retention = "forever"', 'retention: the text "forever" is not a length'),
+        ("retention = 3", "retention: a number is not a length of time."),
+        ("recipients = []", "recipients: this list is empty."),
+        ("pages = []", "pages: this list is empty."),
+        ('pages = ["/shop"]', 'pages[0]: "/shop" is not an endpoint.'),
+        ('data = ["pages", "pages"]', 'data: "pages" stands here twice.'),
+        ('data = ["page"]', 'data[0]: "page" is not one of the codes this list'),
+        ('uses = ["finger"]', 'uses[0]: "finger" is not one of the codes this'),
+        ('google_consent = ["ads"]', 'google_consent[0]: "ads" is not one of'),
+        ('storage = { x = "lokal" }', 'storage.x: "lokal" is not one of the codes'),
+        ('storage = { "*" = "local" }', 'storage."*": a name needs at least one'),
+        ('provider = "google"', 'provider: there is no provider "google".'),
+        ('via = "gtm"', 'via: there is no carrier "gtm". Declare it under [carr'),
+    ],
+)  # fmt: skip
+def test_a_wrong_line_of_a_service_is_one_fault_with_its_place_and_fix(line: str, expected: str) -> None:
+    found = [fault for fault in faults(f"{SMALL}{line}\n") if "third party runs this" not in fault]
+    assert len(found) == 1
+    assert found[0].startswith(f"services.remember.{expected}")
+
+
+@pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
         ("revision   = 1", 'revision = "1"', 'revision: found the text "1", expected a whole number.'),
@@ -98,53 +130,34 @@ def test_a_cookie_has_to_say_how_long_it_lives() -> None:
         ('"Clinic"', '"""Cli\nnic"""', "controller.name: this has more than one line."),
         ('"Clinic"', '"Cli\\u0007nic"', "controller.name: the text holds a control character."),
         ('"Clinic"', '["Clinic"]', "controller.name: found a list, expected a text."),
-        ("clinic.example\", contact", "clinic.example/\", contact", 'controller.site: "https://clinic.example/" is not'),
-        ("https://clinic.example", "http://clinic.example", 'controller.site: "http://clinic.example" is not encrypted'),
-        ("https://clinic.example", "https://*.clinic.example", "controller.site: \"https://*.clinic.example\" is not the"),
-        ("https://clinic.example", "wss://clinic.example", 'controller.site: "wss://clinic.example" is not the'),
-        ("privacy@clinic.example", "the office", 'controller.contact: "the office" is neither an e-mail address'),
-        ("privacy@clinic.example", "javascript:alert(1)", "controller.contact: "),
-        ("language   =", 'nation = "US"\nlanguage =', 'nation: "nation" is not a key of this table. Known here: '),
-        ("language   =", 'efective = 1\nlanguage =', 'efective: "efective" is not a key of this table. Did you mean "eff'),
-        ("text     =", "txt = 1\ntext =", 'services.remember.txt: "txt" is not a key of this table. Did you mean "text"?'),
-        ("name =", 'adress = "x", name =', 'controller.adress: "adress" is not a key of this table. Did you mean "add'),
-        ("text     =", 'country = "USA"\ntext =', 'services.remember.country: "USA" is not a country code.'),
-        ("text     =", 'special_category = "no"\ntext =', 'services.remember.special_category: found the text "no", exp'),
-        ("text     =", 'third_party_access = 0\ntext =', "services.remember.third_party_access: found a number, expected"),
-        ("text     =", 'retention = "forever"\ntext =', 'services.remember.retention: the text "forever" is not a length'),
-        ("text     =", 'retention = 3\ntext =', "services.remember.retention: a number is not a length of time."),
-        ("text     =", "recipients = []\ntext =", "services.remember.recipients: this list is empty."),
-        ("text     =", "pages = []\ntext =", "services.remember.pages: this list is empty."),
-        ("text     =", 'pages = ["/shop"]\ntext =', 'services.remember.pages[0]: "/shop" is not an endpoint.'),
-        ("text     =", 'data = ["pages", "pages"]\ntext =', 'services.remember.data: "pages" stands here twice.'),
-        ("text     =", 'data = ["page"]\ntext =', 'services.remember.data[0]: "page" is not one of the codes this list'),
-        ("text     =", 'uses = ["finger"]\ntext =', 'services.remember.uses[0]: "finger" is not one of the codes this'),
-        ("text     =", 'google_consent = ["ads"]\ntext =', 'services.remember.google_consent[0]: "ads" is not one of'),
-        ("text     =", 'storage = { x = "lokal" }\ntext =', 'services.remember.storage.x: "lokal" is not one of the codes'),
-        ("text     =", 'storage = { "*" = "local" }\ntext =', 'services.remember.storage."*": a name needs at least one'),
-        ('["sign-in"]', '["signin"]', 'services.remember.purposes[0]: "signin" is not one of the codes this list is mad'),
+        ('clinic.example", contact', 'clinic.example/", contact', 'controller.site: "https://clinic.example'),
+        ("https://clinic.example", "http://clinic.example", 'controller.site: "http://clinic.example" is no'),
+        ("https://clinic.example", "https://*.clinic.example", 'controller.site: "https://*.clinic.example"'),
+        ("https://clinic.example", "wss://clinic.example", 'controller.site: "wss://clinic.example" is not'),
+        ("privacy@clinic.example", "the office", 'controller.contact: "the office" is neither an e-mail add'),
+        ("privacy@clinic.example", "javascript:alert(1)", "controller.contact:"),
+        ("language   =", 'nation = "US"\nlanguage =', 'nation: "nation" is not a key of this table. Known h'),
+        ("language   =", "efective = 1\nlanguage =", 'efective: "efective" is not a key of this table. Did'),
+        ("name =", 'adress = "x", name =', 'controller.adress: "adress" is not a key of this table. Did you'),
+        ('["sign-in"]', '["signin"]', 'services.remember.purposes[0]: "signin" is not one of the codes this'),
         ('["sign-in"]', "[]", "services.remember.purposes: this list is empty."),
-        ('["sign-in"]', '"sign-in"', 'services.remember.purposes: found the text "sign-in", expected a list.'),
-        ('"30 days"', "30", "services.remember.cookies.remember_token: found a number, expected a lifetime or a table."),
-        ('"30 days"', '"30"', 'services.remember.cookies.remember_token: the text "30" is not a lifetime.'),
-        ('"30 days"', '{ lifetime = "1 day", path = "x" }', "services.remember.cookies.remember_token.path: \"x\" is not"),
-        ('"30 days"', '{ lifetime = "1 day", path = "/;" }', "services.remember.cookies.remember_token.path: "),
-        ('"30 days"', '{ lifetime = "1 day", domain = ".x" }', "services.remember.cookies.remember_token.domain: "),
-        ('"30 days"', '{ lifetime = "1 day", max = 1 }', "services.remember.cookies.remember_token.max: "),
-        ("remember_token", '"a b"', 'services.remember.cookies."a b": a cookie name has letters, digits and marks'),
-        ("remember_token", '"a=b"', 'services.remember.cookies."a=b": a cookie name has letters'),
-        ("remember_token", '""', 'services.remember.cookies."": a cookie name has letters'),
-        ("remember_token", '"**"', 'services.remember.cookies."**": a name needs at least one character that is not *.'),
-        ('"functionality"', '"functional"', 'services.remember.category: there is no category "functional". Did you mea'),
-        ('"functionality"', '"adverts"', 'services.remember.category: there is no category "adverts". Declare it under'),
-        ("text     =", 'provider = "google"\ntext =', 'services.remember.provider: there is no provider "google".'),
-        ("text     =", 'via = "gtm"\ntext =', 'services.remember.via: there is no carrier "gtm". Declare it under [carr'),
+        ('["sign-in"]', '"sign-in"', 'services.remember.purposes: found the text "sign-in", expected a list'),
+        ('"30 days"', "30", COOKIES + ".remember_token: found a number, expected a lifetime or a table."),
+        ('"30 days"', '"30"', COOKIES + '.remember_token: the text "30" is not a lifetime.'),
+        ('"30 days"', '{ lifetime = "1 day", path = "x" }', COOKIES + '.remember_token.path: "x" is not'),
+        ('"30 days"', '{ lifetime = "1 day", path = "/;" }', COOKIES + ".remember_token.path:"),
+        ('"30 days"', '{ lifetime = "1 day", domain = ".x" }', COOKIES + ".remember_token.domain:"),
+        ('"30 days"', '{ lifetime = "1 day", max = 1 }', COOKIES + ".remember_token.max:"),
+        ("remember_token", '"a b"', COOKIES + '."a b": a cookie name has letters, digits and marks'),
+        ("remember_token", '"a=b"', COOKIES + '."a=b": a cookie name has letters'),
+        ("remember_token", '""', COOKIES + '."": a cookie name has letters'),
+        ("remember_token", '"**"', COOKIES + '."**": a name needs at least one character that is not *.'),
+        ('"functionality"', '"functional"', 'services.remember.category: there is no category "functional".'),
+        ('"functionality"', '"adverts"', 'services.remember.category: there is no category "adverts". Decla'),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_one_fault_with_its_place_and_fix(old: str, new: str, expected: str) -> None:
-    found = [fault for fault in faults(spoilt(old, new)) if "third party runs this" not in fault]
-    assert len(found) == 1
-    assert found[0].startswith(expected)
+    assert only_fault(spoilt(old, new)).startswith(expected)
 
 
 @pytest.mark.requirement("CK-01")
@@ -180,10 +193,14 @@ def test_what_is_always_on_neither_sells_nor_touches_special_categories(line: st
 
 
 @pytest.mark.requirement("CON-01")
-@pytest.mark.parametrize("purpose", ["advertising", "measurement", "personalisation", "social-media", "testing"])
+@pytest.mark.parametrize(
+    "purpose", ["advertising", "measurement", "personalisation", "social-media", "testing"]
+)
 def test_what_no_site_needs_is_never_always_on(purpose: str) -> None:
     fault = only_fault(SMALL + ALWAYS_ON.replace('"preferences"', f'"{purpose}"'))
-    assert fault.startswith(f'services.basket.purposes: "{purpose}" is never something a site cannot work without')
+    assert fault.startswith(
+        f'services.basket.purposes: "{purpose}" is never something a site cannot work without'
+    )
 
 
 @pytest.mark.requirement("CON-09")
@@ -218,7 +235,11 @@ def test_legitimate_interest_is_refused_wherever_it_stands(key: str, table: str)
     ],
 )
 def test_nothing_can_tick_hide_or_weaken(key: str, rule: str) -> None:
-    for text in (f"{key} = true\n{SMALL}", f"{SMALL}{key} = true\n", f"{SMALL}[categories.functionality]\n{key}=1\n"):
+    for text in (
+        f"{key} = true\n{SMALL}",
+        f"{SMALL}{key} = true\n",
+        f"{SMALL}[categories.functionality]\n{key}=1\n",
+    ):
         assert f"({rule})" in only_fault(text).replace("CON-02, ", "")
 
 
@@ -244,7 +265,10 @@ def test_a_key_is_small_letters_digits_and_underscores(key: str) -> None:
 @pytest.mark.parametrize(
     ("table", "place"),
     [
-        ('[services.performance]\ncategory="essential"\npurposes=["forms"]\ntext="x"\n', "services.performance"),
+        (
+            '[services.performance]\ncategory="essential"\npurposes=["forms"]\ntext="x"\n',
+            "services.performance",
+        ),
         ('[carriers.remember]\nprovider="self"\n', "carriers.remember"),
         ('[carriers.essential]\nprovider="self"\n', "carriers.essential"),
         ('[categories.remember]\ntitle="x"\ntext="x"\n', "services.remember"),
@@ -257,7 +281,9 @@ def test_categories_services_and_carriers_share_keys(table: str, place: str) -> 
 
 
 def test_the_controller_is_not_declared_as_a_provider() -> None:
-    assert only_fault(SMALL + '[providers.self]\nname = "Clinic"\n').startswith('providers.self: the provider "self"')
+    assert only_fault(SMALL + '[providers.self]\nname = "Clinic"\n').startswith(
+        'providers.self: the provider "self"'
+    )
 
 
 @pytest.mark.parametrize(
@@ -268,7 +294,10 @@ def test_the_controller_is_not_declared_as_a_provider() -> None:
         ('[carriers.x]\nprovider="y"\n', 'carriers.x.provider: there is no provider "y".'),
         ('[categories.x]\ntitle="X"\n', "categories.x.text: this is missing."),
         ('[categories.x]\ntext="X"\n', "categories.x.title: this is missing."),
-        ('[providers.x]\nname="X"\npolicy="http://x.example"\n', 'providers.x.policy: "http://x.example" is not a web'),
+        (
+            '[providers.x]\nname="X"\npolicy="http://x.example"\n',
+            'providers.x.policy: "http://x.example" is not a web',
+        ),
         ('[providers.x]\nname="X"\npolicy="javascript:alert(1)"\n', "providers.x.policy: "),
         ("[providers]\nx = 3\n", "providers.x: found a number, expected a table."),
     ],
@@ -297,8 +326,8 @@ def test_reserved_keys_keep_their_purpose(key: str, category: str, purposes: str
     assert len(faults(SMALL + table)) == count
 
 
-def colliding_key() -> str:
-    """A key whose part in the cookie is that of ``remember``'s or another of the first thousands."""
+def colliding_keys() -> str:
+    """Two keys, with a space between them, that have the same part in the cookie."""
     seen: dict[str, str] = {}
     for number in range(100_000):
         key = f"s{number}"
@@ -309,10 +338,12 @@ def colliding_key() -> str:
 
 
 def test_two_services_with_one_short_name_are_a_fault() -> None:
-    one, other = colliding_key().split()
+    one, other = colliding_keys().split()
     table = '[services.{}]\ncategory = "functionality"\npurposes = ["forms"]\ntext = "x"\n'
     fault = only_fault(SMALL + table.format(one) + table.format(other))
-    assert fault == f'services.{other}: in the cookie, "{other}" and "{one}" would have the same short name. Rename one of them.'
+    assert fault.startswith(
+        f'services.{other}: in the cookie, "{other}" and "{one}" would have the same short'
+    )
 
 
 def test_no_more_than_a_hundred_services_wait_for_a_yes() -> None:
@@ -396,16 +427,34 @@ def test_the_nearest_origin_is_offered() -> None:
 @pytest.mark.parametrize(
     ("wording", "expected"),
     [
-        ("revision = 1", 'revision: "revision" is not wording, and this file holds only wording. Facts stand in'),
+        (
+            "revision = 1",
+            'revision: "revision" is not wording, and this file holds only wording. Facts stand in',
+        ),
         ('services.remember.category = "x"', 'services.remember.category: "category" is not wording'),
-        ('services.remember.txt = "x"', 'services.remember.txt: "txt" is not wording, and this file holds only wor'),
-        ('services.remembr.text = "x"', 'services.remembr: the policy has no service "remembr". Did you mean "remem'),
-        ('categories.ads.text = "x"', 'categories.ads: the policy has no category "ads". Add it to the policy first'),
+        (
+            'services.remember.txt = "x"',
+            'services.remember.txt: "txt" is not wording, and this file holds only wor',
+        ),
+        (
+            'services.remembr.text = "x"',
+            'services.remembr: the policy has no service "remembr". Did you mean "remem',
+        ),
+        (
+            'categories.ads.text = "x"',
+            'categories.ads: the policy has no category "ads". Add it to the policy first',
+        ),
         ('services.remember.title = "x"', "services.remember.title: the policy itself has no such text."),
-        ('services.remember.outlives_session = "x"', "services.remember.outlives_session: the policy itself has no"),
+        (
+            'services.remember.outlives_session = "x"',
+            "services.remember.outlives_session: the policy itself has no",
+        ),
         ('change = "x"', "change: the policy itself has no such text."),
         ("services.remember.text = 3", "services.remember.text: found a number, expected a text."),
-        ('services.remember.legal_basis = "x"', "services.remember.legal_basis: storing on a device needs consent"),
+        (
+            'services.remember.legal_basis = "x"',
+            "services.remember.legal_basis: storing on a device needs consent",
+        ),
         ("services = 3", "services: found a number, expected a table."),
         ("x = [", "this is not TOML: "),
     ],

@@ -5,7 +5,10 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import traceback
 import uuid
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,13 +46,17 @@ def open_ledger(folder: Path, *, floor: int = 0, **options: Any) -> tuple[Ledger
     return Ledger(storage, ORIGIN), storage
 
 
-def rows(folder: Path, statement: str) -> list[Any]:
+def rows(folder: Path, statement: str, *values: object) -> list[Any]:
     """What the database in *folder* answers a program that isn't ours."""
-    connection = sqlite3.connect(folder / "consent.sqlite3")
-    try:
-        return connection.execute(statement).fetchall()
-    finally:
-        connection.close()
+    with closing(sqlite3.connect(folder / "consent.sqlite3")) as connection:
+        return connection.execute(statement, values).fetchall()
+
+
+def change(folder: Path, *statements: str) -> None:
+    """Run *statements* on the database in *folder* as a program that isn't ours."""
+    with closing(sqlite3.connect(folder / "consent.sqlite3", isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
 
 
 def start(program: str, folder: Path) -> subprocess.Popen[str]:
@@ -83,3 +90,22 @@ def go(process: subprocess.Popen[str]) -> None:
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()
+
+
+def fork(count: int, work: Callable[[], None]) -> bool:
+    """Run *work* in *count* processes at once; whether all of them ended well. For programs of ``start``."""
+    children = []
+    for _ in range(count):
+        child = os.fork()
+        if child == 0:
+            ended = 1
+            try:
+                work()
+                sys.stdout.flush()
+                ended = 0
+            finally:
+                if ended:
+                    traceback.print_exc()
+                os._exit(ended)
+        children.append(child)
+    return all(os.waitpid(child, 0)[1] == 0 for child in children)

@@ -1,0 +1,1 @@
+"""What the component costs, measured beside its peers and the raw limits: ``python3 dev.py bench``."""

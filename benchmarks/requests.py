@@ -1,0 +1,147 @@
+"""What the component adds to a request, beside what its peers add."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.contest import Contestant, Entry, Pair, contestant, interleave
+from benchmarks.environment import Environment, Unavailable
+from benchmarks.progress import Progress
+from benchmarks.report import Beside, Figure, Section
+from benchmarks.spread import Spread
+
+METHOD = (
+    "CPU time (time.process_time) that one request costs in the process, `app.wsgi_app(environ)`, with the component "
+    "minus without it. Both sides run one right after the other, and everybody takes turns, {calls} calls each in "
+    "each of {rounds} rounds. “queries” are database statements in one request, once the process is warm."
+)
+#: Microseconds in a second.
+MICRO = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One case under the name that people read, with its goal."""
+
+    what: str
+    case: str
+    goal: str = ""
+
+
+COMMON = (
+    Row("text page, no cookie", "text"),
+    Row("text page, answered", "text, cookie"),
+    Row("the same, view asks allows(…)", "text, cookie, asked", "< 10 µs"),
+    Row("page with the banner", "page, undecided", "< 20 µs"),
+    Row("the same page, answered", "page, answered"),
+)
+OURS = (
+    Row("text page, no cookie, view asks allows(…)", "text, asked"),
+    Row("the same, cookie never seen before", "text, cookie at first sight, asked", "< 25 µs"),
+    Row("the same page, refused", "page, refused"),
+    Row("the same page, cookie never seen before", "page, first sight"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A project that is measured beside us, in an environment of its own."""
+
+    name: str
+    module: str
+    packages: Sequence[str]
+
+    def python(self) -> Path:
+        """Its interpreter; Unavailable when it can't be installed."""
+        return Environment(self.name, self.packages).python()
+
+
+FLASK_CONSENT = Peer(
+    "Flask-Consent",
+    "flask_consent",
+    ("Flask-Consent==0.0.3", f"Flask=={version('Flask')}", f"Werkzeug=={version('Werkzeug')}"),
+)
+DJANGO = Peer(
+    "django-cookie-consent", "django_cookie_consent", ("django-cookie-consent==1.0.0", "Django==5.2.19")
+)
+
+
+def measure(folder: Path, *, quick: bool) -> Section:
+    """The section; its databases lie in *folder*."""
+    rounds, calls = (15, 30) if quick else (200, 60)
+    progress = Progress("requests")
+    section = Section(name="requests", title="Requests", method=METHOD.format(rounds=rounds, calls=calls))
+    with ExitStack() as stack:
+        running = {"Flask-Assent": stack.enter_context(contestant("flask_assent", folder))}
+        for peer in (FLASK_CONSENT, DJANGO):
+            try:
+                progress.say(f"{peer.name}: its environment, its process")
+                running[peer.name] = stack.enter_context(contestant(peer.module, folder, peer.python()))
+            except Unavailable as error:
+                section.notes.append(f"Not measured: {error}.")
+        ours = running["Flask-Assent"]
+        hostile = [case for case in ours.about["cases"] if case.startswith("hostile")]
+        entries = [Entry(who, row.case) for who in running.values() for row in COMMON]
+        entries += [Entry(ours, case) for case in (*(row.case for row in OURS), *hostile)]
+        found = interleave(entries, rounds=rounds, calls=calls, progress=progress)
+        section.figures += added(found, running)
+        section.figures += against_hostile(found, ours)
+        section.notes += [f"{name}: {versions(who)}." for name, who in running.items()]
+    return section
+
+
+def added(found: Mapping[Entry, Sequence[Pair]], running: Mapping[str, Contestant]) -> list[Figure]:
+    """What each case costs each of those *running*."""
+    figures = [
+        figure(name, who, row, found[Entry(who, row.case)]) for row in COMMON for name, who in running.items()
+    ]
+    ours = running["Flask-Assent"]
+    return figures + [figure("Flask-Assent", ours, row, found[Entry(ours, row.case)]) for row in OURS]
+
+
+def figure(name: str, who: Contestant, row: Row, pairs: Sequence[Pair]) -> Figure:
+    """What the case of *row* adds, with the goal where it is ours."""
+    calls = 10
+    queries = who.queries(row.case, calls)
+    return Figure(
+        what=row.what,
+        who=name,
+        spread=Spread.of([MICRO * pair.added for pair in pairs]),
+        unit="µs added",
+        beside=[
+            Beside("without", MICRO * Spread.of([pair.bare_cpu for pair in pairs]).median, "µs"),
+            Beside("ratio", Spread.of([pair.ratio for pair in pairs]).median),
+            *([] if queries is None else [Beside("queries", queries / calls)]),
+        ],
+        goal=row.goal if name == "Flask-Assent" else "",
+    )
+
+
+def against_hostile(found: Mapping[Entry, Sequence[Pair]], ours: Contestant) -> list[Figure]:
+    """A whole request with each hostile cookie as a multiple of the same request without."""
+    prefix, plain = "hostile: ", "hostile, without us: "
+    kinds = [case.removeprefix(prefix) for case in ours.about["cases"] if case.startswith(prefix)]
+    return [
+        Figure(
+            what=f"hostile cookie, {kind}",
+            who="Flask-Assent",
+            spread=Spread.of([pair.ratio for pair in found[Entry(ours, prefix + kind)]]),
+            unit="× without cookie",
+            beside=[
+                Beside(
+                    "Flask alone ×",
+                    Spread.of([pair.ratio for pair in found[Entry(ours, plain + kind)]]).median,
+                ),
+                Beside("queries", ours.queries(prefix + kind, 10) or 0),
+            ],
+            goal="≤ 2",
+        )
+        for kind in kinds
+    ]
+
+
+def versions(who: Contestant) -> str:
+    """What runs in the process of *who*."""
+    return ", ".join(f"{name} {number}" for name, number in who.about["versions"].items())

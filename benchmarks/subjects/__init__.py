@@ -1,0 +1,1 @@
+"""What is measured: each module is a program that runs in an environment of its own."""

@@ -1,0 +1,105 @@
+"""How many bytes a visitor's browser loads, beside a peer's files, which are only weighed."""
+
+import gzip
+import re
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.environment import PATIENCE, Unavailable
+from benchmarks.place import cache
+from benchmarks.progress import Progress
+from benchmarks.report import Beside, Figure, Section
+from benchmarks.spread import Spread
+from benchmarks.subjects.flask_assent import POLICY, site
+from benchmarks.wsgi import Application, environ, expect
+
+PEER, RELEASE = "vanilla-cookieconsent", "3.1.0"
+FILES = ("cookieconsent.umd.js", "cookieconsent.css")
+METHOD = (
+    "Bytes after gzip -9, each file by itself, as served for the policy of the sample site "
+    f"(`{POLICY.parent.name}/{POLICY.name}`) in English. The banner's HTML lies within the page, and the dialog's does. "
+    "The peer makes its HTML in the browser, from texts that come on top of its files."
+)
+
+
+def measure(folder: Path, *, quick: bool) -> Section:
+    """The section; the site's database lies in *folder*."""
+    progress = Progress("weight")
+    progress.say("our files")
+    own = folder / "weight"
+    own.mkdir()
+    section = Section(name="weight", title="Weight", method=METHOD)
+    section.figures += [weighed(what, "Flask-Assent", data) for what, data in ours(own).items()]
+    whole = sum(each.spread.median for each in section.figures if each.what != "dialog, HTML")
+    section.figures.append(total("style, script and banner", "Flask-Assent", whole, goal="≤ 6.5 kB"))
+    try:
+        progress.say(f"{PEER}: its files")
+        theirs = [weighed(name, PEER, data) for name, data in peer().items()]
+        section.figures += theirs
+        section.figures.append(total("style and script", PEER, sum(each.spread.median for each in theirs)))
+    except Unavailable as error:
+        section.notes.append(f"Not weighed: {error}.")
+    return section
+
+
+def ours(folder: Path) -> Mapping[str, bytes]:
+    """What our site serves to a new visitor."""
+    application = site(folder).wsgi_app
+    page = expect(application, environ("/page"), holds="pc-banner-form")
+    head, dialog = page.index("<dialog"), page.index("</dialog>") + len("</dialog>")
+    first = re.search(r'<div class="pc pc-place"', page)
+    banner = page[first.start() if first else page.index("<section") : head]
+    return {
+        "choices.css": linked(application, page, r'href="([^"?]*choices\.css)'),
+        "choices.js": linked(application, page, r'src="([^"?]*choices\.js)'),
+        "banner, HTML": banner.encode(),
+        "dialog, HTML": page[head:dialog].encode(),
+    }
+
+
+def linked(application: Application, page: str, pattern: str) -> bytes:
+    """The file that *page* links to."""
+    found = re.search(pattern, page)
+    if found is None:
+        raise RuntimeError(f"the page links to nothing like {pattern}")
+    return expect(application, environ(found[1])).encode()
+
+
+def weighed(what: str, who: str, data: bytes) -> Figure:
+    """The weight of *data*."""
+    size = len(gzip.compress(data, compresslevel=9, mtime=0))
+    return Figure(
+        what=what, who=who, spread=Spread.exactly(size), unit="bytes", beside=[Beside("raw", len(data))]
+    )
+
+
+def total(what: str, who: str, size: float, *, goal: str = "") -> Figure:
+    """A sum of weights."""
+    return Figure(what=f"{what}, together", who=who, spread=Spread.exactly(size), unit="bytes", goal=goal)
+
+
+def peer() -> Mapping[str, bytes]:
+    """The peer's files, from npm's registry; Unavailable without npm or registry."""
+    archive = cache() / f"{PEER}-{RELEASE}.tgz"
+    if not archive.exists():
+        download(archive.parent)
+    with tarfile.open(archive) as packed:
+        found = {name: packed.extractfile(f"package/dist/{name}") for name in FILES}
+        return {name: file.read() for name, file in found.items() if file}
+
+
+def download(folder: Path) -> None:
+    """Have npm put the peer's package into *folder*."""
+    if (npm := shutil.which("npm")) is None:
+        raise Unavailable(f"{PEER} {RELEASE}, because there is no npm here")
+    command = [npm, "pack", "--silent", "--pack-destination", str(folder), f"{PEER}@{RELEASE}"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE, cwd=folder)
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr or "").strip().splitlines() or [f"exit code {error.returncode}"]
+        raise Unavailable(f"{PEER} {RELEASE}, because npm said: {said[-1]}") from error
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"{PEER} {RELEASE}, because npm took over {PATIENCE} s") from error

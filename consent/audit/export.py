@@ -1,0 +1,122 @@
+"""Events written out for other programs, row by row: JSON Lines and CSV. Files are whole, or not there."""
+
+import csv
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final
+
+from consent.audit.row import Row
+
+#: The columns of the CSV file. Lists are words with a space between; ``detail`` is JSON.
+COLUMNS: Final = (
+    "index",
+    "id",
+    "kind",
+    "time",
+    "hour",
+    "policy",
+    "revision",
+    "notice",
+    "language",
+    "profile",
+    "source",
+    "signal",
+    "opted_out",
+    "granted",
+    "refused",
+    "before_granted",
+    "before_refused",
+    "subject",
+    "account",
+    "detail",
+    "key",
+    "erased",
+    "problem",
+)
+#: A spreadsheet takes a cell that begins so for a formula, also after blanks, also in its full-width form.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def json_line(members: object) -> str:
+    """*members* as one line of JSON in plain ASCII, without the line's end."""
+    return json.dumps(members, separators=(",", ":"))
+
+
+def write_jsonl(rows: Iterable[Row], out: IO[str]) -> int:
+    """Write each of *rows* as a line of JSON; how many. Subjects are included: see ``write_csv``."""
+    written = 0
+    for row in rows:
+        out.write(json_line(row.members(personal=True)) + "\n")
+        written += 1
+    return written
+
+
+def write_csv(rows: Iterable[Row], out: IO[str]) -> int:
+    """Write *rows* as CSV (RFC 4180) with a line of names first; how many rows.
+
+    Subjects are included, since whoever checks an export must be able to follow one browser's events. A cell
+    that a spreadsheet would run as a formula has an apostrophe in front.
+    """
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    written = 0
+    for row in rows:
+        flat = flattened(row.members(personal=True))
+        writer.writerow([cell(flat[name]) for name in COLUMNS])
+        written += 1
+    return written
+
+
+#: How to write each format.
+WRITERS: Final[dict[str, Callable[[Iterable[Row], IO[str]], int]]] = {"jsonl": write_jsonl, "csv": write_csv}
+
+
+def flattened(members: dict[str, object]) -> dict[str, object]:
+    """*members* of a row with the answers before it as columns of their own."""
+    before = members.pop("before")
+    granted, refused = (before["granted"], before["refused"]) if isinstance(before, dict) else (None, None)
+    return members | {"before_granted": granted, "before_refused": refused}
+
+
+def cell(value: object) -> str:
+    """*value* as the text of a CSV cell that no spreadsheet takes for a formula."""
+    match value:
+        case None:
+            text = ""
+        case bool():
+            text = "true" if value else "false"
+        case list():
+            text = " ".join(str(item) for item in value)
+        case dict():
+            text = json_line(value)
+        case _:
+            text = str(value)
+    text = text.replace("\0", "")
+    return f"'{text}" if text.lstrip(" \u00a0").startswith(_FORMULA) else text
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write, which gets the name *path* only when the block has ended well; its owner's alone.
+
+    Until then *path* stays as it is, also when the machine stops. OSError when it can't be written;
+    FileExistsError when *path* is something other than a file.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        raise FileExistsError(f"{path} is not a regular file; name a file, or send the output there with >")
+    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,171 @@
+"""One recorded event as an auditor reads it: what the log says of it, in plain members."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from consent.errors import ConsentError, LedgerError
+from consent.ledger import Event, Ledger, Record, commitment, leaf_hash
+from consent.policy import Policy
+
+#: Policies remembered while rows are read; a site rarely has more in force at a time.
+MOST_POLICIES = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One event. What is None isn't known: erased with its opening, or never there."""
+
+    index: int
+    id: str
+    kind: str | None
+    """None only when not even the leaf can be read."""
+    hour: datetime | None
+    """UTC, cut to the hour: all that is known of the time once the opening is erased."""
+    policy: str | None
+    """Digest of the policy in force."""
+    revision: int | None
+    """Revision of that policy; None when the policy isn't on record."""
+    event: Event | None
+    """None once the opening is erased, and when it can't be read."""
+    problem: str | None
+    """What is wrong with the stored record; None when leaf, opening and hash agree."""
+
+    @property
+    def erased(self) -> bool:
+        """Whether the opening is gone and the leaf is all there is."""
+        return self.event is None and self.problem is None
+
+    @property
+    def key(self) -> bool:
+        """Whether this is an entry in which the log names its key, as entry 0 does."""
+        return self.event is not None and self.event.key is not None
+
+    def members(self, *, personal: bool) -> dict[str, object]:
+        """The row as plain data for JSON; what links it to a browser or account only if *personal*."""
+        event = self.event
+        members: dict[str, object] = {
+            "index": self.index,
+            "id": self.id,
+            "kind": self.kind,
+            "time": event and stamp(event.time, "milliseconds"),
+            "hour": self.hour and stamp(self.hour, "seconds"),
+            "policy": self.policy,
+            "revision": self.revision,
+            "notice": event and event.notice,
+            "language": event and event.language,
+            "profile": event and event.profile,
+            "source": event and event.source,
+            "signal": event and event.signal,
+            "opted_out": event and event.opted_out,
+            "granted": event and list(event.granted),
+            "refused": event and list(event.refused),
+            "before": event
+            and {"granted": list(event.before_granted), "refused": list(event.before_refused)},
+            "detail": event and event.detail and dict(event.detail),
+            "key": event and event.key,
+            "erased": self.erased,
+            "problem": self.problem,
+        }
+        if personal:
+            members["subject"] = event and event.subject and str(event.subject)
+            members["account"] = event and event.account
+        return members
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads a ledger's records as rows, and remembers the policies they point to."""
+
+    ledger: Ledger
+    known: dict[str, Policy | None] = field(default_factory=dict)
+
+    def rows(self, records: Iterable[Record]) -> Iterator[Row]:
+        """Each of *records* as a row, in their order."""
+        return map(self.row, records)
+
+    def row(self, record: Record) -> Row:
+        """*record* as a row. What can't be read, or isn't as it was recorded, is said in ``problem``."""
+        try:
+            outline = record.outline()
+            event = record.event()
+            problem = disagreement(record, outline.commitment)
+        except LedgerError as error:
+            return self._unreadable(record, str(error))
+        return Row(
+            index=record.index,
+            id=str(record.id),
+            kind=outline.kind,
+            hour=outline.hour,
+            policy=outline.policy,
+            revision=self._revision(outline.policy),
+            event=event,
+            problem=problem,
+        )
+
+    def policy(self, digest: str | None) -> Policy | None:
+        """The policy with this digest; None when it isn't on record or can't be read any more."""
+        if digest is None:
+            return None
+        if digest not in self.known:
+            if len(self.known) >= MOST_POLICIES:
+                self.known.clear()
+            self.known[digest] = self._stored(digest)
+        return self.known[digest]
+
+    def _stored(self, digest: str) -> Policy | None:
+        try:
+            document = self.ledger.document(digest)
+            return Policy.from_canonical(document.body) if document and document.kind == "policy" else None
+        except ConsentError:
+            return None
+
+    def _revision(self, digest: str | None) -> int | None:
+        policy = self.policy(digest)
+        return policy.revision if policy else None
+
+    def _unreadable(self, record: Record, problem: str) -> Row:
+        try:
+            outline = record.outline()
+        except LedgerError:
+            outline = None
+        policy = outline.policy if outline else None
+        return Row(
+            index=record.index,
+            id=str(record.id),
+            kind=outline.kind if outline else None,
+            hour=outline.hour if outline else None,
+            policy=policy,
+            revision=self._revision(policy),
+            event=None,
+            problem=problem,
+        )
+
+
+def disagreement(record: Record, committed: str) -> str | None:
+    """How leaf, opening and hash of *record* contradict each other; None when they agree.
+
+    *committed* is the leaf's commitment. Who changes all three consistently is found by a checkpoint only.
+    """
+    if leaf_hash(record.leaf) != record.leaf_hash:
+        return "altered: the leaf has another hash than was recorded"
+    if record.body is None:
+        return None
+    try:
+        same = record.salt is not None and commitment(record.salt, record.body) == committed
+    except ValueError:
+        same = False
+    return None if same else "altered: the opening is not the one that the leaf commits to"
+
+
+def stamp(moment: datetime, precision: str) -> str:
+    """*moment* as RFC 3339 in UTC, to the *precision* that ``datetime.isoformat`` takes."""
+    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def answers_of(row: Row) -> Mapping[str, str]:
+    """What the row's event answers after it, by service key: ``granted`` or ``refused``."""
+    event = row.event
+    if event is None:
+        return {}
+    return dict.fromkeys(event.granted, "granted") | dict.fromkeys(event.refused, "refused")

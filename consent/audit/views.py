@@ -1,0 +1,265 @@
+"""The auditor's blueprint: the newest events, one event, and the notice it was given under.
+
+It is there only where ``CONSENT_AUDITOR`` says who may. For anybody else its addresses answer as unknown
+ones do, so that not even the existence of an event can be found out.
+"""
+
+import re
+from http import HTTPStatus
+from typing import Final
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    make_response,
+    redirect,
+    request,
+    url_for,
+)
+from flask_wtf.csrf import generate_csrf, validate_csrf
+from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms.validators import ValidationError
+
+from consent.audit.answers import answer_lines
+from consent.audit.row import Reader, Row, stamp
+from consent.audit.search import Found, Search, SearchError, find, read_before, read_id
+from consent.audit.wording import answers_text, facts_of, kind_text, time_text
+from consent.errors import LedgerError
+from consent.policy import Policy
+from consent.web.declaration import declared
+from consent.web.language import Catalogue, catalogue, shipped
+from consent.web.markup import asset
+from consent.web.origin import Origin, origin_of
+from consent.web.site import Site
+
+#: Events on one page, and bytes of a form that are read.
+EVENTS, LARGEST = 50, 16 * 1024
+#: Where the auditor's pseudonymous id stands in the WSGI environment once they were let in.
+AUDITOR: Final = "consent.auditor"
+
+PAGE_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; form-action 'self'; frame-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+NOTICE_POLICY: Final = (
+    "sandbox; default-src 'none'; style-src 'self'; form-action 'none'; "
+    "frame-ancestors 'self'; base-uri 'none'"
+)
+_HASH = re.compile("[0-9a-f]{64}")
+
+blueprint = Blueprint("consent_audit", __name__)
+
+
+@blueprint.url_value_preprocessor
+def exempt_from_tokens(endpoint: str | None, values: dict[str, object] | None) -> None:
+    """Take these routes out of the host's CSRFProtect: they check a token themselves, and who asks first.
+
+    The host's check would come before ours, and its 400 tell strangers that there is something here.
+    """
+    if csrf := current_app.extensions.get("csrf"):
+        csrf.exempt(blueprint)
+
+
+@blueprint.before_request
+def admit() -> None:
+    """Let in whom the site names; for all others there is nothing here."""
+    auditor = site().settings.auditor
+    who = auditor() if auditor else None
+    if not isinstance(who, str) or not who:
+        abort(HTTPStatus.NOT_FOUND)
+    request.environ[AUDITOR] = who
+
+
+@blueprint.after_request
+def protect(response: Response) -> Response:
+    """Nobody keeps, indexes or frames these pages. Strangers' responses stay as they are, like any other's."""
+    if AUDITOR in request.environ:
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Robots-Tag"] = "noindex, nofollow"
+        response.headers["Referrer-Policy"] = "same-origin"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+        response.headers.setdefault("X-Frame-Options", "DENY")
+    return response
+
+
+@blueprint.get("/", strict_slashes=False)
+def newest() -> Response:
+    """The newest events; with ``?before=<index>`` those before that place in the log."""
+    try:
+        return list_page(before=read_before(request.args.get("before")))
+    except SearchError as error:
+        return list_page(problem=str(error), code=HTTPStatus.BAD_REQUEST)
+
+
+@blueprint.get("/event")
+def event_address() -> AnyResponse:
+    """Where a reader ends who takes up the address of an event's page: it names none, so the list."""
+    return redirect(url_for("consent_audit.newest"), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.post("/event")
+def event() -> Response:
+    """The event whose id the form holds."""
+    sender = origin_of(
+        request.headers, own=request.host_url.rstrip("/"), trusted=site().settings.trusted_origins
+    )
+    if sender is not Origin.SAME:
+        return list_page(
+            problem="That didn't come from this page. Nothing was looked up.", code=HTTPStatus.FORBIDDEN
+        )
+    request.max_content_length = LARGEST
+    try:
+        form = request.form
+        validate_csrf(form.get("csrf_token"))
+    except HTTPException as error:
+        code = HTTPStatus(error.code or HTTPStatus.BAD_REQUEST)
+        return list_page(problem="The form couldn't be read. Nothing was looked up.", code=code)
+    except ValidationError:
+        problem = (
+            "This page had been open for too long, or cookies are off. Nothing was looked up; try again."
+        )
+        return list_page(problem=problem, code=HTTPStatus.BAD_REQUEST)
+    return looked_up(form.get("event", ""))
+
+
+@blueprint.get("/notices/<hash>")
+def notice(hash: str) -> Response:
+    """The stored bytes of a notice in a page of their own, with our style sheet and nothing else."""
+    try:
+        document = reader().ledger.document(hash) if _HASH.fullmatch(hash) else None
+    except LedgerError as error:
+        return notice_page(Markup("{}").format(error), HTTPStatus.SERVICE_UNAVAILABLE)
+    if document is None or document.kind != "notice":
+        return notice_page(Markup("No notice of this hash is on record."), HTTPStatus.NOT_FOUND)
+    # The bytes are our own templates' output, hashed when it was shown; the sandbox holds whatever they are.
+    return notice_page(Markup(document.body.decode("utf-8", "replace")), HTTPStatus.OK)
+
+
+def site() -> Site:
+    """The app's consent."""
+    found: Site = current_app.extensions["consent"]
+    return found
+
+
+def reader() -> Reader:
+    """The app's ledger, to read; LedgerError when it can't be opened."""
+    return Reader(site().recorder.ledger)
+
+
+def looked_up(text: str) -> Response:
+    """The page of the event whose id *text* is, else the list, saying why there is none."""
+    try:
+        wanted = read_id(text)
+    except SearchError as error:
+        return list_page(problem=str(error), code=HTTPStatus.BAD_REQUEST)
+    try:
+        source = reader()
+        record = source.ledger.get(wanted)
+        if record is None:
+            problem = f"No event {wanted} is recorded here. Is it of another site, or copied wrongly?"
+            return list_page(problem=problem, code=HTTPStatus.NOT_FOUND)
+        row = source.row(record)
+        return event_page(row, source.policy(row.policy))
+    except LedgerError as error:
+        return unavailable(error)
+
+
+def list_page(
+    *, before: int | None = None, problem: str | None = None, code: HTTPStatus = HTTPStatus.OK
+) -> Response:
+    """The list of events below index *before*, with *problem* on top."""
+    try:
+        found = find(reader(), Search(), before=before, limit=EVENTS)
+    except LedgerError as error:
+        return unavailable(error)
+    return rendered_list(found, before, problem, code)
+
+
+def unavailable(error: LedgerError) -> Response:
+    """The list without events, saying that the ledger can't be read now."""
+    problem = f"The ledger can't be read now. {error}"
+    return rendered_list(Found((), None), None, problem, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def rendered_list(found: Found, before: int | None, problem: str | None, code: HTTPStatus) -> Response:
+    """The list page with what was *found*."""
+    return page(
+        "list.html",
+        code,
+        token=generate_csrf(),
+        events=[listed(row) for row in found.rows],
+        problem=problem,
+        newest=before is None,
+        older=None if found.before is None else url_for("consent_audit.newest", before=found.before),
+    )
+
+
+def event_page(row: Row, policy: Policy | None) -> Response:
+    """Everything that is recorded of one event."""
+    return page(
+        "event.html",
+        HTTPStatus.OK,
+        event=listed(row),
+        facts=list(facts_of(row, policy)),
+        answers=answer_lines(row, policy),
+        policy=policy,
+        declared=declared(policy, catalogue_of(policy)) if policy else (),
+        altered=row.problem,
+    )
+
+
+def notice_page(body: Markup, code: HTTPStatus) -> Response:
+    """The page that goes into the frame."""
+    response = page("notice.html", code, stylesheet=asset("choices.css"), body=body)
+    response.headers["Content-Security-Policy"] = NOTICE_POLICY
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
+def page(template: str, code: HTTPStatus, **context: object) -> Response:
+    """The template ``consent/audit/<template>``, the site's or ours, in the component's own environment."""
+    html = (
+        site()
+        .notices.environment.get_template(f"consent/audit/{template}")
+        .render(
+            controller=site().policy.controller.name,
+            stylesheets=(asset("choices.css"), asset("audit.css")),
+            urls={"list": url_for("consent_audit.newest"), "event": url_for("consent_audit.event")},
+            **context,
+        )
+    )
+    return make_response(html, code)
+
+
+def catalogue_of(policy: Policy) -> Catalogue:
+    """The words for *policy*: those of its own language, for which there may be none in a later release."""
+    return catalogue(policy.language if policy.language in shipped() else "en")
+
+
+def listed(row: Row) -> dict[str, object]:
+    """*row* for a template; nothing that links it to a browser."""
+    event = row.event
+    moment = event.time if event else row.hour
+    return {
+        "index": row.index,
+        "id": row.id,
+        "kind": row.kind,
+        "what": kind_text(row),
+        "time": time_text(row),
+        "iso": stamp(moment, "seconds") if moment else None,
+        "granted": event.granted if event else (),
+        "refused": event.refused if event else (),
+        "answers": answers_text(row),
+        "source": event.source if event else None,
+        "language": event.language if event else None,
+        "revision": row.revision,
+        "notice": event.notice if event else None,
+        "notice_url": url_for("consent_audit.notice", hash=event.notice) if event and event.notice else None,
+        "erased": row.erased,
+        "altered": row.problem,
+    }

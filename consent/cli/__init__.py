@@ -1,0 +1,18 @@
+"""``flask consent …``: what a site's developer, operator and auditor do without a browser."""
+
+from consent.cli.check import check
+from consent.cli.command import Group
+from consent.cli.db import db
+from consent.cli.diff import diff
+from consent.cli.export import export
+from consent.cli.init import init
+from consent.cli.log import log
+from consent.cli.show import show
+from consent.cli.stats import stats
+
+#: The entry point ``flask.commands``: there also where the app can't be loaded, for ``init`` and ``diff``.
+cli = Group(
+    "consent",
+    help="Declare what the site stores, check it, and read what visitors answered.",
+    commands=[init, diff, check, log, show, stats, export, db],
+)

@@ -1,0 +1,108 @@
+"""``flask consent check``: whether policy, configuration, site and ledger are in order."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+
+from consent.cli.command import WRONG, app_of, command, has_database, said, site_in
+from consent.cli.host import host_advice, host_faults
+from consent.cli.terminal import say, say_json
+from consent.errors import ConfigurationError, ConsentError, Fault, PolicyError
+from consent.policy import lint
+from consent.web.site import Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What was found: *faults* are wrong, *advice* is probably not meant."""
+
+    faults: tuple[Fault, ...]
+    advice: tuple[Fault, ...] = ()
+    site: Site | None = None
+
+    def members(self) -> dict[str, object]:
+        """The findings as plain data for JSON."""
+        policy = self.site.policy if self.site else None
+        return {
+            "ok": not self.faults,
+            "revision": policy and policy.revision,
+            "digest": policy and policy.digest,
+            "languages": list(self.site.languages) if self.site else None,
+            "faults": [as_members(fault) for fault in self.faults],
+            "advice": [as_members(fault) for fault in self.advice],
+        }
+
+
+@command("check", "flask --app mysite consent check", "flask --app mysite consent check --json")
+@click.option("--json", "as_json", is_flag=True, help="Answer in one line of JSON.")
+@click.pass_context
+def check(ctx: click.Context, as_json: bool) -> None:
+    """Look over policy, configuration, site and ledger.
+
+    Ends with 1 if something is wrong: the app doesn't start, its views or templates name keys that the policy
+    doesn't have, the ledger has the same revision under other terms, its key is missing, and so on. What is
+    only worth a look is listed as advice and doesn't count. Good to run before each deployment.
+    """
+    findings = found(ctx)
+    if as_json:
+        say_json(findings.members())
+    else:
+        say(in_words(findings))
+    ctx.exit(WRONG if findings.faults else 0)
+
+
+def found(ctx: click.Context) -> Findings:
+    """Everything there is to say of the app."""
+    try:
+        site = site_in(app_of(ctx))
+    except PolicyError as error:
+        return Findings(faults=error.faults)
+    except ConfigurationError as error:
+        return Findings(faults=(Fault("configuration", said(error).rstrip("."), ""),))
+    return Findings(
+        faults=(*host_faults(site.app, site.policy), *ledger_faults(site)),
+        advice=(*linted(site), *host_advice(site.app, site.policy)),
+        site=site,
+    )
+
+
+def ledger_faults(site: Site) -> list[Fault]:
+    """What is wrong with the ledger; nothing while there is no database yet, and none is made for it."""
+    if not has_database(site):
+        return []
+    try:
+        problems = site.recorder.problems()
+    except ConsentError as error:
+        problems = [said(error)]
+    return [Fault("ledger", problem.rstrip("."), "") for problem in problems]
+
+
+def linted(site: Site) -> list[Fault]:
+    """The policy's lint, each with its file."""
+    today = datetime.fromtimestamp(site.clock(), UTC).date()
+    name = site.settings.policy.name
+    return [
+        Fault(f"{name}: {fault.place}", fault.problem, fault.fix) for fault in lint(site.policy, today=today)
+    ]
+
+
+def as_members(fault: Fault) -> dict[str, str]:
+    """*fault* as plain data for JSON."""
+    return {"place": fault.place, "problem": fault.problem, "fix": fault.fix}
+
+
+def in_words(findings: Findings) -> str:
+    """*findings* for a person."""
+    parts = []
+    if findings.faults:
+        parts.append("\n".join(["Wrong:", *(f"  {str(fault).strip()}" for fault in findings.faults)]))
+    if findings.advice:
+        parts.append("\n".join(["Worth a look:", *(f"  {fault}" for fault in findings.advice)]))
+    if not findings.faults and (site := findings.site):
+        policy = site.policy
+        parts.append(
+            f"In order: revision {policy.revision}, {len(policy.services)} services, "
+            f"languages {', '.join(site.languages)}."
+        )
+    return "\n\n".join(parts)

@@ -1,0 +1,123 @@
+"""What all commands have in common: examples in their help, errors as sentences, exit codes, the app."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import ScriptInfo
+from sqlalchemy import make_url
+
+from consent.cli.terminal import complain
+from consent.errors import ConfigurationError, ConsentError, LedgerError
+from consent.ledger import Ledger
+from consent.web.site import Site
+
+#: Exit codes; 2, used wrongly, is click's own.
+WRONG, IMPOSSIBLE = 1, 3
+
+EXIT_CODES = (
+    "Exit codes: 0 all is well, 1 something wrong was found, 2 used wrongly, 3 it couldn't be done. "
+    "Only the answer goes to standard output."
+)
+
+
+class Command(click.Command):
+    """A command with *examples* in its help, whose errors are sentences and never tracebacks."""
+
+    def __init__(self, *args: Any, examples: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it. What couldn't be done ends with exit code 3."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            # Whoever read has had enough. What is buffered must not fail a second time at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(IMPOSSIBLE)
+        except (ConsentError, OSError) as error:
+            complain(f"Error: {said(error)}")
+            ctx.exit(IMPOSSIBLE)
+        except KeyboardInterrupt:
+            complain("Interrupted.")
+            ctx.exit(IMPOSSIBLE)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The examples, as they are typed."""
+        with formatter.section("Example" if len(self.examples) == 1 else "Examples"):
+            formatter.write("".join(f"  $ {example}\n" for example in self.examples))
+
+
+class Group(click.Group):
+    """Commands in the order they are given: that of the work, not of the alphabet."""
+
+    def __init__(self, *args: Any, commands: Sequence[click.Command], **kwargs: Any) -> None:
+        super().__init__(*args, epilog=EXIT_CODES, **kwargs)
+        for one in commands:
+            self.add_command(one)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands."""
+        return list(self.commands)
+
+
+def command(name: str, *examples: str) -> Callable[[Callable[..., Any]], Command]:
+    """A decorator: the function as the command *name*; its docstring is the help, *examples* end it."""
+    return click.command(name, cls=Command, examples=examples)
+
+
+def said(error: ConsentError | OSError) -> str:
+    """*error* as a sentence for a person."""
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}."
+    return str(error)
+
+
+def app_of(ctx: click.Context) -> Flask:
+    """The app that ``flask`` was started for, its context pushed until the command ends.
+
+    Whatever its factory raises comes through; click's own error if there is no app.
+    """
+    app = ctx.ensure_object(ScriptInfo).load_app()
+    ctx.with_resource(app.app_context())
+    return app
+
+
+def site_in(app: Flask) -> Site:
+    """The consent of *app*; ConfigurationError if it has none."""
+    site = app.extensions.get("consent")
+    if not isinstance(site, Site):
+        raise ConfigurationError(
+            f"the app {app.name!r} has no consent component; expected consent.init_app(app) in its factory."
+        )
+    return site
+
+
+def site_of(ctx: click.Context) -> Site:
+    """The consent of the app that ``flask`` was started for; ConfigurationError if it has none."""
+    return site_in(app_of(ctx))
+
+
+def has_database(site: Site) -> bool:
+    """Whether the site's database is there. Reading must not make one: it would be owned by whoever reads."""
+    name = make_url(site.settings.database).database
+    return name in (None, "", ":memory:") or Path(str(name)).exists()
+
+
+def ledger_of(ctx: click.Context) -> Ledger:
+    """The app's ledger, to read; LedgerError as long as there is no database."""
+    site = site_of(ctx)
+    if not has_database(site):
+        raise LedgerError(
+            f"nothing is recorded yet: there is no database at {site.settings.database}. It is made when the "
+            "first visitor answers. If they have, mend CONSENT_DATABASE."
+        )
+    return site.recorder.ledger

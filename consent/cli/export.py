@@ -1,0 +1,71 @@
+"""``flask consent export``: the events for other programs."""
+
+import io
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import takewhile
+from pathlib import Path
+from typing import IO
+
+import click
+
+from consent.audit.export import WRITERS, whole_file
+from consent.audit.row import Reader, Row
+from consent.audit.search import Search
+from consent.cli.asked import search_of, search_options
+from consent.cli.command import command, ledger_of
+from consent.cli.terminal import complain, with_progress
+
+
+@command(
+    "export",
+    "flask consent export --output events.jsonl",
+    "flask consent export --format csv --since 2026-03-01 --until 2026-03-31 --output march.csv",
+)
+@search_options
+@click.option("--format", "form", type=click.Choice(list(WRITERS)), default="jsonl", show_default=True)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    default=Path("-"),
+    help="A file instead of standard output. It appears whole, or not at all, readable by its owner only.",
+)
+@click.pass_context
+def export(
+    ctx: click.Context,
+    kinds: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    form: str,
+    output: Path,
+) -> None:
+    """Write the events, oldest first, as JSON Lines or CSV.
+
+    The export names subjects, so that one browser's events can be followed: treat it as personal data. In CSV
+    a cell that a spreadsheet would run as a formula has an apostrophe in front.
+    """
+    search = search_of(kinds, since, until)
+    rows = until_now(Reader(ledger_of(ctx)), search)
+    if output == Path("-"):
+        write(form, rows, sys.stdout.buffer)
+        return
+    with whole_file(output) as file:
+        written = write(form, rows, file)
+    complain(f"{written:,} events written to {output}.")
+
+
+def until_now(reader: Reader, search: Search) -> Iterator[Row]:
+    """The events that *search* asks for, oldest first; those recorded while the export runs are left out."""
+    size = reader.ledger.size()
+    records = takewhile(lambda record: record.index < size, reader.ledger.records())
+    return filter(search.matches, reader.rows(with_progress(records, size, "events exported")))
+
+
+def write(form: str, rows: Iterable[Row], out: IO[bytes]) -> int:
+    """Write *rows* to *out* in the format *form*; how many."""
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="")
+    try:
+        return WRITERS[form](rows, text)
+    finally:
+        text.detach()

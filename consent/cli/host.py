@@ -1,0 +1,135 @@
+"""What the site's own code says that the policy doesn't bear out: cookies, guards, templates, pages."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask
+from jinja2 import TemplateError, nodes
+
+from consent.errors import Fault, did_you_mean
+from consent.policy import Cookie, Policy
+from consent.policy.parts import matches
+from consent.web import guard
+
+#: Functions of our markup whose first argument is a key.
+KEYED = frozenset({"consent_block", "consent_script", "consent_embed", "consent_pixel"})
+
+
+def host_faults(app: Flask, policy: Policy) -> Iterator[Fault]:
+    """What cannot be meant in *app* under *policy*."""
+    yield from guarded_views(app, policy)
+    yield from templates(app, policy)
+    yield from pages(app, policy)
+    yield from remembering(app, policy)
+
+
+def guarded_views(app: Flask, policy: Policy) -> Iterator[Fault]:
+    """Views behind ``consent.required(key)`` whose key the policy doesn't have: they would always fail."""
+    for endpoint, view in sorted(app.view_functions.items()):
+        for key in required_keys(view):
+            if problem := unknown_key(key, policy):
+                yield Fault(f"view {endpoint}", *problem)
+
+
+def required_keys(view: Callable[..., Any]) -> Iterator[str]:
+    """The keys that *view* needs, by the decorators around it."""
+    current: Any = view
+    while current is not None:
+        code = getattr(current, "__code__", None)
+        if code is not None and code.co_filename == guard.__file__:
+            yield inspect.getclosurevars(current).nonlocals["key"]
+        current = getattr(current, "__wrapped__", None)
+
+
+def templates(app: Flask, policy: Policy) -> Iterator[Fault]:
+    """Keys that the app's templates name and the policy doesn't have."""
+    for name in sorted(set(app.jinja_env.list_templates())):
+        for key, line in keys_in(app, name):
+            if problem := unknown_key(key, policy):
+                yield Fault(f"template {name}, line {line}", *problem)
+
+
+def keys_in(app: Flask, name: str) -> Iterator[tuple[str, int]]:
+    """The keys that the template *name* writes out in calls to our markup, and in which line."""
+    environment = app.jinja_env
+    try:
+        source = environment.loader.get_source(environment, name)[0] if environment.loader else ""
+        calls = environment.parse(source).find_all(nodes.Call) if "consent_" in source else ()
+    except (TemplateError, UnicodeDecodeError):
+        return  # not ours to judge: the site will find out when it renders it
+    for call in calls:
+        first = call.args[0] if call.args else None
+        if isinstance(call.node, nodes.Name) and call.node.name in KEYED and isinstance(first, nodes.Const):
+            yield str(first.value), call.lineno
+
+
+def unknown_key(key: str, policy: Policy) -> tuple[str, str] | None:
+    """What is wrong with *key*, and the fix; None when the policy has it."""
+    known = {category.key for category in policy.categories} | set(policy.terms)
+    known |= {carrier.key for carrier in policy.carriers}
+    if key in known:
+        return None
+    fix = did_you_mean(key, known) or f"There are: {', '.join(sorted(known))}."
+    return f'"{key}" is no category, service or carrier of the policy', fix
+
+
+def pages(app: Flask, policy: Policy) -> Iterator[Fault]:
+    """Services limited to pages that no view answers: they would never run."""
+    for service in policy.services:
+        for page in service.pages:
+            if not any(matches(page, endpoint) for endpoint in app.view_functions):
+                fix = did_you_mean(page, app.view_functions) or '"flask routes" lists the endpoints.'
+                yield Fault(f"services.{service.key}.pages", f'"{page}" is the endpoint of no view', fix)
+
+
+def remembering(app: Flask, policy: Policy) -> Iterator[Fault]:
+    """Flask-Login's cookie that remembers a sign-in, where it is declared to live shorter than it does."""
+    lasts = remembered_for(app)
+    declared = remember_cookie(app, policy)
+    if lasts is None or declared is None:
+        return
+    if declared.lifetime is None or declared.lifetime.seconds < lasts.total_seconds():
+        yield Fault(
+            f"cookie {declared.name}",
+            f"Flask-Login keeps it for {lasts.days} days, the policy declares "
+            f'"{declared.lifetime or "session"}" (INF-02)',
+            "Set REMEMBER_COOKIE_DURATION to what is declared, or declare what is so.",
+        )
+
+
+def host_advice(app: Flask, policy: Policy) -> Iterator[Fault]:
+    """What may be meant in *app* but should be looked at."""
+    if remembered_for(app) is not None and remember_cookie(app, policy) is None:
+        yield Fault(
+            f"cookie {remember_name(app)}",
+            "Flask-Login sets it when it remembers a sign-in, and no service declares it (INF-03)",
+            "Declare it, or make sure that no sign-in is remembered.",
+        )
+    secret = app.secret_key or ""
+    if len(secret) < 16:
+        yield Fault(
+            "SECRET_KEY",
+            f"it has {len(secret)} characters, few enough to be guessed, and who knows it can forge answers",
+            "Set it to the output of: python -c 'import secrets; print(secrets.token_hex())'",
+        )
+
+
+def remembered_for(app: Flask) -> timedelta | None:
+    """How long Flask-Login's cookie remembers a sign-in; None without Flask-Login."""
+    if not hasattr(app, "login_manager"):
+        return None
+    duration = app.config.get("REMEMBER_COOKIE_DURATION", timedelta(days=365))
+    return duration if isinstance(duration, timedelta) else timedelta(seconds=duration)
+
+
+def remember_name(app: Flask) -> str:
+    """What Flask-Login calls that cookie."""
+    return str(app.config.get("REMEMBER_COOKIE_NAME", "remember_token"))
+
+
+def remember_cookie(app: Flask, policy: Policy) -> Cookie | None:
+    """The declaration of that cookie."""
+    cookies = (cookie for service in policy.services for cookie in service.cookies)
+    return next((cookie for cookie in cookies if cookie.matches(remember_name(app))), None)

@@ -1,0 +1,94 @@
+"""``flask consent show``: one event in words, and the notice it was given under."""
+
+from pathlib import Path
+
+import click
+
+from consent.audit.answers import answer_lines
+from consent.audit.export import whole_file
+from consent.audit.row import Reader, Row
+from consent.audit.search import SearchError, read_id
+from consent.audit.wording import facts_of, kind_text
+from consent.cli.command import IMPOSSIBLE, WRONG, command, ledger_of
+from consent.cli.terminal import complain, facts, say, say_json, table
+from consent.errors import LedgerError
+from consent.policy import Policy
+
+ID = "8f2b6c1e-9d4a-4c55-b1de-6a0f0c3e7a11"
+
+
+@command(
+    "show",
+    f"flask consent show {ID}",
+    f"flask consent show {ID} --json",
+    f"flask consent show {ID} --notice notice.html",
+)
+@click.argument("id")
+@click.option("--json", "as_json", is_flag=True, help="Answer in one line of JSON.")
+@click.option(
+    "--notice",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write the notice it was given under, byte for byte as stored, to this file; - is standard output.",
+)
+@click.pass_context
+def show(ctx: click.Context, id: str, as_json: bool, notice: Path | None) -> None:
+    """Say everything that is recorded of the event ID.
+
+    ID is what "flask consent log" or a visitor's receipt names. Ends with 1 if the record is not as it was
+    written.
+    """
+    try:
+        wanted = read_id(id)
+    except SearchError as error:
+        raise click.BadParameter(str(error), param_hint="ID") from error
+    reader = Reader(ledger_of(ctx))
+    record = reader.ledger.get(wanted)
+    if record is None:
+        complain(f"Error: no event {wanted} is recorded here. Is it of another site, or copied wrongly?")
+        ctx.exit(IMPOSSIBLE)
+    row = reader.row(record)
+    if notice is not None:
+        write(notice_of(reader, row), notice)
+    elif as_json:
+        say_json(row.members(personal=True))
+    else:
+        say(in_words(row, reader.policy(row.policy)))
+    ctx.exit(WRONG if row.problem else 0)
+
+
+def notice_of(reader: Reader, row: Row) -> bytes:
+    """The stored bytes of the notice that *row* was given under; LedgerError when there are none."""
+    if row.event is None or row.event.notice is None:
+        why = "its personal part is erased" if row.erased else "it names none"
+        raise LedgerError(f"the notice of event {row.id} isn't known: {why}.")
+    document = reader.ledger.document(row.event.notice)
+    if document is None:
+        raise LedgerError(
+            f"the notice {row.event.notice} isn't on record. Restore the database from a backup."
+        )
+    return document.body
+
+
+def write(body: bytes, file: Path) -> None:
+    """Write *body* to *file*, or to standard output."""
+    if file == Path("-"):
+        click.echo(body, nl=False)
+        return
+    with whole_file(file) as new:
+        new.write(body)
+
+
+def in_words(row: Row, policy: Policy | None) -> str:
+    """All of *row*, in lines for a person."""
+    parts = [kind_text(row), facts(facts_of(row, policy))]
+    if lines := answer_lines(row, policy):
+        parts.append(
+            table(
+                ("service", "before", "after", ""),
+                [
+                    (line.service, line.before, line.after, "changed" if line.changed else "")
+                    for line in lines
+                ],
+            )
+        )
+    return "\n\n".join(parts)

@@ -1,0 +1,181 @@
+"""Starts the demo and the third party beside it: ``python -m demo_site``."""
+
+import argparse
+import errno
+import os
+import signal
+import socket
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+from types import FrameType
+
+from flask import Flask
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from demo_site import FOLDER, create_app
+from demo_site.database import DEMO_ACCOUNT, DEMO_PASSWORD
+from demo_site.instance import Instance, clear
+from demo_site.looptally import create_third_party
+
+HOST = "127.0.0.1"
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Answers requests without a line per request: visitors' addresses stand in no log."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Writes nothing."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs until Ctrl-C. 0: ended; 2: wrong options; 3: could not start."""
+    options = parser().parse_args(arguments)
+    folder: Path = options.instance or FOLDER / "instance" / str(options.port)
+    try:
+        sockets = listen(options.port), listen(options.port + 1)
+    except OSError as error:
+        return complain(error, options.port)
+    if options.fresh:
+        try:
+            clear(folder)
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            return 3
+    instance = Instance.open(folder)
+    app = create_app(settings(options, folder))
+    servers = [serve(app, sockets[0]), serve(create_third_party(instance.third_party_log), sockets[1])]
+    print(table(app, options.port, instance), flush=True)
+    if not options.no_browser and has_screen():
+        webbrowser.open(f"http://{HOST}:{options.port}")
+    wait_for_end()
+    for server in servers:
+        server.shutdown()
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    options = argparse.ArgumentParser(
+        "python -m demo_site", description="A made-up company's site with real consent."
+    )
+    options.add_argument(
+        "--port", type=port, default=8000, help="the site's port; the third party takes the next one"
+    )
+    options.add_argument("--fresh", action="store_true", help="first delete what earlier runs have kept")
+    options.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    options.add_argument(
+        "--revision", type=int, choices=(1, 2), default=1, help="2 shows how visitors are asked again"
+    )
+    options.add_argument(
+        "--instance", type=Path, help="folder for keys and databases (one per port by default)"
+    )
+    return options
+
+
+def port(text: str) -> int:
+    """The port in *text*; the one after it must exist too."""
+    number = int(text)
+    if not 1 <= number < 65535:
+        raise argparse.ArgumentTypeError(f"{number} is not a port from 1 to 65534")
+    return number
+
+
+def settings(options: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """The app's configuration for these options."""
+    policy = FOLDER / "consent.toml" if options.revision == 1 else FOLDER / "revisions" / "2" / "consent.toml"
+    return {
+        "CONSENT_POLICY": str(policy),
+        "DEMO_INSTANCE": str(folder),
+        "DEMO_THIRD_PARTY": f"http://localhost:{options.port + 1}",
+        "DEMO_ORIGIN": f"http://{HOST}:{options.port}",
+    }
+
+
+def listen(number: int) -> socket.socket:
+    """A socket that listens on *number*, on this machine only; OSError when the port is taken."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if os.name == "posix":
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        server.bind((HOST, number))
+        server.listen(128)
+    except OSError as error:
+        server.close()
+        error.filename = number
+        raise
+    return server
+
+
+def complain(error: OSError, first: int) -> int:
+    """Says why a port can't be had, and what to do."""
+    taken = error.filename
+    if error.errno == errno.EADDRINUSE:
+        print(
+            f"Port {taken} is in use by another program, and the demo needs {first} and {first + 1}. "
+            f"End that program, or choose other ports: python -m demo_site --port {first + 10}",
+            file=sys.stderr,
+        )
+    else:
+        print(
+            f"Port {taken} can't be used: {error.strerror}. Try: python -m demo_site --port 8010",
+            file=sys.stderr,
+        )
+    return 3
+
+
+def serve(app: Flask, listening: socket.socket) -> BaseWSGIServer:
+    """A server of Werkzeug's for *app*, running in threads: good for a demo, not made for the public network."""
+    number = listening.getsockname()[1]
+    server = make_server(
+        HOST, number, app, threaded=True, request_handler=QuietHandler, fd=os.dup(listening.fileno())
+    )
+    listening.close()
+    threading.Thread(target=server.serve_forever, name=f"port {number}", daemon=True).start()
+    return server
+
+
+def table(app: Flask, number: int, instance: Instance) -> str:
+    """What a visitor of the demo needs to know, line by line."""
+    policy = Path(app.config["CONSENT_POLICY"])
+    declared = app.config["DEMO_DECLARATION"]
+    site = f"http://{HOST}:{number}"
+    rows = (
+        ("Site", site),
+        ("Sign-in", f"{site}/sign-in   name {DEMO_ACCOUNT}   password {DEMO_PASSWORD}"),
+        ("Auditor", f"{site}/auditor   password {instance.auditor_password}"),
+        ("Third party", f"http://localhost:{number + 1}   see {site}/what-the-third-party-saw"),
+        ("Policy", f"{policy}   revision {declared.revision}, in force since {declared.effective}"),
+        ("Consent log", str(app.config.get("CONSENT_DATABASE") or instance.folder / "consent.sqlite3")),
+        ("Site's data", str(instance.database)),
+    )
+    lines = "\n".join(f"  {name:<12} {what}" for name, what in rows)
+    title = "Larkmere Health Services, a made-up company that asks before it counts."
+    return f"\n  {title}\n\n{lines}\n\n  End with Ctrl-C.\n"
+
+
+def has_screen() -> bool:
+    """Whether a browser with windows can open; a text browser would take over this terminal."""
+    return (
+        os.name == "nt"
+        or sys.platform == "darwin"
+        or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
+    )
+
+
+def wait_for_end() -> None:
+    """Returns at Ctrl-C, or when the process is asked to end."""
+    ended = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        ended.set()
+
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), end)
+    while not ended.wait(1):  # in steps, because Windows doesn't interrupt an endless wait
+        pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())

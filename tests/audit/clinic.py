@@ -1,0 +1,174 @@
+"""A clinic's site, its visitors, and the auditor who reads what they answered."""
+
+import re
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from consent.ledger import Event, Kind, Ledger
+from consent.web.site import Site
+
+POLICY = """
+revision = 1
+effective = 2026-11-01
+language = "en"
+controller = { name = "Clinic", site = "http://localhost", contact = "privacy@clinic.example" }
+
+[providers.video_co]
+name = "Video Co"
+country = "US"
+
+[categories.media]
+title = "Videos"
+text = "Plays videos here."
+
+[services.names]
+category = "functionality"
+purposes = ["sign-in"]
+title = "Sign-in name"
+text = "Remembers your sign-in name."
+cookies = { remember_name = "30 days" }
+
+[services.statistics]
+category = "performance"
+purposes = ["measurement"]
+title = "Visit statistics"
+text = "Counts visits and the pages read."
+cookies = { visit = "13 months" }
+
+[services.experiment]
+category = "performance"
+purposes = ["testing"]
+title = "New features"
+text = "Shows some visitors a new feature."
+cookies = { variant = "30 days" }
+
+[services.videos]
+category = "media"
+provider = "video_co"
+purposes = ["embedded-media"]
+title = "Films"
+text = "Plays the clinic's videos."
+data = ["address", "device"]
+retention = "30 days"
+sells_or_shares = false
+frame = ["https://video.example"]
+"""
+
+#: The same with other material terms and a revision of its own.
+NEXT_POLICY = POLICY.replace(
+    "revision = 1", 'revision = 2\nchange = "Video Co keeps what it learns for longer."'
+).replace('retention = "30 days"', 'retention = "90 days"')
+
+#: What browsers send with a form of the page itself.
+SAME = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "document"}
+AUDIT = "/privacy-choices/audit"
+NOTICE = re.compile(r'name="notice" value="([0-9a-f]{64})"')
+TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+#: The time at which the clinic's clock stands until a test moves it: 2026-11-18, 11:06:40 UTC.
+NOW = 1_795_000_000.0
+
+MakeApp = Callable[..., Flask]
+
+
+@dataclass(slots=True)
+class Clock:
+    """The time that the site believes it is, in epoch seconds."""
+
+    now: float = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def site_of(app: Flask) -> Site:
+    """The app's consent."""
+    found: Site = app.extensions["consent"]
+    return found
+
+
+@dataclass(slots=True)
+class Visitor:
+    """Somebody with a browser of their own who answers the banner."""
+
+    client: FlaskClient
+
+    def answer(self, choice: str = "some", **fields: str) -> TestResponse:
+        """Send the form; ``category_media="yes"`` stands for ``category.media=yes``."""
+        page = self.client.get("/privacy-choices").text
+        found = NOTICE.search(page)
+        assert found
+        named = {name.replace("_", ".", 1): value for name, value in fields.items()}
+        data = {"notice": found[1], "choice": choice, "from": "banner", **named}
+        response = self.client.post("/privacy-choices", data=data, headers=SAME)
+        assert response.status_code == 303, response.text
+        return response
+
+
+def visit(app: Flask, choice: str = "some", **fields: str) -> Visitor:
+    """A new visitor who answered."""
+    visitor = Visitor(app.test_client())
+    visitor.answer(choice, **fields)
+    return visitor
+
+
+def newest(app: Flask) -> Event:
+    """The event recorded last."""
+    (record,) = site_of(app).recorder.ledger.newest(limit=1)
+    event = record.event()
+    assert event is not None
+    return event
+
+
+def new_event(**fields: Any) -> Event:
+    """An event that no browser sent, under an id of its own."""
+    usual: dict[str, Any] = {
+        "id": uuid.uuid4(),
+        "kind": Kind.GIVEN,
+        "time": datetime(2026, 11, 18, 9, 30, 0, 250_000, UTC),
+        "policy": "ab" * 32,
+        "subject": uuid.uuid4(),
+        "granted": ("statistics",),
+        "refused": ("videos",),
+        "notice": "cd" * 32,
+        "language": "en",
+        "profile": "default",
+        "source": "banner",
+    }
+    return Event(**(usual | fields))
+
+
+def record(ledger: Ledger, **fields: Any) -> Event:
+    """Record a new event past all pages, as only a fault of ours or an attacker could."""
+    event = new_event(**fields)
+    ledger.record(event, salt=secrets.token_bytes(32))
+    return event
+
+
+@dataclass(slots=True)
+class Auditor:
+    """Somebody whom ``CONSENT_AUDITOR`` lets in, with a browser."""
+
+    client: FlaskClient
+
+    def open(self, path: str = "/", **query: object) -> TestResponse:
+        """The page at *path* below the auditor's address."""
+        return self.client.get(f"{AUDIT}{path}", query_string=query)
+
+    def token(self) -> str:
+        """The token in the forms of the list."""
+        found = TOKEN.search(self.open().text)
+        assert found, "the list has no form"
+        return found[1]
+
+    def look_up(self, event: object, headers: dict[str, str] = SAME, **fields: str) -> TestResponse:
+        """Send the form with the id of *event*."""
+        data = {"csrf_token": fields.pop("csrf_token", None) or self.token(), "event": str(event), **fields}
+        return self.client.post(f"{AUDIT}/event", data=data, headers=headers)

@@ -1,0 +1,161 @@
+"""Records as rows: every field, and what is said of those that are erased or altered."""
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from consent.audit.answers import answer_lines
+from consent.audit.row import Reader
+from consent.audit.wording import KINDS, facts_of, kind_text
+from consent.ledger import Kind, Ledger
+
+from .clinic import new_event, newest, record, site_of, visit
+from .tampering import alter, erase
+
+
+
+@pytest.mark.requirement("REC-03")
+@pytest.mark.requirement("REC-04")
+def test_a_row_states_every_answer_granted_and_refused_with_notice_language_profile_and_control(
+    app: Flask,
+) -> None:
+    visit(app, category_performance="yes", category_functionality="no", category_media="no")
+    event = newest(app)
+    reader = Reader(site_of(app).recorder.ledger)
+    found = reader.ledger.get(event.id)
+    assert found
+    members = reader.row(found).members(personal=True)
+    assert members["granted"] == ["experiment", "statistics"]
+    assert members["refused"] == ["names", "videos"]
+    assert members["before"] == {"granted": [], "refused": []}
+    assert members["kind"] == "given"
+    assert members["source"] == "banner"
+    assert members["language"] == "en"
+    assert members["profile"] == "default"
+    assert members["revision"] == 1
+    assert members["policy"] == site_of(app).policy.digest
+    assert members["notice"] == event.notice
+    assert members["subject"] == str(event.subject)
+    assert members["time"] == "2026-11-18T11:06:40.000Z"
+    assert members["problem"] is None
+
+
+@pytest.mark.requirement("LOG-07")
+def test_members_that_are_not_personal_hold_no_subject_and_no_account(ledger: Ledger) -> None:
+    event = record(ledger, account="e" * 64)
+    found = ledger.get(event.id)
+    assert found
+    row = Reader(ledger).row(found)
+    plain = row.members(personal=False)
+    assert str(event.subject) not in repr(plain)
+    assert event.account not in plain.values()
+    assert row.members(personal=True)["account"] == event.account
+
+
+@pytest.mark.requirement("LOG-05")
+def test_of_an_erased_event_the_row_keeps_kind_hour_and_policy_only(ledger: Ledger, tmp_path: Path) -> None:
+    event = record(ledger)
+    erase(tmp_path, event.id)
+    found = ledger.get(event.id)
+    assert found
+    row = Reader(ledger).row(found)
+    assert row.erased
+    assert row.problem is None
+    members = row.members(personal=True)
+    assert (members["kind"], members["hour"], members["policy"]) == ("given", "2026-11-18T09:00:00Z", "ab" * 32)
+    assert members["time"] is members["granted"] is members["subject"] is members["notice"] is None
+    assert members["erased"] is True
+    assert ("record", "its personal part is erased") in facts_of(row, None)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("body", b'{"granted":["everything"]}'),
+        ("body", b"\xff\xfe not even text"),
+        ("salt", b"short"),
+        ("salt", bytes(32)),
+    ],
+)
+def test_an_altered_opening_is_named_and_never_raises(
+    ledger: Ledger, tmp_path: Path, column: str, value: bytes
+) -> None:
+    event = record(ledger)
+    alter(tmp_path, f"UPDATE opening SET {column} = ? WHERE uid = ?", value, event.id.hex)
+    row = Reader(ledger).row(ledger.newest(limit=1)[0])
+    assert row.problem
+    assert not row.erased
+    assert row.kind == "given"
+
+
+def test_an_altered_answer_that_still_reads_well_is_told_by_its_commitment(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    event = record(ledger, granted=(), refused=("statistics", "videos"))
+    forged = new_event(
+        id=event.id, time=event.time, subject=event.subject, granted=("statistics", "videos"), refused=()
+    )
+    alter(tmp_path, "UPDATE opening SET body = ? WHERE uid = ?", forged.body(), event.id.hex)
+    row = Reader(ledger).row(ledger.newest(limit=1)[0])
+    assert row.problem == "altered: the opening is not the one that the leaf commits to"
+
+
+@pytest.mark.parametrize("value", [b"{}", b"\x00", b"[1]"])
+def test_an_altered_leaf_is_named_and_never_raises(ledger: Ledger, tmp_path: Path, value: bytes) -> None:
+    event = record(ledger)
+    alter(tmp_path, "UPDATE entry SET leaf = ? WHERE uid = ?", value, event.id.hex)
+    row = Reader(ledger).row(ledger.newest(limit=1)[0])
+    assert row.problem
+    assert row.kind is None
+    assert kind_text(row) == "Unreadable record"
+
+
+def test_an_altered_leaf_hash_is_named(ledger: Ledger, tmp_path: Path) -> None:
+    event = record(ledger)
+    alter(tmp_path, "UPDATE entry SET leaf_hash = ? WHERE uid = ?", bytes(32), event.id.hex)
+    row = Reader(ledger).row(ledger.newest(limit=1)[0])
+    assert row.problem == "altered: the leaf has another hash than was recorded"
+
+
+def test_a_policy_that_is_not_on_record_or_was_altered_has_no_revision(ledger: Ledger, tmp_path: Path) -> None:
+    record(ledger)
+    assert Reader(ledger).row(ledger.newest(limit=1)[0]).revision is None
+
+
+def test_an_altered_policy_is_not_believed(app: Flask, tmp_path: Path) -> None:
+    visit(app, "all")
+    ledger = site_of(app).recorder.ledger
+    alter(tmp_path, "UPDATE document SET body = ? WHERE kind = 'policy'", b"{}")
+    row = Reader(ledger).row(ledger.newest(limit=1)[0])
+    assert row.revision is None
+    assert row.policy == site_of(app).policy.digest
+
+
+@pytest.mark.requirement("REC-03")
+def test_answers_are_listed_service_by_service_before_and_after(app: Flask) -> None:
+    visitor = visit(app, "all")
+    visitor.answer("some", category_media="no", category_performance="yes", category_functionality="yes")
+    reader = Reader(site_of(app).recorder.ledger)
+    row = reader.row(reader.ledger.newest(limit=1)[0])
+    lines = answer_lines(row, reader.policy(row.policy))
+    assert [(one.service, one.before, one.after, one.changed) for one in lines] == [
+        ("names", "granted", "granted", False),
+        ("statistics", "granted", "granted", False),
+        ("experiment", "granted", "granted", False),
+        ("videos", "granted", "refused", True),
+    ]
+    assert (lines[3].title, lines[3].category) == ("Films", "media")
+
+
+def test_answers_under_an_unknown_policy_keep_their_keys(ledger: Ledger) -> None:
+    record(ledger, granted=("zebra", "ape"), refused=())
+    row = Reader(ledger).row(ledger.newest(limit=1)[0])
+    assert [(one.service, one.title, one.category) for one in answer_lines(row, None)] == [
+        ("ape", "ape", None),
+        ("zebra", "zebra", None),
+    ]
+
+
+def test_every_kind_has_a_name() -> None:
+    assert set(KINDS) == set(Kind)

@@ -1,0 +1,47 @@
+"""The demo and its visitors, with and without JavaScript."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from .demo import Demo, Visit, running
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The running demo."""
+    with running(tmp_path_factory.mktemp("demo") / "instance") as found:
+        yield found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A place for a demo of the test's own."""
+    return tmp_path / "instance"
+
+
+NewVisit = Callable[..., Visit]
+
+
+@pytest.fixture
+def visit(browser: Browser, demo: Demo) -> Iterator[NewVisit]:
+    """Opens browsers: ``visit(javascript=False, width=320)``."""
+    opened = []
+
+    def begin(
+        *, at: Demo = demo, javascript: bool = True, width: int = 1280, height: int = 800, **options: object
+    ) -> Visit:
+        context = browser.new_context(
+            java_script_enabled=javascript,
+            viewport={"width": width, "height": height},
+            **options,  # type: ignore[arg-type]
+        )
+        context.set_default_timeout(10_000)
+        opened.append(context)
+        return Visit.begin(at, context)
+
+    yield begin
+    for context in opened:
+        context.close()

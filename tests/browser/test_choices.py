@@ -1,0 +1,210 @@
+"""Reject, Accept and Choose do what they say, at once and on every later page, with and without JavaScript."""
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import NewVisit
+from .demo import OPTIONAL, Visit
+
+pytestmark = pytest.mark.browser
+
+both = pytest.mark.parametrize("javascript", [True, False], ids=["script", "no-script"])
+PAGES = ("/", "/topics/", "/privacy", "/contact", "/account/sign-in")
+
+
+def see_home(visitor: Visit) -> None:
+    """Go to the home page and see the banner."""
+    visitor.go()
+    expect(visitor.page.locator(".pc-banner")).to_be_visible()
+
+
+@both
+@pytest.mark.requirement("CON-01")
+@pytest.mark.requirement("CON-11")
+@pytest.mark.requirement("ENF-09")
+def test_a_first_visit_stores_nothing_and_asks_no_other_origin(visit: NewVisit, javascript: bool) -> None:
+    visitor = visit(javascript=javascript)
+    see_home(visitor)
+    visitor.page.wait_for_timeout(500)
+    assert visitor.cookies == {}
+    assert visitor.elsewhere == []
+    if javascript:
+        assert visitor.page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
+
+
+@both
+@pytest.mark.requirement("UI-01")
+@pytest.mark.requirement("UI-12")
+def test_reject_takes_one_click_and_is_remembered(visit: NewVisit, javascript: bool) -> None:
+    visitor = visit(javascript=javascript)
+    see_home(visitor)
+    visitor.answer("Reject all")
+    expect(visitor.page.locator("#pc-status")).to_contain_text("Everything optional is off.")
+    assert visitor.allowed() == set()
+    visitor.go()
+    expect(visitor.page.locator(".pc-banner")).to_have_count(0)
+    expect(visitor.page.locator("#pc-status")).to_be_hidden()
+    assert visitor.elsewhere == []
+    assert set(visitor.cookies) == {"consent"}
+
+
+@both
+@pytest.mark.requirement("CON-02")
+def test_accept_takes_one_click_and_is_remembered(visit: NewVisit, javascript: bool) -> None:
+    visitor = visit(javascript=javascript)
+    see_home(visitor)
+    visitor.answer("Accept all")
+    expect(visitor.page.locator("#pc-status")).to_contain_text("Everything optional is on.")
+    assert visitor.allowed() == OPTIONAL
+    visitor.go()
+    assert visitor.elsewhere != []
+    expect(visitor.page.locator(".pc-banner")).to_have_count(0)
+
+
+@both
+@pytest.mark.requirement("CON-04")
+@pytest.mark.requirement("UI-09")
+def test_choosing_in_the_dialog_grants_what_was_chosen(visit: NewVisit, javascript: bool) -> None:
+    visitor = visit(javascript=javascript)
+    see_home(visitor)
+    page = visitor.page
+    page.locator(".pc-banner button:visible:text-is('Choose')").click()
+    dialog = page.locator("#pc-dialog")
+    expect(dialog).to_be_visible()
+    dialog.locator("[name='category.performance'][value='some']").check(force=True)
+    dialog.locator("[name='service.statistics']").check()
+    dialog.locator("[name='category.media'][value='yes']").check(force=True)
+    visitor.answer("Save choices")
+    assert visitor.allowed() == {"statistics", "videos"}
+    visitor.go("/privacy-choices")
+    expect(page.locator("[name='category.media'][value='yes']")).to_be_checked()
+    expect(page.locator("[name='category.functionality'][value='no']")).to_be_checked()
+    expect(page.locator("[name='service.experiment']")).not_to_be_checked()
+
+
+@both
+def test_choosing_on_the_page_does_the_same(visit: NewVisit, javascript: bool) -> None:
+    visitor = visit(javascript=javascript)
+    page = visitor.go("/privacy-choices")
+    expect(page.locator("input:checked")).to_have_count(0)
+    page.locator("[name='category.functionality'][value='yes']").check(force=True)
+    visitor.answer("Save choices")
+    assert visitor.allowed() == {"language", "remember", "reading"}
+
+
+@both
+@pytest.mark.requirement("WD-01")
+@pytest.mark.requirement("WD-02")
+@pytest.mark.parametrize("path", PAGES)
+def test_withdrawing_takes_two_clicks_from_any_page(visit: NewVisit, javascript: bool, path: str) -> None:
+    visitor = visit(javascript=javascript)
+    see_home(visitor)
+    visitor.answer("Accept all")
+    visitor.go(path)
+    visitor.press("Privacy choices")
+    visitor.answer("Reject all")
+    assert visitor.allowed() == set()
+    assert {"visit", "callback_test", "language", "signin_name"}.isdisjoint(visitor.cookies)
+
+
+@pytest.mark.requirement("REC-06")
+def test_a_refusals_cookie_is_the_same_for_everybody(visit: NewVisit) -> None:
+    held = []
+    for _ in range(2):
+        visitor = visit()
+        see_home(visitor)
+        visitor.answer("Reject all")
+        held.append(visitor.cookies["consent"])
+    assert held[0] == held[1]
+
+
+@pytest.mark.requirement("CON-02")
+def test_ignoring_the_banner_grants_nothing(visit: NewVisit) -> None:
+    visitor = visit()
+    see_home(visitor)
+    page = visitor.page
+    page.mouse.wheel(0, 2000)
+    page.keyboard.press("Escape")
+    page.locator("main a").first.click()
+    visitor.go("/topics/")
+    assert visitor.allowed() == set()
+    assert "consent" not in visitor.cookies
+    expect(page.locator(".pc-banner")).to_be_visible()
+
+
+@both
+def test_escape_closes_the_dialog_and_changes_nothing(visit: NewVisit, javascript: bool) -> None:
+    visitor = visit(javascript=javascript)
+    see_home(visitor)
+    page = visitor.page
+    opener = page.locator(".pc-banner button:visible:text-is('Choose')")
+    opener.click()
+    page.locator("#pc-dialog [name='category.media'][value='yes']").check(force=True)
+    page.keyboard.press("Escape")
+    expect(page.locator("#pc-dialog")).to_be_hidden()
+    expect(opener).to_be_focused()
+    assert visitor.cookies == {}
+
+
+@both
+@pytest.mark.requirement("A11Y-01")
+@pytest.mark.parametrize(("tabs", "allowed"), [(3, set()), (4, OPTIONAL)], ids=["reject", "accept"])
+def test_the_keyboard_alone_answers(visit: NewVisit, javascript: bool, tabs: int, allowed: set[str]) -> None:
+    visitor = visit(javascript=javascript)
+    see_home(visitor)
+    page = visitor.page
+    names = []
+    while True:
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        names.append(focused.inner_text())
+        if names[-1] == ("Reject all" if not allowed else "Accept all"):
+            break
+        assert len(names) < 10, names
+    page.keyboard.press("Enter")
+    expect(page.locator("#pc-status")).to_be_focused()
+    assert visitor.allowed() == allowed
+
+
+@pytest.mark.requirement("A11Y-07")
+@pytest.mark.requirement("UI-03")
+@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize("language", ["en", "de", "ar"])
+def test_refusing_and_accepting_look_alike_and_fit(visit: NewVisit, width: int, language: str) -> None:
+    visitor = visit(width=width, height=640, locale=language)
+    see_home(visitor)
+    page = visitor.page
+    reject, accept = (page.locator(f".pc-banner button[value='{value}']") for value in ("none", "all"))
+    boxes = [button.bounding_box() for button in (reject, accept)]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert abs(boxes[0]["width"] - boxes[1]["width"]) <= 1
+    assert abs(boxes[0]["height"] - boxes[1]["height"]) <= 1
+    assert boxes[0]["height"] >= 44
+    for box in boxes:
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= 640
+    look = "getComputedStyle(e)[p]"
+    for name in ("fontSize", "fontWeight", "color", "backgroundColor", "borderTopColor", "borderTopWidth"):
+        styles = [button.evaluate(f"(e, p) => {look}", name) for button in (reject, accept)]
+        assert styles[0] == styles[1], name
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.requirement("INF-07")
+@pytest.mark.parametrize(
+    ("language", "direction", "reject"), [("de", "ltr", "Alle ablehnen"), ("ar", "rtl", None)]
+)
+def test_the_banner_speaks_the_visitors_language(
+    visit: NewVisit, language: str, direction: str, reject: str | None
+) -> None:
+    visitor = visit(locale=language)
+    see_home(visitor)
+    banner = visitor.page.locator(".pc-banner")
+    assert banner.get_attribute("lang") == language
+    assert banner.get_attribute("dir") == direction
+    if reject:
+        expect(banner.get_by_role("button", name=reject)).to_be_visible()

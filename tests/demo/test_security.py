@@ -1,0 +1,134 @@
+"""What keeps the demo safe: tokens in every form, a strict content policy, no way off the site."""
+
+import re
+
+import pytest
+from flask import Flask
+
+from consent.testing import ConsentClient
+
+from .browsing import PUBLIC, rows, send, sign_in
+from .conftest import MakeSite
+
+INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=|javascript:|<script(?![^>]*\ssrc=)[^>]*>", re.IGNORECASE)
+#: Answered by the consent component, or checked in their own way.
+WITHOUT_TOKEN = {"statistics.count_link"}
+
+
+def test_every_form_of_the_site_needs_its_token(site: Flask) -> None:
+    client = site.test_client()
+    assert isinstance(client, ConsentClient)
+    sign_in(client)
+    state = [rows(site, f"SELECT count(*) FROM {table}") for table in ("payment", "message", "tally")]
+    checked = []
+    for rule in site.url_map.iter_rules():
+        if (
+            "POST" in (rule.methods or ())
+            and not rule.endpoint.startswith("consent")
+            and rule.endpoint not in WITHOUT_TOKEN
+        ):
+            path = rule.rule.replace("<number>", "LM-20418")
+            response = client.post(path, data={"method": "card", "name": "x", "password": "x"})
+            assert response.status_code == 400, path
+            checked.append(rule.endpoint)
+    assert len(checked) >= 7
+    assert [rows(site, f"SELECT count(*) FROM {table}") for table in ("payment", "message", "tally")] == state
+    assert client.get("/portal/").status_code == 200
+
+
+@pytest.mark.parametrize("page", [*PUBLIC, "/nowhere", "/privacy-choices"])
+def test_every_page_runs_under_a_content_policy_without_inline_script_or_style(
+    visitor: ConsentClient, page: str
+) -> None:
+    response = visitor.get(page)
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert INLINE.findall(response.text) == []
+
+
+def test_the_search_for_inline_script_and_style_finds_them() -> None:
+    for bad in (
+        '<p style="x">',
+        "<style>",
+        "<a onclick='x'>",
+        "<script>x</script>",
+        "<a href='javascript:x'>",
+    ):
+        assert INLINE.search(bad)
+    assert not INLINE.search('<script type="module" src="/static/reading.js"></script>')
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example/", "/nowhere?next=https://evil.example", "/sign-in?next=//evil.example"]
+)
+def test_no_link_or_redirect_leads_off_the_site(visitor: ConsentClient, path: str) -> None:
+    html = visitor.get(path).text
+    assert not re.search(r'(?:href|action|src)="(?:https?:)?//(?!localhost:8001)', html)
+    assert sign_in(visitor).location == "/portal/"
+
+
+def test_a_visitor_of_localhost_is_sent_to_the_sites_own_host(make_site: MakeSite) -> None:
+    client = make_site(DEMO_ORIGIN="http://127.0.0.1:8000").test_client()
+    sent = client.get("/topics/?lang=de", base_url="http://localhost:8000")
+    assert (sent.status_code, sent.location) == (307, "http://127.0.0.1:8000/topics/?lang=de")
+    assert client.get("/", base_url="http://127.0.0.1:8000").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code", "title"),
+    [
+        ("GET", "/nowhere", 404, "We cannot find that page"),
+        ("GET", "/topics/nothing", 404, "We cannot find that page"),
+        ("POST", "/privacy", 405, "That does not work here"),
+        ("POST", "/sign-out", 400, "This page was open for too long"),
+    ],
+)
+def test_an_error_has_a_page_in_the_sites_layout(
+    visitor: ConsentClient, method: str, path: str, code: int, title: str
+) -> None:
+    response = visitor.open(path, method=method)
+    assert response.status_code == code
+    assert f"<h1>{title}</h1>" in response.text
+    assert '<footer class="bottom">' in response.text
+
+
+def test_a_fault_of_ours_has_a_page_too(make_site: MakeSite) -> None:
+    site = make_site(PROPAGATE_EXCEPTIONS=False)
+    rows(site, "DROP TABLE message")
+    response = site.test_client().get("/contact/M-1")
+    assert response.status_code == 500
+    assert "Something went wrong on our side" in response.text
+
+
+def test_too_much_is_refused(visitor: ConsentClient) -> None:
+    response = visitor.post("/contact", data={"message": "x" * 70_000})
+    assert response.status_code == 413
+    assert "That was too much" in response.text
+
+
+def test_keys_and_password_are_made_once_for_their_owner_only(make_site: MakeSite) -> None:
+    first, second = make_site(), make_site()
+    assert first.config["SECRET_KEY"] == second.config["SECRET_KEY"]
+    assert len(first.config["SECRET_KEY"]) == 64
+    folder = first.config["DEMO"].folder
+    assert first.config["DEMO"].auditor_password == second.config["DEMO"].auditor_password
+    assert {path.stat().st_mode & 0o077 for path in (folder / "secret-key", folder / "auditor-password")} == {
+        0
+    }
+
+
+def test_the_auditor_signs_in_with_the_printed_password_only(site: Flask, visitor: ConsentClient) -> None:
+    assert send(visitor, "/auditor", password="a guess").status_code == 401
+    assert send(visitor, "/auditor", password=site.config["DEMO"].auditor_password).location == "/auditor"
+    assert "Open the consent log" in visitor.get("/auditor").text
+    with visitor.session_transaction() as session:
+        assert session["auditor"] == "auditor-1"
+
+
+def test_a_customer_is_no_auditor(site: Flask, visitor: ConsentClient) -> None:
+    sign_in(visitor)
+    with visitor:
+        visitor.get("/portal/")
+        assert site.config["CONSENT_AUDITOR"]() is None

@@ -1,0 +1,122 @@
+"""``python -m demo_site``: what it prints, and how it starts, refuses and ends."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo_site.instance import Instance, clear
+
+
+@pytest.fixture
+def port() -> int:
+    """A free port with a free one after it."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            number: int = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", number + 1))
+            except OSError:
+                continue
+            return number
+
+
+def start(*options: str) -> subprocess.Popen[str]:
+    """The demo as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "demo_site", "--no-browser", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def running(tmp_path: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A demo that has printed its table."""
+    with start("--port", str(port), "--instance", str(tmp_path / "demo")) as demo:
+        assert demo.stdout is not None
+        printed = ""
+        while "Ctrl-C" not in printed:
+            line = demo.stdout.readline()
+            assert line, demo.stderr.read() if demo.stderr else ""
+            printed += line
+        yield demo, printed
+        demo.kill()
+
+
+def get(url: str) -> str:
+    """The page at *url*."""
+    with urllib.request.urlopen(url, timeout=10) as response:
+        text: str = response.read().decode()
+        return text
+
+
+def test_it_serves_the_site_and_the_third_party_and_says_where(
+    running: tuple[subprocess.Popen[str], str], port: int, tmp_path: Path
+) -> None:
+    demo, printed = running
+    password = Instance.open(tmp_path / "demo").auditor_password
+    for said in (
+        f"http://127.0.0.1:{port}",
+        f"http://localhost:{port + 1}",
+        "revision 1",
+        "consent.sqlite3",
+        password,
+    ):
+        assert said in printed
+    assert "Larkmere" in get(f"http://127.0.0.1:{port}/")
+    assert "Looptally" in get(f"http://127.0.0.1:{port + 1}/")
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(20) == 0
+    assert demo.stderr is not None
+    assert demo.stderr.read() == ""
+
+
+@pytest.mark.parametrize("taken", [0, 1], ids=["the site's port", "the third party's port"])
+def test_a_taken_port_is_named_with_a_way_out(port: int, taken: int, tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port + taken))
+        other.listen()
+        with start("--port", str(port), "--instance", str(tmp_path / "demo")) as demo:
+            said = demo.communicate(timeout=30)[1]
+    assert demo.returncode == 3
+    assert f"Port {port + taken} is in use" in said
+    assert f"--port {port + 10}" in said
+    assert not (tmp_path / "demo").exists()
+
+
+@pytest.mark.parametrize("text", ["0", "65535", "-1", "eighty"])
+def test_a_port_that_cannot_be_is_refused(text: str) -> None:
+    with start(f"--port={text}") as demo:
+        said = demo.communicate(timeout=30)[1]
+    assert demo.returncode == 2
+    assert "--port" in said
+
+
+def test_clearing_deletes_what_the_demo_made(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    key = Instance.open(folder).secret_key
+    clear(folder)
+    assert not folder.exists()
+    assert Instance.open(folder).secret_key != key
+
+
+def test_clearing_touches_no_folder_that_the_demo_did_not_make(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(ValueError, match=re.escape("was not made by this demo")):
+        clear(tmp_path)
+    assert (tmp_path / "letter.txt").exists()
+
+
+def test_clearing_what_is_not_there_is_no_fault(tmp_path: Path) -> None:
+    clear(tmp_path / "nothing")
+    assert os.listdir(tmp_path) == []

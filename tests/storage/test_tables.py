@@ -1,0 +1,146 @@
+"""The tables as the migrations make them: what they hold, what they refuse, and who upgrades them."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from consent.errors import LedgerError
+from consent.ledger import Document, Ledger
+from consent.storage import migrate, schema
+
+from .events import change, new_event, open_ledger, record, rows
+
+
+@pytest.fixture
+def recorded(filed: Ledger, tmp_path: Path) -> Path:
+    """The folder of a ledger with one event and one document."""
+    record(filed, new_event(), documents=[Document.of("notice", b"<section>")])
+    return tmp_path
+
+
+def test_the_migrations_make_the_tables_that_statements_name(recorded: Path) -> None:
+    engine = create_engine(f"sqlite:///{recorded}/consent.sqlite3")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table": schema.VERSION_TABLE, "compare_type": True}
+        )
+        assert compare_metadata(context, schema.metadata) == []
+    engine.dispose()
+
+
+def test_the_revisions_that_are_listed_are_those_there_are() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    scripts = ScriptDirectory.from_config(config)
+    assert [script.revision for script in scripts.walk_revisions()] == list(reversed(schema.REVISIONS))
+
+
+def test_the_tables_are_those_of_the_first_day(recorded: Path) -> None:
+    columns = "SELECT name FROM pragma_table_info('{}')"
+    assert [name for (name,) in rows(recorded, "SELECT name FROM sqlite_schema WHERE type = 'table'")] == [
+        *("consent_alembic_version", "entry", "opening", "document")
+    ]
+    for table, names in {
+        "entry": ["leaf_index", "uid", "leaf", "leaf_hash"],
+        "opening": ["uid", "subject", "salt", "body"],
+        "document": ["hash", "kind", "body"],
+    }.items():
+        assert [name for (name,) in rows(recorded, columns.format(table))] == names
+
+
+ENTRY_1 = "leaf_index, uid, leaf, leaf_hash FROM entry WHERE leaf_index = 1"
+
+
+@pytest.mark.requirement("REC-05")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE entry SET leaf = x'7b7d'",
+        "UPDATE OR IGNORE entry SET leaf_index = 7 WHERE leaf_index = 1",
+        "DELETE FROM entry",
+        "DELETE FROM entry WHERE leaf_index = 1",
+        f"INSERT INTO entry SELECT {ENTRY_1}",
+        f"REPLACE INTO entry SELECT {ENTRY_1}",
+        f"REPLACE INTO entry SELECT 2, uid, x'7b7d', leaf_hash {ENTRY_1[31:]}",
+        "INSERT INTO entry VALUES (3, 'x', x'', x'')",
+        "INSERT INTO entry VALUES (-1, 'x', x'', x'')",
+        "INSERT INTO entry (uid, leaf, leaf_hash) VALUES ('x', x'', x'')",
+        "UPDATE opening SET body = x'7b7d'",
+        "UPDATE opening SET subject = NULL",
+        "REPLACE INTO opening SELECT uid, subject, salt, x'7b7d' FROM opening",
+        "UPDATE document SET body = x'7b7d'",
+        "DELETE FROM document",
+    ],
+)
+def test_the_database_itself_refuses_to_change_what_is_recorded(recorded: Path, statement: str) -> None:
+    everything = "SELECT * FROM entry JOIN opening USING (uid), document"
+    before = rows(recorded, everything)
+    with pytest.raises(sqlite3.IntegrityError, match="entries are|never"):
+        change(recorded, statement)
+    assert rows(recorded, everything) == before
+
+
+@pytest.mark.requirement("REC-05")
+def test_a_document_can_be_neither_replaced_nor_doubled(recorded: Path) -> None:
+    before = rows(recorded, "SELECT * FROM document")
+    for verb in ("INSERT", "REPLACE", "INSERT OR IGNORE"):
+        change(recorded, f"{verb} INTO document SELECT hash, 'notice', x'7b7d' FROM document")
+    assert rows(recorded, "SELECT * FROM document") == before
+
+
+def test_an_opening_can_be_erased(recorded: Path) -> None:
+    change(recorded, "DELETE FROM opening WHERE subject IS NOT NULL")
+    assert rows(recorded, "SELECT count(*) FROM entry, opening") == [(2,)]
+
+
+def test_upgrading_says_what_it_did_once(tmp_path: Path) -> None:
+    (_, first), (_, second) = open_ledger(tmp_path), open_ledger(tmp_path)
+    assert list(first.upgrade()) == ["0001: entries, openings and documents, and the triggers that keep them"]
+    assert list(second.upgrade()) == []
+    first.close()
+    second.close()
+
+
+def test_a_database_that_a_later_release_upgraded_is_still_used(tmp_path: Path) -> None:
+    ledger, storage = open_ledger(tmp_path)
+    record(ledger)
+    storage.close()
+    change(tmp_path, "UPDATE consent_alembic_version SET version_num = '0999'")
+    later, storage = open_ledger(tmp_path)
+    assert record(later).index == 2
+    assert list(storage.upgrade()) == []
+    storage.close()
+
+
+def test_an_upgrade_that_fails_leaves_nothing_behind_and_is_tried_again(tmp_path: Path) -> None:
+    ledger, storage = open_ledger(tmp_path)
+    change(tmp_path, "CREATE TABLE document (another TEXT)")
+    with pytest.raises(LedgerError, match="table document already exists"):
+        ledger.size()
+    assert rows(tmp_path, "SELECT name FROM sqlite_schema") == [("document",)]
+    change(tmp_path, "DROP TABLE document")
+    assert record(ledger).index == 1
+    storage.close()
+
+
+def test_alembic_is_not_imported_before_there_is_something_to_migrate(recorded: Path) -> None:
+    program = f"""
+import sys, uuid
+import consent.storage
+from tests.storage.events import *
+assert not [name for name in sys.modules if name.startswith("alembic")]
+ledger, storage = open_ledger(Path({str(recorded)!r}))
+assert record(ledger).index == 2
+assert not [name for name in sys.modules if name.startswith("alembic")]
+storage.close()
+"""
+    path = {"PYTHONPATH": ":".join(sys.path)}
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, env=path)
