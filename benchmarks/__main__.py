@@ -22,12 +22,14 @@ QUIET = 0.1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what *arguments* ask for; the tables go to standard output. The figures decide nothing: 0."""
+    """Measure what *arguments* ask for; the tables go to standard output. No figure decides the
+    exit code: 0, or 1 when something of ours could not be measured."""
     asked = parser().parse_args(arguments)
     facts, others = machine.facts(), machine.Others()
     if asked.quick:
         facts["run"] = "--quick, for a first look only"
     sections: list[report.Section] = []
+    complete = True
     with tempfile.TemporaryDirectory(dir=cache(), prefix="run-") as folder:
         for name in asked.only or SECTIONS:
             own = Path(folder) / f"of-{name}"
@@ -36,11 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 sections.append(SECTIONS[name](own, quick=asked.quick))
             except Unavailable as error:
                 print(f"{name}: {error}", file=sys.stderr)
+                complete = False
     facts["others"] = used(others.share())
     print(report.text(facts, sections))
     if asked.json:
         asked.json.write_text(json.dumps(report.data(facts, sections), indent=1) + "\n")
-    return 0
+    return 0 if complete else 1
 
 
 def parser() -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import acts, bare
 from benchmarks.progress import Progress
-from benchmarks.report import Beside, Figure, Section
+from benchmarks.report import OURS, Beside, Figure, Section
 from benchmarks.spread import Spread
 
 WRITERS = 4
@@ -48,7 +48,7 @@ def measure(folder: Path, *, quick: bool) -> Section:
         method=METHOD.format(seconds=seconds, rounds=rounds),
     )
     section.figures = [
-        figure("Flask-Assent", found["ledger"], seconds, goal="≥ 0.5"),
+        figure(OURS, found["ledger"], seconds, goal="≥ 0.5"),
         figure("sqlite3 alone", found["bare"], seconds),
     ]
     return section

@@ -8,7 +8,7 @@ from benchmarks import disk
 from benchmarks.contest import Entry, Pair, contestant, interleave
 from benchmarks.environment import Unavailable
 from benchmarks.progress import Progress
-from benchmarks.report import Beside, Figure, Section
+from benchmarks.report import OURS, Beside, Figure, Section
 from benchmarks.requests import DJANGO
 from benchmarks.spread import Spread
 
@@ -47,7 +47,7 @@ def measure(folder: Path, *, quick: bool) -> Section:
             section.notes.append(f"Not measured: {error}.")
         found = interleave(entries, rounds=rounds, calls=calls, progress=progress)
         section.figures += commits(found[ledger])
-        section.figures += decision("Flask-Assent", found[ours], ours.contestant.queries("decision", 10))
+        section.figures += decision(OURS, found[ours], ours.contestant.queries("decision", 10))
         if len(entries) > 2:
             queries = django.contestant.queries("decision", 10)
             section.figures += decision(DJANGO.name, found[django], queries)
@@ -64,7 +64,7 @@ def commits(pairs: Sequence[Pair]) -> list[Figure]:
     return [
         Figure(
             what="Ledger.record of one event",
-            who="Flask-Assent",
+            who=OURS,
             spread=Spread.of([MILLI * pair.added for pair in pairs]),
             unit="ms CPU added",
             beside=[
@@ -74,7 +74,7 @@ def commits(pairs: Sequence[Pair]) -> list[Figure]:
         ),
         Figure(
             what="the same, wall time",
-            who="Flask-Assent",
+            who=OURS,
             spread=Spread.of([pair.full_wall / pair.bare_wall for pair in pairs]),
             unit="× sqlite3 alone",
             beside=[
@@ -114,9 +114,7 @@ def decision(who: str, pairs: Sequence[Pair], queries: int | None) -> list[Figur
 def faster(ours: Sequence[Pair], theirs: Sequence[Pair]) -> Figure:
     """How many of our decisions take as long as one of the peer's."""
     ratios = [their.full_wall / our.full_wall for our, their in zip(ours, theirs, strict=True)]
-    return Figure(
-        what="the peer's wall time over ours", who="Flask-Assent", spread=Spread.of(ratios), unit="×"
-    )
+    return Figure(what="the peer's wall time over ours", who=OURS, spread=Spread.of(ratios), unit="×")
 
 
 def fsync(when: str, spread: Spread) -> Figure:

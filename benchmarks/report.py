@@ -7,7 +7,8 @@ from typing import Any
 
 from benchmarks.spread import Spread
 
-US, OURS = "Flask-Assent", "Flask-Assent"
+#: The component's name in the tables.
+OURS = "Flask-Assent"
 HEADINGS = ("what", "who", "p10", "median", "p90", "unit", "beside it", "goal")
 
 

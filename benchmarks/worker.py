@@ -57,7 +57,7 @@ def serve(cases: Mapping[str, Case], *, packages: Sequence[str], counted: Counte
     ``{"do": "count", "case": …, "calls": n}`` → the queries that *n* calls of the full side made, or null.
     """
     out, sys.stdout = sys.stdout, sys.stderr  # whatever a peer prints must not pass for an answer
-    say(out, {"cases": sorted(cases), "versions": {name: version(name) for name in packages}})
+    say(out, {"cases": list(cases), "versions": {name: version(name) for name in packages}})
     # What a process holds since its start is no garbage; looking through it again and again would be noise.
     gc.collect()
     gc.freeze()

@@ -116,9 +116,7 @@ class Decision:
         if self.source not in SOURCES:
             raise ValueError(f"source {self.source!r}; expected one of {', '.join(SOURCES)}")
         if self.pending and len(self.pending.before) != len(terms):
-            raise ValueError(
-                f"before of {len(self.pending.before)} services; expected {len(terms)}, as answered"
-            )
+            raise ValueError(f"{len(self.pending.before)} services in before; expected {len(terms)}")
 
     def _check_answers(self, terms: frozenset[str]) -> None:
         if {*map(len, terms)} - {_LENGTH} or not _BASE64URL.fullmatch("".join(terms)):
@@ -192,14 +190,14 @@ def decide(
     granted, refused, kept = set[str](), set[str](), set[str]()
     for service in policy.optional_services:
         terms = policy.terms[service.key]
-        earlier = before.answer_to(terms) if before else None
+        said = before.answer_to(terms) if before else None
         if service.key in answer.refused:
             refused.add(terms)
         elif service.key in answer.granted:
             granted.add(terms)
-        elif earlier == "refused":
+        elif said == "refused":
             refused.add(terms)
-        elif earlier == "granted":
+        elif said == "granted":
             kept.add(terms)
     granted |= kept
     at = min(now, before.at) if before and kept else now
@@ -242,9 +240,9 @@ def keys(policy: Policy, terms: Iterable[str]) -> tuple[str, ...]:
 
 def earlier(before: Decision | None, after: Decision) -> tuple[int, ...]:
     """What *before* said of each of *after*'s terms in sorted order, as :attr:`Pending.before` counts it."""
-    said = {None: 0, "refused": 1, "changed": 2, "granted": 2}
+    rank = {None: 0, "refused": 1, "changed": 2, "granted": 2}
     terms = sorted(after.granted | after.refused)
-    return tuple(said[before.answer_to(each) if before else None] for each in terms)
+    return tuple(rank[before.answer_to(each) if before else None] for each in terms)
 
 
 def _midnight(time: int) -> int:

@@ -199,7 +199,7 @@ def asking(policy: Policy, decision: Decision | None, *, now: int, lifetimes: Li
     """Whether to ask at *now* (epoch seconds). Whoever asks leaves out minors (CH-01).
 
     * "first": there is no answer to any of the policy's optional services. All are asked about.
-    * "expired": an answer has. Asked about: whatever has no answer that still stands.
+    * "expired": some answer has. Asked about is whatever has no answer that still stands.
     * "changed": asked about are services that were granted under other terms than today's, and services
       without an answer in a category granted in full, that is one with a grant and without a refusal. There
       a refusal of a special-category service doesn't count beside others, because Accept all refuses it.
@@ -208,16 +208,19 @@ def asking(policy: Policy, decision: Decision | None, *, now: int, lifetimes: Li
     refused one waits with them, whether it is new or its Yes came too late for its terms.
     """
     answers = _answers(policy, decision, now=now, lifetimes=lifetimes)
-    open_ = {key for key, reason in answers.items() if reason not in (Reason.GRANTED, Reason.REFUSED)}
-    if not answers:
+    found = set(answers.values())
+    if found <= _SETTLED:
         return Asking(None)
-    if set(answers.values()) == {Reason.UNDECIDED}:
+    if found == {Reason.UNDECIDED}:
         return Asking("first", tuple(answers))
-    if Reason.EXPIRED in answers.values():
-        return Asking("expired", tuple(key for key in answers if key in open_))
-    changed = {key for key, reason in answers.items() if reason is Reason.CHANGED}
-    again = changed.union(_new(policy, answers))
-    return Asking("changed", tuple(key for key in answers if key in again)) if again else Asking(None)
+    if Reason.EXPIRED in found:
+        return Asking("expired", tuple(key for key, reason in answers.items() if reason not in _SETTLED))
+    new = set(_new(policy, answers))
+    again = tuple(key for key, reason in answers.items() if reason is Reason.CHANGED or key in new)
+    return Asking("changed", again) if again else Asking(None)
+
+
+_SETTLED: Final = frozenset({Reason.GRANTED, Reason.REFUSED})
 
 
 def _new(policy: Policy, answers: Mapping[str, Reason]) -> Iterator[str]:

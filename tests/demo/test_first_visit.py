@@ -21,16 +21,16 @@ def test_a_first_visit_to_the_home_page_sets_no_cookie_at_all(visitor: ConsentCl
 
 
 @pytest.mark.requirement("CON-01")
-@pytest.mark.parametrize("page", PUBLIC)
-def test_an_undecided_visitor_gets_no_cookie_but_the_session(visitor: ConsentClient, page: str) -> None:
+@pytest.mark.parametrize("path", PUBLIC)
+def test_an_undecided_visitor_gets_no_cookie_but_the_session(visitor: ConsentClient, path: str) -> None:
     response = visitor.get(page)
     assert response.status_code == 200
     assert cookies_set(response).keys() <= {"session"}
 
 
 @pytest.mark.requirement("CON-11")
-@pytest.mark.parametrize("page", PUBLIC)
-def test_an_undecided_visitors_page_loads_nothing_from_elsewhere(visitor: ConsentClient, page: str) -> None:
+@pytest.mark.parametrize("path", PUBLIC)
+def test_an_undecided_visitors_page_loads_nothing_from_elsewhere(visitor: ConsentClient, path: str) -> None:
     assert LOADS.findall(visitor.get(page).text) == []
 
 
@@ -40,8 +40,8 @@ def test_the_search_for_loads_finds_the_film_of_whoever_allows_it(site: Flask) -
 
 
 @pytest.mark.requirement("CON-05")
-@pytest.mark.parametrize("page", PUBLIC)
-def test_every_page_is_there_for_whoever_refuses(site: Flask, page: str) -> None:
+@pytest.mark.parametrize("path", PUBLIC)
+def test_every_page_is_there_for_whoever_refuses(site: Flask, path: str) -> None:
     response = site.test_client(refuse=True).get(page)
     assert response.status_code == 200
     assert LOADS.findall(response.text) == []
@@ -60,8 +60,8 @@ def test_whoever_refuses_can_sign_in_and_sees_the_same_invoices(site: Flask) -> 
 
 
 @pytest.mark.requirement("WD-01")
-@pytest.mark.parametrize("page", PUBLIC)
-def test_every_page_has_the_link_to_the_choices_in_its_footer(visitor: ConsentClient, page: str) -> None:
+@pytest.mark.parametrize("path", PUBLIC)
+def test_every_page_has_the_link_to_the_choices_in_its_footer(visitor: ConsentClient, path: str) -> None:
     footer = visitor.get(page).text.partition('<footer class="bottom">')[2]
     assert 'href="/privacy-choices' in footer
 

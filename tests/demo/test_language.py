@@ -87,7 +87,7 @@ def test_the_question_is_asked_in_the_language_of_the_page(visitor: ConsentClien
     assert f'<section class="pc pc-banner" lang="{tag}"' in html
 
 
-@pytest.mark.parametrize("page", PUBLIC)
-def test_text_in_english_only_is_marked_as_english(visitor: ConsentClient, page: str) -> None:
+@pytest.mark.parametrize("path", PUBLIC)
+def test_text_in_english_only_is_marked_as_english(visitor: ConsentClient, path: str) -> None:
     html = visitor.get(page, query_string={"lang": "ar"}).text
     assert ("متاحة بالإنجليزية فقط" in html) == ('<div lang="en" dir="ltr">' in html)

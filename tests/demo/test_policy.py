@@ -53,10 +53,10 @@ def test_every_cookie_is_declared_and_lives_no_longer_than_declared(
 
 
 @pytest.mark.requirement("POL-01")
-@pytest.mark.parametrize("page", ["/privacy", "/cookies"])
+@pytest.mark.parametrize("path", ["/privacy", "/cookies"])
 @pytest.mark.parametrize(("policy", "day"), [(POLICY, "2026-11-01"), (NEXT, "2026-11-15")], ids=["1", "2"])
 def test_a_policy_page_says_at_its_top_since_when_it_holds(
-    make_site: MakeSite, policy: Path, day: str, page: str
+    make_site: MakeSite, policy: Path, day: str, path: str
 ) -> None:
     html = make_site(CONSENT_POLICY=str(policy)).test_client().get(page).text
     assert f'<time datetime="{day}">' in html.partition("<main")[2][:600]

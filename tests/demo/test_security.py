@@ -36,9 +36,9 @@ def test_every_form_of_the_site_needs_its_token(site: Flask) -> None:
     assert client.get("/portal/").status_code == 200
 
 
-@pytest.mark.parametrize("page", [*PUBLIC, "/nowhere", "/privacy-choices"])
+@pytest.mark.parametrize("path", [*PUBLIC, "/nowhere", "/privacy-choices"])
 def test_every_page_runs_under_a_content_policy_without_inline_script_or_style(
-    visitor: ConsentClient, page: str
+    visitor: ConsentClient, path: str
 ) -> None:
     response = visitor.get(page)
     policy = response.headers["Content-Security-Policy"]

@@ -105,6 +105,6 @@ def test_a_film_may_be_framed_by_the_demo_and_runs_no_script(third_party: FlaskC
 @pytest.mark.parametrize(
     "page", ["/topics/", "/topics/sleep", "/topics/back-pain", "/topics/blood-pressure", "/topics/x"]
 )
-def test_a_health_topic_holds_no_third_party_even_after_accept_all(site: Flask, page: str) -> None:
+def test_a_health_topic_holds_no_third_party_even_after_accept_all(site: Flask, path: str) -> None:
     client = site.test_client(grant={"functionality", "performance", "media"})
     assert "localhost:8001" not in client.get(page).text

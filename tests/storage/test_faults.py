@@ -170,7 +170,7 @@ def test_a_read_only_database_is_said_and_written_again_once_it_can_be(
 
 def test_a_folder_that_cant_be_made_is_said(own_folder: Path) -> None:
     ledger, storage = open_ledger(own_folder / "no" / "such")
-    with unavailable("A folder for the ledger's files is missing.*Create it"):
+    with unavailable(r"A folder for the ledger's files is missing.*Create it"):
         record(ledger)
     ledger, storage = open_ledger(own_folder / "instance")
     own_folder.chmod(0o555)
@@ -259,7 +259,7 @@ def test_what_the_database_refuses_for_another_reason_is_an_error_of_ours(
     begun: Ledger, tmp_path: Path
 ) -> None:
     change(tmp_path, "ALTER TABLE opening RENAME TO missing")
-    with pytest.raises(LedgerError, match="refused what was asked of it: no such table: .*opening"):
+    with pytest.raises(LedgerError, match=r"refused what was asked of it: no such table: .*opening"):
         record(begun)
     change(tmp_path, "ALTER TABLE missing RENAME TO opening")
     assert record(begun).index == 2

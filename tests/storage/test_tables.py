@@ -14,6 +14,7 @@ from sqlalchemy import create_engine
 
 from consent.errors import LedgerError
 from consent.ledger import Document, Ledger
+from consent.storage import engine as engines
 from consent.storage import migrate, schema
 
 from .events import change, new_event, open_ledger, record, rows
@@ -83,7 +84,7 @@ ENTRY_1 = "leaf_index, uid, leaf, leaf_hash FROM entry WHERE leaf_index = 1"
 def test_the_database_itself_refuses_to_change_what_is_recorded(recorded: Path, statement: str) -> None:
     everything = "SELECT * FROM entry JOIN opening USING (uid), document"
     before = rows(recorded, everything)
-    with pytest.raises(sqlite3.IntegrityError, match="entries are|never"):
+    with pytest.raises(sqlite3.IntegrityError, match=r"entries are|never"):
         change(recorded, statement)
     assert rows(recorded, everything) == before
 
@@ -99,6 +100,14 @@ def test_a_document_can_be_neither_replaced_nor_doubled(recorded: Path) -> None:
 def test_an_opening_can_be_erased(recorded: Path) -> None:
     change(recorded, "DELETE FROM opening WHERE subject IS NOT NULL")
     assert rows(recorded, "SELECT count(*) FROM entry, opening") == [(2,)]
+
+
+def test_every_connection_syncs_each_commit_and_overwrites_what_is_erased(recorded: Path) -> None:
+    engine = engines.make(recorded / "consent.sqlite3")
+    with engine.connect() as connection:
+        for pragma, value in {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1}.items():
+            assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+    engine.dispose()
 
 
 def test_upgrading_says_what_it_did_once(tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""The examples of README and docs run as they stand."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from flask import Flask
+
+from consent.policy import parse
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def examples(file: str, language: str) -> list[str]:
+    """The fenced blocks in *language* of the file *file*."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / file).read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def app_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """The site that README.md tells its reader to write, file by file."""
+    (policy,) = examples("README.md", "toml")
+    (template,) = examples("README.md", "jinja")
+    (tmp_path / "consent.toml").write_text(policy)
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "home.html").write_text(template)
+    (tmp_path / "clinic.py").write_text(examples("README.md", "python")[0])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import clinic  # type: ignore[import-not-found]
+
+    app: Flask = clinic.create_app()
+    yield app
+    del sys.modules["clinic"]
+
+
+def test_the_readmes_site_runs(app_of_the_readme: Flask) -> None:
+    html = app_of_the_readme.test_client().get("/").text
+    assert "Cookies at Clinic" in html
+    assert "Privacy choices" in html
+    assert "This visit is counted." not in html
+
+
+def test_the_readmes_test_passes(app_of_the_readme: Flask) -> None:
+    module = ModuleType("example")
+    exec(examples("README.md", "python")[1], module.__dict__)
+    module.test_visits_are_counted_only_when_allowed(app_of_the_readme)
+
+
+def test_the_guides_views_run(tmp_path: Path) -> None:
+    (policy,) = examples("README.md", "toml")
+    (tmp_path / "consent.toml").write_text(policy)
+    (code,) = examples("docs/embedding.md", "python")
+    code = code.replace("Flask(__name__)", f"Flask('guide', root_path={str(tmp_path)!r})")
+    module = ModuleType("guide")
+    exec(code, module.__dict__)
+    client = module.app.test_client()
+    assert client.get("/").text == "Welcome"
+    assert client.get("/beta").status_code == 403
+    assert client.get("/portal").status_code == client.get("/topics/x").status_code == 200
+
+
+def test_the_policies_in_the_documents_are_valid() -> None:
+    for file in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for text in examples(str(file.relative_to(ROOT)), "toml"):
+            assert parse(text).revision >= 1
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    for file in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", file.read_text()):
+            assert (file.parent / target).exists(), f"{file.name}: {target}"
