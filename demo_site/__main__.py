@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import webbrowser
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
@@ -33,26 +34,36 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs until Ctrl-C. 0: ended; 2: wrong options; 3: could not start."""
     options = parser().parse_args(arguments)
     folder: Path = options.instance or FOLDER / "instance" / str(options.port)
-    try:
-        sockets = listen(options.port), listen(options.port + 1)
-    except OSError as error:
-        return complain(error, options.port)
-    if options.fresh:
+    with ExitStack() as until_served:
         try:
-            clear(folder)
-        except ValueError as error:
+            listening = [until_served.enter_context(listen(options.port + offset)) for offset in (0, 1)]
+        except OSError as error:
+            return complain(error, options.port)
+        try:
+            instance = made_ready(folder, fresh=options.fresh)
+        except (OSError, ValueError) as error:
             print(error, file=sys.stderr)
             return 3
-    instance = Instance.open(folder)
-    app = create_app(settings(options, folder))
-    servers = [serve(app, sockets[0]), serve(create_third_party(instance.third_party_log), sockets[1])]
+        app = create_app(settings(options, folder))
+        servers = [
+            serve(site, own)
+            for site, own in zip((app, create_third_party(instance.third_party_log)), listening, strict=True)
+        ]
     print(table(app, options.port, instance), flush=True)
     if not options.no_browser and has_screen():
         webbrowser.open(f"http://{HOST}:{options.port}")
     wait_for_end()
     for server in servers:
         server.shutdown()
+        server.server_close()
     return 0
+
+
+def made_ready(folder: Path, *, fresh: bool) -> Instance:
+    """The instance in *folder*, emptied first when *fresh*; ValueError for a folder that is not the demo's."""
+    if fresh:
+        clear(folder)
+    return Instance.open(folder)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -131,7 +142,6 @@ def serve(app: Flask, listening: socket.socket) -> BaseWSGIServer:
     server = make_server(
         HOST, number, app, threaded=True, request_handler=QuietHandler, fd=os.dup(listening.fileno())
     )
-    listening.close()
     threading.Thread(target=server.serve_forever, name=f"port {number}", daemon=True).start()
     return server
 

@@ -8,12 +8,13 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
-from wtforms import RadioField, StringField, TextAreaField
+from wtforms import StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Regexp
 
 from demo_site import experiment
 from demo_site.database import current_database
 from demo_site.extensions import consent, csrf
+from demo_site.fields import choice_of, name_field
 
 blueprint = Blueprint("contact", __name__)
 consent.sensitive(blueprint)
@@ -28,16 +29,11 @@ PHONE = re.compile(r"\+?(?:[ ().\-/]*\d){7,15}[ ).]*\Z")
 class ContactForm(FlaskForm):
     """A message. The names of wrong entries' texts are those of ``wording/``."""
 
-    name = StringField(
-        validators=[InputRequired("form.name_missing"), Length(max=100, message="form.name_long")]
-    )
+    name = name_field()
     email = StringField(
         validators=[InputRequired("form.email_missing"), Regexp(EMAIL, message="form.email_wrong")]
     )
-    topic = RadioField(
-        choices=["invoice", "data", "other"],
-        validators=[InputRequired("form.topic_missing")],
-    )
+    topic = choice_of("invoice", "data", "other", missing="form.topic_missing")
     message = TextAreaField(
         validators=[InputRequired("form.message_missing"), Length(max=4000, message="form.message_long")]
     )
@@ -46,16 +42,11 @@ class ContactForm(FlaskForm):
 class CallBackForm(FlaskForm):
     """A telephone number, and when to call it."""
 
-    name = StringField(
-        validators=[InputRequired("form.name_missing"), Length(max=100, message="form.name_long")]
-    )
+    name = name_field()
     phone = StringField(
         validators=[InputRequired("form.phone_missing"), Regexp(PHONE, message="form.phone_wrong")]
     )
-    time = RadioField(
-        choices=["morning", "midday", "afternoon", "any"],
-        validators=[InputRequired("form.time_missing")],
-    )
+    time = choice_of("morning", "midday", "afternoon", "any", missing="form.time_missing")
 
 
 @blueprint.route("/contact", methods=["GET", "POST"])

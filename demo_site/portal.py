@@ -8,11 +8,10 @@ from flask import Blueprint, abort, flash, redirect, render_template, session, u
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
-from wtforms import RadioField
-from wtforms.validators import InputRequired
 
 from demo_site.database import current_database
 from demo_site.extensions import consent
+from demo_site.fields import choice_of
 
 blueprint = Blueprint("portal", __name__, url_prefix="/portal")
 consent.sensitive(blueprint)
@@ -26,10 +25,7 @@ INVOICES = """
 class PaymentForm(FlaskForm):
     """How to pay one invoice."""
 
-    method = RadioField(
-        choices=["card", "bank"],
-        validators=[InputRequired("form.method_missing")],
-    )
+    method = choice_of("card", "bank", missing="form.method_missing")
 
 
 @blueprint.before_request

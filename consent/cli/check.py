@@ -34,7 +34,7 @@ class Findings:
         }
 
 
-@command("check", "flask --app mysite consent check", "flask --app mysite consent check --json")
+@command("check", "flask consent check", "flask consent check --json")
 @click.option("--json", "as_json", is_flag=True, help="Answer in one line of JSON.")
 @click.pass_context
 def check(ctx: click.Context, as_json: bool) -> None:

@@ -24,7 +24,14 @@ from consent.cli.terminal import complain, with_progress
     "flask consent export --format csv --since 2026-03-01 --until 2026-03-31 --output march.csv",
 )
 @search_options
-@click.option("--format", "form", type=click.Choice(list(WRITERS)), default="jsonl", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(WRITERS)),
+    default="jsonl",
+    show_default=True,
+    help="JSON Lines, one object a line, or CSV.",
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),

@@ -17,7 +17,7 @@ SCHEMA = """
     ) STRICT"""
 
 #: The newest are kept.
-LIMIT = 500
+LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class RequestLog:
     def _database(self) -> Iterator[sqlite3.Connection]:
         database = sqlite3.connect(self.path, timeout=5, isolation_level=None)
         try:
+            database.execute("PRAGMA synchronous = OFF")  # a log that a power cut may cost
             database.execute(SCHEMA)
             yield database
         finally:

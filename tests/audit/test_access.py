@@ -124,9 +124,7 @@ def test_a_look_up_from_elsewhere_or_a_frame_is_refused(
     assert "Nothing was looked up" in response.text
 
 
-def test_a_token_of_the_hour_before_is_answered_with_a_fresh_page(
-    app: Flask, auditor: Auditor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_token_of_the_hour_before_is_answered_with_a_fresh_page(app: Flask, auditor: Auditor) -> None:
     visit(app, "all")
     token = auditor.token()
     app.config["WTF_CSRF_TIME_LIMIT"] = -1

@@ -64,28 +64,25 @@ def test_older_events_are_a_link_away_and_each_is_listed_once(ledger: Ledger, au
     assert "?before=" not in second.text
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_a_hostile_place_in_the_list_is_answered_with_a_sentence_and_the_newest(
-    auditor: Auditor, text: str
-) -> None:
-    try:
+def test_a_hostile_place_in_the_list_is_answered_with_a_sentence_and_the_newest(auditor: Auditor) -> None:
+    for text in set(HOSTILE) - {"1"}:
         page = auditor.open(before=text.encode("utf-8", "surrogatepass"))
-    except ValueError:
-        pytest.fail("the test client can't send this")
-    assert page.status_code == (200 if text == "1" else 400)
-    assert "Log opened" in page.text or text == "1"
-    assert "<script" not in page.text
-    assert "\x1b" not in page.text
+        assert page.status_code == 400, text
+        assert 'role="alert"' in page.text
+        assert "Log opened" in page.text
+        assert "<script" not in page.text
+        assert "\x1b" not in page.text
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_a_hostile_id_is_answered_with_a_sentence_on_the_list(auditor: Auditor, text: str) -> None:
-    page = auditor.look_up(text.encode("utf-8", "replace").decode())
-    assert page.status_code in (400, 413)
-    assert 'role="alert"' in page.text
-    assert "Consent log" in page.text
-    assert "<script" not in page.text
-    assert "\x1b" not in page.text
+def test_a_hostile_id_is_answered_with_a_sentence_on_the_list(auditor: Auditor) -> None:
+    token = auditor.token()
+    for text in HOSTILE:
+        page = auditor.look_up(text.encode("utf-8", "replace").decode(), csrf_token=token)
+        assert page.status_code == (413 if len(text) > 10_000 else 400), text
+        assert 'role="alert"' in page.text
+        assert "Log opened" in page.text
+        assert "<script" not in page.text
+        assert "\x1b" not in page.text
 
 
 def test_an_id_that_is_not_recorded_is_said_to_be_so(auditor: Auditor) -> None:

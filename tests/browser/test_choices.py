@@ -132,6 +132,26 @@ def test_ignoring_the_banner_grants_nothing(visit: NewVisit) -> None:
     expect(page.locator(".pc-banner")).to_be_visible()
 
 
+@pytest.mark.requirement("INF-09")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_declaration_can_be_read_while_the_banner_waits(visit: NewVisit, width: int) -> None:
+    visitor = visit(width=width)
+    see_home(visitor)
+    page = visitor.page
+    page.locator(".pc-banner").get_by_role("link", name="Cookies and services").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cookies and services")
+    assert page.evaluate("getComputedStyle(document.body).overflowY") == "visible"
+    last = page.locator(".pc-declaration p").last
+    last.scroll_into_view_if_needed()
+    box, banner = last.bounding_box(), page.locator(".pc-banner").bounding_box()
+    assert box is not None
+    assert banner is not None
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    covered = page.locator("footer a").last.bounding_box()
+    assert covered is not None
+    assert covered["y"] + covered["height"] <= banner["y"]
+
+
 @both
 def test_escape_closes_the_dialog_and_changes_nothing(visit: NewVisit, javascript: bool) -> None:
     visitor = visit(javascript=javascript)

@@ -33,7 +33,7 @@ PUBLIC = (
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 
-def send(client: FlaskClient, path: str, path: str | None = None, **entries: str) -> TestResponse:
+def send(client: FlaskClient, path: str, page: str | None = None, **entries: str) -> TestResponse:
     """Opens *page* (the form's own by default), fills its form in and sends it to *path*."""
     found = TOKEN.search(client.get(page or path).text)
     assert found, f"{page or path} has no form"

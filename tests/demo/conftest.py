@@ -1,5 +1,6 @@
 """Larkmere's site on a folder of its own, and visitors of it."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,21 +13,40 @@ from demo_site import create_app
 MakeSite = Callable[..., Flask]
 
 
+def demo(folder: Path, **config: object) -> Flask:
+    """The demo on *folder*, with a consent log in memory."""
+    site = create_app({"TESTING": True, "DEMO_INSTANCE": folder, "CONSENT_DATABASE": "sqlite://", **config})
+    site.test_client_class = ConsentClient
+    return site
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance as the first start leaves it; to be copied, because hashing the demo's password is slow."""
+    return Path(demo(tmp_path_factory.mktemp("demo") / "instance").instance_path)
+
+
+@pytest.fixture(scope="session")
+def standing_site(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """A demo shared by tests that only read pages."""
+    return demo(shutil.copytree(prepared, tmp_path_factory.mktemp("standing") / "instance"))
+
+
 @pytest.fixture
-def make_site(tmp_path: Path) -> MakeSite:
-    """Makes the demo on the test's folder: ``make_site(CONSENT_POLICY=…)``."""
+def reader(standing_site: Flask) -> ConsentClient:
+    """A visitor who hasn't answered, of the shared demo."""
+    return ConsentClient(standing_site, standing_site.response_class)
+
+
+@pytest.fixture
+def make_site(tmp_path: Path, prepared: Path) -> MakeSite:
+    """Makes demos on the test's folder: ``make_site(CONSENT_POLICY=…)``."""
 
     def make(**config: object) -> Flask:
-        site = create_app(
-            {
-                "TESTING": True,
-                "DEMO_INSTANCE": tmp_path / "instance",
-                "CONSENT_DATABASE": "sqlite://",
-                **config,
-            }
-        )
-        site.test_client_class = ConsentClient
-        return site
+        folder = tmp_path / "instance"
+        if not folder.exists():
+            shutil.copytree(prepared, folder)
+        return demo(folder, **config)
 
     return make
 
@@ -40,6 +60,4 @@ def site(make_site: MakeSite) -> Flask:
 @pytest.fixture
 def visitor(site: Flask) -> ConsentClient:
     """A visitor who hasn't answered."""
-    client = site.test_client()
-    assert isinstance(client, ConsentClient)
-    return client
+    return ConsentClient(site, site.response_class)

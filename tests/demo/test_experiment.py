@@ -1,5 +1,7 @@
 """The A/B test of the call-back box: fair, counted once per browser, and only with permission."""
 
+from typing import Any
+
 import pytest
 from flask import Flask
 
@@ -21,9 +23,7 @@ def taking_part(site: Flask, variant: str) -> ConsentClient:
 
 
 @pytest.mark.parametrize("answer", [{}, {"refuse": True}, {"grant": {"statistics", "functionality"}}])
-def test_whoever_does_not_take_part_sees_the_usual_box_uncounted(
-    site: Flask, answer: dict[str, object]
-) -> None:
+def test_whoever_does_not_take_part_sees_the_usual_box_uncounted(site: Flask, answer: dict[str, Any]) -> None:
     client = site.test_client(**answer)
     client.set_cookie("callback_test", "b")
     response = client.get("/")

@@ -16,33 +16,33 @@ LOADS = re.compile(
 
 
 @pytest.mark.requirement("CON-01")
-def test_a_first_visit_to_the_home_page_sets_no_cookie_at_all(visitor: ConsentClient) -> None:
-    assert not visitor.get("/").headers.getlist("Set-Cookie")
+def test_a_first_visit_to_the_home_page_sets_no_cookie_at_all(reader: ConsentClient) -> None:
+    assert not reader.get("/").headers.getlist("Set-Cookie")
 
 
 @pytest.mark.requirement("CON-01")
 @pytest.mark.parametrize("path", PUBLIC)
-def test_an_undecided_visitor_gets_no_cookie_but_the_session(visitor: ConsentClient, path: str) -> None:
-    response = visitor.get(page)
+def test_an_undecided_visitor_gets_no_cookie_but_the_session(reader: ConsentClient, path: str) -> None:
+    response = reader.get(path)
     assert response.status_code == 200
     assert cookies_set(response).keys() <= {"session"}
 
 
 @pytest.mark.requirement("CON-11")
 @pytest.mark.parametrize("path", PUBLIC)
-def test_an_undecided_visitors_page_loads_nothing_from_elsewhere(visitor: ConsentClient, path: str) -> None:
-    assert LOADS.findall(visitor.get(page).text) == []
+def test_an_undecided_visitors_page_loads_nothing_from_elsewhere(reader: ConsentClient, path: str) -> None:
+    assert LOADS.findall(reader.get(path).text) == []
 
 
-def test_the_search_for_loads_finds_the_film_of_whoever_allows_it(site: Flask) -> None:
-    html = site.test_client(grant={"videos"}).get("/how-billing-works").text
+def test_the_search_for_loads_finds_the_film_of_whoever_allows_it(standing_site: Flask) -> None:
+    html = standing_site.test_client(grant={"videos"}).get("/how-billing-works").text
     assert "http://localhost:8001/films/bill" in LOADS.findall(html)
 
 
 @pytest.mark.requirement("CON-05")
 @pytest.mark.parametrize("path", PUBLIC)
-def test_every_page_is_there_for_whoever_refuses(site: Flask, path: str) -> None:
-    response = site.test_client(refuse=True).get(page)
+def test_every_page_is_there_for_whoever_refuses(standing_site: Flask, path: str) -> None:
+    response = standing_site.test_client(refuse=True).get(path)
     assert response.status_code == 200
     assert LOADS.findall(response.text) == []
 
@@ -61,15 +61,15 @@ def test_whoever_refuses_can_sign_in_and_sees_the_same_invoices(site: Flask) -> 
 
 @pytest.mark.requirement("WD-01")
 @pytest.mark.parametrize("path", PUBLIC)
-def test_every_page_has_the_link_to_the_choices_in_its_footer(visitor: ConsentClient, path: str) -> None:
-    footer = visitor.get(page).text.partition('<footer class="bottom">')[2]
+def test_every_page_has_the_link_to_the_choices_in_its_footer(reader: ConsentClient, path: str) -> None:
+    footer = reader.get(path).text.partition('<footer class="bottom">')[2]
     assert 'href="/privacy-choices' in footer
 
 
-def test_a_film_in_words_is_there_for_everybody(visitor: ConsentClient) -> None:
-    assert "your visit is written down" in visitor.get("/how-billing-works").text
+def test_a_film_in_words_is_there_for_everybody(reader: ConsentClient) -> None:
+    assert "your visit is written down" in reader.get("/how-billing-works").text
 
 
-def test_a_page_that_is_nothing_but_a_film_asks_first(site: Flask) -> None:
-    assert site.test_client(refuse=True).get("/films/share").status_code == 403
-    assert site.test_client(grant={"videos"}).get("/films/share").status_code == 200
+def test_a_page_that_is_nothing_but_a_film_asks_first(standing_site: Flask) -> None:
+    assert standing_site.test_client(refuse=True).get("/films/share").status_code == 403
+    assert standing_site.test_client(grant={"videos"}).get("/films/share").status_code == 200

@@ -1,5 +1,7 @@
 """The language switch works for everybody; only the next visit knows it, and only if that is allowed."""
 
+from typing import Any
+
 import pytest
 from flask import Flask
 
@@ -12,21 +14,21 @@ from .browsing import PUBLIC, cookies_set, refuse_all
 @pytest.mark.parametrize(
     ("tag", "heading"), [("en", "Contact us"), ("de", "Schreiben Sie uns"), ("ar", "اتصل بنا")]
 )
-def test_the_switch_changes_the_language_of_the_page(visitor: ConsentClient, tag: str, heading: str) -> None:
-    html = visitor.get(f"/contact?lang={tag}").text
+def test_the_switch_changes_the_language_of_the_page(reader: ConsentClient, tag: str, heading: str) -> None:
+    html = reader.get(f"/contact?lang={tag}").text
     assert f"<h1>{heading}</h1>" in html
     assert f'<html lang="{tag}" dir="{"rtl" if tag == "ar" else "ltr"}">' in html
 
 
-def test_the_browsers_language_is_spoken_without_being_kept(visitor: ConsentClient) -> None:
-    response = visitor.get("/", headers={"Accept-Language": "fr, de;q=0.8, en;q=0.5"})
+def test_the_browsers_language_is_spoken_without_being_kept(reader: ConsentClient) -> None:
+    response = reader.get("/", headers={"Accept-Language": "fr, de;q=0.8, en;q=0.5"})
     assert '<html lang="de"' in response.text
     assert not response.headers.getlist("Set-Cookie")
 
 
 @pytest.mark.parametrize("answer", [{}, {"refuse": True}, {"grant": {"performance"}}])
 def test_without_permission_a_chosen_language_lasts_for_this_visit(
-    site: Flask, answer: dict[str, object]
+    site: Flask, answer: dict[str, Any]
 ) -> None:
     client = site.test_client(**answer)
     cookies = cookies_set(client.get("/?lang=de"))
@@ -54,9 +56,9 @@ def test_a_language_chosen_before_the_permission_is_kept_once_it_is_given(site: 
 
 
 @pytest.mark.requirement("CON-15")
-def test_a_kept_language_is_not_read_without_permission(visitor: ConsentClient) -> None:
-    visitor.set_cookie("language", "de")
-    assert '<html lang="en"' in visitor.get("/").text
+def test_a_kept_language_is_not_read_without_permission(reader: ConsentClient) -> None:
+    reader.set_cookie("language", "de")
+    assert '<html lang="en"' in reader.get("/").text
 
 
 @pytest.mark.requirement("WD-03")
@@ -69,8 +71,8 @@ def test_withdrawing_ends_the_cookie_and_leaves_this_visit_in_its_language(site:
 
 
 @pytest.mark.parametrize("tag", ["xx", "", "de-CH", "../de", "<b>"])
-def test_a_language_nobody_speaks_here_changes_nothing(visitor: ConsentClient, tag: str) -> None:
-    response = visitor.get("/", query_string={"lang": tag})
+def test_a_language_nobody_speaks_here_changes_nothing(reader: ConsentClient, tag: str) -> None:
+    response = reader.get("/", query_string={"lang": tag})
     assert '<html lang="en"' in response.text
     assert not response.headers.getlist("Set-Cookie")
 
@@ -82,12 +84,12 @@ def test_the_switch_stays_on_the_page_and_keeps_its_other_values(visitor: Consen
 
 @pytest.mark.requirement("INF-07")
 @pytest.mark.parametrize("tag", LANGUAGES)
-def test_the_question_is_asked_in_the_language_of_the_page(visitor: ConsentClient, tag: str) -> None:
-    html = visitor.get(f"/?lang={tag}").text
+def test_the_question_is_asked_in_the_language_of_the_page(reader: ConsentClient, tag: str) -> None:
+    html = reader.get(f"/?lang={tag}").text
     assert f'<section class="pc pc-banner" lang="{tag}"' in html
 
 
 @pytest.mark.parametrize("path", PUBLIC)
-def test_text_in_english_only_is_marked_as_english(visitor: ConsentClient, path: str) -> None:
-    html = visitor.get(page, query_string={"lang": "ar"}).text
+def test_text_in_english_only_is_marked_as_english(reader: ConsentClient, path: str) -> None:
+    html = reader.get(path, query_string={"lang": "ar"}).text
     assert ("متاحة بالإنجليزية فقط" in html) == ('<div lang="en" dir="ltr">' in html)

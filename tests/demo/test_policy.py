@@ -40,11 +40,11 @@ def test_both_revisions_speak_english_german_and_arabic(make_site: MakeSite, pol
 
 @pytest.mark.requirement("INF-02")
 def test_every_cookie_is_declared_and_lives_no_longer_than_declared(
-    visitor: ConsentClient, site: Flask
+    reader: ConsentClient, standing_site: Flask
 ) -> None:
     declared = {
         cookie.name: cookie.lifetime.seconds if cookie.lifetime else 0
-        for service in site.extensions["consent"].policy.services
+        for service in standing_site.extensions["consent"].policy.services
         for cookie in service.cookies
     }
     assert SET.keys() == declared.keys() - {"session", "__Host-consent"}
@@ -58,17 +58,17 @@ def test_every_cookie_is_declared_and_lives_no_longer_than_declared(
 def test_a_policy_page_says_at_its_top_since_when_it_holds(
     make_site: MakeSite, policy: Path, day: str, path: str
 ) -> None:
-    html = make_site(CONSENT_POLICY=str(policy)).test_client().get(page).text
+    html = make_site(CONSENT_POLICY=str(policy)).test_client().get(path).text
     assert f'<time datetime="{day}">' in html.partition("<main")[2][:600]
 
 
 @pytest.mark.requirement("CON-08")
-def test_no_page_takes_reading_on_for_a_yes(visitor: ConsentClient) -> None:
+def test_no_page_takes_reading_on_for_a_yes(reader: ConsentClient) -> None:
     implied = re.compile(
         r"by (using|visiting|continuing)|continued use|deemed|you (agree|accept) (to|the)", re.IGNORECASE
     )
-    for page in ("/privacy", "/cookies", "/", "/sign-in", "/contact"):
-        assert not implied.search(visitor.get(page).text), page
+    for path in ("/privacy", "/cookies", "/", "/sign-in", "/contact"):
+        assert not implied.search(reader.get(path).text), path
 
 
 @pytest.mark.parametrize(
@@ -88,13 +88,13 @@ def test_no_page_takes_reading_on_for_a_yes(visitor: ConsentClient) -> None:
         "take a copy",
     ],
 )
-def test_the_privacy_policy_states(visitor: ConsentClient, fact: str) -> None:
-    assert fact in visitor.get("/privacy").text
+def test_the_privacy_policy_states(reader: ConsentClient, fact: str) -> None:
+    assert fact in reader.get("/privacy").text
 
 
 @pytest.mark.requirement("INF-01")
-def test_the_cookie_page_names_every_cookie_and_store(visitor: ConsentClient) -> None:
-    html = visitor.get("/cookies").text
+def test_the_cookie_page_names_every_cookie_and_store(reader: ConsentClient) -> None:
+    html = reader.get("/cookies").text
     for name in (*SET, "session", "reading.size"):
         assert name in html
 

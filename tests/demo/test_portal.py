@@ -12,7 +12,7 @@ EVERYTHING = {"functionality", "performance", "media"}
 
 @pytest.mark.parametrize("path", ["/portal/", "/portal/invoices/LM-20418"])
 def test_whoever_is_not_signed_in_is_sent_to_the_sign_in_page(visitor: ConsentClient, path: str) -> None:
-    assert visitor.get(page).location == "/sign-in"
+    assert visitor.get(path).location == "/sign-in"
     assert "Please sign in first." in visitor.get("/sign-in").text
 
 
@@ -42,14 +42,14 @@ def test_an_invoice_of_somebody_else_is_not_found(site: Flask, visitor: ConsentC
 
 @pytest.mark.requirement("HIP-01")
 @pytest.mark.parametrize(
-    "page", ["/portal/", "/portal/invoices/LM-20418", "/sign-in", "/contact", "/call-back"]
+    "path", ["/portal/", "/portal/invoices/LM-20418", "/sign-in", "/contact", "/call-back"]
 )
 def test_a_page_with_payments_or_a_form_holds_no_third_party_even_after_accept_all(
     site: Flask, path: str
 ) -> None:
     client = site.test_client(grant=EVERYTHING)
     sign_in(client)
-    assert "localhost:8001" not in client.get(page).text
+    assert "localhost:8001" not in client.get(path).text
     assert "localhost:8001/dot.gif" in client.get("/").text
 
 

@@ -38,9 +38,9 @@ def test_every_form_of_the_site_needs_its_token(site: Flask) -> None:
 
 @pytest.mark.parametrize("path", [*PUBLIC, "/nowhere", "/privacy-choices"])
 def test_every_page_runs_under_a_content_policy_without_inline_script_or_style(
-    visitor: ConsentClient, path: str
+    reader: ConsentClient, path: str
 ) -> None:
-    response = visitor.get(page)
+    response = reader.get(path)
     policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
@@ -86,9 +86,9 @@ def test_a_visitor_of_localhost_is_sent_to_the_sites_own_host(make_site: MakeSit
     ],
 )
 def test_an_error_has_a_page_in_the_sites_layout(
-    visitor: ConsentClient, method: str, path: str, code: int, title: str
+    reader: ConsentClient, method: str, path: str, code: int, title: str
 ) -> None:
-    response = visitor.open(path, method=method)
+    response = reader.open(path, method=method)
     assert response.status_code == code
     assert f"<h1>{title}</h1>" in response.text
     assert '<footer class="bottom">' in response.text
@@ -102,8 +102,8 @@ def test_a_fault_of_ours_has_a_page_too(make_site: MakeSite) -> None:
     assert "Something went wrong on our side" in response.text
 
 
-def test_too_much_is_refused(visitor: ConsentClient) -> None:
-    response = visitor.post("/contact", data={"message": "x" * 70_000})
+def test_too_much_is_refused(reader: ConsentClient) -> None:
+    response = reader.post("/contact", data={"message": "x" * 70_000})
     assert response.status_code == 413
     assert "That was too much" in response.text
 

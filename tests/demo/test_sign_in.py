@@ -1,5 +1,7 @@
 """Signing in, and the sign-in name that is remembered only with permission."""
 
+from typing import Any
+
 import pytest
 from flask import Flask
 
@@ -20,7 +22,7 @@ from .browsing import cookies_set, refuse_all, rows, send, sign_in
     ],
 )
 def test_the_sign_in_name_is_remembered_only_when_that_is_granted(
-    site: Flask, answer: dict[str, object], kept: bool
+    site: Flask, answer: dict[str, Any], kept: bool
 ) -> None:
     client = site.test_client(**answer)
     assert ("signin_name" in cookies_set(sign_in(client))) is kept

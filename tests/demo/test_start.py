@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from demo_site.__main__ import main
 from demo_site.instance import Instance, clear
 
 
@@ -82,24 +83,35 @@ def test_it_serves_the_site_and_the_third_party_and_says_where(
 
 
 @pytest.mark.parametrize("taken", [0, 1], ids=["the site's port", "the third party's port"])
-def test_a_taken_port_is_named_with_a_way_out(port: int, taken: int, tmp_path: Path) -> None:
+def test_a_taken_port_is_named_with_a_way_out(
+    port: int, taken: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", port + taken))
         other.listen()
-        with start("--port", str(port), "--instance", str(tmp_path / "demo")) as demo:
-            said = demo.communicate(timeout=30)[1]
-    assert demo.returncode == 3
+        assert (
+            main(["--no-browser", "--fresh", "--port", str(port), "--instance", str(tmp_path / "demo")]) == 3
+        )
+    said = capsys.readouterr().err
     assert f"Port {port + taken} is in use" in said
     assert f"--port {port + 10}" in said
     assert not (tmp_path / "demo").exists()
 
 
 @pytest.mark.parametrize("text", ["0", "65535", "-1", "eighty"])
-def test_a_port_that_cannot_be_is_refused(text: str) -> None:
-    with start(f"--port={text}") as demo:
-        said = demo.communicate(timeout=30)[1]
-    assert demo.returncode == 2
-    assert "--port" in said
+def test_a_port_that_cannot_be_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([f"--port={text}"])
+    assert ended.value.code == 2
+    assert "--port" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_the_demos_is_not_deleted(
+    port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+    assert main(["--no-browser", "--fresh", "--port", str(port), "--instance", str(tmp_path)]) == 3
+    assert "was not made by this demo" in capsys.readouterr().err
 
 
 def test_clearing_deletes_what_the_demo_made(tmp_path: Path) -> None:

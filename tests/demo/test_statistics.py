@@ -1,6 +1,7 @@
 """Visits, pages and links are counted for those who allow it, and for nobody else."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -23,7 +24,7 @@ def follow(client: ConsentClient, link: str, **headers: str) -> int:
 @pytest.mark.parametrize(
     "answer", [{}, {"refuse": True}, {"grant": {"functionality", "experiment", "media"}}]
 )
-def test_a_visitor_without_that_grant_is_not_counted(site: Flask, answer: dict[str, object]) -> None:
+def test_a_visitor_without_that_grant_is_not_counted(site: Flask, answer: dict[str, Any]) -> None:
     client = site.test_client(**answer)
     for page in ("/", "/how-billing-works", "/what-we-count"):
         assert "visit" not in cookies_set(client.get(page))

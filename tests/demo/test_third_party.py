@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -39,9 +40,9 @@ def log(site: Flask) -> RequestLog:
     ],
 )
 def test_beacon_and_film_are_in_a_page_only_with_their_own_grant(
-    site: Flask, answer: dict[str, object], loaded: set[str]
+    standing_site: Flask, answer: dict[str, Any], loaded: set[str]
 ) -> None:
-    html = site.test_client(**answer).get("/how-billing-works").text
+    html = standing_site.test_client(**answer).get("/how-billing-works").text
     assert {
         path
         for path in ("/dot.gif", "/films/bill", "/posters/share.svg")
@@ -103,8 +104,8 @@ def test_a_film_may_be_framed_by_the_demo_and_runs_no_script(third_party: FlaskC
 
 @pytest.mark.requirement("HIP-03")
 @pytest.mark.parametrize(
-    "page", ["/topics/", "/topics/sleep", "/topics/back-pain", "/topics/blood-pressure", "/topics/x"]
+    "path", ["/topics/", "/topics/sleep", "/topics/back-pain", "/topics/blood-pressure", "/topics/x"]
 )
-def test_a_health_topic_holds_no_third_party_even_after_accept_all(site: Flask, path: str) -> None:
-    client = site.test_client(grant={"functionality", "performance", "media"})
-    assert "localhost:8001" not in client.get(page).text
+def test_a_health_topic_holds_no_third_party_even_after_accept_all(standing_site: Flask, path: str) -> None:
+    client = standing_site.test_client(grant={"functionality", "performance", "media"})
+    assert "localhost:8001" not in client.get(path).text

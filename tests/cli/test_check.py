@@ -1,0 +1,161 @@
+"""``check``: what is wrong ends with 1 and names its place and fix; what is only advice doesn't."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_login import LoginManager
+
+from consent import Consent
+from tests.audit.clinic import POLICY, MakeApp, site_of, visit
+
+from .conftest import Run, run_for
+
+
+def found(run: Run) -> dict[str, Any]:
+    """What ``check --json`` says; its exit code agrees with it."""
+    result = run("check", "--json")
+    answer: dict[str, Any] = json.loads(result.stdout)
+    assert result.exit_code == (0 if answer["ok"] else 1)
+    return answer
+
+
+def faults(app: Flask) -> list[str]:
+    """What is wrong, a sentence each."""
+    return [f"{one['place']}: {one['problem']}. {one['fix']}" for one in found(run_for(app))["faults"]]
+
+
+def test_a_site_in_order_ends_with_0_and_no_database_is_made_to_find_out(run: Run, tmp_path: Path) -> None:
+    result = run("check")
+    assert result.exit_code == 0
+    assert result.stdout == "In order: revision 1, 6 services, languages en.\n"
+    assert not (tmp_path / "instance").exists()
+
+
+def test_a_site_in_use_is_in_order(app: Flask, run: Run) -> None:
+    visit(app, "all")
+    assert found(run) == {
+        "ok": True,
+        "revision": 1,
+        "digest": site_of(app).policy.digest,
+        "languages": ["en"],
+        "faults": [],
+        "advice": [],
+    }
+
+
+@pytest.mark.requirement("CON-09")
+def test_every_fault_of_the_policy_is_listed_with_place_and_fix(make_app: MakeApp) -> None:
+    def make() -> Flask:
+        return make_app(
+            POLICY.replace('text = "Counts visits and the pages read."', 'legal_basis = "legitimate_interest"').replace(
+                'category = "functionality"', 'category = "functionalty"'
+            )
+        )
+
+    result = run_for(make)("check")
+    assert result.exit_code == 1
+    assert "consent.toml: services.statistics.legal_basis" in result.stdout
+    assert "consent.toml: services.statistics.text" in result.stdout
+    assert 'Did you mean "functionality"?' in result.stdout
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"SECRET_KEY": ""}, "SECRET_KEY is not set"),
+        ({"CONSENT_POLCY": "x"}, "CONSENT_POLICY"),
+        ({"CONSENT_GRANT_LIFETIME": 1}, "CONSENT_GRANT_LIFETIME"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_a_fault(
+    make_app: MakeApp, config: dict[str, object], said: str
+) -> None:
+    result = run_for(lambda: make_app(**config))("check")
+    assert result.exit_code == 1
+    assert said in result.stdout
+
+
+def test_an_app_without_the_component_is_a_fault() -> None:
+    result = run_for(Flask("bare"))("check")
+    assert result.exit_code == 1
+    assert "consent.init_app(app)" in result.stdout
+
+
+@pytest.mark.requirement("POL-03")
+def test_the_same_revision_with_other_terms_than_on_record_is_a_fault(make_app: MakeApp) -> None:
+    visit(make_app(), "all")
+    changed = make_app(POLICY.replace('retention = "30 days"', 'retention = "90 days"'))
+    (fault,) = faults(changed)
+    assert fault.startswith("ledger: ")
+    assert "revision 1" in fault
+
+
+def test_a_missing_signing_key_is_a_fault(app: Flask, tmp_path: Path) -> None:
+    visit(app, "all")
+    os.unlink(tmp_path / "instance" / "consent.key")
+    assert any("consent.key is missing" in fault for fault in faults(app))
+
+
+def test_a_guard_on_a_key_that_the_policy_lacks_is_a_fault(app: Flask) -> None:
+    consent = Consent()
+    app.add_url_rule("/beta", "beta", consent.required("functionalty")(lambda: "beta"))
+    app.add_url_rule("/fine", "fine", consent.required("statistics")(lambda: "fine"))
+    (fault,) = faults(app)
+    assert fault.startswith("view beta: ")
+    assert 'Did you mean "functionality"?' in fault
+
+
+def test_a_key_in_a_template_that_the_policy_lacks_is_a_fault_with_its_line(app: Flask, tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "home.html").write_text(
+        '{% call consent_block("statistics") %}x{% endcall %}\n'
+        '{{ consent_script("statistcs", src="/s.js") }}\n'
+        "{{ consent_pixel(chosen, src='/p.gif') }}{{ other('nothing') }}"
+    )
+    (tmp_path / "templates" / "broken.html").write_text("{% if consent_ %}")
+    (tmp_path / "templates" / "picture.png").write_bytes(b"\x89PNG consent_block(\xff")
+    (fault,) = faults(app)
+    assert fault.startswith("template home.html, line 2: ")
+    assert 'Did you mean "statistics"?' in fault
+
+
+def test_pages_that_no_view_answers_are_a_fault(make_app: MakeApp) -> None:
+    app = make_app(POLICY.replace('text = "Counts', 'pages = ["shop.*", "home"]\ntext = "Counts'))
+    app.add_url_rule("/", "home", lambda: "home")
+    (fault,) = faults(app)
+    assert fault.startswith("services.statistics.pages: ")
+    assert '"shop.*"' in fault
+
+
+@pytest.mark.requirement("INF-03")
+def test_a_remember_cookie_that_nothing_declares_is_advised_on(app: Flask) -> None:
+    LoginManager(app)
+    answer = found(run_for(app))
+    assert answer["ok"]
+    (advice,) = answer["advice"]
+    assert advice["place"] == "cookie remember_token"
+
+
+@pytest.mark.requirement("INF-02")
+def test_a_remember_cookie_that_outlives_its_declaration_is_a_fault(make_app: MakeApp) -> None:
+    app = make_app(POLICY.replace("remember_name", "remember_token"))
+    LoginManager(app)
+    (fault,) = faults(app)
+    assert '365 days, the policy declares "30 days"' in fault
+    app.config["REMEMBER_COOKIE_DURATION"] = 30 * 86_400
+    assert faults(app) == []
+
+
+def test_lint_and_a_weak_secret_are_advice_and_do_not_count(make_app: MakeApp) -> None:
+    app = make_app(POLICY + '\n[categories.idle]\ntitle = "Idle"\ntext = "Nothing."\n', SECRET_KEY="dev")
+    result = run_for(app)("check")
+    assert result.exit_code == 0
+    assert "Worth a look:" in result.stdout
+    assert "consent.toml: categories.idle: " in result.stdout
+    assert "SECRET_KEY: it has 3 characters" in result.stdout
+    assert "dev\n" not in result.stdout

@@ -1,0 +1,248 @@
+"""``log``, ``show`` and ``stats``: what was answered, for people and for programs."""
+
+import json
+import re
+import uuid
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from consent.ledger import Ledger
+from tests.audit.clinic import NEXT_POLICY, NOTICE, MakeApp, newest, record, site_of, visit
+from tests.audit.tampering import alter, erase
+from tests.audit.test_search import HOSTILE
+
+from .conftest import Run, run_for
+
+COMMANDS = [["log"], ["stats"], ["export"], ["show", str(uuid.uuid4())]]
+
+
+@pytest.mark.requirement("REC-01")
+@pytest.mark.requirement("REC-02")
+def test_log_shows_each_act_with_the_exact_notice(app: Flask, run: Run) -> None:
+    visitor = visit(app, "all")
+    visitor.answer("none")
+    result = run("log")
+    assert result.exit_code == 0
+    heading, withdrawn, given, *operated = result.stdout.splitlines()
+    assert heading.split()[:3] == ["index", "time", "(UTC)"]
+    assert " withdrawn " in withdrawn
+    assert "-experiment -names -statistics -videos" in withdrawn
+    assert " given " in given
+    assert "+experiment +names +statistics +videos" in given
+    assert len(operated) == 2
+    hash = json.loads(run("log", "--json", "--limit", "1").stdout)["notice"]
+    assert f" {hash[:12]} " in withdrawn
+    stored = site_of(app).recorder.ledger.document(hash)
+    assert stored
+    shown = run("show", str(newest(app).id), "--notice", "-")
+    assert shown.stdout_bytes == stored.body
+
+
+@pytest.mark.requirement("LOG-07")
+def test_log_shows_no_subject_and_no_account(ledger: Ledger, run: Run) -> None:
+    event = record(ledger, account="e" * 64)
+    for arguments in ([], ["--json"]):
+        output = run("log", *arguments).stdout
+        assert str(event.id) in output
+        assert str(event.subject) not in output
+        assert str(event.account) not in output
+
+
+def test_log_json_is_one_object_a_line_and_nothing_else(app: Flask, run: Run) -> None:
+    visit(app, "all")
+    result = run("log", "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["index"] for line in lines] == [2, 1, 0]
+    assert result.stderr == ""
+
+
+def test_log_filters_by_kind_and_span_and_says_when_there_are_older_ones(app: Flask, run: Run) -> None:
+    visit(app, "all").answer("none")
+    visit(app, "none")
+    found = [json.loads(line) for line in run("log", "--json", "--kind", "given", "--kind", "refused").stdout.splitlines()]
+    assert [line["kind"] for line in found] == ["refused", "given"]
+    assert run("log", "--since", "2026-11-19").stdout == ""
+    assert "No such event" in run("log", "--since", "2026-11-19").stderr
+    assert len(run("log", "--until", "2026-11-18").stdout.splitlines()) == 6
+    assert run("log", "--until", "2026-11-18T11:06").stdout == ""
+    limited = run("log", "--limit", "2")
+    assert len(limited.stdout.splitlines()) == 3
+    assert "older" in limited.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--kind", "everything"],
+        ["--since", "yesterday"],
+        ["--limit", "0"],
+        ["--since", "2026-11-02", "--until", "2026-10-01"],
+    ],
+)
+def test_log_used_wrongly_ends_with_2(run: Run, arguments: list[str]) -> None:
+    result = run("log", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_reading_makes_no_database_and_says_that_there_is_none(
+    run: Run, tmp_path: Path, arguments: list[str]
+) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "there is no database" in result.stderr
+    assert not (tmp_path / "instance").exists()
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_a_database_that_cannot_be_read_ends_with_3_and_a_sentence(
+    run: Run, tmp_path: Path, arguments: list[str]
+) -> None:
+    (tmp_path / "instance").mkdir()
+    (tmp_path / "instance" / "consent.sqlite3").write_bytes(b"no database at all " * 400)
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr.startswith("Error: ")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_an_app_without_the_component_ends_with_3_and_says_what_is_missing(arguments: list[str]) -> None:
+    result = run_for(Flask("bare"))(*arguments)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "consent.init_app(app)" in result.stderr
+
+
+# --- show
+
+
+@pytest.mark.requirement("REC-03")
+@pytest.mark.requirement("REC-04")
+def test_show_says_every_field_and_each_answer_before_and_after(app: Flask, run: Run) -> None:
+    visit(app, "all").answer("some", category_performance="yes", category_media="no", category_functionality="yes")
+    event = newest(app)
+    result = run("show", str(event.id))
+    assert result.exit_code == 0
+    words = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert words[0] == "Consent withdrawn"
+    for line in (
+        f"id {event.id}",
+        "kind withdrawn",
+        "time 2026-11-18 11:06:40.000 UTC",
+        "policy revision 1, in force from 2026-11-01",
+        f"policy digest {event.policy}",
+        f"notice {event.notice}",
+        "language en",
+        "profile default",
+        "source banner (the banner)",
+        "signal no privacy signal was sent",
+        f"subject {event.subject}",
+        "record as it was written",
+        "videos granted refused changed",
+        "statistics granted granted",
+    ):
+        assert line in words, line
+    assert json.loads(run("show", str(event.id), "--json").stdout)["subject"] == str(event.subject)
+
+
+@pytest.mark.requirement("REC-02")
+def test_show_writes_the_notice_to_a_file_byte_for_byte(app: Flask, run: Run, tmp_path: Path) -> None:
+    visit(app, "all")
+    notice = site_of(app).notices.by_hash[newest(app).notice or ""]
+    result = run("show", str(newest(app).id), "--notice", str(tmp_path / "notice.html"))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert (tmp_path / "notice.html").read_bytes() == notice.body
+    assert not NOTICE.search(notice.body.decode())
+
+
+def test_show_of_an_event_without_a_notice_writes_no_file(ledger: Ledger, run: Run, tmp_path: Path) -> None:
+    for event in (record(ledger, notice=None), record(ledger)):
+        result = run("show", str(event.id), "--notice", str(tmp_path / "notice.html"))
+        assert result.exit_code == 3
+        assert not (tmp_path / "notice.html").exists()
+
+
+@pytest.mark.requirement("POL-03")
+def test_show_names_the_revision_of_its_day(make_app: MakeApp) -> None:
+    visit(old := make_app(), "all")
+    result = run_for(make_app(NEXT_POLICY))("show", str(newest(old).id))
+    assert re.search(r"^policy +revision 1, in force from 2026-11-01$", result.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if "\0" not in text])
+def test_show_of_what_is_no_id_ends_with_2_and_leaves_the_terminal_alone(run: Run, text: str) -> None:
+    result = run("show", "--", text)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "\x1b" not in result.stderr
+    assert "\u202e" not in result.stderr
+
+
+def test_show_of_an_id_that_is_not_recorded_ends_with_3(app: Flask, run: Run) -> None:
+    visit(app, "all")
+    result = run("show", str(uuid.uuid4()))
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "is recorded here" in result.stderr
+
+
+@pytest.mark.requirement("LOG-05")
+def test_show_of_an_erased_event_says_what_remains(ledger: Ledger, run: Run, tmp_path: Path) -> None:
+    event = record(ledger)
+    erase(tmp_path, event.id)
+    result = run("show", str(event.id))
+    assert result.exit_code == 0
+    assert "between 09:00 and 09:59 UTC" in result.stdout
+    assert "the personal part is erased" in result.stdout
+    assert str(event.subject) not in result.stdout
+
+
+def test_show_of_an_altered_record_ends_with_1(ledger: Ledger, run: Run, tmp_path: Path) -> None:
+    event = record(ledger)
+    alter(tmp_path, "UPDATE opening SET salt = ? WHERE uid = ?", bytes(32), event.id.hex)
+    result = run("show", str(event.id))
+    assert result.exit_code == 1
+    assert "altered: the opening is not the one that the leaf commits to" in result.stdout
+    assert "altered" in run("log").stdout
+
+
+# --- stats, and what all share
+
+
+def test_stats_counts_answers_for_people_and_programs(app: Flask, run: Run) -> None:
+    visit(app, "all").answer("none")
+    visit(app, category_performance="some", service_statistics="yes")
+    result = run("stats")
+    assert result.exit_code == 0
+    words = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    for line in (
+        "given 2",
+        "withdrawn 1",
+        "category yes some no",
+        "performance 1 1 1",
+        "media 1 0 2",
+        "statistics 2 1",
+        "revision events",
+        "en 3",
+    ):
+        assert line in words, line
+    found = json.loads(run("stats", "--json", "--kind", "withdrawn").stdout)
+    assert found["kinds"] == {"withdrawn": 1}
+    assert found["categories"]["performance"] == {"yes": 0, "some": 0, "no": 1}
+
+
+def test_stats_of_a_span_counts_that_span_only(ledger: Ledger, run: Run) -> None:
+    record(ledger)
+    assert json.loads(run("stats", "--json", "--since", "2026-11-18", "--until", "2026-11-18").stdout)["answers"] == 1
+    assert json.loads(run("stats", "--json", "--until", "2026-11-17").stdout)["events"] == 0
+
+
+def test_recorded_text_cannot_take_over_the_terminal(ledger: Ledger, run: Run) -> None:
+    evil = "e\x1b]0;owned\x07\x9b2J\r\n\u202egnp"
+    event = record(ledger, language=evil, source=evil, profile=evil, granted=(evil,), detail={"x": evil})
+    for arguments in (["log"], ["show", str(event.id)], ["stats"], ["log", "--json"], ["stats", "--json"], ["export"]):
+        output = run(*arguments).stdout
+        assert output
+        for mark in "\x1b\x07\x9b\r\u202e":
+            assert mark not in output, arguments
+    assert "\\x1b]0;owned" in run("log").stdout
