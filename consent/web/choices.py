@@ -10,7 +10,7 @@ from consent.web.centre import centre
 from consent.web.declaration import Declaration
 from consent.web.language import Catalogue, catalogue, negotiate
 from consent.web.mine import mine_page
-from consent.web.page import page
+from consent.web.page import answers, page
 from consent.web.request import here
 from consent.web.site import Site
 
@@ -102,13 +102,7 @@ def notice(hash: str) -> Response:
 def state() -> Response:
     """The visitor's answer as JSON, for scripts of pages that are served from a cache."""
     visitor = here()
-    site = visitor.site
-    return jsonify(
-        decided=visitor.decided,
-        granted=sorted(site.granted(visitor)),
-        refused=sorted(site.refused(visitor)),
-        revision=site.policy.revision,
-    )
+    return jsonify(decided=visitor.decided, revision=visitor.site.policy.revision, **answers(visitor))
 
 
 def policies(site: Site) -> list[Policy]:

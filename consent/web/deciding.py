@@ -17,7 +17,7 @@ from consent.web.cookie import expire_refused, set_choice
 from consent.web.form import read_form
 from consent.web.limits import TooMany
 from consent.web.origin import Origin, origin_of
-from consent.web.page import page, result_in_words
+from consent.web.page import answers, page, result_in_words
 from consent.web.request import ConsentRequest
 from consent.web.returning import referring_path, safe_path, with_status
 from consent.web.signals import consent_changed, consent_given, consent_withdrawn
@@ -120,7 +120,7 @@ def carrying(response: Response, visitor: ConsentRequest, request: Request, outc
     """*response* with the cookie of what now holds, and without those of what is refused."""
     if outcome.after is not None:
         set_choice(response, visitor.site, outcome.after, request)
-        expire_refused(response, visitor.site, visitor.verdict.allowed, request)
+        expire_refused(response, visitor.site, visitor.elsewhere, request)
     return response
 
 
@@ -133,8 +133,7 @@ def taken(visitor: ConsentRequest, request: Request, form: Form, outcome: Outcom
     return jsonify(
         ok=True,
         message=result_in_words(visitor, site.words()).striptags(),
-        granted=sorted(site.granted(visitor)),
-        refused=sorted(site.refused(visitor)),
+        **answers(visitor),
         reload=bool(outcome.granted or outcome.withdrawn),
         location=location,
     )

@@ -43,7 +43,7 @@ class Helpers:
             ).format(
                 css=asset("choices.css"),
                 js=asset("choices.js"),
-                granted=" ".join(sorted(self.site.granted(visitor))),
+                granted=" ".join(self.site.with_categories(visitor.verdict.allowed)),
                 url=url_for("consent.choices"),
             )
         return self.site.pieces[key]

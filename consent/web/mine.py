@@ -11,7 +11,7 @@ from consent.decision import Decision, Reason
 from consent.errors import LedgerError
 from consent.ledger import Event, Record
 from consent.policy import Policy
-from consent.web.declaration import declared, title_of
+from consent.web.declaration import ServiceView, declared, title_of
 from consent.web.language import Catalogue
 from consent.web.page import page, status
 from consent.web.request import ConsentRequest
@@ -89,13 +89,19 @@ def groups(visitor: ConsentRequest, words: Catalogue) -> list[Group]:
         Group(
             title=category.title,
             always_on=category.always_on,
-            services=tuple(
-                Line(title=service.title, on=visitor.allows(service.key), reason=visitor.reason(service.key))
-                for service in category.services
-            ),
+            services=tuple(line(visitor, service) for service in category.services),
         )
         for category in declared(visitor.site.policy, words)
     ]
+
+
+def line(visitor: ConsentRequest, service: ServiceView) -> Line:
+    """*service* and what holds for it on the pages it belongs to."""
+    reason = visitor.reason(service.key)
+    on = service.key in visitor.elsewhere
+    if on and reason not in (Reason.ALWAYS, Reason.GRANTED):
+        reason = Reason.ALWAYS if visitor.site.policy.always_on(service.key) else Reason.GRANTED
+    return Line(title=service.title, on=on, reason=reason)
 
 
 def entries(visitor: ConsentRequest, words: Catalogue) -> Iterable[Entry]:

@@ -95,17 +95,25 @@ def result_in_words(visitor: ConsentRequest, words: Catalogue) -> Markup:
     comma = words.gettext("list.comma")
     on, off = ([], [])  # type: tuple[list[object], list[object]]
     for service in policy.optional_services:
-        (on if visitor.allows(service.key) else off).append(title_of(policy, service, words))
+        (on if service.key in visitor.elsewhere else off).append(title_of(policy, service, words))
     return words.gettext(
         "status.saved", on=comma.join(map(Markup.escape, on)), off=comma.join(map(Markup.escape, off))
     )
+
+
+def answers(visitor: ConsentRequest) -> dict[str, list[str]]:
+    """What is on and what is off for the visitor, services and categories, as JSON says it."""
+    site = visitor.site
+    on = site.with_categories(visitor.elsewhere)
+    every = site.with_categories(frozenset(service.key for service in site.policy.services))
+    return {"granted": on, "refused": sorted({*every} - {*on})}
 
 
 def status(visitor: ConsentRequest) -> Markup:
     """The result of the visitor's answer, hidden until the address names it (``#pc-status``)."""
     site = visitor.site
     words = site.words()
-    key = ("status", words.tag, visitor.decision is None, visitor.verdict.allowed, request.root_path)
+    key = ("status", words.tag, visitor.decision is None, visitor.elsewhere, request.root_path)
     if key not in site.pieces:
         if len(site.pieces) >= MOST_PIECES:
             site.pieces.clear()

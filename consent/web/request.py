@@ -18,6 +18,10 @@ ENVIRON = "consent"
 MOST_VERDICTS = 4096
 
 
+#: What a verdict says of a service that nothing but the page could stop.
+YES_ELSEWHERE = frozenset({Reason.ALWAYS, Reason.GRANTED, Reason.PAGE, Reason.MARKED})
+
+
 class Verdicts:
     """The verdicts of one app, remembered: the same answer in the same circumstances has the same verdict."""
 
@@ -110,6 +114,11 @@ class ConsentRequest:
                 self.site, decision, self.circumstances, self.profile, self.now
             )
         return self._verdict
+
+    @property
+    def elsewhere(self) -> frozenset[str]:
+        """The keys of the services that may run, if not on this page then on those they belong to."""
+        return frozenset(key for key, reason in self.verdict.reasons.items() if reason in YES_ELSEWHERE)
 
     @property
     def cache_key(self) -> str:

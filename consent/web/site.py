@@ -17,7 +17,7 @@ from consent.web import guard
 from consent.web.language import Catalogue, accepted, catalogue, negotiate
 from consent.web.notice import POLICY_OF, Notice, Notices
 from consent.web.recorder import Recorder, policy_document
-from consent.web.request import ConsentRequest, Verdicts
+from consent.web.request import Verdicts
 from consent.web.settings import Settings
 
 log = logging.getLogger("consent")
@@ -111,14 +111,14 @@ class Site:
             self.store(notice)
         return notice
 
-    def granted(self, visitor: ConsentRequest) -> frozenset[str]:
-        """The keys of all services that may run for *visitor*, and of the categories that may in full."""
-        return frozenset(visitor.verdict.allowed) | {key for key in self.category_keys if visitor.allows(key)}
+    def with_categories(self, services: frozenset[str]) -> list[str]:
+        """*services* and the categories all of whose services are among them, sorted."""
+        whole = [key for key in self.category_keys if self.keys_in(key) <= services]
+        return sorted({*services, *whole})
 
-    def refused(self, visitor: ConsentRequest) -> frozenset[str]:
-        """The keys of all services and categories that may not run for *visitor*, or not in full."""
-        services = {service.key for service in self.policy.services}
-        return frozenset(services | set(self.category_keys)) - self.granted(visitor)
+    def keys_in(self, category: str) -> frozenset[str]:
+        """The keys of the services in *category*."""
+        return frozenset(service.key for service in self.policy.services_in(category))
 
     @property
     def category_keys(self) -> list[str]:
@@ -126,7 +126,7 @@ class Site:
         return [category.key for category in self.policy.categories if self.policy.services_in(category.key)]
 
     def store(self, notice: Notice) -> None:
-        """Put *notice* on record. A ledger that can't take it now costs nobody the page (rule 11)."""
+        """Put *notice* on record. A ledger that can't take it now costs nobody the page (rule 11 of docs/rules.md)."""
         try:
             self.recorder.keep(self.documents(notice))
             self.stored.add(notice.hash)

@@ -10,7 +10,9 @@ STATES = ("shown", "not built yet: ", "not applicable: ")
 def rows() -> dict[str, str]:
     """The rows' ids and states."""
     found = re.findall(
-        r"^\| ([A-Z0-9]+-\d+) \| [^|]+ \| ([^|]+) \|$", (ROOT / "docs" / "requirements.md").read_text(), re.MULTILINE
+        r"^\| ([A-Z0-9]+-\d+) \| [^|]+ \| ([^|]+) \|$",
+        (ROOT / "docs" / "requirements.md").read_text(),
+        re.MULTILINE,
     )
     assert len(dict(found)) == len(found), "a row stands twice"
     return dict(found)

@@ -121,6 +121,22 @@ def test_a_withdrawal_works_on_its_own_response_and_the_grant_stays_on_record(
     assert site.codec.decode(visitor.cookie() or "", now=int(site.clock())).subject is None  # type: ignore[union-attr]
 
 
+def test_an_answer_leaves_the_cookies_of_services_that_belong_to_other_pages(make_app: MakeSite) -> None:
+    limited = POLICY.replace(
+        'cookies = { variant = "30 days" }', 'cookies = { variant = "30 days" }\npages = ["home"]'
+    )
+    visitor = Visitor(make_app(limited).test_client())
+    visitor.answer("all")
+    visitor.client.set_cookie("variant", "a")
+    response = visitor.answer("all", from_="centre")
+    assert len(response.headers.getlist("Set-Cookie")) == 1
+    state = visitor.client.get("/privacy-choices/state").json
+    assert state is not None
+    assert "experiment" in state["granted"]
+    assert "performance" in state["granted"]
+    assert not visitor.allowed("experiment")
+
+
 @pytest.mark.requirement("REC-01")
 @pytest.mark.requirement("REC-02")
 def test_each_answer_is_one_event_with_the_notice_that_was_shown(visitor: Visitor, site: Site) -> None:

@@ -134,7 +134,13 @@ def test_buttons_are_plain_and_symmetrical_and_nothing_pleads() -> None:
         accept, reject = (str(words.gettext(f"action.{name}")) for name in ("accept_all", "reject_all"))
         assert len(accept.split()) == len(reject.split())
         assert len(reject) <= 1.6 * len("Reject all")
-        for name in ("banner.title", "banner.always", "banner.change", "action.accept_all", "action.reject_all"):
+        for name in (
+            "banner.title",
+            "banner.always",
+            "banner.change",
+            "action.accept_all",
+            "action.reject_all",
+        ):
             assert not PLEADING.search(str(words.gettext(name, site="", control=""))), (tag, name)
 
 
@@ -148,7 +154,9 @@ def test_an_embed_names_its_provider_and_contacts_nobody_before_consent(visitor:
 
 @pytest.mark.requirement("INF-04")
 @pytest.mark.requirement("INF-01")
-def test_the_declaration_lists_everything_with_its_terms_and_why_some_need_no_answer(visitor: Visitor) -> None:
+def test_the_declaration_lists_everything_with_its_terms_and_why_some_need_no_answer(
+    visitor: Visitor,
+) -> None:
     html = visitor.client.get("/privacy-choices/declaration").text
     for text in ("session", "__Host-consent", "visit_*", "13 months", "Video Co", "30 days", "remember_name"):
         assert text in html
@@ -208,7 +216,9 @@ def test_refusing_takes_no_more_steps_than_accepting_wherever_one_starts(visitor
 @pytest.mark.requirement("REC-12")
 @pytest.mark.requirement("LOG-02")
 @pytest.mark.requirement("LOG-03")
-def test_the_record_holds_no_address_no_browser_and_no_page(visitor: Visitor, site: Site, tmp_path: Path) -> None:
+def test_the_record_holds_no_address_no_browser_and_no_page(
+    visitor: Visitor, site: Site, tmp_path: Path
+) -> None:
     headers = {
         "Sec-Fetch-Site": "same-origin",
         "Referer": "http://localhost/topics/secret-illness?q=rash",
