@@ -82,10 +82,12 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def text(machine: Mapping[str, Any], sections: Sequence[Section]) -> str:
-    """Everything, for people."""
-    parts = ["\n".join(f"{name}: {value}" for name, value in machine.items())]
+    """Everything, for people, in Markdown."""
+    parts = ["\n".join(f"* {name}: {value}" for name, value in machine.items())]
     for section in sections:
-        parts.append(f"## {section.title}\n\n{section.method}")
+        parts.append(
+            f"## {section.title}\n\n`python3 dev.py bench --only {section.name}`\n\n{section.method}"
+        )
         if section.figures:
             parts.append(table([HEADINGS, *(figure.cells() for figure in section.figures)]))
         if section.notes:

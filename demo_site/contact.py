@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 from wtforms import StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, Regexp
+from wtforms.validators import DataRequired, Length, Regexp
 
 from demo_site import experiment
 from demo_site.database import current_database
@@ -31,11 +31,11 @@ class ContactForm(FlaskForm):
 
     name = name_field()
     email = StringField(
-        validators=[InputRequired("form.email_missing"), Regexp(EMAIL, message="form.email_wrong")]
+        validators=[DataRequired("form.email_missing"), Regexp(EMAIL, message="form.email_wrong")]
     )
     topic = choice_of("invoice", "data", "other", missing="form.topic_missing")
     message = TextAreaField(
-        validators=[InputRequired("form.message_missing"), Length(max=4000, message="form.message_long")]
+        validators=[DataRequired("form.message_missing"), Length(max=4000, message="form.message_long")]
     )
 
 
@@ -44,7 +44,7 @@ class CallBackForm(FlaskForm):
 
     name = name_field()
     phone = StringField(
-        validators=[InputRequired("form.phone_missing"), Regexp(PHONE, message="form.phone_wrong")]
+        validators=[DataRequired("form.phone_missing"), Regexp(PHONE, message="form.phone_wrong")]
     )
     time = choice_of("morning", "midday", "afternoon", "any", missing="form.time_missing")
 

@@ -1,4 +1,4 @@
-/** Makes answering smoother; every form, link and dialog also works without it. */
+/** Makes answering smoother; all forms, links and dialogs work without it. */
 
 /** @type {(selector: string) => any} */
 const find = (selector) => document.querySelector(selector);

@@ -89,8 +89,9 @@ def filled(controller: dict[str, str | None], *, today: date) -> str:
     text = STARTER.read_text(encoding="utf-8").replace(_DATE, today.isoformat(), 1)
     for option, value in controller.items():
         if value is not None:
-            # JSON writes a text as TOML does; the parser below judges what is in it.
-            text = text.replace(f'"{PLACEHOLDERS[option]}"', json.dumps(value, ensure_ascii=False), 1)
+            # JSON writes a text as TOML does, but for one character; the parser below judges what is in it.
+            quoted = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+            text = text.replace(f'"{PLACEHOLDERS[option]}"', quoted, 1)
     try:
         parse(text)
     except PolicyError as error:
@@ -99,3 +100,9 @@ def filled(controller: dict[str, str | None], *, today: date) -> str:
         )
         raise click.UsageError("\n".join(faults)) from error
     return text
+
+
+def option_at(place: str) -> str:
+    """The option whose value stands at *place* in the policy, else *place*."""
+    option = place.rpartition(".")[2]
+    return f"--{option}" if option in PLACEHOLDERS else place

@@ -42,7 +42,8 @@ def log(
     were given, by the beginning of its hash; and the id to use with "flask consent show". Nothing that links
     an event to a browser is listed.
     """
-    found = find(Reader(ledger_of(ctx)), search_of(kinds, since, until), limit=limit)
+    search = search_of(kinds, since, until)
+    found = find(Reader(ledger_of(ctx)), search, limit=limit)
     if as_json:
         for row in found.rows:
             say_json(row.members(personal=False))

@@ -27,7 +27,8 @@ def stats(
     Answers are counted, not people: who answers twice counts twice. A category counts as yes when all its
     services were granted, as no when none was. For reviewing compliance; don't tune banners by it.
     """
-    summary = counted(Reader(ledger_of(ctx)), search_of(kinds, since, until))
+    search = search_of(kinds, since, until)
+    summary = counted(Reader(ledger_of(ctx)), search)
     if as_json:
         say_json(summary.members())
     else:

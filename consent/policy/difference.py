@@ -10,9 +10,6 @@ from .model import Policy
 from .parts import Service
 from .report import Place, place_text
 
-#: Place in the policy → what stands there, in words.
-_Flat = dict[Place, str]
-
 #: Stands for the order of the things in one list, which is wording.
 _ORDER = "(order)"
 
@@ -92,12 +89,23 @@ def _changes(old: Policy, new: Policy) -> Iterator[Change]:
             continue
         if place[-1] != _ORDER:
             yield _change(place, was, now, _is_material(place, old, new, altered))
-        elif was and now and sorted(was.split(", ")) == sorted(now.split(", ")):
+        elif was and now and sorted(was) == sorted(now):
             yield _change(place, was, now, False)
 
 
-def _change(place: Place, before: str | None, after: str | None, material: bool) -> Change:
-    return Change(place=place_text(place), before=before, after=after, material=material)
+def _change(place: Place, before: object, after: object, material: bool) -> Change:
+    return Change(place=place_text(place), before=_words(before), after=_words(after), material=material)
+
+
+def _words(value: object) -> str | None:
+    match value:
+        case None | str():
+            return value
+        case bool():
+            return str(value).lower()
+        case list():
+            return ", ".join(value)
+    return str(value)
 
 
 def _removed(old: Policy, new: Policy) -> list[str]:
@@ -177,11 +185,11 @@ def _felt_at(place: Place, policy: Policy) -> Iterator[Place]:
             yield (*terms, "via")
 
 
-def _flat(place: Place, value: object) -> Iterator[tuple[Place, str]]:
+def _flat(place: Place, value: object) -> Iterator[tuple[Place, Any]]:
     """The leaves of *value*; a list of things counts as a table under the things' names, plus their order."""
     if isinstance(value, list) and value and isinstance(value[0], dict):
         named = dict(_named(item) for item in value)
-        yield (*place, _ORDER), ", ".join(named)
+        yield (*place, _ORDER), list(named)
         value = named
     elif isinstance(value, list) and value and isinstance(value[0], list):
         value = dict(value)
@@ -189,19 +197,13 @@ def _flat(place: Place, value: object) -> Iterator[tuple[Place, str]]:
         for key, item in value.items():
             yield from _flat((*place, key), item)
     else:
-        yield place, _words(value)
+        yield place, "session" if value is None else value
 
 
 def _named(item: dict[str, object]) -> tuple[str, object]:
     """The name of a thing, and the rest of it, if there is any."""
     name = "key" if "key" in item else "name"
     return str(item[name]), {key: value for key, value in item.items() if key != name} or "declared"
-
-
-def _words(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(str(item) for item in value)
-    return "session" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 # -- who is asked again (DESIGN §6)

@@ -80,11 +80,9 @@ def immediate(engine: Engine, deadline: float) -> Iterator[sqlite3.Connection]:
             yield connection
             connection.execute("COMMIT")
         finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
             connection.execute(f"PRAGMA busy_timeout = {int(1000 * PATIENCE)}")
     finally:
-        pooled.close()
+        pooled.close()  # the pool rolls back what was not committed
 
 
 def use_write_ahead_log(engine: Engine) -> None:

@@ -2,6 +2,6 @@
 // and judges each count again.
 document.addEventListener('click', (event) => {
   const link = event.target instanceof Element ? event.target.closest('a[data-link]') : null;
-  if (!link || (window.consent && !window.consent.allows('statistics'))) return;
-  navigator.sendBeacon('/what-we-count/links', new URLSearchParams({ link: link.dataset.link }));
+  if (!(link instanceof HTMLElement) || !window.consent?.allows('statistics')) return;
+  navigator.sendBeacon('/what-we-count/links', new URLSearchParams({ link: link.dataset.link ?? '' }));
 });

@@ -1,47 +1,55 @@
 // Lets readers choose a text size. Without permission it holds for this page; with it, this browser keeps it.
 const KEY = 'reading.size';
-const SIZES = { normal: 'Normal', large: 'Large', larger: 'Larger' };
+const NORMAL = 'normal';
+const SIZES = new Map([[NORMAL, 'Normal'], ['large', 'Large'], ['larger', 'Larger']]);
 
-const allowed = () => Boolean(window.consent?.allows('reading'));
+const root = document.documentElement;
 
-/** @param {string | undefined | null} size */
+/** Whether the visitor lets us keep the size. Unknown means no. */
+const allowed = () => window.consent?.allows('reading') ?? false;
+
+/** @param {string | null} size */
 function show(size) {
-  const known = size && Object.hasOwn(SIZES, size) ? size : 'normal';
-  document.documentElement.dataset.textSize = known;
-  for (const input of document.querySelectorAll('[data-text-size] input')) {
-    input.checked = input.value === known;
+  const known = size && SIZES.has(size) ? size : NORMAL;
+  root.dataset.textSize = known;
+  for (const input of document.querySelectorAll('input')) {
+    if (input.name === 'text-size') input.checked = input.value === known;
   }
 }
 
-/** Keeps the size that is shown, if that is allowed. */
+/** Keeps the size that is shown if that is allowed, and nothing otherwise. */
 function keep() {
-  if (allowed()) localStorage.setItem(KEY, document.documentElement.dataset.textSize);
+  const size = root.dataset.textSize ?? NORMAL;
+  if (allowed() && size !== NORMAL) localStorage.setItem(KEY, size);
+  else localStorage.removeItem(KEY);
 }
 
-/** @param {HTMLElement} place */
+/**
+ * Puts the choice into its place. It needs this script, so it is not in the page without.
+ * @param {Element} place
+ */
 function build(place) {
   const group = document.createElement('fieldset');
   const legend = document.createElement('legend');
   legend.textContent = 'Text size';
   group.append(legend);
-  for (const [size, name] of Object.entries(SIZES)) {
+  for (const [size, name] of SIZES) {
     const label = document.createElement('label');
     const input = document.createElement('input');
     input.type = 'radio';
     input.name = 'text-size';
     input.value = size;
+    input.addEventListener('change', () => {
+      show(size);
+      keep();
+    });
     label.append(input, name);
     group.append(label);
   }
-  group.addEventListener('change', (event) => {
-    show(event.target.value);
-    keep();
-  });
   place.replaceChildren(group);
 }
 
-document.querySelectorAll('[data-text-size]').forEach(build);
+document.querySelectorAll('div[data-text-size]').forEach(build);
 show(allowed() ? localStorage.getItem(KEY) : null);
-document.addEventListener('consent:changed', () => {
-  if (document.documentElement.dataset.textSize !== 'normal') keep();
-});
+keep();
+document.addEventListener('consent:changed', keep);

@@ -19,7 +19,7 @@ POLICY = """
 revision = 1
 effective = 2026-11-01
 language = "en"
-controller = { name = "Clinic", site = "http://localhost", contact = "privacy@clinic.example" }
+controller = { name = "Clinic", site = "https://clinic.example", contact = "privacy@clinic.example" }
 
 [providers.video_co]
 name = "Video Co"

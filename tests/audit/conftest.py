@@ -7,7 +7,6 @@ import pytest
 from flask import Flask, request
 
 from consent import Consent
-from consent.audit import register
 from consent.ledger import Ledger
 from consent.storage import SqliteStorage
 
@@ -37,8 +36,6 @@ def make_app(tmp_path: Path, clock: Clock) -> Iterator[MakeApp]:
             {"SECRET_KEY": "a key for tests, long enough", "CONSENT_AUDITOR": signed_in, **config}
         )
         Consent(clock=clock).init_app(app)
-        if app.config["CONSENT_AUDITOR"] and "consent_audit" not in app.blueprints:
-            register(app, site_of(app))
         made.append(app)
         return app
 

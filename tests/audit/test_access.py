@@ -1,6 +1,7 @@
 """Who may see the auditor's pages: whom the site names, and for everybody else there is nothing there."""
 
 import uuid
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -10,10 +11,18 @@ from flask_wtf import CSRFProtect
 from .clinic import AUDIT, SAME, Auditor, MakeApp, newest, visit
 
 #: What tells one answer of the site from another, less what differs with the address asked for.
-REVEALING = ("Cache-Control", "Content-Security-Policy", "X-Robots-Tag", "Set-Cookie", "Vary", "Allow", "Location")
+REVEALING = (
+    "Cache-Control",
+    "Content-Security-Policy",
+    "X-Robots-Tag",
+    "Set-Cookie",
+    "Vary",
+    "Allow",
+    "Location",
+)
 
 
-def told(client: FlaskClient, method: str, path: str, **options: object) -> tuple[object, ...]:
+def told(client: FlaskClient, method: str, path: str, **options: Any) -> tuple[object, ...]:
     """All that a stranger learns from the response."""
     response = client.open(path, method=method, **options)
     return response.status_code, response.data, *(response.headers.get(name) for name in REVEALING)

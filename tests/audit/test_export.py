@@ -77,7 +77,19 @@ def test_csv_says_the_same_as_json(app: Flask, ledger: Ledger, tmp_path: Path) -
             assert row[name] == cell(value)
 
 
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\uff1d1", "\u00a0=1", '=HYPERLINK("x")']
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    " =1",
+    "\uff1d1",
+    "\u00a0=1",
+    '=HYPERLINK("x")',
+]
 
 
 @pytest.mark.parametrize("text", FORMULAS)

@@ -256,7 +256,9 @@ def test_an_altered_notice_is_not_shown(app: Flask, auditor: Auditor, tmp_path: 
     assert "altered" in page.text
 
 
-def test_while_the_ledger_cannot_be_read_the_pages_say_so(app: Flask, auditor: Auditor, tmp_path: Path) -> None:
+def test_while_the_ledger_cannot_be_read_the_pages_say_so(
+    app: Flask, auditor: Auditor, tmp_path: Path
+) -> None:
     visit(app, "all")
     id, token = newest(app).id, auditor.token()
     storage = site_of(app).recorder.ledger.storage

@@ -14,7 +14,6 @@ from .clinic import new_event, newest, record, site_of, visit
 from .tampering import alter, erase
 
 
-
 @pytest.mark.requirement("REC-03")
 @pytest.mark.requirement("REC-04")
 def test_a_row_states_every_answer_granted_and_refused_with_notice_language_profile_and_control(
@@ -63,7 +62,11 @@ def test_of_an_erased_event_the_row_keeps_kind_hour_and_policy_only(ledger: Ledg
     assert row.erased
     assert row.problem is None
     members = row.members(personal=True)
-    assert (members["kind"], members["hour"], members["policy"]) == ("given", "2026-11-18T09:00:00Z", "ab" * 32)
+    assert (members["kind"], members["hour"], members["policy"]) == (
+        "given",
+        "2026-11-18T09:00:00Z",
+        "ab" * 32,
+    )
     assert members["time"] is members["granted"] is members["subject"] is members["notice"] is None
     assert members["erased"] is True
     assert ("record", "its personal part is erased") in facts_of(row, None)
@@ -118,7 +121,9 @@ def test_an_altered_leaf_hash_is_named(ledger: Ledger, tmp_path: Path) -> None:
     assert row.problem == "altered: the leaf has another hash than was recorded"
 
 
-def test_a_policy_that_is_not_on_record_or_was_altered_has_no_revision(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_policy_that_is_not_on_record_or_was_altered_has_no_revision(
+    ledger: Ledger, tmp_path: Path
+) -> None:
     record(ledger)
     assert Reader(ledger).row(ledger.newest(limit=1)[0]).revision is None
 

@@ -60,9 +60,7 @@ def test_counts_hold_nothing_that_names_a_browser(app: Flask) -> None:
     assert str(event.subject) not in repr(counts(app).members())
 
 
-def test_erased_and_altered_events_are_counted_as_such_and_not_as_answers(
-    app: Flask, tmp_path: Path
-) -> None:
+def test_erased_and_altered_events_are_counted_as_such_and_not_as_answers(app: Flask, tmp_path: Path) -> None:
     ledger = site_of(app).recorder.ledger
     erase(tmp_path, record(ledger).id)
     altered = record(ledger)
@@ -100,5 +98,7 @@ def test_revisions_are_counted_apart(make_app: MakeApp) -> None:
         (set(), None),
     ],
 )
-def test_a_category_is_yes_only_when_all_of_it_was_granted(answers: set[str | None], said: str | None) -> None:
+def test_a_category_is_yes_only_when_all_of_it_was_granted(
+    answers: set[str | None], said: str | None
+) -> None:
     assert to_category(answers) == said

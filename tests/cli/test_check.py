@@ -51,9 +51,9 @@ def test_a_site_in_use_is_in_order(app: Flask, run: Run) -> None:
 def test_every_fault_of_the_policy_is_listed_with_place_and_fix(make_app: MakeApp) -> None:
     def make() -> Flask:
         return make_app(
-            POLICY.replace('text = "Counts visits and the pages read."', 'legal_basis = "legitimate_interest"').replace(
-                'category = "functionality"', 'category = "functionalty"'
-            )
+            POLICY.replace(
+                'text = "Counts visits and the pages read."', 'legal_basis = "legitimate_interest"'
+            ).replace('category = "functionality"', 'category = "functionalty"')
         )
 
     result = run_for(make)("check")
@@ -110,7 +110,9 @@ def test_a_guard_on_a_key_that_the_policy_lacks_is_a_fault(app: Flask) -> None:
     assert 'Did you mean "functionality"?' in fault
 
 
-def test_a_key_in_a_template_that_the_policy_lacks_is_a_fault_with_its_line(app: Flask, tmp_path: Path) -> None:
+def test_a_key_in_a_template_that_the_policy_lacks_is_a_fault_with_its_line(
+    app: Flask, tmp_path: Path
+) -> None:
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "home.html").write_text(
         '{% call consent_block("statistics") %}x{% endcall %}\n'

@@ -37,13 +37,20 @@ def test_init_writes_a_policy_that_can_be_used_at_once_and_says_what_to_paste(fo
     policy = load(folder / "consent.toml")
     assert policy.revision == 1
     assert policy.effective == date.today()
-    for paste in ("consent.init_app(app)", "{{ consent_head() }}", "{{ consent_banner() }}", "{{ consent_link() }}"):
+    for paste in (
+        "consent.init_app(app)",
+        "{{ consent_head() }}",
+        "{{ consent_banner() }}",
+        "{{ consent_link() }}",
+    ):
         assert paste in result.stdout
 
 
 def test_init_fills_in_who_answers_for_the_site_whatever_the_name(folder: Path) -> None:
     name = 'Dr. "Ärzte" \\ & Söhne\t#1'.replace("\t", " ")
-    result = init("init", "--name", name, "--site", "https://clinic.example", "--contact", "privacy@clinic.example")
+    result = init(
+        "init", "--name", name, "--site", "https://clinic.example", "--contact", "privacy@clinic.example"
+    )
     assert result.exit_code == 0
     controller = load(folder / "consent.toml").controller
     assert (controller.name, controller.site, controller.contact) == (
@@ -61,21 +68,27 @@ def test_init_leaves_a_file_alone_unless_forced(folder: Path) -> None:
     assert "--force" in result.stderr
     assert (folder / "consent.toml").read_text() == "mine"
     assert init("init", "--force").exit_code == 0
-    assert load(folder / "consent.toml")
+    assert load(folder / "consent.toml").services
 
 
 def test_init_writes_into_the_folder_or_file_named(folder: Path) -> None:
     (folder / "mysite").mkdir()
     assert init("init", "mysite").exit_code == 0
-    assert load(folder / "mysite" / "consent.toml")
+    assert load(folder / "mysite" / "consent.toml").services
     result = init("init", "clinic.toml")
-    assert load(folder / "clinic.toml")
+    assert load(folder / "clinic.toml").services
     assert 'CONSENT_POLICY="clinic.toml"' in result.stdout
 
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--site", "nonsense"), ("--contact", "nobody"), ("--name", ""), ("--name", "a\x7fb"), ("--name", "a\nb")],
+    [
+        ("--site", "nonsense"),
+        ("--contact", "nobody"),
+        ("--name", ""),
+        ("--name", "a\x7fb"),
+        ("--name", "a\nb"),
+    ],
 )
 def test_init_refuses_what_the_policy_would_and_writes_nothing(folder: Path, option: str, value: str) -> None:
     result = init("init", option, value)
@@ -152,7 +165,9 @@ def test_diff_of_equal_policies_says_so(old: Path) -> None:
 def test_diff_names_every_fault_of_a_policy_and_the_folder_it_lies_in(folder: Path, old: Path) -> None:
     (folder / "next").mkdir()
     (folder / "next" / "consent.toml").write_text(
-        POLICY.replace('purposes = ["testing"]', 'purposes = ["tseting"]').replace('"13 months"', '"13 moons"')
+        POLICY.replace('purposes = ["testing"]', 'purposes = ["tseting"]').replace(
+            '"13 months"', '"13 moons"'
+        )
     )
     result = init("diff", str(old), str(folder / "next" / "consent.toml"))
     assert result.exit_code == 3

@@ -61,7 +61,10 @@ def test_log_json_is_one_object_a_line_and_nothing_else(app: Flask, run: Run) ->
 def test_log_filters_by_kind_and_span_and_says_when_there_are_older_ones(app: Flask, run: Run) -> None:
     visit(app, "all").answer("none")
     visit(app, "none")
-    found = [json.loads(line) for line in run("log", "--json", "--kind", "given", "--kind", "refused").stdout.splitlines()]
+    found = [
+        json.loads(line)
+        for line in run("log", "--json", "--kind", "given", "--kind", "refused").stdout.splitlines()
+    ]
     assert [line["kind"] for line in found] == ["refused", "given"]
     assert run("log", "--since", "2026-11-19").stdout == ""
     assert "No such event" in run("log", "--since", "2026-11-19").stderr
@@ -121,7 +124,9 @@ def test_an_app_without_the_component_ends_with_3_and_says_what_is_missing(argum
 @pytest.mark.requirement("REC-03")
 @pytest.mark.requirement("REC-04")
 def test_show_says_every_field_and_each_answer_before_and_after(app: Flask, run: Run) -> None:
-    visit(app, "all").answer("some", category_performance="yes", category_media="no", category_functionality="yes")
+    visit(app, "all").answer(
+        "some", category_performance="yes", category_media="no", category_functionality="yes"
+    )
     event = newest(app)
     result = run("show", str(event.id))
     assert result.exit_code == 0
@@ -193,7 +198,7 @@ def test_show_of_an_erased_event_says_what_remains(ledger: Ledger, run: Run, tmp
     result = run("show", str(event.id))
     assert result.exit_code == 0
     assert "between 09:00 and 09:59 UTC" in result.stdout
-    assert "the personal part is erased" in result.stdout
+    assert "its personal part is erased" in result.stdout
     assert str(event.subject) not in result.stdout
 
 
@@ -233,14 +238,24 @@ def test_stats_counts_answers_for_people_and_programs(app: Flask, run: Run) -> N
 
 def test_stats_of_a_span_counts_that_span_only(ledger: Ledger, run: Run) -> None:
     record(ledger)
-    assert json.loads(run("stats", "--json", "--since", "2026-11-18", "--until", "2026-11-18").stdout)["answers"] == 1
+    assert (
+        json.loads(run("stats", "--json", "--since", "2026-11-18", "--until", "2026-11-18").stdout)["answers"]
+        == 1
+    )
     assert json.loads(run("stats", "--json", "--until", "2026-11-17").stdout)["events"] == 0
 
 
 def test_recorded_text_cannot_take_over_the_terminal(ledger: Ledger, run: Run) -> None:
     evil = "e\x1b]0;owned\x07\x9b2J\r\n\u202egnp"
     event = record(ledger, language=evil, source=evil, profile=evil, granted=(evil,), detail={"x": evil})
-    for arguments in (["log"], ["show", str(event.id)], ["stats"], ["log", "--json"], ["stats", "--json"], ["export"]):
+    for arguments in (
+        ["log"],
+        ["show", str(event.id)],
+        ["stats"],
+        ["log", "--json"],
+        ["stats", "--json"],
+        ["export"],
+    ):
         output = run(*arguments).stdout
         assert output
         for mark in "\x1b\x07\x9b\r\u202e":

@@ -32,6 +32,8 @@ def test_a_message_is_stored_under_the_number_that_is_shown(site: Flask, visitor
         ({"email": ""}, "Enter your e-mail address"),
         ({"email": "visitor"}, "with an @"),
         ({"topic": ""}, "Choose what it is about."),
+        ({"topic": "nothing"}, "Choose what it is about."),
+        ({"name": "   "}, "Enter your name."),
         ({"message": ""}, "Write your message."),
         ({"message": "x" * 4001}, "at most 4,000 characters"),
     ],

@@ -3,9 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from consent.ledger import Event, Kind
+
+#: A busy machine is no reason to fail.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 START = datetime(1970, 1, 1, tzinfo=UTC)
 #: What canonical JSON takes: texts in NFC; characters that normalising would change are left out.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from consent.errors import LedgerError
 from consent.ledger import Event, Kind, Leaf, commitment, operated
 
-from .strategies import events
+from .strategies import UNHURRIED, events
 
 ORIGIN = "clinic.example/privacy-choices"
 NOW = datetime(2026, 11, 21, 18, 4, 5, 123000, UTC)
@@ -27,11 +27,13 @@ def event(**fields: Any) -> Event:
     return Event(**(usual | fields))
 
 
+@UNHURRIED
 @given(events(), st.binary(min_size=32, max_size=32))
 def test_leaf_and_opening_hold_the_whole_event(made: Event, salt: bytes) -> None:
     assert Event.from_bytes(made.leaf(ORIGIN, salt), made.body()) == made
 
 
+@UNHURRIED
 @given(events())
 def test_leaf_and_opening_are_canonical_json(made: Event) -> None:
     for data in (made.leaf(ORIGIN, SALT), made.body()):
@@ -39,6 +41,7 @@ def test_leaf_and_opening_are_canonical_json(made: Event) -> None:
 
 
 @pytest.mark.requirement("REC-03")
+@UNHURRIED
 @given(events())
 def test_an_opening_states_every_member_and_both_answers(made: Event) -> None:
     members = json.loads(made.body())
@@ -50,6 +53,7 @@ def test_an_opening_states_every_member_and_both_answers(made: Event) -> None:
 
 
 @pytest.mark.requirement("LOG-06")
+@UNHURRIED
 @given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
 def test_the_same_opening_under_another_salt_has_another_commitment(one: bytes, other: bytes) -> None:
     assert (commitment(one, b"{}") == commitment(other, b"{}")) == (one == other)

@@ -123,3 +123,9 @@ def faults(text: str, wordings: Mapping[str, str] | None = None) -> list[str]:
     except PolicyError as error:
         return [str(fault).removeprefix("consent.toml: ") for fault in error.faults]
     return []
+
+
+def only_fault(text: str, wordings: Mapping[str, str] | None = None) -> str:
+    """The fault of a policy that has exactly one."""
+    (fault,) = faults(text, wordings)
+    return fault

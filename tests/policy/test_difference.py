@@ -62,6 +62,23 @@ def test_a_material_change_beside_wording_is_told_apart() -> None:
     }
 
 
+def test_lists_that_read_alike_differ_all_the_same() -> None:
+    one, two = service(recipients=("A, B",))(POLICY), service(recipients=("A", "B"))(POLICY)
+    (change,) = compare(one, two).changes
+    assert change.material
+    assert change.before == change.after == "A, B"
+
+
+def test_another_provider_of_the_same_name_in_another_country_is_material() -> None:
+    old = service(country=None)(POLICY)
+    branch = replace(POLICY.provider("google"), key="google_de", country="DE")
+    new = service(country=None, provider="google_de")(replace(old, providers=(*old.providers, branch)))
+    assert [change.place for change in compare(old, new).changes if change.material] == [
+        "services.statistics.provider",
+        "providers.google_de.country",
+    ]
+
+
 def test_a_change_of_the_controller_concerns_every_service() -> None:
     difference = compare(POLICY, controller(name="Other")(POLICY))
     assert [key for key, _ in difference.asked_again] == ["remember", "statistics", "adverts"]

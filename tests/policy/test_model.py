@@ -47,6 +47,7 @@ def test_only_material_changes_change_the_terms(field: str) -> None:
         service(recipients=("A host", "An auditor")),
         service(storage=POLICY.service("statistics").storage[::-1]),
         service(cookies=POLICY.service("statistics").cookies[::-1]),
+        service(origins=tuple((name, urls[::-1]) for name, urls in POLICY.service("statistics").origins)),
         service(retention=Duration(14, "month")),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 from consent.policy.model import BUILT_IN
 from consent.policy.terms import key_part
 
-from .example import FULL, GERMAN, SMALL, faults, spoilt
+from .example import FULL, GERMAN, SMALL, faults, only_fault, spoilt
 
 THIRD_PARTY = """\
 [providers.google]
@@ -33,11 +33,6 @@ CARRIED = """\
 provider = "self"
 script = ["https://tags.clinic.example"]
 """
-
-
-def only_fault(text: str, wordings: dict[str, str] | None = None) -> str:
-    (fault,) = faults(text, wordings)
-    return fault
 
 
 def test_the_examples_have_no_fault() -> None:
@@ -351,126 +346,3 @@ def test_no_more_than_a_hundred_services_wait_for_a_yes() -> None:
     hundred = SMALL + "".join(table.format(number) for number in range(99))
     assert faults(hundred) == []
     assert only_fault(hundred + table.format(99)).startswith("services: 101 services wait for a Yes")
-
-
-# -- origins
-
-
-@pytest.mark.parametrize(
-    "origin",
-    [
-        "https://a.example",
-        "https://*.a.example",
-        "https://a.example:8443",
-        "wss://live.a.example",
-        "https://xn--bcher-kva.example",
-        "http://localhost:5000",
-        "http://127.0.0.1",
-        "ws://localhost:1",
-        "https://192.0.2.1",
-    ],
-)
-def test_an_origin_is_scheme_host_and_perhaps_port(origin: str) -> None:
-    assert faults(SMALL + f'img = ["{origin}"]\n') == []
-
-
-@pytest.mark.parametrize(
-    "origin",
-    [
-        "*",
-        "https:",
-        "https://*",
-        "https://*.com",
-        "https://a.*.example",
-        "https://a.example/",
-        "https://a.example/x.js",
-        "https://a.example?x",
-        "https://a.example:*",
-        "https://a.example:0",
-        "https://a.example:65536",
-        "https://user@a.example",
-        "https://user:secret@a.example",
-        "https://a.example; script-src *",
-        "https://a.example 'unsafe-inline'",
-        "https://a..example",
-        "https://-a.example",
-        "https://A.example",
-        "https://é.example",
-        "https://a.example\\n",
-        "http://a.example",
-        "ws://a.example",
-        "http://localhost.evil.example",
-        "http://*.localhost",
-        "//a.example",
-        "a.example",
-        "data:",
-        "blob:",
-        "'self'",
-        "ftp://a.example",
-        "https://[::1]",
-        "",
-    ],
-)
-@pytest.mark.parametrize("directive", ["script", "form"])
-def test_nothing_else_is_an_origin(origin: str, directive: str) -> None:
-    fault = only_fault(SMALL + f'{directive} = ["{origin}"]\n')
-    assert fault.startswith(f"services.remember.{directive}[0]: ")
-
-
-def test_the_nearest_origin_is_offered() -> None:
-    assert 'Write "https://a.example:8443"?' in only_fault(SMALL + 'img = ["A.example:8443/x.png"]\n')
-
-
-# -- wording
-
-
-@pytest.mark.parametrize(
-    ("wording", "expected"),
-    [
-        (
-            "revision = 1",
-            'revision: "revision" is not wording, and this file holds only wording. Facts stand in',
-        ),
-        ('services.remember.category = "x"', 'services.remember.category: "category" is not wording'),
-        (
-            'services.remember.txt = "x"',
-            'services.remember.txt: "txt" is not wording, and this file holds only wor',
-        ),
-        (
-            'services.remembr.text = "x"',
-            'services.remembr: the policy has no service "remembr". Did you mean "remem',
-        ),
-        (
-            'categories.ads.text = "x"',
-            'categories.ads: the policy has no category "ads". Add it to the policy first',
-        ),
-        ('services.remember.title = "x"', "services.remember.title: the policy itself has no such text."),
-        (
-            'services.remember.outlives_session = "x"',
-            "services.remember.outlives_session: the policy itself has no",
-        ),
-        ('change = "x"', "change: the policy itself has no such text."),
-        ("services.remember.text = 3", "services.remember.text: found a number, expected a text."),
-        (
-            'services.remember.legal_basis = "x"',
-            "services.remember.legal_basis: storing on a device needs consent",
-        ),
-        ("services = 3", "services: found a number, expected a table."),
-        ("x = [", "this is not TOML: "),
-    ],
-)
-def test_a_wording_file_holds_only_wording_and_only_for_what_exists(wording: str, expected: str) -> None:
-    assert only_fault(SMALL, {"de": wording}).removeprefix("consent.de.toml: ").startswith(expected)
-
-
-def test_built_in_categories_may_be_worded_in_a_language_of_the_sites_own() -> None:
-    assert faults(SMALL, {"fr": 'categories.functionality = { title = "Confort", text = "Retient." }'}) == []
-
-
-@pytest.mark.parametrize("tag", ["DE", "german", "de_AT", "", "de.backup", "../x"])
-def test_a_wording_file_is_named_after_its_language(tag: str) -> None:
-    assert "which is not a language tag" in only_fault(SMALL, {tag: ""})
-
-
-def test_the_policys_own_language_has_no_wording_file() -> None:
-    assert only_fault(SMALL, {"en": ""}).startswith("consent.en.toml: this is the policy's own language.")

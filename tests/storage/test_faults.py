@@ -23,7 +23,7 @@ from consent.storage import engine as engines
 from .events import change, new_event, open_ledger, record, rows
 
 #: How much longer than its patience an operation may take on a busy machine (seconds).
-SLACK = 1.0
+SLACK = 1.5
 
 
 @contextmanager
@@ -123,6 +123,16 @@ def test_a_commit_that_finds_the_database_busy_is_undone_and_the_connection_serv
     engine.dispose()
 
 
+def test_a_writers_short_patience_is_not_left_to_readers(tmp_path: Path) -> None:
+    engine = engines.make(tmp_path / "consent.sqlite3")
+    with engines.immediate(engine, time.monotonic() + 0.1) as connection:
+        (milliseconds,) = connection.execute("PRAGMA busy_timeout").fetchone()
+        assert 1 <= milliseconds <= 100
+    with engine.connect() as reader:
+        assert reader.exec_driver_sql("PRAGMA busy_timeout").scalar() == 1000 * engines.PATIENCE
+    engine.dispose()
+
+
 def add_to(engine: Engine, deadline: float) -> None:
     with engines.immediate(engine, deadline) as connection:
         connection.execute("INSERT INTO entry VALUES (0)")
@@ -166,6 +176,24 @@ def test_a_read_only_database_is_said_and_written_again_once_it_can_be(
         path.chmod(mode)
     assert record(ledger).index == 2
     storage.close()
+
+
+def test_a_connection_opened_while_all_was_read_only_is_opened_again(own_folder: Path) -> None:
+    first, writer = open_ledger(own_folder)
+    record(first)  # and keeps its connection, and so the files of the write-ahead log
+    paths = [path for path in own_folder.iterdir() if path.name.startswith("consent.sqlite3")]
+    for path in paths:
+        path.chmod(0o666 if path.suffix == ".lock" else 0o444)
+    ledger, storage = open_ledger(own_folder)
+    with without_rights():
+        assert ledger.size() == 2
+        with unavailable(r"read-only \(SQLITE_READONLY\)"):
+            record(ledger)
+    for path in paths:
+        path.chmod(0o600)
+    assert record(ledger).index == 2
+    storage.close()
+    writer.close()
 
 
 def test_a_folder_that_cant_be_made_is_said(own_folder: Path) -> None:

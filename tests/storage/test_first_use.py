@@ -21,6 +21,7 @@ from consent.errors import LedgerUnavailable
 from consent.ledger import Kind, Ledger, leaf_hash
 from consent.ledger.note import checkpoint, open_note, verifier_key
 from consent.storage import open_storage
+from consent.storage.keyfile import publish
 
 from .events import ORIGIN, new_event, open_ledger, record, rows, start
 
@@ -165,6 +166,15 @@ def test_whatever_a_killed_process_left_the_next_completes(
     assert ledger.problems() == []
     assert not list(tmp_path.glob(".consent.key.*"))
     storage.close()
+
+
+def test_a_published_file_is_never_replaced_and_nothing_is_left_over(tmp_path: Path) -> None:
+    path = tmp_path / "consent.key"
+    assert publish(path, b"first")
+    assert not publish(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert mode(path) == 0o600
+    assert files(tmp_path) == ["consent.key"]
 
 
 def another_key(path: Path) -> None:

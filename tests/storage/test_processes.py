@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from consent.ledger import Ledger
-
-from .events import go, new_event, open_ledger, record, rows, start
+from .events import go, open_ledger, record, rows, start
 
 
 @pytest.mark.requirement("REC-01")
@@ -92,9 +90,11 @@ def test_a_write_that_a_child_makes_survives_its_parent_and_any_other_reader(tmp
     assert rows(tmp_path, "SELECT count(*) FROM entry") == [(4,)]
 
 
-def test_a_closed_storage_opens_again(filed: Ledger, tmp_path: Path) -> None:
-    record(filed)
-    filed.storage.close()  # type: ignore[attr-defined]
-    descriptors = os.listdir("/proc/self/fd")
-    assert not [fd for fd in descriptors if str(tmp_path) in os.path.realpath(f"/proc/self/fd/{fd}")]
-    assert record(filed, new_event()).index == 2
+def test_a_closed_storage_keeps_no_file_open_and_opens_again(tmp_path: Path) -> None:
+    ledger, storage = open_ledger(tmp_path)
+    record(ledger)
+    storage.close()
+    open_files = [os.path.realpath(path) for path in Path("/proc/self/fd").iterdir()]
+    assert not [path for path in open_files if path.startswith(str(tmp_path))]
+    assert record(ledger).index == 2
+    storage.close()

@@ -1,0 +1,8 @@
+/** What the consent component gives to a page's scripts. */
+interface Window {
+  consent?: {
+    allows(key: string): boolean;
+    open(): void;
+    withdraw(): void;
+  };
+}
