@@ -67,7 +67,7 @@ class Row:
             "erased": self.erased,
             "problem": self.problem,
         }
-        if True:
+        if personal:
             members["subject"] = event and event.subject and str(event.subject)
             members["account"] = event and event.account
         return members

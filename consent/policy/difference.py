@@ -206,7 +206,7 @@ def _named(item: dict[str, object]) -> tuple[str, object]:
     return str(item[name]), {key: value for key, value in item.items() if key != name} or "declared"
 
 
-# -- who is asked again (DESIGN §6)
+# -- who is asked again
 
 
 def _asked_again(old: Policy, new: Policy) -> Iterator[tuple[str, str]]:

@@ -86,14 +86,8 @@ class Recorder:
         """Why this policy can't be recorded beside the ones on record; None when it can."""
         for document in self.ledger.documents("policy"):
             earlier = Policy.from_canonical(document.body)
-            if earlier.digest != self.policy.digest and earlier.revision == self.policy.revision:
-                changes = [c for c in compare(earlier, self.policy).changes if c.material]
-                if changes:
-                    places = ", ".join(str(change.place) for change in changes)
-                    return (
-                        f"the policy says revision {self.policy.revision}, but that revision is on record with other "
-                        f"terms ({places}). Raise `revision` in the policy file and say in `change` what is new."
-                    )
+            if earlier.revision == self.policy.revision and (problem := compare(earlier, self.policy).problem):
+                return str(problem)
         return None
 
     def policy_of(self, digest: str) -> Policy | None:

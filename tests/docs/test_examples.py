@@ -53,7 +53,10 @@ def test_the_guides_views_run(tmp_path: Path) -> None:
     (policy,) = examples("README.md", "toml")
     (tmp_path / "consent.toml").write_text(policy)
     (code,) = examples("docs/embedding.md", "python")
-    code = code.replace("Flask(__name__)", f"Flask('guide', root_path={str(tmp_path)!r})")
+    code = code.replace(
+        "Flask(__name__)",
+        f"Flask('guide', root_path={str(tmp_path)!r}, instance_path={str(tmp_path / 'instance')!r})",
+    )
     module = ModuleType("guide")
     exec(code, module.__dict__)
     client = module.app.test_client()

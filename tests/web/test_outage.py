@@ -130,7 +130,7 @@ def test_a_revision_with_other_terms_takes_no_grants_and_keeps_refusals(
     assert visitor.answer("none").status_code == 303
     (problem, *_) = altered.extensions["consent"].recorder.problems()
     assert "revision 1" in problem
-    assert "Raise" in problem
+    assert "Write revision = 2" in problem
 
 
 def test_over_the_limits_a_grant_waits_and_a_refusal_still_holds(app: Flask, site: Site) -> None:
