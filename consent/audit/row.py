@@ -92,6 +92,8 @@ class Reader:
             problem = disagreement(record, outline.commitment)
         except LedgerError as error:
             return self._unreadable(record, str(error))
+        except RecursionError:
+            return self._unreadable(record, "altered: nested more deeply than anything that is recorded")
         return Row(
             index=record.index,
             id=str(record.id),
@@ -127,7 +129,7 @@ class Reader:
     def _unreadable(self, record: Record, problem: str) -> Row:
         try:
             outline = record.outline()
-        except LedgerError:
+        except (LedgerError, RecursionError):
             outline = None
         policy = outline.policy if outline else None
         return Row(

@@ -65,7 +65,7 @@ def export(
 def until_now(reader: Reader, search: Search) -> Iterator[Row]:
     """The events that *search* asks for, oldest first; those recorded while the export runs are left out."""
     size = reader.ledger.size()
-    records = reader.ledger.records()
+    records = takewhile(lambda record: record.index < size, reader.ledger.records())
     return filter(search.matches, reader.rows(with_progress(records, size, "events exported")))
 
 

@@ -138,6 +138,11 @@ class Decision:
             return "refused"
         return "granted" if given == terms else "changed"
 
+    @property
+    def said(self) -> tuple[frozenset[str], frozenset[str], frozenset[str], bool]:
+        """All that verdict and asking read of it besides :meth:`lapsed`: the same for like answers."""
+        return self.granted, self.refused, self.confirmed, self.opted_out
+
     def lapsed(self, lifetimes: Lifetimes, *, now: int) -> tuple[bool, bool]:
         """Whether at *now* (epoch seconds) its grants have expired, and whether its refusals have.
 

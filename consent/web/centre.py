@@ -16,10 +16,17 @@ class Problem:
     """Why an answer couldn't be taken, for ``_problem.html``."""
 
     code: int
-    """The HTTP status, which picks the words."""
+    """The HTTP status."""
+    about: str = ""
+    """Which words say it: those of the status, unless something else is named."""
     held: bool = False
     """Whether the refusals in it hold all the same."""
     faults: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Where its words are in the catalogue."""
+        return f"error.{self.about or self.code}"
 
 
 def centre(

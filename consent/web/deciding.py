@@ -53,7 +53,7 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
     except LedgerError as error:
         return unavailable(visitor, request, None, error)
     if answer.granted and site.minor():
-        return failed(visitor, request, HTTPStatus.FORBIDDEN)
+        return failed(visitor, request, HTTPStatus.FORBIDDEN, about="minor")
     outcome = record(visitor, request, form, answer, known=shown is not None)
     if outcome.failure:
         return carrying(unavailable(visitor, request, outcome, outcome.failure), visitor, request, outcome)
@@ -186,18 +186,21 @@ def unavailable(
     return response
 
 
-def failed(visitor: ConsentRequest, request: Request, code: HTTPStatus, *, held: bool = False) -> Response:
+def failed(
+    visitor: ConsentRequest, request: Request, code: HTTPStatus, *, held: bool = False, about: str = ""
+) -> Response:
     """A plain page, or JSON, that says what happened and that nothing was turned on."""
-    problem = Problem(code=int(code), held=held)
+    problem = Problem(code=int(code), held=held, about=about)
     if wants_json(request):
         return told(visitor, problem)
-    return make_response(page(visitor.site, f"error.{int(code)}.title", "error.html", problem=problem), code)
+    return make_response(page(visitor.site, f"{problem.id}.title", "error.html", problem=problem), code)
 
 
 def told(visitor: ConsentRequest, problem: Problem) -> Response:
     """*problem* as JSON."""
     words = visitor.site.words()
-    message = f"{words.gettext(f'error.{problem.code}.why')} {words.gettext(f'error.{problem.code}.changed')}"
+    said = [f"{problem.id}.why", f"{problem.id}.changed", *(["error.held"] if problem.held else [])]
+    message = " ".join(str(words.gettext(each)) for each in said)
     response = jsonify(ok=False, message=message)
     response.status_code = problem.code
     return response

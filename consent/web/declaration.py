@@ -113,7 +113,7 @@ def service_view(policy: Policy, service: Service, words: Catalogue) -> ServiceV
         third_party=service.provider != "self",
         third_party_access=service.third_party_access or service.provider != "self",
         recipients=service.recipients,
-        country=service.country or provider.country,
+        country=country(service.country or provider.country, words),
         purposes=tuple(words.gettext(f"purpose.{code}") for code in service.purposes),
         data=tuple(words.gettext(f"data.{code}") for code in service.data),
         retention=words.duration(service.retention) if service.retention else None,
@@ -136,6 +136,11 @@ def title_of(policy: Policy, service: Service, words: Catalogue) -> Words:
     if words.known(f"service.{service.key}.title"):
         return words.gettext(f"service.{service.key}.title")
     return policy.provider(service.provider).name if service.provider != "self" else service.key
+
+
+def country(code: str | None, words: Catalogue) -> str | None:
+    """The name of the country *code* (ISO 3166-1 alpha-2), or the code itself where it has none."""
+    return words.locale.territories.get(code, code) if code else None
 
 
 def lifetime(cookie: Cookie, words: Catalogue) -> Words:

@@ -58,7 +58,7 @@ class Consent:
         chosen = settings.read(app.config, root=Path(app.root_path), instance=Path(app.instance_path))
         site = self.site(app, chosen)
         app.extensions["consent"] = site
-        app.register_blueprint(blueprint, url_prefix=chosen.url_prefix)
+        app.register_blueprint(blueprint, url_prefix=chosen.url_prefix, privacy_policy=chosen.privacy_policy)
         Helpers(site).register(app)
         if chosen.auditor:
             audit.register(app, site)
@@ -71,7 +71,12 @@ class Consent:
         policy = declared_whole(load(chosen.policy), chosen, session_cookie=app.config["SESSION_COOKIE_NAME"])
         origin = chosen.site or policy.controller.site
         languages = offered(policy, chosen)
-        notices = Notices(policy=policy, environment=environment(app.jinja_loader), prefix=chosen.url_prefix)
+        notices = Notices(
+            policy=policy,
+            environment=environment(app.jinja_loader),
+            prefix=chosen.url_prefix,
+            privacy_policy=chosen.privacy_policy,
+        )
         profile = chosen.profile if isinstance(chosen.profile, str) else "default"
         first = [notices.get(language, profile) for language in languages]
         recorder = Recorder(

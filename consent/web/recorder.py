@@ -86,7 +86,9 @@ class Recorder:
         """Why this policy can't be recorded beside the ones on record; None when it can."""
         for document in self.ledger.documents("policy"):
             earlier = Policy.from_canonical(document.body)
-            if earlier.revision == self.policy.revision and (problem := compare(earlier, self.policy).problem):
+            if earlier.revision == self.policy.revision and (
+                problem := compare(earlier, self.policy).problem
+            ):
                 return str(problem)
         return None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from consent.decision import PROFILES
 from consent.errors import ConfigurationError
+from consent.web.returning import safe_path
 
 DAY = 86_400
 #: No cookie lives longer (RFC 6265bis §5.5), so no answer can.
@@ -29,6 +30,7 @@ NAMES = (
     "COOKIE_NAME",
     "COOKIE_DOMAIN",
     "SITE",
+    "PRIVACY_POLICY",
 )
 
 
@@ -50,6 +52,8 @@ class Settings:
     cookie_name: str
     cookie_domain: str | None
     site: str | None
+    privacy_policy: str | None
+    """Address of the site's privacy policy, a path or a URL."""
     instance: Path | None
     """The folder to make before the ledger is opened; None where the site chose a place itself."""
     keys: tuple[str | bytes, ...]
@@ -87,6 +91,7 @@ def read(config: Mapping[str, object], *, root: Path, instance: Path) -> Setting
         cookie_name=cookie_name(config),
         cookie_domain=optional_text(config, "COOKIE_DOMAIN"),
         site=optional_text(config, "SITE"),
+        privacy_policy=privacy_policy(config),
         instance=None if config.get("CONSENT_DATABASE") else instance,
         keys=secret_keys(config),
     )
@@ -180,6 +185,14 @@ def prefix(config: Mapping[str, object]) -> str:
     value = text(config, "URL_PREFIX", "/privacy-choices")
     if not value.startswith("/") or value.endswith("/") or "//" in value:
         raise wrong("URL_PREFIX", value, "a path like /privacy-choices: a slash in front, none at the end")
+    return value
+
+
+def privacy_policy(config: Mapping[str, object]) -> str | None:
+    """Where the site's privacy policy is: a path of the site or an address that begins with https://."""
+    value = optional_text(config, "PRIVACY_POLICY")
+    if value is not None and not (safe_path(value) or value.startswith("https://")):
+        raise wrong("PRIVACY_POLICY", value, "a path like /privacy, or an address that begins with https://")
     return value
 
 

@@ -77,6 +77,7 @@ def test_of_an_erased_event_the_row_keeps_kind_hour_and_policy_only(ledger: Ledg
     [
         ("body", b'{"granted":["everything"]}'),
         ("body", b"\xff\xfe not even text"),
+        ("body", b"[" * 100_000),
         ("salt", b"short"),
         ("salt", bytes(32)),
     ],
@@ -104,7 +105,7 @@ def test_an_altered_answer_that_still_reads_well_is_told_by_its_commitment(
     assert row.problem == "altered: the opening is not the one that the leaf commits to"
 
 
-@pytest.mark.parametrize("value", [b"{}", b"\x00", b"[1]"])
+@pytest.mark.parametrize("value", [b"{}", b"\x00", b"[1]", b"[" * 100_000])
 def test_an_altered_leaf_is_named_and_never_raises(ledger: Ledger, tmp_path: Path, value: bytes) -> None:
     event = record(ledger)
     alter(tmp_path, "UPDATE entry SET leaf = ? WHERE uid = ?", value, event.id.hex)

@@ -134,7 +134,6 @@ def test_pages_that_no_view_answers_are_a_fault(make_app: MakeApp) -> None:
     assert '"shop.*"' in fault
 
 
-@pytest.mark.requirement("INF-03")
 def test_a_remember_cookie_that_nothing_declares_is_advised_on(app: Flask) -> None:
     LoginManager(app)
     answer = found(run_for(app))

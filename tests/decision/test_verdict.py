@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.decision import Circumstances, Decision, Mark, Reason, Verdict, judge
+from consent.decision import Circumstances, Decision, Mark, Reason, Verdict, asking, judge
 from consent.policy import Carrier, Policy
 
-from .samples import DAY, LIFETIMES, NOW, decision, numbered, policy, service
+from .samples import DAY, LIFETIMES, NEW, NOW, decision, numbered, policy, service
 from .strategies import policies, worldly_decisions
 from .verdict_table import ANSWERS, KINDS, ROWS, TELLING, Row, expected
 
@@ -138,6 +138,21 @@ def test_time_alone_turns_no_no_into_a_yes(there: Policy, given: Decision | None
     now = judge(there, given, Circumstances(), now=NOW, lifetimes=LIFETIMES)
     then = judge(there, given, Circumstances(), now=NOW + later, lifetimes=LIFETIMES)
     assert then.allowed <= now.allowed
+
+
+@given(policies(), worldly_decisions(), worldly_decisions(), all_circumstances)
+def test_those_who_said_the_same_at_much_the_same_time_get_the_same_verdict(
+    there: Policy, given: Decision, other: Decision, here: Circumstances
+) -> None:
+    """What a cache of verdicts may go by: neither subject nor exact time, profile or control matter."""
+    at = given.at + 1 if given.granted else given.at
+    alike = replace(given, at=at, profile=other.profile, source=other.source, subject=given.subject and NEW)
+    assert alike.said == given.said
+    if alike.lapsed(LIFETIMES, now=NOW) == given.lapsed(LIFETIMES, now=NOW):
+        first, second = (judge(there, each, here, now=NOW, lifetimes=LIFETIMES) for each in (given, alike))
+        assert first == second
+        asked = (asking(there, each, now=NOW, lifetimes=LIFETIMES) for each in (given, alike))
+        assert next(asked) == next(asked)
 
 
 @pytest.mark.requirement("TTL-09")
