@@ -20,7 +20,7 @@ KEYED = frozenset({"consent_block", "consent_script", "consent_embed", "consent_
 def host_faults(app: Flask, policy: Policy) -> Iterator[Fault]:
     """What cannot be meant in *app* under *policy*."""
     yield from guarded_views(app, policy)
-    yield from templates(app, policy)
+    yield from templates(app, policy, conditional=False)
     yield from pages(app, policy)
     yield from remembering(app, policy)
 
@@ -43,26 +43,30 @@ def required_keys(view: Callable[..., Any]) -> Iterator[str]:
         current = getattr(current, "__wrapped__", None)
 
 
-def templates(app: Flask, policy: Policy) -> Iterator[Fault]:
-    """Keys that the app's templates name and the policy doesn't have."""
+def templates(app: Flask, policy: Policy, *, conditional: bool) -> Iterator[Fault]:
+    """Keys that the app's templates name and the policy doesn't have.
+
+    Apart are those within an ``{% if %}``, since a template may wait there for the next revision.
+    """
     for name in sorted(set(app.jinja_env.list_templates())):
-        for key, line in keys_in(app, name):
-            if problem := unknown_key(key, policy):
+        for key, line, within_if in keys_in(app, name):
+            if within_if is conditional and (problem := unknown_key(key, policy)):
                 yield Fault(f"template {name}, line {line}", *problem)
 
 
-def keys_in(app: Flask, name: str) -> Iterator[tuple[str, int]]:
-    """The keys that the template *name* writes out in calls to our markup, and in which line."""
+def keys_in(app: Flask, name: str) -> Iterator[tuple[str, int, bool]]:
+    """The keys that the template *name* writes out in calls to our markup, in which line, whether in an if."""
     environment = app.jinja_env
     try:
         source = environment.loader.get_source(environment, name)[0] if environment.loader else ""
-        calls = environment.parse(source).find_all(nodes.Call) if "consent_" in source else ()
+        tree = environment.parse(source if "consent_" in source else "")
     except (TemplateError, UnicodeDecodeError):
         return  # not ours to judge: the site will find out when it renders it
-    for call in calls:
+    within_if = {id(call) for branch in tree.find_all(nodes.If) for call in branch.find_all(nodes.Call)}
+    for call in tree.find_all(nodes.Call):
         first = call.args[0] if call.args else None
         if isinstance(call.node, nodes.Name) and call.node.name in KEYED and isinstance(first, nodes.Const):
-            yield str(first.value), call.lineno
+            yield str(first.value), call.lineno, id(call) in within_if
 
 
 def unknown_key(key: str, policy: Policy) -> tuple[str, str] | None:
@@ -101,6 +105,7 @@ def remembering(app: Flask, policy: Policy) -> Iterator[Fault]:
 
 def host_advice(app: Flask, policy: Policy) -> Iterator[Fault]:
     """What may be meant in *app* but should be looked at."""
+    yield from templates(app, policy, conditional=True)
     if remembered_for(app) is not None and remember_cookie(app, policy) is None:
         yield Fault(
             f"cookie {remember_name(app)}",

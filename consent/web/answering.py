@@ -8,10 +8,10 @@ the same id. The event always follows from the cookie's contents alone, so that 
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID
 
 from consent.decision import Answer, Decision, Lifetimes, Pending, decide, earlier, keys, kind_of
-from consent.decision.decision import DAY
 from consent.errors import LedgerError
 from consent.ledger import Document, Event, Kind
 from consent.policy import Policy
@@ -63,18 +63,6 @@ class Outcome:
         return self.after.granted if self.after else self._was
 
 
-def ungranted(decision: Decision, granted: frozenset[str]) -> Decision:
-    """*decision* with only *granted* of its grants; without any, no subject and whole days."""
-    return replace(
-        decision,
-        granted=granted,
-        confirmed=decision.confirmed & granted,
-        subject=decision.subject if granted else None,
-        at=decision.at if granted else decision.at // DAY * DAY,
-        pending=None,
-    )
-
-
 def take(
     recorder: Recorder,
     answer: Answer,
@@ -88,15 +76,16 @@ def take(
     """Record *answer* and say what holds now. *now* is in epoch seconds; *held* what the cookie held until now."""
     policy = recorder.policy
     before = held.standing(lifetimes, now=int(now)) if held else None
-    after = decide(
+    follow = partial(
+        decide,
         policy,
-        answer,
         before=before,
         now=int(now),
         profile=asked.profile,
         source=asked.source,
         new_subject=new_id(),
     )
+    after = follow(answer)
     pending = pending_event(policy, before, after, asked, now)
     late = held if held and held.pending else None
     try:
@@ -105,8 +94,36 @@ def take(
             late = None
         recorder.record(event_of(pending, after, policy), pending.salt, documents, address=asked.address)
     except LedgerError as failure:
-        return unrecorded(policy, before, after, pending, asked, now, late=late, failure=failure)
+        refused = follow(Answer(refused=answer.refused))
+        if refused == after:
+            return kept(before, after, pending, late=late)
+        pending = pending_event(policy, before, refused, asked, now)
+        if answers_alike(before, refused):
+            return Outcome(before=before, after=None, event=pending.id, failure=failure)
+        return kept(before, refused, pending, late=late, failure=failure)
     return Outcome(before=before, after=after, event=pending.id)
+
+
+def kept(
+    before: Decision | None,
+    after: Decision,
+    pending: Pending,
+    *,
+    late: Decision | None,
+    failure: LedgerError | None = None,
+) -> Outcome:
+    """What holds though it couldn't be recorded: *after*, which grants nothing new, with its event in the cookie."""
+    if late and answers_alike(before, after):
+        return Outcome(before=before, after=late, event=pending.id, failure=failure)
+    if late:
+        pending = joined(late, pending, after)
+    return Outcome(before=before, after=replace(after, pending=pending), event=pending.id, failure=failure)
+
+
+def answers_alike(before: Decision | None, after: Decision) -> bool:
+    """Whether *after* says nothing that *before* didn't say."""
+    said = (before.granted, before.refused) if before else (frozenset(), frozenset())
+    return (after.granted, after.refused) == said
 
 
 def record_late(recorder: Recorder, held: Decision, *, address: str | None) -> None:
@@ -115,39 +132,6 @@ def record_late(recorder: Recorder, held: Decision, *, address: str | None) -> N
     if late is not None:
         policy = recorder.policy_of(late.policy) or recorder.policy
         recorder.record(event_of(late, held, policy), late.salt, address=address)
-
-
-def unrecorded(
-    policy: Policy,
-    before: Decision | None,
-    after: Decision,
-    pending: Pending,
-    asked: Asked,
-    now: float,
-    *,
-    late: Decision | None,
-    failure: LedgerError,
-) -> Outcome:
-    """What holds of *after* when it couldn't be recorded: its refusals, and none of its new grants."""
-    stood = before.granted if before else frozenset()
-    lost = bool(after.granted - stood)
-    held = ungranted(after, after.granted & stood)
-    refused_before = before.refused if before else frozenset()
-    if lost:
-        pending = pending_event(policy, before, held, asked, now)
-    changes = held.granted != stood or not held.refused <= refused_before
-    if lost and not changes:
-        return Outcome(before=before, after=None, event=pending.id, failure=failure)
-    if late and not changes:
-        return Outcome(before=before, after=late, event=pending.id)
-    if late:
-        pending = joined(late, pending, held)
-    return Outcome(
-        before=before,
-        after=replace(held, pending=pending),
-        event=pending.id,
-        failure=failure if lost else None,
-    )
 
 
 def pending_event(

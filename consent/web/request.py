@@ -2,18 +2,19 @@
 
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
 from flask import current_app, request
 from werkzeug.local import LocalProxy
 
-from consent.decision import Asking, Circumstances, Decision, Reason, Verdict, asking, judge
+from consent.decision import Asking, Circumstances, Decision, Lifetimes, Reason, Verdict, asking, judge
 
 if TYPE_CHECKING:
     from consent.web.site import Site
 
 ENVIRON = "consent"
+Found = TypeVar("Found", Verdict, Asking)
 #: Verdicts remembered per app; there are few different ones among many visitors.
 MOST_VERDICTS = 4096
 
@@ -23,10 +24,11 @@ YES_ELSEWHERE = frozenset({Reason.ALWAYS, Reason.GRANTED, Reason.PAGE, Reason.MA
 
 
 class Verdicts:
-    """The verdicts of one app, remembered: the same answer in the same circumstances has the same verdict."""
+    """The verdicts of one app, remembered: the same answers in the same circumstances have the same verdict."""
 
     def __init__(self) -> None:
         self.known: dict[tuple[object, ...], Verdict] = {}
+        self.asked: dict[tuple[object, ...], Asking] = {}
         self.lock = threading.Lock()
 
     def get(
@@ -34,15 +36,32 @@ class Verdicts:
     ) -> Verdict:
         """The verdict for *decision* *here* at *now* (epoch seconds)."""
         lifetimes = site.lifetimes(profile)
-        key = (decision, here, profile, decision.lapsed(lifetimes, now=now) if decision else None)
-        verdict = self.known.get(key)
-        if verdict is None:
+        key = (*same(decision, lifetimes, now), here)
+        if (verdict := self.known.get(key)) is None:
             verdict = judge(site.policy, decision, here, now=now, lifetimes=lifetimes)
-            with self.lock:
-                if len(self.known) >= MOST_VERDICTS:
-                    self.known.clear()
-                self.known[key] = verdict
+            self.keep(self.known, key, verdict)
         return verdict
+
+    def asking(self, site: "Site", decision: Decision | None, profile: str, now: int) -> Asking:
+        """Whether to ask whoever holds *decision* at *now* (epoch seconds), and why."""
+        lifetimes = site.lifetimes(profile)
+        key = same(decision, lifetimes, now)
+        if (found := self.asked.get(key)) is None:
+            found = asking(site.policy, decision, now=now, lifetimes=lifetimes)
+            self.keep(self.asked, key, found)
+        return found
+
+    def keep(self, memory: dict[tuple[object, ...], Found], key: tuple[object, ...], value: Found) -> None:
+        """Remember *value*; a full memory starts anew."""
+        with self.lock:
+            if len(memory) >= MOST_VERDICTS:
+                memory.clear()
+            memory[key] = value
+
+
+def same(decision: Decision | None, lifetimes: Lifetimes, now: int) -> tuple[object, ...]:
+    """What a verdict depends on of *decision*: what it says and what of it has expired, not whose it is."""
+    return (decision.said, decision.lapsed(lifetimes, now=now)) if decision else (None, None)
 
 
 class ConsentRequest:
@@ -81,9 +100,7 @@ class ConsentRequest:
     @property
     def asking(self) -> Asking:
         """Whether to ask, why, and for which services."""
-        return asking(
-            self.site.policy, self.decision, now=self.now, lifetimes=self.site.lifetimes(self.profile)
-        )
+        return self.site.verdicts.asking(self.site, self.decision, self.profile, self.now)
 
     @property
     def profile(self) -> str:

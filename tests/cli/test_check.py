@@ -126,6 +126,19 @@ def test_a_key_in_a_template_that_the_policy_lacks_is_a_fault_with_its_line(
     assert 'Did you mean "statistics"?' in fault
 
 
+def test_a_key_within_an_if_may_wait_for_the_next_revision_so_it_is_advice(
+    app: Flask, tmp_path: Path
+) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "home.html").write_text(
+        '{% if soon %}{% for one in all %}{{ consent_embed("talks", src=one, title="Talks") }}{% endfor %}{% endif %}'
+    )
+    answer = found(run_for(app))
+    assert answer["ok"]
+    (advice,) = answer["advice"]
+    assert advice["place"] == "template home.html, line 1"
+
+
 def test_pages_that_no_view_answers_are_a_fault(make_app: MakeApp) -> None:
     app = make_app(POLICY.replace('text = "Counts', 'pages = ["shop.*", "home"]\ntext = "Counts'))
     app.add_url_rule("/", "home", lambda: "home")

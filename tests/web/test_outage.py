@@ -114,6 +114,17 @@ def test_a_refusal_repeated_during_an_outage_is_recorded_once(
     assert len(events(site)) == 1
 
 
+def test_a_repeated_yes_during_an_outage_renews_nothing(
+    answered: Visitor, app: Flask, site: Site, clock: Clock
+) -> None:
+    held = answered.cookie()
+    clock.pass_days(100)
+    with locked(app):
+        assert answered.answer("all").status_code == 503
+    assert answered.cookie() == held
+    assert answered.allowed("statistics")
+
+
 def test_pages_are_served_while_the_ledger_is_stuck(answered: Visitor, app: Flask) -> None:
     with locked(app):
         for path in ("/", "/privacy-choices", "/privacy-choices/mine", "/privacy-choices/declaration"):
