@@ -49,8 +49,13 @@ examples:
   python3 dev.py test tests/policy -k digest
   python3 dev.py test --full              every combination, long faults, a million events
   python3 dev.py check                    formatting, lint, types; Python, templates and JavaScript
-  python3 dev.py bench
+  python3 dev.py bench --quick
 """
+
+#: What each command becomes.
+MODULES = {"demo": "demo_site", "test": "pytest", "bench": "benchmarks"}
+PYTEST_USAGE = "dev.py test [--full] [pytest's own arguments, with paths from the checkout's top]"
+BENCH_USAGE = "dev.py bench [--quick] [--only NAME] [--json FILE]"
 
 
 class Missing(Exception):
@@ -104,27 +109,15 @@ def read_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]
     return command, arguments[1:]
 
 
-PYTEST_USAGE = "dev.py test [--full] [pytest's own arguments, with paths from the checkout's top]"
-BENCH_USAGE = "dev.py bench [--browser] [arguments of python -m benchmarks]"
-
-
 def run_in_place(command: argparse.Namespace, rest: list[str]) -> NoReturn:
     """Sets up what *command* needs and becomes it, so that signals and exit codes are its own."""
     environment = dict(os.environ)
-    if command.name == "test" or "--browser" in rest:
+    if command.name == "test":
         environment["CONSENT_CHROMIUM"] = chromium()
     set_up(tools=command.name != "demo")
-    module = {"demo": ["demo_site"], "test": ["pytest", *workers(rest)], "bench": ["benchmarks"]}[
-        command.name
-    ]
     os.chdir(ROOT)
     sys.stdout.flush()
-    os.execve(PYTHON, [str(PYTHON), "-m", *module, *rest], environment)
-
-
-def workers(rest: list[str]) -> list[str]:
-    """Pytest's options that spread a whole run over two processes; a chosen part starts faster without."""
-    return [] if set(rest) - {"--full"} else ["--numprocesses=2", "--dist=loadgroup"]
+    os.execve(PYTHON, [str(PYTHON), "-m", MODULES[command.name], *rest], environment)
 
 
 def say(text: str) -> None:

@@ -24,13 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out `full` tests unless asked for, keeps browser tests together, checks requirement marks."""
+    """Leaves out `full` tests unless asked for, and checks requirement marks."""
     if not config.getoption("--full"):
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("full")])
         items[:] = [item for item in items if not item.get_closest_marker("full")]
     for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.xdist_group("browser"))
         for mark in item.iter_markers("requirement"):
             if len(mark.args) != 1 or not ROW.fullmatch(str(mark.args[0])):
                 raise pytest.UsageError(

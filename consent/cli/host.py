@@ -1,9 +1,7 @@
 """What the site's own code says that the policy doesn't bear out: cookies, guards, templates, pages."""
 
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from flask import Flask
 from jinja2 import TemplateError, nodes
@@ -28,19 +26,9 @@ def host_faults(app: Flask, policy: Policy) -> Iterator[Fault]:
 def guarded_views(app: Flask, policy: Policy) -> Iterator[Fault]:
     """Views behind ``consent.required(key)`` whose key the policy doesn't have: they would always fail."""
     for endpoint, view in sorted(app.view_functions.items()):
-        for key in required_keys(view):
+        for key in guard.keys_required(view):
             if problem := unknown_key(key, policy):
                 yield Fault(f"view {endpoint}", *problem)
-
-
-def required_keys(view: Callable[..., Any]) -> Iterator[str]:
-    """The keys that *view* needs, by the decorators around it."""
-    current: Any = view
-    while current is not None:
-        code = getattr(current, "__code__", None)
-        if code is not None and code.co_filename == guard.__file__:
-            yield inspect.getclosurevars(current).nonlocals["key"]
-        current = getattr(current, "__wrapped__", None)
 
 
 def templates(app: Flask, policy: Policy, *, conditional: bool) -> Iterator[Fault]:

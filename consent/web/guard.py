@@ -13,6 +13,7 @@ View = Callable[..., Any]
 Marked = TypeVar("Marked", bound=View | Blueprint)
 
 ATTRIBUTE = "consent_mark"
+REQUIRED = "consent_required"
 
 
 class ConsentRequired(Forbidden):
@@ -46,6 +47,11 @@ def mark_of(app: Flask, endpoint: str | None) -> Mark | None:
     return next((value for value in (Mark.SENSITIVE, Mark.FIRST_PARTY) if value in found), None)
 
 
+def keys_required(view: View) -> tuple[str, ...]:
+    """The keys that :func:`requiring` has put before *view*."""
+    return tuple(getattr(view, REQUIRED, ()))
+
+
 def requiring(key: str, allows: Callable[[str], bool]) -> Callable[[View], View]:
     """A decorator that lets a view run only when *allows* says so for *key*; async views too."""
 
@@ -56,6 +62,7 @@ def requiring(key: str, allows: Callable[[str], bool]) -> Callable[[View], View]
                 raise ConsentRequired(key)
             return current_app.ensure_sync(view)(*args, **kwargs)
 
+        setattr(guarded, REQUIRED, (*keys_required(view), key))
         return guarded
 
     return decorate
