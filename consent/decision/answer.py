@@ -1,4 +1,4 @@
-"""The decision form (DESIGN §5.4): what a visitor's POST says, and what of it counts."""
+"""The decision form: what a visitor's POST says, and what of it counts."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -79,7 +79,7 @@ class Form:
 class FormConflict(ConsentError):
     """The form can't grant what is in force now (409): its notice is unknown, or the terms have changed.
 
-    Nothing is granted, but every No counts all the same (DESIGN §5.4 takes them before): apply ``refused``.
+    Nothing is granted, but every No counts all the same (they are taken before): apply ``refused``.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class FormInvalid(ConsentError):
 def judge_form(form: Form, *, current: Policy, shown: Policy | None) -> Answer:
     """What counts of *form* under the *current* policy; *shown* is the policy of its notice, None if unknown.
 
-    In the order of DESIGN §5.4:
+    In this order:
 
     1. ``choice=none`` refuses every optional service of today, whatever else the form says, even another
        choice.

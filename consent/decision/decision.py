@@ -42,7 +42,7 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """An event that the ledger could not take, carried in the cookie until it can (DESIGN §7).
+    """An event that the ledger could not take, carried in the cookie until it can.
 
     With the decision around it, it holds all that leaf and opening are made of, so that every attempt to
     record it writes the same bytes under the same id. ValueError when a part isn't what it should be.
@@ -219,7 +219,7 @@ def decide(
 
 
 def kind_of(policy: Policy, before: Decision | None, after: Decision) -> DecisionKind:
-    """The kind of event that leads from *before* (what stood of it) to *after*, as DESIGN §3 words it.
+    """The kind of event that leads from *before* (what stood of it) to *after*.
 
     "withdrawn" when a grant was removed: a service that was granted, under whatever terms, is refused, or was
     granted under today's terms and isn't any more, or no grant is left. A grant that fell away because its

@@ -1,4 +1,4 @@
-"""The verdict: what may run for one request, with the reason for each service (DESIGN §6)."""
+"""The verdict: what may run for one request, with the reason for each service."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

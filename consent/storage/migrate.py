@@ -13,7 +13,7 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 def pending(connection: Connection) -> Sequence[str]:
     """The revisions that the database lacks, oldest first.
 
-    None when a later release has upgraded it: that release keeps what this one needs (DESIGN §5.1).
+    None when a later release has upgraded it: that release keeps what this one needs.
     """
     if not inspect(connection).has_table(VERSION_TABLE):
         return REVISIONS

@@ -33,6 +33,7 @@ from consent.web.request import ENVIRON, ConsentRequest, current_consent, here
 from consent.web.returning import safe_path
 from consent.web.settings import DAY, Settings
 from consent.web.site import Site
+from consent.web.verdicts import Verdicts
 
 
 class Consent:
@@ -100,6 +101,7 @@ class Consent:
             recorder=recorder,
             languages=languages,
             clock=self.clock,
+            verdicts=Verdicts(policy),
             limits_pages=any(service.pages for service in policy.services),
         )
 

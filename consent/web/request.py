@@ -1,67 +1,18 @@
 """One request's view of the visitor's answer, kept in ``environ["consent"]`` and made on first use."""
 
-import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, cast
 from uuid import UUID
 
 from flask import current_app, request
 from werkzeug.local import LocalProxy
 
-from consent.decision import Asking, Circumstances, Decision, Lifetimes, Reason, Verdict, asking, judge
-
-if TYPE_CHECKING:
-    from consent.web.site import Site
+from consent.decision import Asking, Circumstances, Decision, Reason, Verdict
+from consent.web.site import Site
 
 ENVIRON = "consent"
-Found = TypeVar("Found", Verdict, Asking)
-#: Verdicts remembered per app; there are few different ones among many visitors.
-MOST_VERDICTS = 4096
-
-
 #: What a verdict says of a service that nothing but the page could stop.
 YES_ELSEWHERE = frozenset({Reason.ALWAYS, Reason.GRANTED, Reason.PAGE, Reason.MARKED})
-
-
-class Verdicts:
-    """The verdicts of one app, remembered: the same answers in the same circumstances have the same verdict."""
-
-    def __init__(self) -> None:
-        self.known: dict[tuple[object, ...], Verdict] = {}
-        self.asked: dict[tuple[object, ...], Asking] = {}
-        self.lock = threading.Lock()
-
-    def get(
-        self, site: "Site", decision: Decision | None, here: Circumstances, profile: str, now: int
-    ) -> Verdict:
-        """The verdict for *decision* *here* at *now* (epoch seconds)."""
-        lifetimes = site.lifetimes(profile)
-        key = (*same(decision, lifetimes, now), here)
-        if (verdict := self.known.get(key)) is None:
-            verdict = judge(site.policy, decision, here, now=now, lifetimes=lifetimes)
-            self.keep(self.known, key, verdict)
-        return verdict
-
-    def asking(self, site: "Site", decision: Decision | None, profile: str, now: int) -> Asking:
-        """Whether to ask whoever holds *decision* at *now* (epoch seconds), and why."""
-        lifetimes = site.lifetimes(profile)
-        key = same(decision, lifetimes, now)
-        if (found := self.asked.get(key)) is None:
-            found = asking(site.policy, decision, now=now, lifetimes=lifetimes)
-            self.keep(self.asked, key, found)
-        return found
-
-    def keep(self, memory: dict[tuple[object, ...], Found], key: tuple[object, ...], value: Found) -> None:
-        """Remember *value*; a full memory starts anew."""
-        with self.lock:
-            if len(memory) >= MOST_VERDICTS:
-                memory.clear()
-            memory[key] = value
-
-
-def same(decision: Decision | None, lifetimes: Lifetimes, now: int) -> tuple[object, ...]:
-    """What a verdict depends on of *decision*: what it says and what of it has expired, not whose it is."""
-    return (decision.said, decision.lapsed(lifetimes, now=now)) if decision else (None, None)
 
 
 class ConsentRequest:
@@ -72,7 +23,7 @@ class ConsentRequest:
 
     __slots__ = ("_asked", "_decision", "_verdict", "endpoint", "environ", "now", "read", "site")
 
-    def __init__(self, site: "Site", environ: Mapping[str, Any], endpoint: str | None) -> None:
+    def __init__(self, site: Site, environ: Mapping[str, Any], endpoint: str | None) -> None:
         self.site = site
         self.environ = environ
         self.endpoint = endpoint
@@ -100,7 +51,9 @@ class ConsentRequest:
     @property
     def asking(self) -> Asking:
         """Whether to ask, why, and for which services."""
-        return self.site.verdicts.asking(self.site, self.decision, self.profile, self.now)
+        return self.site.verdicts.asking(
+            self.decision, lifetimes=self.site.lifetimes(self.profile), now=self.now
+        )
 
     @property
     def profile(self) -> str:
@@ -126,9 +79,8 @@ class ConsentRequest:
     def verdict(self) -> Verdict:
         """What may run in this request, with the reason for each service."""
         if self._verdict is None:
-            decision = self.decision
-            self._verdict = self.site.verdicts.get(
-                self.site, decision, self.circumstances, self.profile, self.now
+            self._verdict = self.site.verdicts.verdict(
+                self.decision, self.circumstances, lifetimes=self.site.lifetimes(self.profile), now=self.now
             )
         return self._verdict
 

@@ -17,8 +17,8 @@ from consent.web import guard
 from consent.web.language import Catalogue, accepted, catalogue, negotiate
 from consent.web.notice import POLICY_OF, Notice, Notices
 from consent.web.recorder import Recorder, policy_document
-from consent.web.request import Verdicts
 from consent.web.settings import Settings
+from consent.web.verdicts import Verdicts
 
 log = logging.getLogger("consent")
 
@@ -42,7 +42,7 @@ class Site:
     """The languages offered: the policy's complete ones for which there is a catalogue, its own first."""
     clock: Callable[[], float]
     """Seconds since the epoch."""
-    verdicts: Verdicts = field(default_factory=Verdicts)
+    verdicts: Verdicts
     limits_pages: bool = False
     """Whether any service is limited to some pages."""
     marks: dict[str | None, Mark | None] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The decision form is judged in the order of DESIGN §5.4, and grants what was shown and nothing else."""
+"""The decision form is judged in its order, and grants what was shown and nothing else."""
 
 from itertools import product
 

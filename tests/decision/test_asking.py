@@ -1,4 +1,4 @@
-"""When visitors are asked again, and about what (DESIGN §6, "Asking again")."""
+"""When visitors are asked again, and about what."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""A decision holds together, and follows from answers as DESIGN §3, §6 and §7 say."""
+"""A decision holds together, and follows from answers and nothing else."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The verdict says of every combination what DESIGN §6 says (``verdict_table``)."""
+"""The verdict says of every combination what ``verdict_table`` says."""
 
 import sys
 from dataclasses import replace

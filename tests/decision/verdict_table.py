@@ -1,4 +1,4 @@
-"""The verdict as a table: what DESIGN §6 says of every combination of its inputs.
+"""The verdict as a table: what holds for every combination of its inputs.
 
 ``expected`` follows the formula word for word and knows nothing of the code under test. ``ROWS`` are all
 combinations; ``TELLING`` are some of them with their outcome written down by hand.
