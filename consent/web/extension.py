@@ -186,11 +186,16 @@ def finish(response: Response) -> Response:
 
 def keep_private(response: Response) -> None:
     """Let no shared cache keep *response*: it was made for one visitor's answer (ENF-06)."""
-    response.vary.add("Cookie")
-    if response.cache_control.public or response.cache_control.s_maxage is not None:
+    found = {name.lower(): value for name, value in response.headers}
+    if "vary" not in found:
+        response.headers.add("Vary", "Cookie")
+    else:
+        response.vary.add("Cookie")
+    if "cache-control" not in found:
+        response.headers.add("Cache-Control", "private")
+    elif not response.cache_control.no_store:
         response.cache_control.public = False
         response.cache_control.s_maxage = None
-    if not response.cache_control.no_store:
         response.cache_control.private = True
 
 
