@@ -4,6 +4,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ FIRST_USE = 15.0
 _LOOK = 1.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class _Process:
     """What one process holds of the database. A forked child has its own, and never its parent's."""
 
@@ -36,6 +37,10 @@ class _Process:
     measured: float = 0.0
     upgraded: tuple[str, ...] = ()
     foreign: LedgerUnavailable | None = None
+
+    def __post_init__(self) -> None:
+        # Whoever forgets a database has it closed: Python 3.13 and later complain of connections left open.
+        weakref.finalize(self, self.engine.dispose)
 
     def close(self) -> None:
         self.ready = False
