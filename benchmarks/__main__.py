@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import fairness, machine, recording, report, requests, weight
+from benchmarks import fairness, machine, publication, recording, report, requests, weight
 from benchmarks.environment import Unavailable
 from benchmarks.place import cache
 
@@ -39,10 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except Unavailable as error:
                 print(f"{name}: {error}", file=sys.stderr)
                 complete = False
-    facts["others"] = used(others.share())
-    print(report.text(facts, sections))
+    share = others.share()
+    facts["meanwhile"] = used(share)
+    print(found := report.text(facts, sections))
     if asked.json:
         asked.json.write_text(json.dumps(report.data(facts, sections), indent=1) + "\n")
+    if asked.publish and not asked.quick and not asked.only and share is not None and share <= QUIET:
+        publication.publish(found)
+    elif asked.publish:
+        print("Not published: that takes a whole run on a machine that does nothing else.", file=sys.stderr)
     return 0 if complete else 1
 
 
@@ -59,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"one of {', '.join(SECTIONS)}; may be given again",
     )
+    made.add_argument("--publish", action="store_true", help="put the figures into docs/benchmarks.md")
     made.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here, for programs")
     return made
 
@@ -68,7 +74,7 @@ def used(share: float | None) -> str:
     if share is None:
         return "unknown what else ran meanwhile"
     said = f"other programs used {share:.0%} of the processors meanwhile"
-    return said if share <= QUIET else f"{said}; don't publish these figures"
+    return said if share <= QUIET else f"{said}, so these figures are worth little"
 
 
 if __name__ == "__main__":
