@@ -3,7 +3,6 @@
 import re
 import secrets
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +13,10 @@ from werkzeug.test import TestResponse
 
 from consent.ledger import Event, Kind, Ledger
 from consent.web.site import Site
+from tests.web.clinic import Clock as Clock
+from tests.web.clinic import MakeSite
+
+MakeApp = MakeSite
 
 POLICY = """
 revision = 1
@@ -72,20 +75,6 @@ SAME = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "document"}
 AUDIT = "/privacy-choices/audit"
 NOTICE = re.compile(r'name="notice" value="([0-9a-f]{64})"')
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
-#: The time at which the clinic's clock stands until a test moves it: 2026-11-18, 11:06:40 UTC.
-NOW = 1_795_000_000.0
-
-MakeApp = Callable[..., Flask]
-
-
-@dataclass(slots=True)
-class Clock:
-    """The time that the site believes it is, in epoch seconds."""
-
-    now: float = NOW
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def site_of(app: Flask) -> Site:
