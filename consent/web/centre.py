@@ -22,6 +22,7 @@ class Problem:
     held: bool = False
     """Whether the refusals in it hold all the same."""
     faults: tuple[str, ...] = ()
+    """The fields that couldn't be read."""
 
     @property
     def id(self) -> str:

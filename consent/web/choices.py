@@ -1,6 +1,7 @@
 """The visitor's blueprint: preference centre, the answer, my consent, declaration, notices, state."""
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request, url_for
+from markupsafe import Markup
 from werkzeug.exceptions import ServiceUnavailable
 
 from consent.errors import LedgerError
@@ -9,8 +10,9 @@ from consent.web import assets, deciding
 from consent.web.centre import centre
 from consent.web.declaration import Declaration
 from consent.web.language import Catalogue, catalogue, negotiate
+from consent.web.markup import asset
 from consent.web.mine import mine_page
-from consent.web.page import answers, page
+from consent.web.page import answers, page, piece
 from consent.web.request import here
 from consent.web.site import Site
 
@@ -87,14 +89,31 @@ def declaration_then(revision: int) -> str:
 @blueprint.get("/notices/<hash>")
 def notice(hash: str) -> Response:
     """A notice's stored bytes, as they were shown. They never change."""
-    site = here().site
-    known = site.notices.by_hash.get(hash)
-    body = known.body if known else stored_notice(site, hash)
-    if body is None:
-        abort(404)
+    body = body_of(here().site, hash)
     response = Response(body, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"
     response.headers["Cache-Control"] = assets.IMMUTABLE
+    return response
+
+
+@blueprint.get("/shown/<hash>")
+def shown(hash: str) -> str:
+    """A page around a notice, for who wants to read what was shown then."""
+    site = here().site
+    body_of(site, hash)
+    return page(site, "shown.title", "shown.html", src=url_for("consent.copy", hash=hash))
+
+
+@blueprint.get("/shown/<hash>/copy")
+def copy(hash: str) -> Response:
+    """A notice's stored bytes under today's style sheet, for the frame on that page. Its buttons do nothing."""
+    site = here().site
+    body = Markup(body_of(site, hash).decode())
+    response = Response(piece(site, "audit/notice.html", stylesheet=asset("choices.css"), body=body))
+    response.headers["Content-Security-Policy"] = (
+        "sandbox; default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'self'"
+    )
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response
 
 
@@ -116,13 +135,17 @@ def policies(site: Site) -> list[Policy]:
     return sorted(found, key=lambda policy: (policy.revision, policy.effective), reverse=True)
 
 
-def stored_notice(site: Site, hash: str) -> bytes | None:
-    """The bytes on record under *hash*; 503 while the ledger can't be read."""
+def body_of(site: Site, hash: str) -> bytes:
+    """The bytes of the notice *hash*; 404 when there is none such, 503 while the ledger can't be read."""
+    if known := site.notices.by_hash.get(hash):
+        return known.body
     try:
         document = site.recorder.ledger.document(hash)
     except LedgerError as error:
         raise ServiceUnavailable from error
-    return document.body if document and document.kind == "notice" else None
+    if document is None or document.kind != "notice":
+        abort(404)
+    return document.body
 
 
 def declaration_page(site: Site, policy: Policy) -> str:

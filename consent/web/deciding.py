@@ -152,8 +152,8 @@ def destination(request: Request, form: Form) -> str:
 
 def invalid(visitor: ConsentRequest, request: Request, form: Form, error: FormInvalid) -> Response:
     """400: the preference centre again, saying what couldn't be read, with the answers kept."""
-    faults = tuple(str(fault) for fault in error.faults)
-    log.info("an answer was not understood: %s", "; ".join(faults))
+    log.info("an answer was not understood: %s", error)
+    faults = tuple(dict.fromkeys(fault.place for fault in error.faults))
     kept = [f"{name}={value}" for name, value in form.pairs if name.startswith(("category.", "service."))]
     return again(visitor, request, Problem(code=400, faults=faults), kept)
 

@@ -1,6 +1,7 @@
 """The Flask extension: reads and checks everything when the app starts, opens nothing."""
 
 import hashlib
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -34,6 +35,11 @@ from consent.web.returning import safe_path
 from consent.web.settings import DAY, Settings
 from consent.web.site import Site
 from consent.web.verdicts import Verdicts
+
+log = logging.getLogger("consent")
+
+#: Hosts that stand in examples (RFC 2606 §3).
+PLACEHOLDERS = frozenset({"example.org", "example.com", "example.net"})
 
 
 class Consent:
@@ -71,6 +77,13 @@ class Consent:
         """What *app*'s consent consists of, checked."""
         policy = declared_whole(load(chosen.policy), chosen, session_cookie=app.config["SESSION_COOKIE_NAME"])
         origin = chosen.site or policy.controller.site
+        if urlsplit(origin).hostname in PLACEHOLDERS:
+            log.warning(
+                "%s still says controller.site = %s: what is answered now is recorded for that site. Write your "
+                "own before anything counts, and delete the ledger's files if you have tried it already.",
+                chosen.policy.name,
+                origin,
+            )
         languages = offered(policy, chosen)
         notices = Notices(
             policy=policy,
@@ -81,7 +94,7 @@ class Consent:
         profile = chosen.profile if isinstance(chosen.profile, str) else "default"
         first = [notices.get(language, profile) for language in languages]
         recorder = Recorder(
-            open=lambda: open_ledger(chosen, origin, self.clock),
+            open=ledger_of(chosen, origin, self.clock),
             policy=policy,
             fingerprint={
                 "policy": policy.digest,
@@ -148,15 +161,19 @@ def offered(policy: Policy, chosen: Settings) -> tuple[str, ...]:
     )
 
 
-def open_ledger(chosen: Settings, origin: str, clock: Callable[[], float]) -> Ledger:
-    """The app's ledger; its name is the host of the site with our path."""
+def ledger_of(chosen: Settings, origin: str, clock: Callable[[], float]) -> Callable[[], Ledger]:
+    """What opens the app's ledger, named by the site's host and our path; ConfigurationError for a wrong address."""
     name = f"{urlsplit(origin).netloc}/privacy-choices"
-    if chosen.instance:
-        chosen.instance.mkdir(parents=True, exist_ok=True)
     storage = open_storage(
         chosen.database, signing_key=chosen.signing_key, origin=name, clock=lambda: moment(clock())
     )
-    return Ledger(storage, name)
+
+    def opened() -> Ledger:
+        if chosen.instance:
+            chosen.instance.mkdir(parents=True, exist_ok=True)
+        return Ledger(storage, name)
+
+    return opened
 
 
 def own_version() -> str:

@@ -18,7 +18,6 @@ from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
-from babel.units import format_unit
 from markupsafe import Markup
 from werkzeug.datastructures import LanguageAccept
 
@@ -68,9 +67,9 @@ class Catalogue:
         """*moment* to the second, with its time zone, as people write it here."""
         return format_datetime(moment, format="long", locale=self.locale)
 
-    def duration(self, span: Duration) -> str:
-        """*span* in words, such as "13 months"."""
-        return format_unit(span.count, f"duration-{span.unit}", length="long", locale=self.locale)
+    def duration(self, span: Duration) -> Markup:
+        """*span* in words, such as "13 months". Ours, because CLDR's units have gaps (Arabic has no long days)."""
+        return self.ngettext(f"span.{span.unit}", span.count)
 
 
 @cache

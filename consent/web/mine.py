@@ -69,12 +69,23 @@ def mine_page(visitor: ConsentRequest) -> str:
         "mine.html",
         decided=words.date(datetime.fromtimestamp(decision.at, UTC)) if decision else None,
         until=words.date(datetime.fromtimestamp(ends(visitor, decision), UTC)) if decision else None,
+        asking=asked_now(visitor, words),
         state=groups(visitor, words),
         subject=visitor.subject is not None,
         unreadable=history is None,
         history=history,
         status=status(visitor),
     )
+
+
+def asked_now(visitor: ConsentRequest, words: Catalogue) -> Markup | None:
+    """The services that the visitor is asked about again now; None when nothing is asked."""
+    asking = visitor.asking
+    if visitor.decision is None or not asking.services:
+        return None
+    policy = visitor.site.policy
+    names = [title_of(policy, policy.service(key), words) for key in asking.services]
+    return words.gettext("list.comma").join(names)
 
 
 def ends(visitor: ConsentRequest, decision: Decision) -> int:
@@ -129,6 +140,6 @@ def entry(record: Record, event: Event, policy: Policy | None, words: Catalogue)
         source=event.source,
         on=titles(event.granted),
         off=titles(event.refused),
-        notice=url_for("consent.notice", hash=event.notice) if event.notice else None,
+        notice=url_for("consent.shown", hash=event.notice) if event.notice else None,
         revision=policy.revision if policy else None,
     )

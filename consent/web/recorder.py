@@ -89,7 +89,7 @@ class Recorder:
             if earlier.revision == self.policy.revision and (
                 problem := compare(earlier, self.policy).problem
             ):
-                return str(problem)
+                return f"{problem} Where only trials are recorded, the ledger's files can be deleted instead."
         return None
 
     def policy_of(self, digest: str) -> Policy | None:

@@ -78,7 +78,7 @@ def read(config: Mapping[str, object], *, root: Path, instance: Path) -> Setting
         )
     return Settings(
         policy=root / text(config, "POLICY", "consent.toml"),
-        database=text(config, "DATABASE", f"sqlite:///{instance / 'consent.sqlite3'}"),
+        database=database(config, root, instance),
         signing_key=path(config, "SIGNING_KEY", root),
         profile=profile(config),
         minor=function(config, "MINOR"),
@@ -124,6 +124,15 @@ def text(config: Mapping[str, object], name: str, default: str) -> str:
     if isinstance(value := config.get(f"CONSENT_{name}"), Path):
         return str(value)
     return optional_text(config, name) or default
+
+
+def database(config: Mapping[str, object], root: Path, instance: Path) -> str:
+    """The ledger's URL; a relative path in it counts from the app's folder, wherever the process was started."""
+    url = text(config, "DATABASE", f"sqlite:///{instance / 'consent.sqlite3'}")
+    file = url.removeprefix("sqlite:///")
+    if file == url or not file or file == ":memory:" or file.startswith("file:"):
+        return url
+    return f"sqlite:///{root / file}"
 
 
 def path(config: Mapping[str, object], name: str, root: Path) -> Path | None:

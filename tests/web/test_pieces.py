@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import LanguageAccept
 
-from consent.policy import Cookie
+from consent.policy import Cookie, Duration
 from consent.web.expiry import MOST_BYTES, MOST_HEADERS, deletions, parents
 from consent.web.language import accepted, catalogue, negotiate, shipped
 from consent.web.limits import ADDRESS_BURST, MOST_ADDRESSES, Limits, TooMany, network
@@ -142,3 +142,14 @@ def test_the_shipped_languages_have_the_same_ids_and_places() -> None:
 @given(st.text(max_size=200))
 def test_reading_a_cookie_header_never_fails(header: str) -> None:
     assert all(isinstance(value, str) for value in cookie_values(header, "consent"))
+
+
+def test_spans_of_time_are_words_in_every_language() -> None:
+    for tag in shipped():
+        for unit in ("minute", "hour", "day", "week", "month", "year"):
+            for count in (0, 1, 2, 3, 11, 13, 100, 365):
+                words = catalogue(tag).duration(Duration(count, unit)) if count else ""
+                assert "span" not in words
+                assert "duration" not in words
+    assert catalogue("en").duration(Duration(13, "month")) == "13 months"
+    assert catalogue("ar").duration(Duration(2, "month")) == "شهران"

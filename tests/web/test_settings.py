@@ -103,3 +103,27 @@ def test_several_apps_in_one_process_keep_apart(make_app: MakeSite) -> None:
     both = Client(DispatcherMiddleware(first.wsgi_app, {"/second": second.wsgi_app}))
     assert "Second" in both.get("/second/privacy-choices").text
     assert "Second" not in both.get("/privacy-choices").text
+
+
+@pytest.mark.parametrize(
+    "url", ["instance/c.sqlite3", "postgresql+psycopg://x/y", "mysql://x/y", "sqlite:///a.sqlite3?mode=ro"]
+)
+def test_a_database_that_cannot_be_used_stops_the_start(make_app: MakeSite, url: str) -> None:
+    with pytest.raises(ConfigurationError, match="CONSENT_DATABASE"):
+        make_app(CONSENT_DATABASE=url)
+
+
+def test_a_relative_database_lies_in_the_apps_folder(
+    make_app: MakeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    visitor = Visitor(make_app(CONSENT_DATABASE="sqlite:///own.sqlite3").test_client())
+    assert visitor.answer("all").status_code == 303
+    assert (tmp_path / "own.sqlite3").exists()
+
+
+def test_a_policy_that_still_names_the_example_is_warned_of(
+    make_app: MakeSite, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_app(POLICY.replace("http://localhost", "https://example.org"))
+    assert "https://example.org" in caplog.text
