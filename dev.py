@@ -45,6 +45,7 @@ EXAMPLES = """\
 examples:
   python3 dev.py demo                     the sample site, on http://127.0.0.1:8000
   python3 dev.py demo --fresh --port 9000
+  python3 dev.py demo --revision 2        the same site, its policy changed: visitors are asked again
   python3 dev.py test                     what has to pass before a change is handed in
   python3 dev.py test tests/policy -k digest
   python3 dev.py test --full              every combination, long faults, a million events
@@ -94,6 +95,8 @@ def read_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]
     demo.add_argument("--port", type=int, metavar="N", help="its port; the second site takes the next one")
     demo.add_argument("--fresh", action="store_true", help="forget what earlier runs recorded")
     demo.add_argument("--no-browser", action="store_true", help="open no browser window")
+    demo.add_argument("--revision", type=int, choices=(1, 2), help="2 shows how visitors are asked again")
+    demo.add_argument("--instance", metavar="FOLDER", help="where its keys and databases are kept")
 
     test = commands.add_parser("test", help="run the tests", allow_abbrev=False, usage=PYTEST_USAGE)
     test.add_argument("--full", action="store_true", help="also those marked `full`: takes much longer")
@@ -114,6 +117,8 @@ def run_in_place(command: argparse.Namespace, rest: list[str]) -> NoReturn:
     environment = dict(os.environ)
     if command.name == "test":
         environment["CONSENT_CHROMIUM"] = chromium()
+    if command.name == "demo":
+        environment["DEMO_COMMAND"] = "python3 dev.py demo"
     set_up(tools=command.name != "demo")
     os.chdir(ROOT)
     sys.stdout.flush()

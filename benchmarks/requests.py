@@ -71,7 +71,7 @@ DJANGO = Peer(
 
 def measure(folder: Path, *, quick: bool) -> Section:
     """The section; its databases lie in *folder*."""
-    rounds, calls = (15, 30) if quick else (200, 60)
+    rounds, calls = (15, 30) if quick else (120, 30)
     progress = Progress("requests")
     section = Section(name="requests", title="Requests", method=METHOD.format(rounds=rounds, calls=calls))
     with ExitStack() as stack:

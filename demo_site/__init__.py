@@ -30,7 +30,7 @@ from demo_site import (
     witness,
 )
 from demo_site.extensions import consent, csrf
-from demo_site.instance import Instance
+from demo_site.instance import MARK, Instance
 from demo_site.throttle import Throttle
 
 FOLDER = Path(__file__).parent
@@ -67,6 +67,13 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     presentation.init_app(app)
     consent.init_app(app)
     return app
+
+
+def reopened(folder: str) -> Flask:
+    """The app as it last ran on the instance *folder*, for ``flask``; FileNotFoundError where it never did."""
+    if not (Path(folder) / MARK).exists():
+        raise FileNotFoundError(f"no demo has run in {folder} yet. Start it: python -m demo_site")
+    return create_app({**Instance(Path(folder).resolve()).settings, "DEMO_INSTANCE": folder})
 
 
 def use_policy(app: Flask, instance: Instance) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import errno
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -21,6 +22,8 @@ from demo_site.instance import Instance, clear
 from demo_site.looptally import create_third_party
 
 HOST = "127.0.0.1"
+#: What starts the demo, as its reader typed it: dev.py says so.
+COMMAND = os.environ.get("DEMO_COMMAND", "python -m demo_site")
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -44,12 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
         except (OSError, ValueError) as error:
             print(error, file=sys.stderr)
             return 3
-        app = create_app(settings(options, folder))
+        chosen = settings(options, folder)
+        instance.keep_settings(chosen)
+        app = create_app(chosen)
         servers = [
             serve(site, own)
             for site, own in zip((app, create_third_party(instance.third_party_log)), listening, strict=True)
         ]
-    print(table(app, options.port, instance), flush=True)
+    print(table(app, options, instance), flush=True)
     if not options.no_browser and has_screen():
         webbrowser.open(f"http://{HOST}:{options.port}")
     wait_for_end()
@@ -68,9 +73,7 @@ def made_ready(folder: Path, *, fresh: bool) -> Instance:
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    options = argparse.ArgumentParser(
-        "python -m demo_site", description="A made-up company's site with real consent."
-    )
+    options = argparse.ArgumentParser(COMMAND, description="A made-up company's site with real consent.")
     options.add_argument(
         "--port", type=port, default=8000, help="the site's port; the third party takes the next one"
     )
@@ -125,12 +128,12 @@ def complain(error: OSError, first: int) -> int:
     if error.errno == errno.EADDRINUSE:
         print(
             f"Port {taken} is in use by another program, and the demo needs {first} and {first + 1}. "
-            f"End that program, or choose other ports: python -m demo_site --port {first + 10}",
+            f"End that program, or choose other ports: {COMMAND} --port {first + 10}",
             file=sys.stderr,
         )
     else:
         print(
-            f"Port {taken} can't be used: {error.strerror}. Try: python -m demo_site --port 8010",
+            f"Port {taken} can't be used: {error.strerror}. Try: {COMMAND} --port 8010",
             file=sys.stderr,
         )
     return 3
@@ -146,23 +149,50 @@ def serve(app: Flask, listening: socket.socket) -> BaseWSGIServer:
     return server
 
 
-def table(app: Flask, number: int, instance: Instance) -> str:
+def table(app: Flask, options: argparse.Namespace, instance: Instance) -> str:
     """What a visitor of the demo needs to know, line by line."""
+    number: int = options.port
     policy = Path(app.config["CONSENT_POLICY"])
     declared = app.config["DEMO_DECLARATION"]
     site = f"http://{HOST}:{number}"
-    rows = (
+    rows = [
         ("Site", site),
         ("Sign-in", f"{site}/sign-in   name {DEMO_ACCOUNT}   password {DEMO_PASSWORD}"),
         ("Auditor", f"{site}/auditor   password {instance.auditor_password}"),
         ("Third party", f"http://localhost:{number + 1}   see {site}/what-the-third-party-saw"),
         ("Policy", f"{policy}   revision {declared.revision}, in force since {declared.effective}"),
         ("Consent log", str(app.config.get("CONSENT_DATABASE") or instance.folder / "consent.sqlite3")),
+        ("Read the log", f"{log_command(instance)}   while it runs, and after"),
         ("Site's data", str(instance.database)),
-    )
-    lines = "\n".join(f"  {name:<12} {what}" for name, what in rows)
+    ]
+    if options.revision == 1:
+        rows.append(("Asking again", f"answer, end this, then: {next_command(options)}"))
+    lines = "\n".join(f"  {name:<13} {what}" for name, what in rows)
     title = "Larkmere Health Services, a made-up company that asks before it counts."
     return f"\n  {title}\n\n{lines}\n\n  End with Ctrl-C.\n"
+
+
+def log_command(instance: Instance) -> str:
+    """What reads this demo's consent log, typed in the folder that the demo was started in."""
+    flask = Path(sys.executable).with_name("flask.exe" if os.name == "nt" else "flask")
+    app = f"demo_site:reopened({near(instance.folder)!r})"
+    return f'{near(flask)} --app "{app}" consent log'
+
+
+def next_command(options: argparse.Namespace) -> str:
+    """What starts this demo with its next revision, on the same answers."""
+    parts = [COMMAND, "--revision 2"]
+    if options.port != parser().get_default("port"):
+        parts.append(f"--port {options.port}")
+    if options.instance:
+        parts.append(f"--instance {shlex.quote(str(options.instance))}")
+    return " ".join(parts)
+
+
+def near(path: Path) -> str:
+    """*path* from the current folder, if it lies below, else whole."""
+    here = Path.cwd()
+    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
 
 
 def has_screen() -> bool:

@@ -1,15 +1,18 @@
 """The folder in which the demo keeps what must outlive a restart: its keys and its databases."""
 
+import json
 import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 #: Only a folder with this file in it is ever deleted.
 MARK = ".larkmere-demo"
+#: The settings of the last start.
+SETTINGS = "settings.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,17 @@ class Instance:
     def database(self) -> Path:
         """The demo's own SQLite file: invoices, messages, counts."""
         return self.folder / "demo.sqlite3"
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The settings that the site last ran with here; none before its first start."""
+        file = self.folder / SETTINGS
+        found: dict[str, object] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        return found
+
+    def keep_settings(self, settings: Mapping[str, object]) -> None:
+        """Notes *settings*, so that ``flask`` can open the site as it runs."""
+        (self.folder / SETTINGS).write_text(json.dumps(settings, indent=1), encoding="utf-8")
 
     @property
     def third_party_log(self) -> Path:

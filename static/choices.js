@@ -4,17 +4,24 @@
 const find = (selector) => document.querySelector(selector);
 const { pcUrl, pcGranted } = find("script[data-pc-url]").dataset;
 let granted = pcGranted.split(" ");
-/** Sent without us. @type {HTMLFormElement | undefined} */
+/** The form sent without us. @type {any} */
 let plain;
+/** The choice on its way. @type {any} */
+let pending;
+let sending = new AbortController();
 
-/** The server's answer; {} when something else came. @param {any} fields */
-const send = (fields) =>
-  fetch(pcUrl, { method: "POST", headers: { Accept: "application/json" }, body: new URLSearchParams(fields) }).then(
-    (response) => response.json().catch(() => ({})),
+/** The answer; true if it is a page. @param {any} fields */
+const send = (fields) => {
+  sending.abort();
+  const { signal } = (sending = new AbortController());
+  const headers = { Accept: "application/json" };
+  return fetch(pcUrl, { method: "POST", headers, body: new URLSearchParams(fields), signal }).then(
+    (response) => response.status === 409 || response.json().catch(() => true),
     () => ({ message: find("#pc-status")?.dataset.failed }),
   );
+};
 
-/** Shows the status, if the page has one. @param {string} [message] */
+/** @param {any} [message] */
 function show(message) {
   const status = find("#pc-status");
   if (!status) return;
@@ -23,12 +30,12 @@ function show(message) {
   status.focus();
 }
 
-/** @param {{granted: string[], refused: string[], message: string, reload: boolean, location: string}} answer */
+/** @param {any} answer */
 function follow(answer) {
-  granted = answer.granted;
+  ({ granted } = answer);
   document.dispatchEvent(new CustomEvent("consent:changed", { detail: { granted, refused: answer.refused } }));
   if (answer.reload) {
-    history.replaceState(null, "", answer.location); // so that no form is sent again
+    history.replaceState(null, "", answer.location); // sends no form again
     location.reload();
   } else {
     document.querySelectorAll(".pc-banner, .pc-again, .pc-dialog").forEach((part) => part.remove());
@@ -37,21 +44,25 @@ function follow(answer) {
 }
 
 addEventListener("submit", async (event) => {
-  const form = /** @type {HTMLFormElement} */ (event.target);
+  const { target: form, submitter } = /** @type {any} */ (event);
   const row = form.querySelector(".pc-place .pc-row, .pc-dialog .pc-row");
-  // In a frame, the server has to see so.
+  // The server judges frames.
   if (!row || top !== self || form === plain) return;
   event.preventDefault();
-  if (form.ariaBusy) return;
-  form.ariaBusy = "true";
-  const answer = await send(new FormData(form, event.submitter));
-  form.ariaBusy = null;
+  const fields = new FormData(form, submitter);
+  const choice = fields.get("choice");
+  // A refusal is the last word.
+  if (pending === choice || pending === "none") return;
+  pending = choice;
+  row.ariaBusy = "true";
+  const answer = await send(fields);
+  if (pending !== choice) return;
+  pending = row.ariaBusy = null;
   if (answer.ok) follow(answer);
   else if (answer.message) {
-    const text = row.querySelector("p") ?? row.appendChild(document.createElement("p"));
-    text.role = "alert";
-    text.textContent = answer.message;
-  } else (plain = form).requestSubmit(event.submitter);
+    row.querySelector("p")?.remove();
+    row.append(Object.assign(document.createElement("p"), { role: "alert", textContent: answer.message }));
+  } else (plain = form).requestSubmit(submitter);
 });
 
 addEventListener("click", (event) => {
@@ -70,13 +81,15 @@ if (location.hash === "#pc-status") show();
 
 Object.assign(window, {
   consent: {
-    /** Whether a service or category may run on this page. @param {string} key */
+    /** Whether a service or category may run here. @param {string} key */
     allows: (key) => granted.includes(key),
-    /** Opens the choices: the dialog if the page has it, else their page. */
+    /** Opens the dialog, or the page. */
     open: () => (find("#pc-dialog") ? find("#pc-dialog").showModal() : location.assign(pcUrl)),
-    /** Withdraws everything; resolves to whether that worked. */
+    /** Withdraws everything; whether that worked. */
     async withdraw() {
+      pending = "none";
       const answer = await send({ choice: "none", from: "mine" });
+      pending = null;
       if (answer.ok) follow(answer);
       else show(answer.message);
       return !!answer.ok;

@@ -91,7 +91,7 @@ def read_id(text: str) -> uuid.UUID:
     if found is None or str(found) != text.lower():
         raise SearchError(
             f"{shown(text)} is not an event id; expected 32 hex digits in five groups, such as "
-            "8f2b6c1e-9d4a-4c55-b1de-6a0f0c3e7a11. Copy it whole from the receipt or the log."
+            "8f2b6c1e-9d4a-4c55-b1de-6a0f0c3e7a11. Copy it whole from the log."
         )
     return found
 
@@ -102,7 +102,7 @@ def read_before(text: str | None) -> int | None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= _LAST):
         raise SearchError(
-            f"{shown(text)} is no place in the list; expected a whole number. Here are the newest events."
+            f"{shown(text)} is no index in the log; expected a whole number. Here are the newest events."
         )
     return int(text)
 

@@ -94,6 +94,18 @@ def _opened(event: Event) -> Iterator[tuple[str, str]]:
     yield "opted out", "yes, of sale and sharing" if event.opted_out else "no"
     yield "subject", str(event.subject) if event.subject else "none: nothing links it to a browser"
     yield "account", event.account or "none: nothing links it to an account"
-    yield from ((name, str(value)) for name, value in sorted((event.detail or {}).items()))
+    for name, value in sorted((event.detail or {}).items()):
+        yield from _lines(name, value)
     if event.key is not None:
         yield "key", event.key
+
+
+def _lines(name: str, value: object) -> Iterator[tuple[str, str]]:
+    """*value* under its *name*; a table has a line for each of its members."""
+    if isinstance(value, Mapping):
+        for key, part in sorted(value.items()):
+            yield from _lines(f"{name}: {key}", part)
+    elif isinstance(value, list | tuple):
+        yield name, ", ".join(map(str, value))
+    else:
+        yield name, str(value)

@@ -1,15 +1,18 @@
 """``flask consent check``: whether policy, configuration, site and ledger are in order."""
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
-from consent.cli.command import WRONG, app_of, command, has_database, said, site_in
+from consent.cli.command import WRONG, app_of, command, database_file, has_database, said, site_in
 from consent.cli.host import host_advice, host_faults
 from consent.cli.terminal import say, say_json
-from consent.errors import ConfigurationError, ConsentError, Fault, PolicyError
+from consent.errors import ConfigurationError, ConsentError, Fault, PolicyError, did_you_mean
 from consent.policy import lint
+from consent.web.language import shipped
 from consent.web.site import Site
 
 
@@ -62,13 +65,15 @@ def found(ctx: click.Context) -> Findings:
         return Findings(faults=(Fault("configuration", said(error).rstrip("."), ""),))
     return Findings(
         faults=(*host_faults(site.app, site.policy), *ledger_faults(site)),
-        advice=(*linted(site), *host_advice(site.app, site.policy)),
+        advice=(*linted(site), *unspoken(site), *host_advice(site.app, site.policy)),
         site=site,
     )
 
 
 def ledger_faults(site: Site) -> list[Fault]:
-    """What is wrong with the ledger; nothing while there is no database yet, and none is made for it."""
+    """What is wrong with the ledger; while there is no database yet, whether one could be made, but none is."""
+    if (file := database_file(site)) is not None and (fault := unwritable(file)):
+        return [fault]
     if not has_database(site):
         return []
     try:
@@ -76,6 +81,47 @@ def ledger_faults(site: Site) -> list[Fault]:
     except ConsentError as error:
         problems = [said(error)]
     return [Fault("ledger", problem.rstrip("."), "") for problem in problems]
+
+
+def unwritable(file: Path) -> Fault | None:
+    """Why nothing can be recorded in the database *file*, by the permissions of who runs this.
+
+    The folder it lies in is made on first use, but none above that.
+    """
+    folder = file.parent
+    place = folder if folder.exists() else folder.parent
+    if not place.is_dir():
+        problem = f"there is no folder {place}" if not place.exists() else f"{place} is not a folder"
+        return Fault(
+            "CONSENT_DATABASE",
+            f"{problem}, so no answer can be recorded; expected a folder for {file.name}",
+            f"Make the folder {folder}, or name another.",
+        )
+    targets = [place, *([file] if file.exists() else [])]
+    if barred := [one for one in targets if not os.access(one, os.W_OK)]:
+        return Fault(
+            "CONSENT_DATABASE",
+            f"{barred[0]} can't be written to, so no answer can be recorded; expected one that who runs "
+            "the site may write to",
+            "Change its owner or its permissions, or name another place. If the site runs as somebody else, "
+            "run this as them.",
+        )
+    return None
+
+
+def unspoken(site: Site) -> list[Fault]:
+    """Wording in languages that the component itself has no words in: these aren't offered (advice)."""
+    file = site.settings.policy
+    return [
+        Fault(
+            f"{file.stem}.{tag}{file.suffix}",
+            f'the language "{tag}" is not offered, for the component has no words of its own in it; it has '
+            f"{', '.join(sorted(shipped()))}",
+            did_you_mean(tag, shipped()) or "Keep the file for a later release, or remove it.",
+        )
+        for tag in sorted(site.policy.wordings)
+        if tag not in shipped()
+    ]
 
 
 def linted(site: Site) -> list[Fault]:

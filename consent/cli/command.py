@@ -108,8 +108,14 @@ def site_of(ctx: click.Context) -> Site:
 
 def has_database(site: Site) -> bool:
     """Whether the site's database is there. Reading must not make one: it would be owned by whoever reads."""
+    file = database_file(site)
+    return file is None or file.exists()
+
+
+def database_file(site: Site) -> Path | None:
+    """The file that the site's ledger is kept in; None when it is kept in memory."""
     name = make_url(site.settings.database).database
-    return name in (None, "", ":memory:") or Path(str(name)).exists()
+    return None if name in (None, "", ":memory:") else Path(str(name))
 
 
 def ledger_of(ctx: click.Context) -> Ledger:

@@ -1,11 +1,12 @@
 """``flask consent diff``: what a new policy changes, and who will be asked again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from consent.cli.command import WRONG, command
-from consent.cli.terminal import say, say_json
+from consent.cli.terminal import complain, say, say_json
 from consent.errors import Fault, PolicyError
 from consent.policy import Change, Difference, Policy, compare, load
 
@@ -24,11 +25,19 @@ def diff(ctx: click.Context, old: Path, new: Path, as_json: bool) -> None:
 
     Material changes are those that visitors agree to, such as a purpose, a provider or a lifetime; grants
     given before don't cover them, so those visitors are asked again. A change of wording asks nobody.
+    Wording in other languages is compared where NEW has such files beside it.
 
     Ends with 1 if terms changed and the revision wasn't raised: such a policy may not be used. The app isn't
     loaded.
     """
-    difference = compare(loaded(old), loaded(new))
+    before, after = loaded(old), loaded(new)
+    if before.wordings and not after.wordings:
+        complain(
+            f"{new} has no wording files beside it, such as {new.stem}.{min(before.wordings)}.toml; "
+            "wording in other languages is not compared."
+        )
+        before = replace(before, wordings={})
+    difference = compare(before, after)
     if as_json:
         say_json(members(difference))
     else:

@@ -1,6 +1,8 @@
 """``flask consent init``: a policy to begin with."""
 
 import json
+import sys
+import textwrap
 from datetime import date
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import click
 
 import consent.policy
 from consent.cli.command import command
-from consent.cli.terminal import say
+from consent.cli.terminal import complain, say
 from consent.errors import PolicyError
 from consent.policy import parse
 
@@ -16,6 +18,11 @@ STARTER = Path(consent.policy.__file__).parent / "starter.toml"
 NAME = "consent.toml"
 #: What the starter file says until it is edited, by option.
 PLACEHOLDERS = {"name": "Example Ltd", "site": "https://example.org", "contact": "privacy@example.org"}
+QUESTIONS = {
+    "name": "Who answers for the site (a company, a person)",
+    "site": "The site's public address",
+    "contact": "Where visitors reach them (e-mail or web address)",
+}
 _DATE = "2026-01-01"
 
 NEXT = """\
@@ -25,34 +32,54 @@ Wrote {path}.
 
     flask consent check
 
-2. In the app factory ({name} lies in the app's own folder, or give CONSENT_POLICY its path):
+2. In the app's module, such as app.py ({name} lies in the same folder, or give CONSENT_POLICY its path):
 
-    from consent import Consent
+{app}
 
-    consent = Consent()
+3. In the template, such as templates/home.html beside that module:
 
-    app.config.from_mapping(SECRET_KEY="…", CONSENT_POLICY="{name}")
+{template}
+
+4. See it: flask run"""
+
+#: A whole app and a whole template: whoever has them already takes over the lines that name consent.
+APP = """\
+from flask import Flask, render_template
+
+from consent import Consent, current_consent
+
+consent = Consent()
+
+
+def create_app():
+    app = Flask(__name__)
+    app.config.from_mapping(SECRET_KEY="change me", CONSENT_POLICY="{name}")
     consent.init_app(app)
 
-3. In the base template:
+    @app.get("/")
+    def home():
+        if current_consent.allows("statistics"):
+            app.logger.info("a visit that may be counted")
+        return render_template("home.html")
 
-    <head>
-      {{{{ consent_head() }}}}
-    </head>
-    <body>
-      {{{{ consent_banner() }}}}
-      …
-      <footer>{{{{ consent_link() }}}}</footer>
-    </body>
-
-4. Wherever something optional happens, in a view or a template:
-
-    from consent import current_consent
-
-    if current_consent.allows("statistics"):
-        count_visit()
-
-    {{% call consent_block("statistics") %}} … {{% endcall %}}"""
+    return app
+"""
+TEMPLATE = """\
+<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>Clinic</title>
+  {{ consent_head() }}
+</head>
+<body>
+  {{ consent_banner() }}
+  <main>{% call consent_block("statistics") %}<p>This visit is counted.</p>{% endcall %}</main>
+  <footer>{{ consent_link() }}</footer>
+</body>
+</html>
+"""
 
 
 @command(
@@ -70,18 +97,40 @@ def init(path: Path, name: str | None, site: str | None, contact: str | None, fo
     """Write a policy to begin with, and say what to paste where.
 
     The policy is a commented file, consent.toml in the current folder or PATH, a folder or the file itself.
-    A file that is there already is left alone. The app isn't loaded.
+    A file that is there already is left alone. On a terminal it asks for the name, the site and the contact
+    that aren't given. The app isn't loaded.
     """
-    text = filled({"name": name, "site": site, "contact": contact}, today=date.today())
     file = path / NAME if path.is_dir() else path
     try:
+        if file.exists() and not force:
+            raise FileExistsError
+        given = asked({"name": name, "site": site, "contact": contact})
+        text = filled(given, today=date.today())
         with file.open("w" if force else "x", encoding="utf-8") as new:
             new.write(text)
     except FileExistsError as error:
         raise click.UsageError(
             f"{file} is there already. Name another, or overwrite it with --force."
         ) from error
-    say(NEXT.format(path=file, name=file.name))
+    if placeholders := [f"--{option}" for option, value in given.items() if value is None]:
+        complain(f"Edit [controller] in it before anybody answers: {', '.join(placeholders)} not given.")
+    app, template = (textwrap.indent(text, "    ") for text in (APP.replace("{name}", file.name), TEMPLATE))
+    say(NEXT.format(path=file, name=file.name, app=app.rstrip(), template=template.rstrip()))
+
+
+def asked(controller: dict[str, str | None]) -> dict[str, str | None]:
+    """*controller* with what its reader answers, where a terminal is there to ask on.
+
+    What visitors answer is bound to the site's address, so it shouldn't begin under a placeholder.
+    """
+    if not sys.stdin.isatty():
+        return controller
+    return {
+        option: value
+        if value is not None
+        else click.prompt(QUESTIONS[option], default=PLACEHOLDERS[option], err=True)
+        for option, value in controller.items()
+    }
 
 
 def filled(controller: dict[str, str | None], *, today: date) -> str:

@@ -1,5 +1,7 @@
 """``flask consent log``: the newest events."""
 
+import textwrap
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import click
@@ -9,10 +11,10 @@ from consent.audit.search import find
 from consent.audit.wording import answers_text, time_text
 from consent.cli.asked import search_of, search_options
 from consent.cli.command import command, ledger_of
-from consent.cli.terminal import complain, elided, say, say_json, table
+from consent.cli.terminal import complain, say, say_json, table, visible, width
 
-#: How many characters of the answers, and of a hash, a line has room for.
-_ANSWERS, _HASH = 44, 12
+#: How many characters of a hash are shown, and by how many an event's further lines are set in.
+_HASH, _INDENT = 12, 7
 COLUMNS = ("index", "time (UTC)", "kind", "answers", "source", "language", "revision", "notice", "id")
 
 
@@ -38,9 +40,10 @@ def log(
 ) -> None:
     """List the newest events, newest first.
 
-    Each line has the answers that the event left in force: + granted, - refused; the notice under which they
-    were given, by the beginning of its hash; and the id to use with "flask consent show". Nothing that links
-    an event to a browser is listed.
+    Each has the answers that the event left in force: + granted, - refused; the notice under which they were
+    given, by the beginning of its hash; and the id to use with "flask consent show". Nothing that links an
+    event to a browser is listed. What is too wide for the terminal takes several lines an event; in a file or
+    a pipe each event has one.
     """
     search = search_of(kinds, since, until)
     found = find(Reader(ledger_of(ctx)), search, limit=limit)
@@ -48,11 +51,36 @@ def log(
         for row in found.rows:
             say_json(row.members(personal=False))
     elif found.rows:
-        say(table(COLUMNS, map(cells, found.rows)))
+        say(listing(found.rows, width()))
     else:
         complain("No such event is recorded.")
     if found.before is not None:
         complain(f"There are older ones: --limit {limit} was reached.")
+
+
+def listing(rows: Sequence[Row], room: int | None) -> str:
+    """*rows* as a table, or in several lines each where it needs more than *room* characters. Nothing is cut."""
+    lines = table(COLUMNS, map(cells, rows))
+    if room is None or max(map(len, lines.split("\n"))) <= room:
+        return lines
+    return "\n".join(line for row in rows for line in stacked(row, room))
+
+
+def stacked(row: Row, room: int) -> Iterator[str]:
+    """*row* in lines of up to *room* characters, its first word being the index."""
+    index, time, kind, answers, source, language, revision, notice, id = (
+        visible(str(cell)) for cell in cells(row)
+    )
+    yield f"{index:>{_INDENT - 2}}  {time}  {kind}  {id}"
+    yield " " * _INDENT + f"{source}, {language}, revision {revision}, notice {notice}"
+    yield from textwrap.wrap(
+        answers,
+        width=max(room, 2 * _INDENT),
+        initial_indent=" " * _INDENT,
+        subsequent_indent=" " * _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def cells(row: Row) -> tuple[object, ...]:
@@ -62,7 +90,7 @@ def cells(row: Row) -> tuple[object, ...]:
         row.index,
         time_text(row),
         row.kind or "unreadable",
-        elided(answers_text(row), _ANSWERS) or "-",
+        answers_text(row) or "-",
         (event and event.source) or "-",
         (event and event.language) or "-",
         "-" if row.revision is None else row.revision,

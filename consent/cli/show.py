@@ -34,7 +34,7 @@ ID = "8f2b6c1e-9d4a-4c55-b1de-6a0f0c3e7a11"
 def show(ctx: click.Context, id: str, as_json: bool, notice: Path | None) -> None:
     """Say everything that is recorded of the event ID.
 
-    ID is what "flask consent log" or a visitor's receipt names. Ends with 1 if the record is not as it was
+    ID is the event id that "flask consent log" lists. Ends with 1 if the record is not as it was
     written.
     """
     try:

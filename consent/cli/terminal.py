@@ -1,5 +1,6 @@
 """What a terminal is shown: text that can't take it over, tables, and progress beside the answer."""
 
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -70,9 +71,9 @@ def facts(pairs: Iterable[tuple[str, object]]) -> str:
     return "\n".join(f"{name.ljust(width)}  {visible(str(value))}" for name, value in known)
 
 
-def elided(text: str, width: int) -> str:
-    """*text*, cut with an ellipsis if it is longer than *width* characters."""
-    return text if len(text) <= width else text[: width - 1] + "…"
+def width() -> int | None:
+    """How many characters a line of the terminal has that is written to; None for a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def with_progress(items: Iterable[_Item], total: int, what: str) -> Iterator[_Item]:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import ArgumentError
 
 from consent.errors import ConfigurationError
 from consent.storage.birth import Birth
-from consent.storage.database import Database
+from consent.storage.database import FIRST_USE, Database
 from consent.storage.keyfile import KeyFile
 from consent.storage.place import Place, require_local
 from consent.storage.sqlite import SqliteStorage as SqliteStorage
@@ -29,6 +29,7 @@ def open_storage(
     signing_key: Path | None = None,
     clock: Callable[[], datetime] = _now,
     floor: int = FLOOR,
+    first_use: float = FIRST_USE,
 ) -> SqliteStorage:
     """The storage at *url* for the log named *origin*. Nothing is opened or created before its first use.
 
@@ -42,7 +43,7 @@ def open_storage(
         return SqliteStorage(Database(None, Birth(origin, None, clock)))
     require_local(file)
     key = signing_key.absolute() if signing_key else file.with_suffix(".key")
-    return SqliteStorage(Database(Place(file, floor), Birth(origin, KeyFile(key, origin), clock)))
+    return SqliteStorage(Database(Place(file, floor), Birth(origin, KeyFile(key, origin), clock), first_use))
 
 
 def _file(url: str) -> Path | None:

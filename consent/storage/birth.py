@@ -66,8 +66,8 @@ class Birth:
             return None
         return LedgerUnavailable(
             f"The database holds the log {name}, but this site's is {self.origin}. Name another file in "
-            f"CONSENT_DATABASE, or set CONSENT_SITE if the site is still {name.partition('/')[0]}. Where only trials are recorded, "
-            "the ledger's files can be deleted instead.",
+            f"CONSENT_DATABASE, or set CONSENT_SITE if the site is still {name.partition('/')[0]}. "
+            "Where only trials are recorded, the ledger's files can be deleted instead.",
             retry_after=300,
         )
 

@@ -50,9 +50,10 @@ class _Process:
 class Database:
     """The database at *place*, or in this process's memory if that is None, in which *birth* begins a log."""
 
-    def __init__(self, place: Place | None, birth: Birth) -> None:
+    def __init__(self, place: Place | None, birth: Birth, first_use: float = FIRST_USE) -> None:
         self._place = place
         self._birth = birth
+        self._first_use = first_use
         self._processes = {os.getpid(): self._process()}
 
     @property
@@ -136,8 +137,8 @@ class Database:
             process.measured = time.monotonic()
 
     def _open(self, process: _Process) -> None:
-        if not process.opening.acquire(timeout=FIRST_USE):
-            raise faults.busy(self.name, FIRST_USE)
+        if not process.opening.acquire(timeout=self._first_use):
+            raise faults.busy(self.name, self._first_use)
         try:
             with self._explained(process):
                 if not process.ready:
@@ -150,7 +151,7 @@ class Database:
             migrate.load()
             if self._place is not None:
                 self._place.make_folder()
-            with self._turn(process, FIRST_USE):
+            with self._turn(process, self._first_use):
                 self._create(process)
         with process.engine.connect() as connection:
             process.foreign = self._birth.foreign(connection)

@@ -90,7 +90,7 @@ def take(
     late = held if held and held.pending else None
     try:
         if late:
-            record_late(recorder, late, address=asked.address)
+            record_late(recorder, late, documents, address=asked.address)
             late = None
         recorder.record(event_of(pending, after, policy), pending.salt, documents, address=asked.address)
     except LedgerError as failure:
@@ -126,12 +126,14 @@ def answers_alike(before: Decision | None, after: Decision) -> bool:
     return (after.granted, after.refused) == said
 
 
-def record_late(recorder: Recorder, held: Decision, *, address: str | None) -> None:
+def record_late(
+    recorder: Recorder, held: Decision, documents: Sequence[Document] = (), *, address: str | None
+) -> None:
     """Record the event that the cookie's decision *held* carries; LedgerError when it still can't be."""
     late = held.pending
     if late is not None:
         policy = recorder.policy_of(late.policy) or recorder.policy
-        recorder.record(event_of(late, held, policy), late.salt, address=address)
+        recorder.record(event_of(late, held, policy), late.salt, documents, address=address)
 
 
 def pending_event(

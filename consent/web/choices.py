@@ -14,7 +14,7 @@ from consent.web.markup import asset
 from consent.web.mine import mine_page
 from consent.web.page import answers, page, piece
 from consent.web.request import here
-from consent.web.site import Site
+from consent.web.site import DIGEST, Site
 
 blueprint = Blueprint(
     "consent",
@@ -127,12 +127,9 @@ def state() -> Response:
 def policies(site: Site) -> list[Policy]:
     """The policies on record, newest first; 503 while the ledger can't be read."""
     try:
-        found = [
-            Policy.from_canonical(document.body) for document in site.recorder.ledger.documents("policy")
-        ]
+        return site.recorder.policies()
     except LedgerError as error:
         raise ServiceUnavailable from error
-    return sorted(found, key=lambda policy: (policy.revision, policy.effective), reverse=True)
 
 
 def body_of(site: Site, hash: str) -> bytes:
@@ -140,7 +137,7 @@ def body_of(site: Site, hash: str) -> bytes:
     if known := site.notices.by_hash.get(hash):
         return known.body
     try:
-        document = site.recorder.ledger.document(hash)
+        document = site.recorder.document(hash) if DIGEST.fullmatch(hash) else None
     except LedgerError as error:
         raise ServiceUnavailable from error
     if document is None or document.kind != "notice":

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
+from blinker import NamedSignal
 from flask import Request, Response, jsonify, make_response, url_for
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
@@ -41,19 +42,26 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
     except BadRequest:
         return failed(visitor, request, HTTPStatus.BAD_REQUEST)
     sender = origin_of(request.headers, own=own_origin(request), trusted=site.settings.trusted_origins)
-    if sender is not Origin.SAME and not form.refuses_all:
-        return failed(visitor, request, HTTPStatus.FORBIDDEN)
     try:
         shown = shown_to(site, form)
         answer = judge_form(form, current=site.policy, shown=shown)
     except FormInvalid as error:
-        return invalid(visitor, request, form, error)
+        return (
+            invalid(visitor, request, form, error)
+            if sender is Origin.SAME
+            else failed(visitor, request, HTTPStatus.FORBIDDEN)
+        )
     except FormConflict as error:
+        if sender is not Origin.SAME:
+            return forbidden(visitor, request, form, Answer(refused=error.refused))
         return conflict(visitor, request, form, error)
     except LedgerError as error:
         return unavailable(visitor, request, None, error)
-    if answer.granted and site.minor():
-        return failed(visitor, request, HTTPStatus.FORBIDDEN, about="minor")
+    if answer.granted or answer.withheld:
+        if sender is not Origin.SAME:
+            return forbidden(visitor, request, form, answer)
+        if site.minor():
+            return forbidden(visitor, request, form, answer, about="minor")
     outcome = record(visitor, request, form, answer, known=shown is not None)
     if outcome.failure:
         return carrying(unavailable(visitor, request, outcome, outcome.failure), visitor, request, outcome)
@@ -62,7 +70,7 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
 
 def own_origin(request: Request) -> str:
     """Scheme and host that *request* was sent to."""
-    return f"{request.scheme}://{request.host}"
+    return f"{request.scheme}://{request.host or request.environ.get('HTTP_HOST', '')}"
 
 
 def shown_to(site: Site, form: Form) -> Policy | None:
@@ -85,14 +93,14 @@ def record(visitor: ConsentRequest, request: Request, form: Form, answer: Answer
         Asked(
             source=form.source,
             notice=form.notice if known else None,
-            language=notice.language if notice else site.language(),
+            language=notice.language if notice else site.language_shown(form.notice if known else None),
             profile=visitor.profile,
             signal=visitor.signal,
             address=request.remote_addr,
         ),
         held=visitor.decision,
         now=site.clock(),
-        lifetimes=site.lifetimes(visitor.profile),
+        lifetimes=visitor.lifetimes,
         documents=site.documents(notice),
     )
     if outcome.after is not None:
@@ -108,12 +116,22 @@ def announce(site: Site, outcome: Outcome) -> None:
         "granted": frozenset(keys(site.policy, outcome.granted)),
         "withdrawn": frozenset(keys(site.policy, outcome.withdrawn)),
     }
-    if outcome.granted:
-        consent_given.send(site.app, **told)
-    if outcome.withdrawn:
-        consent_withdrawn.send(site.app, **told)
-    if outcome.granted or outcome.withdrawn or outcome.before is None:
-        consent_changed.send(site.app, **told)
+    happened = {
+        consent_given: bool(outcome.granted),
+        consent_withdrawn: bool(outcome.withdrawn),
+        consent_changed: bool(outcome.granted or outcome.withdrawn or outcome.before is None),
+    }
+    for signal, so in happened.items():
+        if so:
+            tell(signal, site, told)
+
+
+def tell(signal: NamedSignal, site: Site, told: dict[str, Any]) -> None:
+    """Send *signal*. A receiver that fails is logged: what the visitor answered holds all the same (rule 9)."""
+    try:
+        signal.send(site.app, **told)
+    except Exception:  # whatever the site's own code raises
+        log.exception("a receiver of %s failed", signal.name)
 
 
 def carrying(response: Response, visitor: ConsentRequest, request: Request, outcome: Outcome) -> Response:
@@ -152,7 +170,7 @@ def destination(request: Request, form: Form) -> str:
 
 def invalid(visitor: ConsentRequest, request: Request, form: Form, error: FormInvalid) -> Response:
     """400: the preference centre again, saying what couldn't be read, with the answers kept."""
-    log.info("an answer was not understood: %s", error)
+    log.info("an answer was not understood: %d faults", len(error.faults))
     faults = tuple(dict.fromkeys(fault.place for fault in error.faults))
     kept = [f"{name}={value}" for name, value in form.pairs if name.startswith(("category.", "service."))]
     return again(visitor, request, Problem(code=400, faults=faults), kept)
@@ -164,6 +182,17 @@ def conflict(visitor: ConsentRequest, request: Request, form: Form, error: FormC
         return again(visitor, request, Problem(code=409), ())
     outcome = record(visitor, request, form, Answer(refused=error.refused), known=True)
     response = again(visitor, request, Problem(code=409, held=True), ())
+    return carrying(response, visitor, request, outcome)
+
+
+def forbidden(
+    visitor: ConsentRequest, request: Request, form: Form, answer: Answer, *, about: str = ""
+) -> Response:
+    """403: who may not grant. Every No of the form is taken all the same."""
+    response = failed(visitor, request, HTTPStatus.FORBIDDEN, held=bool(answer.refused), about=about)
+    if not answer.refused:
+        return response
+    outcome = record(visitor, request, form, Answer(refused=answer.refused), known=True)
     return carrying(response, visitor, request, outcome)
 
 

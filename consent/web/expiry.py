@@ -10,6 +10,9 @@ from consent.policy import Cookie, Policy
 #: At most so many headers, and so many bytes of them, in one response.
 MOST_HEADERS, MOST_BYTES = 20, 2048
 
+#: Characters of a host name (RFC 1035 §2.3.4), and the labels of it that can matter to a cookie.
+LONGEST_HOST, MOST_LABELS = 253, 8
+
 
 def refused_cookies(policy: Policy, allowed: Iterable[str]) -> tuple[Cookie, ...]:
     """The declared cookies of services outside *allowed* that no allowed service declares as well."""
@@ -66,6 +69,8 @@ def parents(host: str) -> list[str]:
     try:
         ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        labels = host.split(".")
-        return [".".join(labels[start:]) for start in range(len(labels) - 1)]
+        labels = host.split(".") if len(host) <= LONGEST_HOST else []
+        return [
+            ".".join(labels[start:]) for start in range(max(0, len(labels) - MOST_LABELS), len(labels) - 1)
+        ]
     return []

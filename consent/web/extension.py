@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, request, url_for
 
 from consent import audit
-from consent.decision import CookieCodec, Mark
-from consent.errors import ConfigurationError, LedgerError
+from consent.decision import CookieCodec, Decision, Mark
+from consent.errors import ConfigurationError, LedgerError, LedgerUnavailable
 from consent.ledger import Ledger
 from consent.policy import Duration, Policy, complete, load
 from consent.storage import open_storage
@@ -38,6 +38,10 @@ from consent.web.verdicts import Verdicts
 
 log = logging.getLogger("consent")
 
+#: Seconds that a request may wait for another process to create the ledger.
+FIRST_USE = 4.0
+#: Seconds until a late event is tried again, and how many are remembered that a cookie still carries.
+TRY_AGAIN, MOST_LATE = 2.0, 4096
 #: Hosts that stand in examples (RFC 2606 §3).
 PLACEHOLDERS = frozenset({"example.org", "example.com", "example.net"})
 
@@ -165,12 +169,21 @@ def ledger_of(chosen: Settings, origin: str, clock: Callable[[], float]) -> Call
     """What opens the app's ledger, named by the site's host and our path; ConfigurationError for a wrong address."""
     name = f"{urlsplit(origin).netloc}/privacy-choices"
     storage = open_storage(
-        chosen.database, signing_key=chosen.signing_key, origin=name, clock=lambda: moment(clock())
+        chosen.database,
+        signing_key=chosen.signing_key,
+        origin=name,
+        clock=lambda: moment(clock()),
+        first_use=FIRST_USE,
     )
 
     def opened() -> Ledger:
         if chosen.instance:
-            chosen.instance.mkdir(parents=True, exist_ok=True)
+            try:
+                chosen.instance.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LedgerUnavailable(
+                    f"the ledger's folder can't be made: {error}", retry_after=60
+                ) from error
         return Ledger(storage, name)
 
     return opened
@@ -193,12 +206,31 @@ def finish(response: Response) -> Response:
     if visitor.read:
         keep_private(response)
     if decision is not None and decision.pending is not None and request.method in ("GET", "HEAD"):
-        try:
-            record_late(visitor.site.recorder, decision, address=request.remote_addr)
-        except LedgerError:
-            return response
-        set_choice(response, visitor.site, replace(decision, pending=None), request)
+        catch_up(visitor.site, decision, response)
     return response
+
+
+def catch_up(site: Site, held: Decision, response: Response) -> None:
+    """Record the event that the cookie's decision *held* carries, if that can be done now.
+
+    A cookie with grants is not sent again for it: another tab may have withdrawn them meanwhile. It keeps the
+    event until the next answer, which finds it on record.
+    """
+    late = held.pending
+    if late is None or late.id in site.late or site.clock() < site.late_at:
+        return
+    notice = site.notices.by_hash.get(late.notice or "")
+    try:
+        record_late(site.recorder, held, site.documents(notice), address=request.remote_addr)
+    except LedgerError:
+        site.late_at = site.clock() + TRY_AGAIN
+        return
+    if held.granted:
+        if len(site.late) >= MOST_LATE:
+            site.late.clear()
+        site.late.add(late.id)
+    else:
+        set_choice(response, site, replace(held, pending=None), request)
 
 
 def keep_private(response: Response) -> None:

@@ -47,6 +47,15 @@ def pairs_of(body: str, mimetype: str) -> list[tuple[str, str]]:
     raise BadRequest
 
 
+def is_text(value: str) -> bool:
+    """Whether *value* can be written down at all: JSON can hold halves of characters."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def json_pairs(body: str) -> list[tuple[str, str]]:
     """The members of the one JSON object in *body*; all values must be texts."""
     found: list[list[tuple[str, object]]] = []
@@ -61,7 +70,7 @@ def json_pairs(body: str) -> list[tuple[str, str]]:
         raise BadRequest from error
     if not isinstance(value, dict) or len(found) != 1 or len(found[0]) > MOST_FIELDS:
         raise BadRequest
-    pairs = [(name, text) for name, text in found[0] if isinstance(text, str)]
+    pairs = [(name, text) for name, text in found[0] if isinstance(text, str) and is_text(name + text)]
     if len(pairs) != len(found[0]):
         raise BadRequest
     return pairs

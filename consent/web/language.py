@@ -26,6 +26,10 @@ from consent.policy import Duration
 TRANSLATIONS = Path(__file__).parent.parent / "translations"
 
 
+#: Characters of a language tag that are looked at; RFC 5646 §4.4.1 asks for 35.
+LONGEST_TAG = 35
+
+
 @cache
 def shipped() -> frozenset[str]:
     """The language tags for which there is a catalogue, such as ``en`` or ``pt-BR``."""
@@ -87,7 +91,7 @@ def catalogue(tag: str) -> Catalogue:
 
 def negotiate(wanted: str | None, offered: Sequence[str]) -> str | None:
     """The offered language for the tag *wanted*: itself, else its parents (``pt-BR`` → ``pt``), else None."""
-    tag = (wanted or "").replace("_", "-")
+    tag = (wanted or "")[:LONGEST_TAG].replace("_", "-")
     names = {name.lower(): name for name in offered}
     while tag:
         if found := names.get(tag.lower()):

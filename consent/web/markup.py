@@ -126,12 +126,14 @@ def banner(site: Site, visitor: ConsentRequest) -> Markup:
 def placeholder(site: Site, key: str, src: str, title: str) -> Markup:
     """What stands in an embed's place: what it would be, from whom, and the way to the choice."""
     back = safe_path(request.full_path.rstrip("?"))
+    services = site.policy.services_in(key) or (site.policy.service(key),)
+    providers = dict.fromkeys(site.policy.provider(service.provider).name for service in services)
     return piece(
         site,
         "placeholder.html",
         title=title,
-        provider=site.policy.provider(site.policy.service(key).provider).name,
-        src=src,
+        provider=", ".join(providers),
+        src=src if src.startswith(("https://", "http://", "/")) else "",
         choose=url_for("consent.choices", next=back),
     )
 

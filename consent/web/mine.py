@@ -90,7 +90,7 @@ def asked_now(visitor: ConsentRequest, words: Catalogue) -> Markup | None:
 
 def ends(visitor: ConsentRequest, decision: Decision) -> int:
     """When the visitor is asked again (epoch seconds)."""
-    spans = visitor.site.lifetimes(decision.profile)
+    spans = visitor.lifetimes
     return decision.at + (spans.grant if decision.granted else spans.refusal)
 
 
@@ -120,7 +120,7 @@ def entries(visitor: ConsentRequest, words: Catalogue) -> Iterable[Entry]:
     if visitor.subject is None:
         return
     recorder = visitor.site.recorder
-    for record in recorder.ledger.of_subject(visitor.subject):
+    for record in recorder.of_subject(visitor.subject):
         event = record.event()
         if event is not None:
             yield entry(record, event, recorder.policy_of(event.policy) if event.policy else None, words)

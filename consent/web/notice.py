@@ -24,6 +24,7 @@ TEMPLATES = ROOT / "templates"
 EMPTY = 'name="notice" value=""'
 #: What a stored notice says of its policy, so that a form filled in days ago is judged by what it showed.
 POLICY_OF = re.compile(rb'name="notice" value="" data-policy="([0-9a-f]{64})"')
+LANGUAGE_OF = re.compile(rb'<form class="pc pc-centre"[^>]* lang="([A-Za-z0-9-]+)"')
 #: What would choose for the visitor.
 PRESELECTED = re.compile(r"<(?:input|option|button)\b[^>]*\s(?:checked|selected|autofocus)\b[^>]*>")
 #: Mount points and profiles are few; the bound only keeps a misconfigured proxy from filling the memory.
@@ -88,6 +89,7 @@ class Notices:
         if key not in self.known:
             if len(self.known) >= MOST_NOTICES:
                 self.known.clear()
+                self.by_hash.clear()
             self.known[key] = notice = self.render(catalogue(language), profile, mount)
             self.by_hash[notice.hash] = notice
         return self.known[key]
@@ -133,17 +135,9 @@ class Notices:
             html = template.render({**context, slot: row, "notice_field": field_}).strip()
         except TemplateError as error:
             raise ConfigurationError(f"templates/consent/{name} can't be rendered: {error}") from error
-        for piece, what in ((str(row), f"{{{{ {slot} }}}}"), (str(field_), "{{ notice_field }}")):
-            if html.count(piece) != 1:
-                raise ConfigurationError(
-                    f"templates/consent/{name} shows {what} {html.count(piece)} times; expected once, unaltered. "
-                    "Refusing must stay as easy as accepting: put the row back as it is."
-                )
-        if found := PRESELECTED.search(html):
-            raise ConfigurationError(
-                f"templates/consent/{name} holds {found[0]!r}; expected nothing ticked or focused beforehand. "
-                "Only the visitor may choose: take the attribute out."
-            )
+        optional = {c.key: [s.key for s in c.services] for c in optional_in(context)}
+        controls = buttons.of_centre(optional) if slot == "save_row" else ()
+        buttons.check(f"templates/consent/{name}", html, {slot: row, "notice_field": field_}, controls)
         return html
 
 

@@ -45,7 +45,8 @@ def origin_of(headers: Headers, *, own: str, trusted: Collection[str] = ()) -> O
         return Origin.SAME if site.lower() in ("same-origin", "none") else Origin.CROSS
     if origin is None:
         return Origin.UNKNOWN
-    return Origin.SAME if normal(origin) == normal(own) else Origin.CROSS
+    mine = normal(own)
+    return Origin.SAME if mine is not None and normal(origin) == mine else Origin.CROSS
 
 
 def normal(origin: str) -> tuple[str, str | None, int | None] | None:

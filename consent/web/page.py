@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from flask import render_template, request
 from markupsafe import Markup
 
-from consent.decision import Decision
-from consent.policy import Policy
 from consent.web.declaration import title_of
 from consent.web.language import Catalogue
 from consent.web.notice import addresses, surroundings
@@ -77,28 +75,22 @@ def addresses_of(site: Site) -> Mapping[str, str | None]:
     return addresses(request.root_path.rstrip("/") + site.settings.url_prefix, site.notices.privacy_policy)
 
 
-def result(policy: Policy, decision: Decision | None) -> str:
-    """What *decision* amounts to: ``accepted``, ``rejected`` or ``saved``."""
-    if decision is None or not decision.granted:
-        return "rejected"
-    granted = {s.key for s in policy.optional_services if policy.terms[s.key] in decision.granted}
-    ordinary = {s.key for s in policy.optional_services if not s.special_category}
-    return "accepted" if granted >= ordinary else "saved"
-
-
 def result_in_words(visitor: ConsentRequest, words: Catalogue) -> Markup:
-    """What the visitor's answer amounts to, in one or two sentences."""
+    """What the visitor's answer amounts to now, in one or two sentences."""
     policy = visitor.site.policy
-    what = result(policy, visitor.decision)
-    if what != "saved":
-        return words.gettext(f"status.{what}")
-    comma = words.gettext("list.comma")
-    on, off = ([], [])  # type: tuple[list[object], list[object]]
+    on: list[Markup] = []
+    off: list[Markup] = []
+    ordinary_off = False
     for service in policy.optional_services:
-        (on if service.key in visitor.elsewhere else off).append(title_of(policy, service, words))
-    return words.gettext(
-        "status.saved", on=comma.join(map(Markup.escape, on)), off=comma.join(map(Markup.escape, off))
-    )
+        runs = service.key in visitor.elsewhere
+        (on if runs else off).append(Markup.escape(title_of(policy, service, words)))
+        ordinary_off |= not runs and not service.special_category
+    if not on:
+        return words.gettext("status.rejected")
+    if not ordinary_off:
+        return words.gettext("status.accepted")
+    comma = words.gettext("list.comma")
+    return words.gettext("status.saved", on=comma.join(on), off=comma.join(off))
 
 
 def answers(visitor: ConsentRequest) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """Writing an app's events into its ledger: opened on first use, bounded waits, bounded growth."""
 
+import logging
 import secrets
 import threading
 import uuid
@@ -8,15 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from consent.errors import LedgerConflict, LedgerError, LedgerUnavailable
-from consent.ledger import Document, Event, Ledger, Recorded, operated
+from consent.errors import LedgerConflict, LedgerError, LedgerUnavailable, PolicyError
+from consent.ledger import Document, Event, Ledger, Record, Recorded, operated
 from consent.policy import Policy, compare
 from consent.web.limits import Limits
 
+log = logging.getLogger("consent")
+
 #: Requests of one process that wait on a ledger which doesn't answer, and how long each does (seconds).
 MOST_WAITERS, PATIENCE = 2, 2.0
-#: How long a further request waits for one of them to finish before it is turned away.
-TURN = 0.2
+#: How long a further request waits between two looks, and after how long without any progress it is turned away.
+TURN, STUCK = 0.1, 0.5
 #: The same browser giving the same answers within so many seconds is recorded once.
 REPEAT = 60
 
@@ -36,6 +39,8 @@ class Recorder:
     )
     lock: threading.Lock = field(default_factory=threading.Lock)
     opened: Ledger | None = None
+    moved: float = float("-inf")
+    """When a request last got through."""
     ready: bool = False
     """Whether this process has found the policy on record and in order."""
 
@@ -84,8 +89,7 @@ class Recorder:
 
     def contradiction(self) -> str | None:
         """Why this policy can't be recorded beside the ones on record; None when it can."""
-        for document in self.ledger.documents("policy"):
-            earlier = Policy.from_canonical(document.body)
+        for earlier in self.read_policies():
             if earlier.revision == self.policy.revision and (
                 problem := compare(earlier, self.policy).problem
             ):
@@ -93,19 +97,48 @@ class Recorder:
         return None
 
     def policy_of(self, digest: str) -> Policy | None:
-        """The policy with this digest: the current one, or one on record; None when there is none such."""
+        """The policy with this digest: the current one, or one on record; None when none can be read."""
         if digest == self.policy.digest:
             return self.policy
-        document = self.ledger.document(digest)
-        return Policy.from_canonical(document.body) if document and document.kind == "policy" else None
+        document = self.document(digest)
+        return readable(document) if document and document.kind == "policy" else None
+
+    def policies(self) -> list[Policy]:
+        """The policies on record that can be read, newest first."""
+        with self.turn():
+            found = list(self.read_policies())
+        return sorted(found, key=lambda policy: (policy.revision, policy.effective), reverse=True)
+
+    def read_policies(self) -> Iterator[Policy]:
+        """The policies on record; one that a later release wrote, or that is damaged, is passed over."""
+        for document in self.ledger.documents("policy"):
+            if (policy := readable(document)) is not None:
+                yield policy
+
+    def document(self, hash: str) -> Document | None:
+        """The policy or notice on record under *hash*."""
+        with self.turn():
+            return self.ledger.document(hash)
+
+    def of_subject(self, subject: uuid.UUID) -> Sequence[Record]:
+        """The records linked to *subject*, oldest first."""
+        with self.turn():
+            return self.ledger.of_subject(subject)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """One of the few places of requests that may wait on the ledger."""
-        if not self.waiters.acquire(timeout=TURN):
-            raise LedgerUnavailable("the ledger is busy", retry_after=round(PATIENCE))
+        """One of the few places of requests that use the ledger at a time.
+
+        While others finish, a request waits its turn; behind a ledger that doesn't move it is turned away.
+        """
+        begun = self.steady()
+        while not self.waiters.acquire(timeout=TURN):
+            now = self.steady()
+            if now - max(begun, self.moved) > STUCK or now - begun > PATIENCE:
+                raise LedgerUnavailable("the ledger is busy", retry_after=round(PATIENCE))
         try:
             yield
+            self.moved = self.steady()
         finally:
             self.waiters.release()
 
@@ -116,6 +149,15 @@ class Recorder:
             return found + list(self.ledger.problems())
         except LedgerError as error:
             return [str(error)]
+
+
+def readable(document: Document) -> Policy | None:
+    """The policy in *document*; None when this release can't read it."""
+    try:
+        return Policy.from_canonical(document.body)
+    except PolicyError as error:
+        log.warning("the policy %s on record can't be read: %s", document.hash[:12], error)
+        return None
 
 
 def policy_document(policy: Policy) -> Document:

@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import current_app, request
 from werkzeug.local import LocalProxy
 
-from consent.decision import Asking, Circumstances, Decision, Reason, Verdict
+from consent.decision import Asking, Circumstances, Decision, Lifetimes, Reason, Verdict
 from consent.web.site import Site
 
 ENVIRON = "consent"
@@ -51,14 +51,21 @@ class ConsentRequest:
     @property
     def asking(self) -> Asking:
         """Whether to ask, why, and for which services."""
-        return self.site.verdicts.asking(
-            self.decision, lifetimes=self.site.lifetimes(self.profile), now=self.now
-        )
+        return self.site.verdicts.asking(self.decision, lifetimes=self.lifetimes, now=self.now)
 
     @property
     def profile(self) -> str:
         """Name of the profile that holds for this request."""
         return self.site.profile()
+
+    @property
+    def lifetimes(self) -> Lifetimes:
+        """How long the answer holds: of the profile it was given under and the one of now, the stricter."""
+        now = self.site.lifetimes(self.profile)
+        if self.decision is None or self.decision.profile == self.profile:
+            return now
+        then = self.site.lifetimes(self.decision.profile)
+        return Lifetimes(min(now.grant, then.grant), max(now.refusal, then.refusal))
 
     @property
     def signal(self) -> bool:
@@ -80,7 +87,7 @@ class ConsentRequest:
         """What may run in this request, with the reason for each service."""
         if self._verdict is None:
             self._verdict = self.site.verdicts.verdict(
-                self.decision, self.circumstances, lifetimes=self.site.lifetimes(self.profile), now=self.now
+                self.decision, self.circumstances, lifetimes=self.lifetimes, now=self.now
             )
         return self._verdict
 

@@ -1,6 +1,7 @@
 """The ``CONSENT_…`` settings of an app, read and checked once, when the app starts."""
 
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -86,11 +87,11 @@ def read(config: Mapping[str, object], *, root: Path, instance: Path) -> Setting
         auditor=function(config, "AUDITOR"),
         grant_lifetime=grant,
         refusal_lifetime=refusal,
-        trusted_origins=frozenset(strings(config, "TRUSTED_ORIGINS")),
+        trusted_origins=trusted(config),
         url_prefix=prefix(config),
         cookie_name=cookie_name(config),
-        cookie_domain=optional_text(config, "COOKIE_DOMAIN"),
-        site=optional_text(config, "SITE"),
+        cookie_domain=cookie_domain(config),
+        site=own_site(config),
         privacy_policy=privacy_policy(config),
         instance=None if config.get("CONSENT_DATABASE") else instance,
         keys=secret_keys(config),
@@ -192,8 +193,38 @@ def profile(config: Mapping[str, object]) -> str | Callable[[], str | None]:
 def prefix(config: Mapping[str, object]) -> str:
     """Where the visitor's pages are mounted, such as ``/privacy-choices``."""
     value = text(config, "URL_PREFIX", "/privacy-choices")
-    if not value.startswith("/") or value.endswith("/") or "//" in value:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
         raise wrong("URL_PREFIX", value, "a path like /privacy-choices: a slash in front, none at the end")
+    return value
+
+
+def trusted(config: Mapping[str, object]) -> frozenset[str]:
+    """Further origins of the same site, each as browsers send it."""
+    found = strings(config, "TRUSTED_ORIGINS")
+    for origin in found:
+        if not is_origin(origin):
+            raise wrong("TRUSTED_ORIGINS", origin, "origins like https://www.clinic.example, without a path")
+    return frozenset(found)
+
+
+def own_site(config: Mapping[str, object]) -> str | None:
+    """The origin of this system, or None for the policy's."""
+    value = optional_text(config, "SITE")
+    if value is not None and not is_origin(value):
+        raise wrong("SITE", value, "an origin like https://staging.clinic.example, without a path")
+    return value
+
+
+def is_origin(text: str) -> bool:
+    """Whether *text* is scheme, host and perhaps a port, and nothing else."""
+    return bool(re.fullmatch(r"https?://([A-Za-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", text))
+
+
+def cookie_domain(config: Mapping[str, object]) -> str | None:
+    """The domain that shares the answer, or None for this host alone."""
+    value = optional_text(config, "COOKIE_DOMAIN")
+    if value is not None and not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value):
+        raise wrong("COOKIE_DOMAIN", value, "a domain like clinic.example")
     return value
 
 
@@ -225,5 +256,9 @@ def secret_keys(config: Mapping[str, object]) -> tuple[str | bytes, ...]:
     if isinstance(fallbacks, str | bytes) or not isinstance(fallbacks, Sequence):
         raise ConfigurationError(
             "SECRET_KEY_FALLBACKS must be a list of old keys, as Flask's documentation says."
+        )
+    if not all(isinstance(key, str | bytes) and key for key in fallbacks):
+        raise ConfigurationError(
+            "SECRET_KEY_FALLBACKS holds something that is no key; expected texts or bytes."
         )
     return (*fallbacks, secret)

@@ -1,30 +1,36 @@
 """What one app's consent consists of: its settings, policy, keys, notices and ledger."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from flask import Flask, current_app, request
 from markupsafe import Markup
 
 from consent.decision import PROFILES, CookieCodec, Decision, Lifetimes, Mark, lifetimes
-from consent.errors import LedgerError
+from consent.errors import ConsentError
 from consent.ledger import Document
 from consent.policy import Policy
 from consent.web import guard
 from consent.web.language import Catalogue, accepted, catalogue, negotiate
-from consent.web.notice import POLICY_OF, Notice, Notices
+from consent.web.notice import LANGUAGE_OF, POLICY_OF, Notice, Notices
 from consent.web.recorder import Recorder, policy_document
+from consent.web.returning import safe_path
 from consent.web.settings import Settings
 from consent.web.verdicts import Verdicts
 
 log = logging.getLogger("consent")
 
+DIGEST = re.compile(r"[0-9a-f]{64}")
 #: After a notice couldn't be stored, the next try comes so many seconds later.
 STORE_AGAIN = 30.0
-#: ``Accept-Language`` headers remembered.
+#: Characters of an ``Accept-Language`` header that is read; a longer one is nobody's wish.
+LONGEST_LIKING = 200
+#: Such headers remembered.
 MOST_HEADERS = 1024
 
 
@@ -50,6 +56,10 @@ class Site:
     """Rendered markup that is the same for many requests."""
     stored: set[str] = field(default_factory=set)
     store_at: float = 0.0
+    late_at: float = 0.0
+    """When the next late event may be tried again (epoch seconds)."""
+    late: set[UUID] = field(default_factory=set)
+    """Late events that are on record though a cookie still carries them."""
     likings: dict[str, str] = field(default_factory=dict)
 
     def decision_in(self, environ: Mapping[str, Any], *, now: int) -> Decision | None:
@@ -64,16 +74,17 @@ class Site:
     def profile(self) -> str:
         """Name of the profile for the current request; what nobody knows is ``default``."""
         chosen = self.settings.profile
-        name = chosen() if callable(chosen) else chosen
-        return name if name is not None and name in PROFILES else "default"
+        name = asked(chosen, "default") if callable(chosen) else chosen
+        return name if isinstance(name, str) and name in PROFILES else "default"
 
     def lifetimes(self, profile: str) -> Lifetimes:
-        """How long answers hold under *profile*."""
+        """How long answers hold under *profile*; one that this release doesn't know counts as ``default``."""
+        profile = profile if profile in PROFILES else "default"
         return lifetimes_of(profile, self.settings.grant_lifetime, self.settings.refusal_lifetime)
 
     def minor(self) -> bool:
         """Whether the host says that the visitor is a child (CH-01)."""
-        return bool(self.settings.minor()) if self.settings.minor else False
+        return bool(asked(self.settings.minor, True)) if self.settings.minor else False
 
     def mark(self, endpoint: str | None) -> Mark | None:
         """The mark of the view behind *endpoint*."""
@@ -94,6 +105,8 @@ class Site:
         if callable(chosen) and (found := negotiate(chosen(), self.languages)):
             return found
         header = request.environ.get("HTTP_ACCEPT_LANGUAGE", "")
+        if len(header) > LONGEST_LIKING:
+            return self.languages[0]
         if header not in self.likings:
             if len(self.likings) >= MOST_HEADERS:
                 self.likings.clear()
@@ -106,7 +119,8 @@ class Site:
 
     def notice(self) -> Notice:
         """The notice for the current request, stored before it is first used where that is possible."""
-        notice = self.notices.get(self.language(), self.profile(), request.root_path.rstrip("/"))
+        mount = request.root_path.rstrip("/")
+        notice = self.notices.get(self.language(), self.profile(), safe_path(mount) or "")
         if notice.hash not in self.stored and self.clock() >= self.store_at:
             self.store(notice)
         return notice
@@ -130,7 +144,7 @@ class Site:
         try:
             self.recorder.keep(self.documents(notice))
             self.stored.add(notice.hash)
-        except LedgerError as error:
+        except ConsentError as error:
             self.store_at = self.clock() + STORE_AGAIN
             log.warning("the notice %s is not on record yet: %s", notice.hash[:12], error)
 
@@ -141,16 +155,22 @@ class Site:
             found.append(Document(hash=notice.hash, kind="notice", body=notice.body))
         return found
 
+    def language_shown(self, notice: str | None) -> str:
+        """The language of the notice on record under this hash; the visitor's when it isn't known."""
+        document = self.recorder.document(notice) if notice else None
+        named = LANGUAGE_OF.search(document.body) if document else None
+        return named[1].decode() if named else self.language()
+
     def policy_shown(self, notice: str | None) -> Policy | None:
         """The policy that the notice with this hash showed; None when no such notice is known.
 
         LedgerUnavailable when the ledger has to be asked and can't answer.
         """
-        if notice is None:
+        if notice is None or not DIGEST.fullmatch(notice):
             return None
         if notice in self.notices.by_hash:
             return self.policy
-        document = self.recorder.ledger.document(notice)
+        document = self.recorder.document(notice)
         named = POLICY_OF.search(document.body) if document and document.kind == "notice" else None
         return self.recorder.policy_of(named[1].decode()) if named else None
 
@@ -159,6 +179,15 @@ class Site:
 def lifetimes_of(profile: str, grant: int, refusal: int) -> Lifetimes:
     """The lifetimes under *profile* for these two settings (seconds)."""
     return lifetimes(PROFILES[profile], grant=grant, refusal=refusal)
+
+
+def asked(function: Callable[[], object], otherwise: object) -> object:
+    """What the host's *function* says; *otherwise*, the careful answer, when it fails."""
+    try:
+        return function()
+    except Exception:  # whatever the site's own code raises
+        log.exception("%r failed; taking %r", function, otherwise)
+        return otherwise
 
 
 def cookie_values(header: str, name: str) -> list[str]:

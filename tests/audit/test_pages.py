@@ -161,7 +161,6 @@ def test_an_event_of_an_earlier_revision_shows_the_policy_of_its_day(
     assert event.policy == site_of(old).policy.digest != site_of(app).policy.digest
 
 
-@pytest.mark.requirement("LOG-05")
 def test_an_erased_event_says_what_remains(ledger: Ledger, auditor: Auditor, tmp_path: Path) -> None:
     event = record(ledger)
     erase(tmp_path, event.id)

@@ -52,7 +52,6 @@ def test_members_that_are_not_personal_hold_no_subject_and_no_account(ledger: Le
     assert row.members(personal=True)["account"] == event.account
 
 
-@pytest.mark.requirement("LOG-05")
 def test_of_an_erased_event_the_row_keeps_kind_hour_and_policy_only(ledger: Ledger, tmp_path: Path) -> None:
     event = record(ledger)
     erase(tmp_path, event.id)

@@ -82,7 +82,6 @@ def test_a_match_behind_many_others_is_found(ledger: Ledger) -> None:
     assert [row.id for row in found.rows] == [str(wanted.id)]
 
 
-@pytest.mark.requirement("LOG-05")
 def test_an_erased_event_is_found_when_any_part_of_its_hour_lies_in_the_span(
     ledger: Ledger, tmp_path: Path
 ) -> None:

@@ -95,6 +95,41 @@ def test_the_same_revision_with_other_terms_than_on_record_is_a_fault(make_app: 
     assert "revision 1" in fault
 
 
+def test_a_database_whose_folder_is_not_there_is_a_fault(make_app: MakeApp, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder, found in (("no/such", f"there is no folder {tmp_path}/no"), ("file", "is not a folder")):
+        (fault,) = faults(make_app(CONSENT_DATABASE=f"sqlite:///{tmp_path}/{folder}/x.sqlite3"))
+        assert fault.startswith("CONSENT_DATABASE: ")
+        assert found in fault
+        assert f"Make the folder {tmp_path}/{folder}" in fault
+    assert not (tmp_path / "no").exists()
+    assert faults(make_app(CONSENT_DATABASE=f"sqlite:///{tmp_path}/new/x.sqlite3")) == []
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["instance", "consent.sqlite3"])
+def test_a_database_that_cannot_be_written_is_a_fault(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    visit(app, "all")
+    # For root, who runs tests in containers, everything can be written; so the system's answer is replaced.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != name)
+    (fault,) = faults(app)
+    assert fault.startswith("CONSENT_DATABASE: ")
+    assert f"{name} can't be written to" in fault
+
+
+@pytest.mark.parametrize("tag", ["fr", "deu"])
+def test_wording_in_a_language_that_we_have_no_words_in_is_advised_on(
+    make_app: MakeApp, tmp_path: Path, tag: str
+) -> None:
+    (tmp_path / f"consent.{tag}.toml").write_text("")
+    answer = found(run_for(make_app()))
+    assert answer["ok"]
+    (advice,) = [one for one in answer["advice"] if one["place"] == f"consent.{tag}.toml"]
+    assert "has no words of its own in it; it has ar, de, en" in advice["problem"]
+
+
 def test_a_missing_signing_key_is_a_fault(app: Flask, tmp_path: Path) -> None:
     visit(app, "all")
     os.unlink(tmp_path / "instance" / "consent.key")

@@ -1,13 +1,20 @@
 """``init`` and ``diff``: a policy to begin with, and what a new one changes. Neither needs an app."""
 
+import io
 import json
 import os
+import re
+import sys
+import textwrap
 import tomllib
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 
+import click
 import pytest
 
+from consent.cli.init import asked
 from consent.policy import load
 from tests.audit.clinic import NEXT_POLICY, POLICY
 
@@ -103,6 +110,56 @@ def test_init_into_a_folder_that_is_not_there_ends_with_3(folder: Path) -> None:
     assert result.stderr == "Error: no/such/file.toml: No such file or directory.\n"
 
 
+class Keyboard(io.StringIO):
+    """Standard input that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_init_asks_on_a_terminal_for_what_is_not_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyboard = Keyboard("https://clinic.example\n\n")
+    prompted = []
+
+    def read(prompt: str = "") -> str:
+        prompted.append(prompt)
+        return keyboard.readline().rstrip("\n")
+
+    monkeypatch.setattr(sys, "stdin", keyboard)
+    monkeypatch.setattr(click.termui, "visible_prompt_func", read)
+    assert asked({"name": "Clinic", "site": None, "contact": None}) == {
+        "name": "Clinic",
+        "site": "https://clinic.example",
+        "contact": "privacy@example.org",
+    }
+    assert len(prompted) == 2
+    monkeypatch.undo()
+
+
+def test_init_says_without_a_terminal_what_was_not_given(folder: Path) -> None:
+    result = init("init", "--name", "Clinic", "--contact", "privacy@clinic.example")
+    assert "--site not given" in result.stderr
+    assert "--name" not in result.stderr
+
+
+def test_what_init_prints_runs_as_it_stands(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = init("init", "--site", "https://clinic.example").stdout
+    app, template = (
+        block
+        for block in re.findall(r"(?:^(?:    .*|)\n)+", shown, re.MULTILINE)
+        if block.strip() and "flask consent" not in block
+    )
+    (folder / "templates").mkdir()
+    (folder / "templates" / "home.html").write_text(textwrap.dedent(template).strip())
+    code = textwrap.dedent(app).replace("Flask(__name__)", f"Flask('clinic', root_path={str(folder)!r})")
+    module = ModuleType("clinic")
+    exec(code, module.__dict__)
+    html = module.create_app().test_client().get("/").text
+    assert '<meta charset="utf-8">' in html
+    assert "pc-banner" in html
+    assert "This visit is counted." not in html
+
+
 # --- diff
 
 
@@ -155,6 +212,19 @@ def test_diff_ends_with_1_when_terms_changed_under_the_same_revision(folder: Pat
     assert result.exit_code == 1
     assert "revision = 2" in result.stdout
     assert json.loads(init("diff", str(old), str(folder / "new.toml"), "--json").stdout)["problem"]
+
+
+def test_diff_compares_wording_only_where_the_new_policy_has_any(folder: Path, old: Path) -> None:
+    wording = '[services.videos]\ntext = "Zeigt Filme."\n'
+    (folder / "old.de.toml").write_text(wording)
+    result = init("diff", str(old), str(new(folder, POLICY)))
+    assert (result.exit_code, result.stdout) == (0, "Nothing differs.\n")
+    assert "new.toml has no wording files beside it, such as new.de.toml" in result.stderr
+    assert "wording in other languages is not compared" in result.stderr
+    (folder / "new.de.toml").write_text(wording.replace("Filme", "Videos"))
+    result = init("diff", str(old), str(folder / "new.toml"))
+    assert "Zeigt Filme. → Zeigt Videos." in result.stdout
+    assert result.stderr == ""
 
 
 def test_diff_of_equal_policies_says_so(old: Path) -> None:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from consent.cli import terminal
-from consent.cli.terminal import elided, facts, table, visible, with_progress
+from consent.cli.terminal import facts, table, visible, with_progress
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,6 @@ def test_a_table_without_rows_is_its_heading() -> None:
 
 def test_facts_stand_in_two_columns() -> None:
     assert facts([("id", 1), ("longer", "x\n")]) == "id      1\nlonger  x\\x0a"
-
-
-def test_long_text_is_cut_with_an_ellipsis() -> None:
-    assert elided("abcdef", 4) == "abc…"
-    assert elided("abcd", 4) == "abcd"
 
 
 class Screen(io.StringIO):

@@ -75,7 +75,7 @@ def test_no_page_takes_reading_on_for_a_yes(reader: ConsentClient) -> None:
     "fact",
     [
         "within 30 days",
-        "36 months",
+        "as long as we need it to show what was asked and answered",
         "within one month",
         "children under 13",
         "18 years",

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from demo_site import FOLDER, reopened
 from demo_site.__main__ import main
 from demo_site.instance import Instance, clear
 
@@ -80,6 +82,43 @@ def test_it_serves_the_site_and_the_third_party_and_says_where(
     assert demo.wait(20) == 0
     assert demo.stderr is not None
     assert demo.stderr.read() == ""
+
+
+def test_the_command_that_it_prints_reads_the_log_and_makes_no_other_instance(
+    running: tuple[subprocess.Popen[str], str], port: int, tmp_path: Path
+) -> None:
+    get(f"http://127.0.0.1:{port}/")
+    found = re.search(r"^  Read the log +(.*?)   while", running[1], re.MULTILINE)
+    assert found
+    assert str(tmp_path / "demo") in found[1]
+    before = set((FOLDER / "instance").glob("*"))
+    read = subprocess.run(shlex.split(found[1]), capture_output=True, text=True)
+    assert read.returncode == 0, read.stderr
+    assert "operated" in read.stdout
+    assert set((FOLDER / "instance").glob("*")) == before
+
+
+def test_the_command_that_it_prints_shows_asking_again(
+    running: tuple[subprocess.Popen[str], str], port: int, tmp_path: Path
+) -> None:
+    again = f"--revision 2 --port {port} --instance {tmp_path / 'demo'}"
+    assert f"python -m demo_site {again}" in running[1]
+
+
+def test_a_site_that_never_ran_is_not_reopened(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no demo has run"):
+        reopened(str(tmp_path / "demo"))
+    assert not (tmp_path / "demo").exists()
+
+
+def test_a_reopened_site_has_the_settings_of_its_last_start(tmp_path: Path) -> None:
+    instance = Instance.open(tmp_path / "demo")
+    policy = FOLDER / "revisions" / "2" / "consent.toml"
+    instance.keep_settings({"CONSENT_POLICY": str(policy), "DEMO_THIRD_PARTY": "http://localhost:9001"})
+    app = reopened(str(instance.folder))
+    assert app.config["DEMO_DECLARATION"].revision == 2
+    assert app.config["DEMO_THIRD_PARTY"] == "http://localhost:9001"
+    assert app.config["DEMO"].folder == instance.folder
 
 
 @pytest.mark.parametrize("taken", [0, 1], ids=["the site's port", "the third party's port"])

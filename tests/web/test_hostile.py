@@ -192,3 +192,17 @@ def test_notices_are_served_in_a_sandbox_and_unknown_ones_not_at_all(visitor: Vi
     assert response.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
     for other in ("0" * 64, "x", "../etc"):
         assert visitor.client.get(f"/privacy-choices/notices/{other}").status_code == 404
+
+
+def test_what_was_shown_is_a_page_around_a_copy_that_can_do_nothing(visitor: Visitor) -> None:
+    notice = visitor.notice()
+    page = visitor.client.get(f"/privacy-choices/shown/{notice}").text
+    assert f'src="/privacy-choices/shown/{notice}/copy"' in page
+    copy = visitor.client.get(f"/privacy-choices/shown/{notice}/copy")
+    policy = copy.headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox; default-src 'none'")
+    assert "form-action 'none'" in policy
+    assert "frame-ancestors 'self'" in policy
+    assert "Reject all" in copy.text
+    for path in ("/shown/0", f"/shown/{'0' * 64}/copy"):
+        assert visitor.client.get(f"/privacy-choices{path}").status_code == 404

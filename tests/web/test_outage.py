@@ -88,12 +88,13 @@ def test_of_a_mixed_answer_the_refusals_hold_and_nothing_new_is_granted(
 
 
 def test_two_answers_during_an_outage_become_one_event_that_tells_the_whole_way(
-    answered: Visitor, app: Flask, site: Site
+    answered: Visitor, app: Flask, site: Site, clock: Clock
 ) -> None:
     subject = events(site)[0].subject
     with locked(app):
         answered.answer("some", category__media="yes")
         answered.answer("none")
+    clock.now += 60
     answered.client.get("/")
     (event,) = events(site)[1:]
     assert (event.kind, event.subject) == (Kind.WITHDRAWN, subject)
@@ -102,7 +103,7 @@ def test_two_answers_during_an_outage_become_one_event_that_tells_the_whole_way(
 
 
 def test_a_refusal_repeated_during_an_outage_is_recorded_once(
-    visitor: Visitor, app: Flask, site: Site
+    visitor: Visitor, app: Flask, site: Site, clock: Clock
 ) -> None:
     visitor.notice()
     with locked(app):
@@ -110,6 +111,7 @@ def test_a_refusal_repeated_during_an_outage_is_recorded_once(
         first = visitor.cookie()
         visitor.answer("none")
         assert visitor.cookie() == first
+    clock.now += 60
     visitor.client.get("/")
     assert len(events(site)) == 1
 

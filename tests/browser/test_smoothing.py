@@ -1,0 +1,123 @@
+"""The module keeps to what visitors do: a refusal wins, no answer by accident, nothing cut off."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from .conftest import NewVisit
+from .demo import Visit, running
+
+pytestmark = pytest.mark.browser
+
+
+def hold_back(visitor: Visit, choice: str) -> list[Route]:
+    """From now on, answers with *choice* don't reach the site; those held are in the list."""
+    held: list[Route] = []
+
+    def judge(route: Route) -> None:
+        if route.request.method == "POST" and f"choice={choice}" in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    visitor.page.route("**/privacy-choices", judge)
+    return held
+
+
+def test_a_refusal_overtakes_an_acceptance_on_its_way(visit: NewVisit) -> None:
+    visitor = visit()
+    visitor.go()
+    held = hold_back(visitor, "all")
+    visitor.press("Accept all")
+    row = visitor.page.locator(".pc-banner .pc-row")
+    expect(row).to_have_attribute("aria-busy", "true")
+    visitor.answer("Reject all")
+    assert len(held) == 1
+    assert visitor.allowed() == set()
+    assert "consent" in visitor.cookies
+
+
+def test_the_same_button_again_sends_nothing_more_and_an_acceptance_never_overtakes_a_refusal(
+    visit: NewVisit,
+) -> None:
+    visitor = visit()
+    visitor.go()
+    held = hold_back(visitor, "none")
+    for name in ("Reject all", "Reject all", "Accept all"):
+        visitor.press(name)
+    expect(visitor.page.locator(".pc-banner .pc-row")).to_have_attribute("aria-busy", "true")
+    visitor.page.wait_for_timeout(300)
+    assert len(held) == 1
+    held[0].continue_()
+    expect(visitor.page.locator("#pc-status")).to_be_focused()
+    assert visitor.allowed() == set()
+
+
+def test_an_answer_to_a_form_out_of_date_leads_to_the_current_one_and_says_why(
+    visit: NewVisit, folder: Path
+) -> None:
+    with running(folder) as demo:
+        visitor = visit(at=demo)
+        page = visitor.go()
+        page.evaluate("document.querySelectorAll('[name=notice]').forEach((e) => (e.value = '0'.repeat(64)))")
+        visitor.press("Accept all")
+        expect(page.locator(".pc-problem")).to_be_visible()
+        assert visitor.allowed() == set()
+        visitor.press("Accept all")
+        expect(page.locator("#pc-status")).to_be_focused()
+        assert visitor.allowed() != set()
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no-script"])
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_the_second_click_on_choose_answers_nothing(visit: NewVisit, javascript: bool, width: int) -> None:
+    visitor = visit(javascript=javascript, width=width, height=640)
+    page = visitor.go()
+    page.locator(".pc-banner button:visible:text-is('Choose')").click()
+    save = page.locator("#pc-dialog button:text-is('Save choices')").bounding_box()
+    assert save is not None
+    page.mouse.click(save["x"] + save["width"] / 2, save["y"] + save["height"] / 2)
+    page.wait_for_timeout(300)
+    expect(page.locator("#pc-dialog")).to_be_visible()
+    assert visitor.cookies == {}
+    visitor.answer("Save choices")
+    assert visitor.allowed() == set()
+
+
+@pytest.mark.requirement("UI-03")
+@pytest.mark.requirement("A11Y-07")
+@pytest.mark.parametrize("width", [320, 390, 640, 1280])
+@pytest.mark.parametrize("language", ["en", "de", "ar"])
+@pytest.mark.parametrize("size", ["100%", "200%"])
+def test_refusing_and_accepting_are_as_high_at_every_width_and_text_size(
+    visit: NewVisit, width: int, language: str, size: str
+) -> None:
+    visitor = visit(width=width, height=640, locale=language)
+    for path, row in (("/", ".pc-banner .pc-row"), ("/privacy-choices", ".pc-centre > .pc-row")):
+        page = visitor.go(path)
+        page.evaluate("(size) => (document.documentElement.style.fontSize = size)", size)
+        heights = [
+            page.locator(f"{row} button[value={value}]").evaluate("(e) => e.getBoundingClientRect().height")
+            for value in ("none", "all")
+        ]
+        assert abs(heights[0] - heights[1]) <= 1, path
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ar"])
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (640, 480)])
+def test_large_text_leaves_the_banners_words_to_be_read_and_the_buttons_to_be_reached(
+    visit: NewVisit, language: str, width: int, height: int
+) -> None:
+    visitor = visit(width=width, height=height, locale=language)
+    page = visitor.go()
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    place = page.locator(".pc-place").bounding_box()
+    row = page.locator(".pc-banner .pc-row").bounding_box()
+    assert place is not None
+    assert row is not None
+    visible = min(row["y"], place["y"] + place["height"]) - place["y"]
+    assert visible >= place["height"] / 2
+    page.locator(".pc-banner button[value=none]").click()
+    expect(page.locator("#pc-status")).to_be_focused()
+    assert visitor.allowed() == set()
