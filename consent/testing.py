@@ -12,25 +12,34 @@ the site's own ``app`` fixture.
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.wsgi import get_host
 
 from consent.decision import Answer, decide
 from consent.policy import Policy
 from consent.web.site import Site
 
+try:
+    import pytest
+except ModuleNotFoundError:  # A site may test with unittest.
+    pytest = None  # type: ignore[assignment]
+
 
 class ConsentClient(FlaskClient):
     """A Flask test client whose browser holds an answer: *grant* names what was allowed, all else was refused.
 
-    Categories stand for their services. Without *grant* and *refuse* the visitor hasn't answered;
-    ``refuse=True`` refuses everything. LookupError for a key that the policy doesn't have.
+    The browser holds it for every host that it calls. Categories stand for their services. Without *grant*
+    and *refuse* the visitor hasn't answered; ``refuse=True`` refuses everything. LookupError for a
+    key that the policy doesn't have.
     """
 
     def __init__(self, *args: Any, grant: Iterable[str] = (), refuse: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._answers: dict[bool, str] = {}
+        self._hosts: set[str] = set()
         keys = frozenset(grant)
         if keys or refuse:
             self.answer(keys)
@@ -49,8 +58,32 @@ class ConsentClient(FlaskClient):
             source="centre",
             new_subject=uuid.uuid4(),
         )
-        for secure in (False, True):
-            self.set_cookie(site.settings.cookie(secure=secure), site.codec.encode(decision), secure=secure)
+        self._answers = {secure: site.codec.encode(decision) for secure in (False, True)}
+        self._hosts.clear()
+        self._hold("localhost")
+
+    def run_wsgi_app(self, environ: dict[str, Any], buffered: bool = False) -> Any:
+        """Call the app, redirects too; a host that is called for the first time gets the answer first."""
+        if self._answers:
+            self._hold(urlsplit(f"//{get_host(environ)}").hostname or "localhost")
+        return super().run_wsgi_app(environ, buffered)
+
+    def _hold(self, host: str) -> None:
+        """Hold the answer for *host*, once: what the site itself sets or deletes there later is left alone."""
+        if host in self._hosts:
+            return
+        self._hosts.add(host)
+        settings = self.application.extensions["consent"].settings
+        shared = settings.cookie_domain
+        wide = bool(shared) and (host == shared or host.endswith(f".{shared}"))
+        for secure, value in self._answers.items():
+            self.set_cookie(
+                settings.cookie(secure=secure),
+                value,
+                domain=shared if wide else host,
+                origin_only=not wide,
+                secure=secure,
+            )
 
 
 def services(policy: Policy, names: Iterable[str]) -> frozenset[str]:
@@ -66,11 +99,13 @@ def services(policy: Policy, names: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-@pytest.fixture
-def consent_client(app: Flask) -> Callable[..., ConsentClient]:
-    """Makes clients: ``consent_client(grant={"statistics"})``."""
+if pytest is not None:
 
-    def make(**answer: Any) -> ConsentClient:
-        return ConsentClient(app, app.response_class, **answer)
+    @pytest.fixture
+    def consent_client(app: Flask) -> Callable[..., ConsentClient]:
+        """Makes clients: ``consent_client(grant={"statistics"})``."""
 
-    return make
+        def make(**answer: Any) -> ConsentClient:
+            return ConsentClient(app, app.response_class, **answer)
+
+        return make

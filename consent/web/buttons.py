@@ -5,6 +5,7 @@ A style sheet that hides them is beyond it.
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html.parser import HTMLParser
@@ -18,10 +19,13 @@ PRESELECTING = ("checked", "selected", "autofocus")
 HIDING = frozenset({"hidden", "inert", "style", "popover", "disabled"})
 #: Elements that show their content whatever happens.
 SHOWING = frozenset(
-    "html body main header footer aside nav article section search div form fieldset label p span center "
-    "ul ol li dl dt dd table tbody tr td".split()
+    re.findall(
+        r"\w+",
+        "html body main header footer aside nav article section search div form fieldset label p span center "
+        "ul ol li dl dt dd table tbody tr td",
+    )
 )
-VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+VOID = frozenset(re.findall(r"\w+", "area base br col embed hr img input link meta param source track wbr"))
 #: Elements that end with what they stand in (HTML §13.1.2.4).
 ENDED_BY_OTHERS = frozenset({"p", "li", "dt", "dd"})
 CONTROLS = frozenset({"input", "button", "select", "textarea"})

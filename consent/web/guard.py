@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, current_app
+from flask.views import View as ClassOfViews
 from werkzeug.exceptions import Forbidden
 
 from consent.decision import Mark
@@ -30,21 +31,54 @@ class ConsentRequired(Forbidden):
 
 
 def mark(target: Marked, value: Mark) -> Marked:
-    """*target*, a view or a blueprint, marked; works as a decorator and as a call."""
-    setattr(target, ATTRIBUTE, value)
+    """*target*, a view, a class of views or a blueprint, marked; works as a decorator and as a call.
+
+    Of several marks the stricter holds, whatever their order. TypeError for what can't carry one.
+    """
+    if not can_carry(target):
+        raise TypeError(
+            f"{target!r} can't be marked; expected a view, a class of flask.views or a blueprint. "
+            "Put the mark right above the function or class, or mark the blueprint."
+        )
+    if getattr(target, ATTRIBUTE, None) is not Mark.SENSITIVE:
+        try:
+            setattr(target, ATTRIBUTE, value)
+        except AttributeError as error:
+            raise TypeError(
+                f"{target!r} can't be marked: it takes no attributes; expected a view. Mark the function itself."
+            ) from error
     return target
 
 
+def can_carry(target: object) -> bool:
+    """Whether a mark on *target* would be found again."""
+    if isinstance(target, type):
+        return issubclass(target, ClassOfViews)
+    return isinstance(target, Blueprint) or (
+        callable(target) and not isinstance(target, Flask | staticmethod)
+    )
+
+
 def mark_of(app: Flask, endpoint: str | None) -> Mark | None:
-    """The mark of the view behind *endpoint*, its own or its blueprint's; the stricter of several."""
+    """The mark of the view behind *endpoint*, its own, its class's or its blueprint's; the stricter of several."""
     if endpoint is None:
         return None
-    found = {getattr(app.view_functions.get(endpoint), ATTRIBUTE, None)}
+    carriers = carriers_of(app.view_functions.get(endpoint))
     name = endpoint.rpartition(".")[0]
     while name:
-        found.add(getattr(app.blueprints.get(name), ATTRIBUTE, None))
+        carriers.append(app.blueprints.get(name))
         name = name.rpartition(".")[0]
+    found = {getattr(carrier, ATTRIBUTE, None) for carrier in carriers}
     return next((value for value in (Mark.SENSITIVE, Mark.FIRST_PARTY) if value in found), None)
+
+
+def carriers_of(view: View | None) -> list[object]:
+    """*view*, and for one of a class that class and its methods: a mark on one of them holds for all."""
+    of = getattr(view, "view_class", None)
+    if of is None:
+        return [view]
+    methods = ("dispatch_request", *(name.lower() for name in of.methods or ()))
+    return [view, of, *(getattr(of, name, None) for name in methods)]
 
 
 def keys_required(view: View) -> tuple[str, ...]:

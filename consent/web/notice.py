@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from consent.decision import Decision
 from consent.errors import ConfigurationError
 from consent.policy import Policy
+from consent.web import buttons
 from consent.web.assets import ROOT
 from consent.web.declaration import declared
 from consent.web.language import Catalogue, catalogue
@@ -25,8 +26,6 @@ EMPTY = 'name="notice" value=""'
 #: What a stored notice says of its policy, so that a form filled in days ago is judged by what it showed.
 POLICY_OF = re.compile(rb'name="notice" value="" data-policy="([0-9a-f]{64})"')
 LANGUAGE_OF = re.compile(rb'<form class="pc pc-centre"[^>]* lang="([A-Za-z0-9-]+)"')
-#: What would choose for the visitor.
-PRESELECTED = re.compile(r"<(?:input|option|button)\b[^>]*\s(?:checked|selected|autofocus)\b[^>]*>")
 #: Mount points and profiles are few; the bound only keeps a misconfigured proxy from filling the memory.
 MOST_NOTICES = 512
 
@@ -102,7 +101,7 @@ class Notices:
         body = f"{banner}\n{form}".encode()
         digest = hashlib.sha256(body).hexdigest()
         filled = f'name="notice" value="{digest}"'
-        return Notice(
+        notice = Notice(
             hash=digest,
             body=body,
             language=words.tag,
@@ -110,6 +109,22 @@ class Notices:
             banner=Markup(banner.replace(EMPTY, filled)),
             form=Markup(form.replace(EMPTY, filled)),
         )
+        self.require_whole("ask.html", "banner", notice.banner, context)
+        self.require_whole("ask.html", "centre", notice.form, context)
+        self.require_whole("choices.html", "centre", notice.form, context)
+        return notice
+
+    def require_whole(self, name: str, slot: str, part: Markup, context: Mapping[str, object]) -> None:
+        """ConfigurationError unless the template around the notice shows *part* once and as it is (UI-11)."""
+        try:
+            html = self.environment.get_template(f"consent/{name}").render({**context, slot: part})
+        except TemplateError as error:
+            raise ConfigurationError(f"templates/consent/{name} can't be rendered: {error}") from error
+        if html.count(part) != 1:
+            raise ConfigurationError(
+                f"templates/consent/{name} shows {{{{ {slot} }}}} {html.count(part)} times; expected once, "
+                "unaltered. What is recorded as shown must be what is shown: put it back as it is."
+            )
 
     def context(self, words: Catalogue, profile: str, mount: str) -> dict[str, object]:
         """What the notice's templates see; nothing of it comes from a request."""
@@ -126,19 +141,24 @@ class Notices:
             "profile": profile,
         }
 
-    def part(self, name: str, buttons: str, slot: str, context: Mapping[str, object]) -> str:
-        """One template of the notice, with the row of *buttons* that no site can change (UI-11)."""
-        row = Markup(ENVIRONMENT.get_template(f"consent/{buttons}").render(context).strip())
+    def part(self, name: str, own: str, slot: str, context: Mapping[str, object]) -> str:
+        """One template of the notice, with the row of buttons in *own*, which no site can change (UI-11)."""
+        row = Markup(ENVIRONMENT.get_template(f"consent/{own}").render(context).strip())
         field_ = Markup(f'<input type="hidden" {EMPTY} data-policy="{self.policy.digest}">')
         try:
             template = self.environment.get_template(f"consent/{name}")
             html = template.render({**context, slot: row, "notice_field": field_}).strip()
         except TemplateError as error:
             raise ConfigurationError(f"templates/consent/{name} can't be rendered: {error}") from error
-        optional = {c.key: [s.key for s in c.services] for c in optional_in(context)}
-        controls = buttons.of_centre(optional) if slot == "save_row" else ()
-        buttons.check(f"templates/consent/{name}", html, {slot: row, "notice_field": field_}, controls)
+        controls = buttons.of_centre(self.asked()) if slot == "save_row" else ()
+        pieces = {slot: str(row), "notice_field": str(field_)}
+        buttons.check(f"templates/consent/{name}", html, pieces, controls)
         return html
+
+    def asked(self) -> dict[str, list[str]]:
+        """What visitors are asked about: the keys of the optional categories and of their services."""
+        policy = self.policy
+        return {c.key: [s.key for s in policy.services_in(c.key)] for c in policy.optional_categories}
 
 
 def addresses(base: str, privacy_policy: str | None) -> dict[str, str | None]:

@@ -1,6 +1,7 @@
 """What a reviewer once broke, and must not break again."""
 
 import time
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -147,3 +148,24 @@ def test_more_settings_that_stop_the_start(make_app: MakeSite, settings: dict[st
 
     with pytest.raises(ConfigurationError):
         make_app(POLICY, **settings)
+
+
+@pytest.mark.parametrize(
+    ("template", "html"),
+    [
+        ("ask.html", "{{ status }}{{ again }}{{ banner|replace('Reject all', 'No') }}{{ centre }}"),
+        ("ask.html", "{{ banner }}"),
+        ("choices.html", "{{ centre|replace('value=\"none\"', 'value=\"all\"') }}"),
+        ("choices.html", "{{ centre }}{{ centre }}"),
+    ],
+)
+def test_a_template_around_the_notice_cannot_rewrite_it(
+    make_app: MakeSite, tmp_path: Path, template: str, html: str
+) -> None:
+    from consent import ConfigurationError
+
+    folder = tmp_path / "templates" / "consent"
+    folder.mkdir(parents=True)
+    (folder / template).write_text(html)
+    with pytest.raises(ConfigurationError, match=template):
+        make_app()

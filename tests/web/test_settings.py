@@ -1,5 +1,6 @@
 """A wrong setting or template stops the start, and says what, where and how to mend it."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from flask import Flask
 
 from consent import ConfigurationError, Consent, PolicyError
+from consent.web.assets import ROOT
 
 from .clinic import POLICY, MakeSite, Visitor
 
@@ -43,28 +45,94 @@ def test_a_second_init_app_is_refused(app: Flask) -> None:
         Consent(app)
 
 
+OWN = {name: (ROOT / "templates" / "consent" / name).read_text() for name in ("banner.html", "centre.html")}
+FORM = '<form method="post">{{ notice_field }}'
+OK = '<button name="choice" value="all">OK</button>'
+YES = 'name="category.{{ category.key }}" value="yes"'
+TICK = 'name="service.{{ service.key }}" value="yes"'
+NO = re.search(r'<label><input type="radio"[^>]* value="no">.*</label>', OWN["centre.html"])[0]  # type: ignore[index]
+RADIOS = re.search(r'<div class="pc-answer">.*?</div>', OWN["centre.html"], re.S)[0]  # type: ignore[index]
+ENTER = '<input type="submit" name="choice" value="some" hidden>'
+
+
+def write(folder: Path, name: str, html: str) -> None:
+    """Give the site in *folder* its own template."""
+    place = folder / "templates" / "consent"
+    place.mkdir(parents=True)
+    (place / name).write_text(html)
+
+
 @pytest.mark.requirement("UI-11")
 @pytest.mark.requirement("CON-03")
 @pytest.mark.parametrize(
     ("template", "html", "says"),
     [
         ("banner.html", "<form>{{ notice_field }}</form>", "buttons.* 0 times"),
-        ("banner.html", "<form>{{ notice_field }}{{ buttons }}{{ buttons }}</form>", "2 times"),
-        ("banner.html", "<form>{{ notice_field }}{{ buttons|replace('Reject', 'No') }}</form>", "0 times"),
+        ("banner.html", f"{FORM}{{{{ buttons }}}}{{{{ buttons }}}}</form>", "2 times"),
+        ("banner.html", FORM + "{{ buttons|replace('Reject', 'No') }}</form>", "0 times"),
         ("banner.html", "<form>{{ buttons }}</form>", "notice_field"),
         ("centre.html", "{{ notice_field }}{{ save_row }}<input type=radio checked>", "checked"),
         ("centre.html", "{{ notice_field }}{{ save_row }}<button autofocus>", "autofocus"),
         ("centre.html", "{{ nonsense( }}", "can't be rendered"),
+        ("banner.html", f"{FORM}<!-- {{{{ buttons }}}} -->{OK}</form>", "in a comment"),
+        ("banner.html", f"{FORM}</form>{OK}<!-- {{{{ buttons }}}}", "ends inside"),
+        ("banner.html", FORM + "<p title='{{ buttons }}'>x</p></form>", "an attribute"),
+        ("banner.html", f"{FORM}<div hidden>{{{{ buttons }}}}</div></form>", "hidden= hides"),
+        ("banner.html", f"{FORM}<div HIDDEN />{{{{ buttons }}}}</form>", "hidden= hides"),
+        ("banner.html", f"{FORM}<div inert>{{{{ buttons }}}}</div></form>", "inert= hides"),
+        ("banner.html", f"{FORM}<p aria-hidden=TRUE>{{{{ buttons }}}}</p></form>", "aria-hidden= hides"),
+        ("banner.html", f"{FORM}<p style='opacity:0'>{{{{ buttons }}}}</p></form>", "style= hides"),
+        ("banner.html", "<p hidden>{{ notice_field }}</p>{{ buttons }}", "notice_field.* hidden= hides"),
+        ("banner.html", f"{FORM}<template>{{{{ buttons }}}}</template></form>", "<template> may hide"),
+        ("banner.html", f"{FORM}<details>{{{{ buttons }}}}</details></form>", "<details> may hide"),
+        ("banner.html", f"{FORM}<noscript>{{{{ buttons }}}}</noscript></form>", "<noscript> may hide"),
+        ("banner.html", f"{FORM}<textarea>{{{{ buttons }}}}</textarea></form>", "<textarea> may hide|a text"),
+        ("banner.html", f"{FORM}<div hidden></form>{{{{ buttons }}}}", "closes <form> while <div>"),
+        ("banner.html", f"{FORM}{{{{ buttons }}}}{OK}</form>", "holds <button .*all"),
+        ("banner.html", f"{FORM}{{{{ buttons }}}}<input type=hidden name=choice value=all>", "holds <input"),
+        ("banner.html", f"{FORM}{{{{ buttons }}}}<input name=notice value=x>", "holds <input"),
+        ("banner.html", f"{FORM}{{{{ buttons }}}}<input name=x name=choice value=x><b CHECKED>", "CHECKED"),
+        ("centre.html", OWN["centre.html"].replace(YES, f"{YES} CHECKED"), "CHECKED"),
+        ("centre.html", OWN["centre.html"].replace(YES, f"{YES}/checked"), "checked"),
+        ("centre.html", OWN["centre.html"].replace(YES, f'{YES} title=">" checked'), "checked"),
+        ("centre.html", OWN["centre.html"].replace(YES, f"{YES} disabled"), "disabled= hides"),
+        ("centre.html", OWN["centre.html"].replace(YES, f"{YES} form=x"), "another form"),
+        ("centre.html", OWN["centre.html"].replace(RADIOS, f"<input type=hidden {YES}>"), 'type="hidden"'),
+        ("centre.html", OWN["centre.html"].replace(RADIOS, f"<p hidden>{RADIOS}</p>"), "hidden= hides"),
+        ("centre.html", OWN["centre.html"].replace(NO, ""), 'lacks <input type="radio".*no'),
+        ("centre.html", OWN["centre.html"].replace(TICK, ""), 'lacks <input type="checkbox"'),
+        ("centre.html", OWN["centre.html"].replace(ENTER, ""), 'lacks <input type="submit"'),
+        (
+            "centre.html",
+            OWN["centre.html"].replace(ENTER, ENTER.replace("some", "all")),
+            "all.* hidden= hides",
+        ),
     ],
 )
 def test_a_template_that_weakens_the_choice_stops_the_start(
     make_app: MakeSite, tmp_path: Path, template: str, html: str, says: str
 ) -> None:
-    folder = tmp_path / "templates" / "consent"
-    folder.mkdir(parents=True)
-    (folder / template).write_text(html)
+    assert html not in OWN.values()
+    write(tmp_path, template, html)
     with pytest.raises(ConfigurationError, match=says):
         make_app()
+
+
+@pytest.mark.parametrize(
+    ("template", "html"),
+    [
+        ("banner.html", FORM + "<!-- ours --><br/><ul><li>a<li>b</ul><svg><path/></svg>{{ buttons }}</form>"),
+        (
+            "centre.html",
+            OWN["centre.html"].replace("<ul ", "<details><ul ").replace("</ul>", "</ul></details>"),
+        ),
+    ],
+)
+def test_a_template_with_other_things_around_the_choice_is_fine(
+    make_app: MakeSite, tmp_path: Path, template: str, html: str
+) -> None:
+    write(tmp_path, template, html)
+    assert make_app().test_client().get("/privacy-choices").status_code == 200
 
 
 def test_a_site_cannot_replace_the_row_of_buttons(make_app: MakeSite, tmp_path: Path) -> None:

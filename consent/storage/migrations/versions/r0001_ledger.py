@@ -12,7 +12,8 @@ branch_labels = None
 depends_on = None
 
 # "INSERT OR REPLACE" deletes rows without asking DELETE triggers (sqlite.org/lang_conflict.html),
-# so what would replace a row is stopped as it comes in.
+# so what would replace a row is stopped as it comes in. A row may be named by its key or by its rowid.
+# Before the insert a rowid that SQLite is yet to choose reads as -1, so none below 1 may be chosen.
 SQLITE_TRIGGERS = (
     """
     CREATE TRIGGER entry_in_order BEFORE INSERT ON entry
@@ -30,8 +31,13 @@ SQLITE_TRIGGERS = (
     """,
     """
     CREATE TRIGGER opening_once BEFORE INSERT ON opening
-    WHEN EXISTS (SELECT 1 FROM opening WHERE uid = NEW.uid)
+    WHEN EXISTS (SELECT 1 FROM opening WHERE uid = NEW.uid OR rowid = NEW.rowid)
     BEGIN SELECT RAISE(ABORT, 'openings are never changed'); END
+    """,
+    """
+    CREATE TRIGGER opening_numbered AFTER INSERT ON opening
+    WHEN NEW.rowid < 1
+    BEGIN SELECT RAISE(ABORT, 'openings are never numbered below 1'); END
     """,
     """
     CREATE TRIGGER opening_stays BEFORE UPDATE ON opening
@@ -41,6 +47,16 @@ SQLITE_TRIGGERS = (
     CREATE TRIGGER document_once BEFORE INSERT ON document
     WHEN EXISTS (SELECT 1 FROM document WHERE hash = NEW.hash)
     BEGIN SELECT RAISE(IGNORE); END
+    """,
+    """
+    CREATE TRIGGER document_alone BEFORE INSERT ON document
+    WHEN EXISTS (SELECT 1 FROM document WHERE rowid = NEW.rowid AND hash <> NEW.hash)
+    BEGIN SELECT RAISE(ABORT, 'documents are never changed'); END
+    """,
+    """
+    CREATE TRIGGER document_numbered AFTER INSERT ON document
+    WHEN NEW.rowid < 1
+    BEGIN SELECT RAISE(ABORT, 'documents are never numbered below 1'); END
     """,
     """
     CREATE TRIGGER document_stays BEFORE UPDATE ON document

@@ -1,0 +1,71 @@
+"""The test client for sites' own tests: its answer holds wherever it goes, with pytest or without."""
+
+import subprocess
+import sys
+
+import pytest
+from flask import Flask, redirect
+from werkzeug import Response
+
+from consent.testing import ConsentClient
+
+from .clinic import MakeSite, Visitor
+
+
+@pytest.mark.parametrize(
+    ("config", "base_url"),
+    [
+        ({}, None),
+        ({"SERVER_NAME": "clinic.example"}, None),
+        ({"SERVER_NAME": "clinic.example", "PREFERRED_URL_SCHEME": "https"}, None),
+        ({"SERVER_NAME": "clinic.example:5000"}, None),
+        ({"APPLICATION_ROOT": "/sub"}, None),
+        ({}, "https://localhost"),
+        ({}, "https://clinic.example"),
+        ({}, "http://[::1]:5000"),
+        ({"CONSENT_COOKIE_DOMAIN": "clinic.example"}, None),
+        ({"CONSENT_COOKIE_DOMAIN": "clinic.example"}, "https://www.clinic.example"),
+    ],
+)
+def test_the_answer_holds_on_every_host(
+    make_app: MakeSite, config: dict[str, object], base_url: str | None
+) -> None:
+    client = make_app(**config).test_client(grant={"statistics"})
+    assert client.get("/allowed/statistics", base_url=base_url).text == "yes"
+    assert client.get("/allowed/videos", base_url=base_url).text != "yes"
+
+
+def test_the_answer_holds_after_a_redirect_to_another_host(make_app: MakeSite) -> None:
+    app = make_app()
+
+    @app.get("/away")
+    def away() -> Response:
+        return redirect("http://localhost:81/allowed/statistics")
+
+    assert app.test_client(grant={"statistics"}).get("/away", follow_redirects=True).text == "yes"
+
+
+@pytest.mark.parametrize(
+    "config", [{}, {"SERVER_NAME": "www.clinic.example", "CONSENT_COOKIE_DOMAIN": "clinic.example"}]
+)
+def test_a_new_answer_replaces_the_given_one(make_app: MakeSite, config: dict[str, object]) -> None:
+    visitor = Visitor(make_app(**config).test_client(grant={"statistics"}))
+    assert visitor.answer("none").status_code == 303
+    assert not visitor.allowed("statistics")
+
+
+def test_a_client_is_told_who_it_is_later_too(app: Flask) -> None:
+    client = app.test_client()
+    assert isinstance(client, ConsentClient)
+    assert client.get("/allowed/statistics").text != "yes"
+    client.answer({"statistics"})
+    assert client.get("/allowed/statistics").text == "yes"
+
+
+def test_the_client_needs_no_pytest() -> None:
+    program = (
+        "import sys; sys.modules['pytest'] = None\n"
+        "import consent.testing as t; t.ConsentClient; assert not hasattr(t, 'consent_client')"
+    )
+    path = {"PYTHONPATH": ":".join(sys.path)}
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, env=path)
