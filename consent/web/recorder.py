@@ -134,7 +134,8 @@ class Recorder:
         begun = self.steady()
         while not self.waiters.acquire(timeout=TURN):
             now = self.steady()
-            if now - max(begun, self.moved) > STUCK or now - begun > PATIENCE:
+            stuck = STUCK if self.ready else PATIENCE  # the first use of a ledger takes its time
+            if now - max(begun, self.moved) > stuck or now - begun > PATIENCE:
                 raise LedgerUnavailable("the ledger is busy", retry_after=round(PATIENCE))
         try:
             yield

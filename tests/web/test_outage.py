@@ -1,6 +1,7 @@
 """When the ledger can't write: nothing is turned on, every refusal holds and is recorded later, once (rule 9)."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from flask import Flask
 from consent.ledger import Kind
 from consent.web.site import Site
 
-from .clinic import POLICY, Clock, MakeSite, Visitor, events
+from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events
 
 
 @contextmanager
@@ -158,3 +159,22 @@ def test_over_the_limits_a_grant_waits_and_a_refusal_still_holds(app: Flask, sit
     response = late.answer("none")
     assert response.status_code == 303
     assert late.client.get("/allowed/statistics").text == "no: refused"
+
+
+def test_a_hospital_behind_one_address_may_answer_all_at_once(
+    visitor: Visitor, app: Flask, site: Site
+) -> None:
+    notice = visitor.notice()
+    codes: list[int] = []
+
+    def accept() -> None:
+        data = {"notice": notice, "choice": "all"}
+        codes.append(app.test_client().post("/privacy-choices", data=data, headers=SAME).status_code)
+
+    crowd = [threading.Thread(target=accept) for _ in range(119)]
+    for each in crowd:
+        each.start()
+    for each in crowd:
+        each.join()
+    assert codes == [303] * 119
+    assert len(events(site)) == 119
