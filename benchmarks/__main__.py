@@ -73,7 +73,7 @@ def used(share: float | None) -> str:
     """What others used of the machine meanwhile, and what that means."""
     if share is None:
         return "unknown what else ran meanwhile"
-    said = f"other programs used {share:.0%} of the processors meanwhile"
+    said = f"other programs used {share:.0%} of the processors"
     return said if share <= QUIET else f"{said}, so these figures are worth little"
 
 
