@@ -235,13 +235,14 @@ def catch_up(site: Site, held: Decision, response: Response) -> None:
 
 def keep_private(response: Response) -> None:
     """Let no shared cache keep *response*: it was made for one visitor's answer (ENF-06)."""
-    found = {name.lower(): value for name, value in response.headers}
-    if "vary" not in found:
-        response.headers.add("Vary", "Cookie")
-    else:
+    headers = response.headers
+    names = {name.lower() for name, _ in headers}
+    if "vary" in names:
         response.vary.add("Cookie")
-    if "cache-control" not in found:
-        response.headers.add("Cache-Control", "private")
+    else:
+        headers.add("Vary", "Cookie")
+    if "cache-control" not in names:
+        headers.add("Cache-Control", "private")
     elif not response.cache_control.no_store:
         response.cache_control.public = False
         response.cache_control.s_maxage = None

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import quote
 
-from flask import Flask, request, url_for
+from flask import Flask, Request, request, url_for
 from markupsafe import Markup, escape
 
 from consent.web import assets
 from consent.web.declaration import Declaration
+from consent.web.language import catalogue
 from consent.web.notice import marks
 from consent.web.page import again, piece, status
-from consent.web.request import ConsentRequest, here
+from consent.web.request import REQUEST, ConsentRequest, here
 from consent.web.returning import safe_path
 from consent.web.site import Site
 
@@ -33,20 +35,19 @@ class Helpers:
         """The style sheet and the module; put it into ``<head>``."""
         visitor = here()
         mount = request.root_path
-        key = (mount, visitor.verdict.allowed)
-        if key not in self.site.pieces:
-            if len(self.site.pieces) > 1024:
-                self.site.pieces.clear()
-            self.site.pieces[key] = Markup(
-                '<link rel="stylesheet" href="{css}">\n'
-                '<script type="module" src="{js}" data-pc-granted="{granted}" data-pc-url="{url}"></script>'
-            ).format(
-                css=asset("choices.css"),
-                js=asset("choices.js"),
-                granted=" ".join(self.site.with_categories(visitor.verdict.allowed)),
-                url=url_for("consent.choices"),
-            )
-        return self.site.pieces[key]
+        key = ("head", mount, visitor.verdict.allowed)
+        if (found := self.site.pieces.get(key)) is not None:
+            return found
+        html = Markup(
+            '<link rel="stylesheet" href="{css}">\n'
+            '<script type="module" src="{js}" data-pc-granted="{granted}" data-pc-url="{url}"></script>'
+        ).format(
+            css=asset("choices.css"),
+            js=asset("choices.js"),
+            granted=" ".join(self.site.with_categories(visitor.verdict.allowed)),
+            url=url_for("consent.choices"),
+        )
+        return self.site.remember(key, html)
 
     def banner(self) -> Markup:
         """The banner with its preference dialog for who hasn't answered, the last answer's result for who has.
@@ -62,14 +63,17 @@ class Helpers:
 
     def link(self, text: str | None = None) -> Markup:
         """The link to the preference centre for every page's footer; *text* instead of "Privacy choices"."""
-        label = text if text is not None else self.site.words().gettext("link.choices")
-        back = safe_path(request.full_path.rstrip("?"))
-        target = (
-            url_for("consent.choices", next=back)
-            if back and request.method == "GET"
-            else url_for("consent.choices")
-        )
-        return Markup('<a class="pc-link" href="{}" data-pc-open rel="nofollow">{}</a>').format(target, label)
+        current = REQUEST._get_current_object()
+        language = self.site.language()
+        key = ("link", current.root_path, language, text)
+        end = self.site.pieces.get(key)
+        if end is None:
+            label = text if text is not None else catalogue(language).gettext("link.choices")
+            end = self.site.remember(key, Markup('" data-pc-open rel="nofollow">{}</a>').format(label))
+        back = safe_path(current.full_path.rstrip("?")) if current.method == "GET" else None
+        query = f"?next={quote(back)}" if back else ""
+        start = f'<a class="pc-link" href="{base(self.site, current)}{query}'
+        return Markup(start) + end
 
     def block(self, key: str, caller: Callable[[], Markup]) -> Markup:
         """``{% call consent_block("videos") %}…{% endcall %}``: the body, or nothing; not evaluated when refused."""
@@ -108,8 +112,8 @@ def banner(site: Site, visitor: ConsentRequest) -> Markup:
     notice = site.notice()
     first = visitor.decision is None
     key = ("banner", notice.hash)
-    if first and key in site.pieces:
-        return site.pieces[key]
+    if first and (found := site.pieces.get(key)) is not None:
+        return found
     html = piece(
         site,
         "ask.html",
@@ -118,9 +122,7 @@ def banner(site: Site, visitor: ConsentRequest) -> Markup:
         again=again(visitor),
         status=status(visitor),
     )
-    if first:
-        site.pieces[key] = html
-    return html
+    return site.remember(key, html) if first else html
 
 
 def placeholder(site: Site, key: str, src: str, title: str) -> Markup:
@@ -136,6 +138,11 @@ def placeholder(site: Site, key: str, src: str, title: str) -> Markup:
         src=src if src.startswith(("https://", "http://", "/")) else "",
         choose=url_for("consent.choices", next=back),
     )
+
+
+def base(site: Site, current: Request) -> str:
+    """The path of the preference centre, for an attribute; without the cost of building it from the routes."""
+    return f"{quote(current.root_path.rstrip('/'))}{site.settings.url_prefix}"
 
 
 def asset(name: str) -> str:

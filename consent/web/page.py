@@ -12,9 +12,6 @@ from consent.web.notice import addresses, surroundings
 from consent.web.request import ConsentRequest
 from consent.web.site import Site
 
-#: Rendered pieces remembered per app.
-MOST_PIECES = 1024
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
@@ -106,12 +103,10 @@ def status(visitor: ConsentRequest) -> Markup:
     site = visitor.site
     words = site.words()
     key = ("status", words.tag, visitor.decision is None, visitor.elsewhere, request.root_path)
-    if key not in site.pieces:
-        if len(site.pieces) >= MOST_PIECES:
-            site.pieces.clear()
-        message = result_in_words(visitor, words) if visitor.decision else words.gettext("status.not_kept")
-        site.pieces[key] = piece(site, "status.html", words, message=message)
-    return site.pieces[key]
+    if (found := site.pieces.get(key)) is not None:
+        return found
+    message = result_in_words(visitor, words) if visitor.decision else words.gettext("status.not_kept")
+    return site.remember(key, piece(site, "status.html", words, message=message))
 
 
 def again(visitor: ConsentRequest) -> Markup:

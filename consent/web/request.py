@@ -1,18 +1,28 @@
 """One request's view of the visitor's answer, kept in ``environ["consent"]`` and made on first use."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
-from flask import current_app, request
+from flask import Flask, Request, current_app, request
 from werkzeug.local import LocalProxy
 
-from consent.decision import Asking, Circumstances, Decision, Lifetimes, Reason, Verdict
+from consent.decision import Asking, Circumstances, Decision, Lifetimes, Mark, Reason, Verdict
 from consent.web.site import Site
 
 ENVIRON = "consent"
+#: Flask's proxies, typed as such: the object behind them is looked up once instead of at each use.
+REQUEST = cast("LocalProxy[Request]", request)
+APP = cast("LocalProxy[Flask]", current_app)
 #: What a verdict says of a service that nothing but the page could stop.
 YES_ELSEWHERE = frozenset({Reason.ALWAYS, Reason.GRANTED, Reason.PAGE, Reason.MARKED})
+
+
+@lru_cache(4096)
+def circumstances_of(signal: bool, mark: Mark | None, endpoint: str | None, minor: bool) -> Circumstances:
+    """These circumstances; there are few different ones."""
+    return Circumstances(signal=signal, mark=mark, endpoint=endpoint, minor=minor)
 
 
 class ConsentRequest:
@@ -75,11 +85,12 @@ class ConsentRequest:
     @property
     def circumstances(self) -> Circumstances:
         """What besides the answer decides in this request."""
-        return Circumstances(
-            signal="HTTP_SEC_GPC" in self.environ and self.signal,
-            mark=self.site.mark(self.endpoint),
-            endpoint=self.endpoint if self.site.limits_pages else None,
-            minor=self.site.minor(),
+        site = self.site
+        return circumstances_of(
+            "HTTP_SEC_GPC" in self.environ and self.signal,
+            site.mark(self.endpoint),
+            self.endpoint if site.limits_pages else None,
+            site.minor(),
         )
 
     @property
@@ -122,16 +133,19 @@ class ConsentRequest:
 
 def here() -> ConsentRequest:
     """The current request's view; RuntimeError outside of a request or of an app with consent."""
-    environ = request.environ
-    site: Site | None = current_app.extensions.get("consent")
+    current = REQUEST._get_current_object()
+    app = APP._get_current_object()
+    found = current.environ.get(ENVIRON)
+    if isinstance(found, ConsentRequest) and found.site.app is app:
+        return found
+    site: Site | None = app.extensions.get("consent")
     if site is None:
         raise RuntimeError(
-            f"the app {current_app.name!r} has no consent component; did you forget `consent.init_app(app)`?"
+            f"the app {app.name!r} has no consent component; did you forget `consent.init_app(app)`?"
         )
-    found = environ.get(ENVIRON)
-    if not isinstance(found, ConsentRequest) or found.site is not site:
-        found = environ[ENVIRON] = ConsentRequest(site, environ, request.endpoint)
-    return found
+    made = ConsentRequest(site, current.environ, current.endpoint)
+    current.environ[ENVIRON] = made
+    return made
 
 
 #: The current request's :class:`ConsentRequest`.

@@ -30,6 +30,8 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 STORE_AGAIN = 30.0
 #: Characters of an ``Accept-Language`` header that is read; a longer one is nobody's wish.
 LONGEST_LIKING = 200
+#: Rendered pieces remembered per app.
+MOST_PIECES = 1024
 #: Such headers remembered.
 MOST_HEADERS = 1024
 
@@ -70,6 +72,13 @@ class Site:
         name = self.settings.cookie(secure=environ.get("wsgi.url_scheme") == "https")
         values = cookie_values(header, name)
         return self.codec.decode(values[0], now=now) if len(values) == 1 else None
+
+    def remember(self, key: object, html: Markup) -> Markup:
+        """*html*, from now on found in ``pieces`` under *key*; a full memory starts anew."""
+        if len(self.pieces) >= MOST_PIECES:
+            self.pieces.clear()
+        self.pieces[key] = html
+        return html
 
     def profile(self) -> str:
         """Name of the profile for the current request; what nobody knows is ``default``."""
