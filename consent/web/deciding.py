@@ -127,11 +127,14 @@ def announce(site: Site, outcome: Outcome) -> None:
 
 
 def tell(signal: NamedSignal, site: Site, told: dict[str, Any]) -> None:
-    """Send *signal*. A receiver that fails is logged: what the visitor answered holds all the same (rule 9)."""
-    try:
-        signal.send(site.app, **told)
-    except Exception:  # whatever the site's own code raises
-        log.exception("a receiver of %s failed", signal.name)
+    """Call each receiver of *signal*. One that fails is logged: the answer holds, and the others are told."""
+    for receiver in signal.receivers_for(site.app):
+        try:
+            receiver(site.app, **told)
+        # The site's own code may raise anything. The answer is recorded by now, and an error page in place of
+        # its cookie would undo a withdrawal (rule 9).
+        except Exception:
+            log.exception("a receiver of %s failed", signal.name)
 
 
 def carrying(response: Response, visitor: ConsentRequest, request: Request, outcome: Outcome) -> Response:

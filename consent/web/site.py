@@ -194,7 +194,8 @@ def asked(function: Callable[[], object], otherwise: object) -> object:
     """What the host's *function* says; *otherwise*, the careful answer, when it fails."""
     try:
         return function()
-    except Exception:  # whatever the site's own code raises
+    # The site's own code may raise anything, and a refusal has to hold all the same (rules 9 and 11).
+    except Exception:
         log.exception("%r failed; taking %r", function, otherwise)
         return otherwise
 

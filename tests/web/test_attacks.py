@@ -39,8 +39,14 @@ def test_a_receiver_that_fails_undoes_no_withdrawal(visitor: Visitor, app: Flask
     def fail(sender: object, **_: object) -> None:
         raise RuntimeError("the site's own fault")
 
-    with consent_withdrawn.connected_to(fail, app):
+    told: list[object] = []
+
+    def listen(sender: object, withdrawn: object, **_: object) -> None:
+        told.append(withdrawn)
+
+    with consent_withdrawn.connected_to(fail, app), consent_withdrawn.connected_to(listen, app):
         assert visitor.answer("none").status_code == 303
+    assert len(told) == 1
     assert not visitor.allowed("statistics")
 
 
