@@ -34,6 +34,7 @@ from consent.web.declaration import declared
 from consent.web.language import Catalogue, catalogue, shipped
 from consent.web.markup import asset
 from consent.web.origin import Origin, origin_of
+from consent.web.request import here
 from consent.web.site import Site
 
 #: Events on one page, and bytes of a form that are read.
@@ -84,6 +85,7 @@ def protect(response: Response) -> Response:
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
         response.headers.setdefault("X-Frame-Options", "DENY")
+        here().seal(response.headers)
     return response
 
 

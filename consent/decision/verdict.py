@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from consent.decision.decision import Decision, Given, Lifetimes
 from consent.errors import did_you_mean
@@ -47,8 +47,7 @@ class Mark(StrEnum):
     FIRST_PARTY = "first_party"
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """What besides the answer decides, for one request. Each can only narrow what runs."""
 
     signal: bool = False
@@ -71,13 +70,15 @@ class Verdict:
     """The reason for every category and carrier, by key."""
     allowed: frozenset[str]
     """The keys of the services that may run."""
+    running: frozenset[str]
+    """Those, and the keys of the categories and carriers that may."""
 
     def allows(self, key: str) -> bool:
         """Whether the service, category or carrier *key* may run; LookupError when the policy has none such.
 
         A category may when it has services and each may; a carrier when a service that it carries may.
         """
-        return self.reason(key) in _YES
+        return key in self.running or self.reason(key) in _YES
 
     def reason(self, key: str) -> Reason:
         """Why *key* may run or may not; LookupError, naming the nearest key, when the policy has none such.
@@ -117,7 +118,8 @@ def judge(
             reason = _stopped_by_page(policy, service, circumstances) or reason
         reasons[service.key] = reason
     allowed = frozenset(key for key, reason in reasons.items() if reason in _YES)
-    return Verdict(reasons, _groups(policy, reasons), allowed)
+    groups = _groups(policy, reasons)
+    return Verdict(reasons, groups, allowed, allowed.union(key for key in groups if groups[key] in _YES))
 
 
 def _groups(policy: Policy, reasons: Mapping[str, Reason]) -> dict[str, Reason]:

@@ -34,11 +34,10 @@ def centre(
     visitor: ConsentRequest, *, marked: Iterable[str] | None = None, problem: Problem | None = None
 ) -> str:
     """The page's HTML, with *marked* answers instead of the visitor's own, and *problem* on top."""
-    site = visitor.site
-    notice = site.notice()
-    answers = marks(site.policy, visitor.decision) if marked is None else marked
+    notice = visitor.notice
+    answers = marks(visitor.site.policy, visitor.decision) if marked is None else marked
     return page(
-        site,
+        visitor,
         "link.choices",
         "choices.html",
         centre=notice.marked(answers),

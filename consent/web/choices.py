@@ -13,7 +13,7 @@ from consent.web.language import Catalogue, catalogue, negotiate
 from consent.web.markup import asset
 from consent.web.mine import mine_page
 from consent.web.page import answers, page, piece
-from consent.web.request import here
+from consent.web.request import ConsentRequest, here
 from consent.web.site import DIGEST, Site
 
 blueprint = Blueprint(
@@ -48,6 +48,7 @@ def protect(response: Response) -> Response:
     response.headers.setdefault("Content-Security-Policy", "frame-ancestors 'none'")
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Robots-Tag"] = "noindex"
+    here().seal(response.headers)
     return response
 
 
@@ -72,18 +73,19 @@ def mine() -> str:
 @blueprint.get("/declaration")
 def declaration() -> str:
     """Everything the site declares, now."""
-    site = here().site
-    return declaration_page(site, site.policy)
+    visitor = here()
+    return declaration_page(visitor, visitor.site.policy)
 
 
 @blueprint.get("/declaration/<int:revision>")
 def declaration_then(revision: int) -> str:
     """Everything the site declared in an earlier revision (POL-03)."""
-    site = here().site
+    visitor = here()
+    site = visitor.site
     if revision == site.policy.revision:
-        return declaration_page(site, site.policy)
+        return declaration_page(visitor, site.policy)
     policy = next((p for p in policies(site) if p.revision == revision), None)
-    return declaration_page(site, policy) if policy else abort(404)
+    return declaration_page(visitor, policy) if policy else abort(404)
 
 
 @blueprint.get("/notices/<hash>")
@@ -99,17 +101,17 @@ def notice(hash: str) -> Response:
 @blueprint.get("/shown/<hash>")
 def shown(hash: str) -> str:
     """A page around a notice, for who wants to read what was shown then."""
-    site = here().site
-    body_of(site, hash)
-    return page(site, "shown.title", "shown.html", src=url_for("consent.copy", hash=hash))
+    visitor = here()
+    body_of(visitor.site, hash)
+    return page(visitor, "shown.title", "shown.html", src=url_for("consent.copy", hash=hash))
 
 
 @blueprint.get("/shown/<hash>/copy")
 def copy(hash: str) -> Response:
     """A notice's stored bytes under today's style sheet, for the frame on that page. Its buttons do nothing."""
-    site = here().site
-    body = Markup(body_of(site, hash).decode())
-    response = Response(piece(site, "audit/notice.html", stylesheet=asset("choices.css"), body=body))
+    visitor = here()
+    body = Markup(body_of(visitor.site, hash).decode())
+    response = Response(piece(visitor, "audit/notice.html", stylesheet=asset("choices.css"), body=body))
     response.headers["Content-Security-Policy"] = (
         "sandbox; default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'self'"
     )
@@ -145,11 +147,12 @@ def body_of(site: Site, hash: str) -> bytes:
     return document.body
 
 
-def declaration_page(site: Site, policy: Policy) -> str:
+def declaration_page(visitor: ConsentRequest, policy: Policy) -> str:
     """The declaration of *policy*; in the visitor's language if it has that one, else in its own."""
-    words = catalogue(negotiate(site.language(), policy.languages) or policy.language)
+    site = visitor.site
+    words = catalogue(negotiate(visitor.language, policy.languages) or policy.language)
     return page(
-        site,
+        visitor,
         "link.declaration",
         "declaration.html",
         words,

@@ -1,28 +1,27 @@
 """The choice cookie on the wire, and the deletions that go with an answer."""
 
 from flask import Request, Response
+from werkzeug.http import dump_cookie
 
 from consent.decision import Decision
 from consent.web.expiry import deletions, refused_cookies
 from consent.web.site import Site
 
 
-def set_choice(response: Response, site: Site, decision: Decision, request: Request) -> None:
-    """Send *decision* as the signed cookie. It lives as long after a refusal as after a grant (TTL-01).
+def choice_cookie(site: Site, decision: Decision, *, secure: bool) -> str:
+    """The ``Set-Cookie`` value that carries *decision*. It lives as long after a refusal as after a grant (TTL-01).
 
     Its end counts from the time of the answer, so that sending it again renews nothing (CK-03, CK-05).
     """
-    now = int(site.clock())
-    domain = site.settings.cookie_domain
-    response.set_cookie(
-        site.settings.cookie(secure=request.is_secure),
+    return dump_cookie(
+        site.settings.cookie(secure=secure),
         site.codec.encode(decision),
-        max_age=max(0, decision.at + site.lifetimes(decision.profile).refusal - now),
-        secure=request.is_secure,
+        max_age=max(0, decision.at + site.lifetimes_of(decision.profile).refusal - int(site.clock())),
+        secure=secure,
         httponly=True,
         samesite="Lax",
         path="/",
-        domain=domain,
+        domain=site.settings.cookie_domain,
     )
 
 

@@ -14,7 +14,7 @@ from consent.errors import LedgerError, LedgerUnavailable
 from consent.policy import Policy
 from consent.web.answering import Asked, Outcome, take
 from consent.web.centre import Problem, centre
-from consent.web.cookie import expire_refused, set_choice
+from consent.web.cookie import choice_cookie, expire_refused
 from consent.web.form import read_form
 from consent.web.limits import TooMany
 from consent.web.origin import Origin, origin_of
@@ -86,14 +86,15 @@ def shown_to(site: Site, form: Form) -> Policy | None:
 def record(visitor: ConsentRequest, request: Request, form: Form, answer: Answer, *, known: bool) -> Outcome:
     """Write *answer* down; from then on the request goes by what it led to."""
     site = visitor.site
+    named = form.notice if known else None
     notice = site.notices.by_hash.get(form.notice or "")
     outcome = take(
         site.recorder,
         answer,
         Asked(
             source=form.source,
-            notice=form.notice if known else None,
-            language=notice.language if notice else site.language_shown(form.notice if known else None),
+            notice=named,
+            language=site.language_shown(named) or visitor.language,
             profile=visitor.profile,
             signal=visitor.signal,
             address=request.remote_addr,
@@ -140,20 +141,20 @@ def tell(signal: NamedSignal, site: Site, told: dict[str, Any]) -> None:
 def carrying(response: Response, visitor: ConsentRequest, request: Request, outcome: Outcome) -> Response:
     """*response* with the cookie of what now holds, and without those of what is refused."""
     if outcome.after is not None:
-        set_choice(response, visitor.site, outcome.after, request)
+        cookie = choice_cookie(visitor.site, outcome.after, secure=visitor.secure)
+        response.headers.add("Set-Cookie", cookie)
         expire_refused(response, visitor.site, visitor.elsewhere, request)
     return response
 
 
 def taken(visitor: ConsentRequest, request: Request, form: Form, outcome: Outcome) -> Response:
     """The response to an answer that holds: back with 303, or JSON."""
-    site = visitor.site
     location = with_status(destination(request, form))
     if not wants_json(request):
         return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": location})
     return jsonify(
         ok=True,
-        message=result_in_words(visitor, site.words()).striptags(),
+        message=result_in_words(visitor, visitor.words).striptags(),
         **answers(visitor),
         reload=bool(outcome.granted or outcome.withdrawn),
         location=location,
@@ -225,12 +226,12 @@ def failed(
     problem = Problem(code=int(code), held=held, about=about)
     if wants_json(request):
         return told(visitor, problem)
-    return make_response(page(visitor.site, f"{problem.id}.title", "error.html", problem=problem), code)
+    return make_response(page(visitor, f"{problem.id}.title", "error.html", problem=problem), code)
 
 
 def told(visitor: ConsentRequest, problem: Problem) -> Response:
     """*problem* as JSON."""
-    words = visitor.site.words()
+    words = visitor.words
     said = [f"{problem.id}.why", f"{problem.id}.changed", *(["error.held"] if problem.held else [])]
     message = " ".join(str(words.gettext(each)) for each in said)
     response = jsonify(ok=False, message=message)

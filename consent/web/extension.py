@@ -5,24 +5,22 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request, url_for
+from flask import Flask, url_for
 
 from consent import audit
-from consent.decision import CookieCodec, Decision, Mark
-from consent.errors import ConfigurationError, LedgerError, LedgerUnavailable
+from consent.decision import CookieCodec, Mark
+from consent.errors import ConfigurationError, LedgerUnavailable
 from consent.ledger import Ledger
 from consent.policy import Duration, Policy, complete, load
 from consent.storage import open_storage
 from consent.web import guard, settings
-from consent.web.answering import record_late
 from consent.web.choices import blueprint
-from consent.web.cookie import set_choice
 from consent.web.declaration import CategoryView, ServiceView, declared
+from consent.web.gate import Gate
 from consent.web.guard import ConsentRequired, Marked, View
 from consent.web.language import shipped
 from consent.web.limits import Limits
@@ -30,8 +28,7 @@ from consent.web.markup import Helpers
 from consent.web.notice import Notices, environment
 from consent.web.page import page
 from consent.web.recorder import Recorder, moment
-from consent.web.request import ENVIRON, ConsentRequest, current_consent, here
-from consent.web.returning import safe_path
+from consent.web.request import ConsentRequest, current_consent, here
 from consent.web.settings import DAY, Settings
 from consent.web.site import Site
 from consent.web.verdicts import Verdicts
@@ -40,8 +37,6 @@ log = logging.getLogger("consent")
 
 #: Seconds that a request may wait for another process to create the ledger.
 FIRST_USE = 4.0
-#: Seconds until a late event is tried again, and how many are remembered that a cookie still carries.
-TRY_AGAIN, MOST_LATE = 2.0, 4096
 #: Hosts that stand in examples (RFC 2606 §3).
 PLACEHOLDERS = frozenset({"example.org", "example.com", "example.net"})
 
@@ -73,7 +68,7 @@ class Consent:
         Helpers(site).register(app)
         if chosen.auditor:
             audit.register(app, site)
-        app.after_request(finish)
+        app.wsgi_app = Gate(app.wsgi_app, site)  # type: ignore[method-assign]
         if ConsentRequired not in app.error_handler_spec[None][403]:
             app.register_error_handler(ConsentRequired, ask)
 
@@ -197,76 +192,22 @@ def own_version() -> str:
         return "unknown"
 
 
-def finish(response: Response) -> Response:
-    """What a response that depends on the answer needs: no shared cache, and a late event recorded."""
-    visitor = request.environ.get(ENVIRON)
-    if not isinstance(visitor, ConsentRequest):
-        return response
-    decision = visitor.decision if visitor.read else None
-    if visitor.read:
-        keep_private(response)
-    if decision is not None and decision.pending is not None and request.method in ("GET", "HEAD"):
-        catch_up(visitor.site, decision, response)
-    return response
-
-
-def catch_up(site: Site, held: Decision, response: Response) -> None:
-    """Record the event that the cookie's decision *held* carries, if that can be done now.
-
-    A cookie with grants is not sent again for it: another tab may have withdrawn them meanwhile. It keeps the
-    event until the next answer, which finds it on record.
-    """
-    late = held.pending
-    if late is None or late.id in site.late or site.clock() < site.late_at:
-        return
-    notice = site.notices.by_hash.get(late.notice or "")
-    try:
-        record_late(site.recorder, held, site.documents(notice), address=request.remote_addr)
-    except LedgerError:
-        site.late_at = site.clock() + TRY_AGAIN
-        return
-    if held.granted:
-        if len(site.late) >= MOST_LATE:
-            site.late.clear()
-        site.late.add(late.id)
-    else:
-        set_choice(response, site, replace(held, pending=None), request)
-
-
-def keep_private(response: Response) -> None:
-    """Let no shared cache keep *response*: it was made for one visitor's answer (ENF-06)."""
-    headers = response.headers
-    names = {name.lower() for name, _ in headers}
-    if "vary" in names:
-        response.vary.add("Cookie")
-    else:
-        headers.add("Vary", "Cookie")
-    if "cache-control" not in names:
-        headers.add("Cache-Control", "private")
-    elif not response.cache_control.no_store:
-        response.cache_control.public = False
-        response.cache_control.s_maxage = None
-        response.cache_control.private = True
-
-
 def ask(error: ConsentRequired) -> tuple[str, int]:
     """The page that asks for what a view needs."""
     visitor = here()
-    site = visitor.site
-    back = safe_path(request.full_path.rstrip("?"))
     html = page(
-        site,
+        visitor,
         "required.title",
         "required.html",
         needed=needed(visitor, error.key),
-        href=url_for("consent.choices", next=back),
+        href=url_for("consent.choices", next=visitor.address),
     )
     return html, 403
 
 
 def needed(visitor: ConsentRequest, key: str) -> list[dict[str, object]]:
     """The category or service *key* as the page that asks shows it."""
-    words = visitor.site.words()
+    words = visitor.words
     categories = declared(visitor.site.policy, words)
     views: list[CategoryView | ServiceView] = [*categories]
     views += [service for category in categories for service in category.services]

@@ -7,7 +7,7 @@ stand for the text, so that English is a catalogue like the others.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from gettext import NullTranslations
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +20,7 @@ from babel.messages.pofile import read_po
 from babel.support import Translations
 from markupsafe import Markup
 from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from consent.policy import Duration
 
@@ -28,6 +29,8 @@ TRANSLATIONS = Path(__file__).parent.parent / "translations"
 
 #: Characters of a language tag that are looked at; RFC 5646 §4.4.1 asks for 35.
 LONGEST_TAG = 35
+#: Characters of an ``Accept-Language`` header that is read.
+LONGEST_HEADER = 200
 
 
 @cache
@@ -100,9 +103,14 @@ def negotiate(wanted: str | None, offered: Sequence[str]) -> str | None:
     return None
 
 
-def accepted(header: LanguageAccept, offered: Sequence[str]) -> str:
-    """The offered language that an ``Accept-Language`` header likes best; the first one offered if none."""
-    for tag, quality in header:
+@lru_cache(1024)
+def accepted(header: str, offered: tuple[str, ...]) -> str:
+    """The offered language that an ``Accept-Language`` header likes best; the first one offered if none.
+
+    A header longer than LONGEST_HEADER is nobody's wish and counts as none.
+    """
+    read = header if len(header) <= LONGEST_HEADER else ""
+    for tag, quality in parse_accept_header(read, LanguageAccept):
         if quality > 0 and (found := negotiate(tag, offered)):
             return found
     return offered[0]

@@ -2,18 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
-from flask import Flask, Request, request, url_for
+from flask import Flask, url_for
 from markupsafe import Markup, escape
 
 from consent.web import assets
 from consent.web.declaration import Declaration
-from consent.web.language import catalogue
 from consent.web.notice import marks
 from consent.web.page import again, piece, status
-from consent.web.request import REQUEST, ConsentRequest, here
-from consent.web.returning import safe_path
+from consent.web.request import ConsentRequest, here
 from consent.web.site import Site
 
 #: Endpoints of our own pages that need no banner: they are the preference centre, or the visitor's own page.
@@ -34,8 +33,7 @@ class Helpers:
     def head(self) -> Markup:
         """The style sheet and the module; put it into ``<head>``."""
         visitor = here()
-        mount = request.root_path
-        key = ("head", mount, visitor.verdict.allowed)
+        key = ("head", visitor.mount, visitor.verdict.allowed)
         if (found := self.site.pieces.get(key)) is not None:
             return found
         html = Markup(
@@ -55,25 +53,21 @@ class Helpers:
         Put it first into ``<body>``. A child, and the pages that are the preference centre, get no banner.
         """
         visitor = here()
-        if request.endpoint in WITHOUT_BANNER or self.site.minor():
+        if visitor.endpoint in WITHOUT_BANNER or self.site.minor():
             return Markup()
-        if visitor.decided:
-            return status(visitor)
-        return banner(self.site, visitor)
+        return status(visitor) if visitor.decided else banner(visitor)
 
     def link(self, text: str | None = None) -> Markup:
         """The link to the preference centre for every page's footer; *text* instead of "Privacy choices"."""
-        current = REQUEST._get_current_object()
-        language = self.site.language()
-        key = ("link", current.root_path, language, text)
+        visitor = here()
+        key = ("link", visitor.language, text)
         end = self.site.pieces.get(key)
         if end is None:
-            label = text if text is not None else catalogue(language).gettext("link.choices")
+            label = text if text is not None else visitor.words.gettext("link.choices")
             end = self.site.remember(key, Markup('" data-pc-open rel="nofollow">{}</a>').format(label))
-        back = safe_path(current.full_path.rstrip("?")) if current.method == "GET" else None
-        query = f"?next={quote(back)}" if back else ""
-        start = f'<a class="pc-link" href="{base(self.site, current)}{query}'
-        return Markup(start) + end
+        back = visitor.address if visitor.environ.get("REQUEST_METHOD") == "GET" else None
+        query = f"?next={quoted(back)}" if back else ""
+        return Markup(f'<a class="pc-link" href="{visitor.mount}{self.site.settings.url_prefix}{query}{end}')
 
     def block(self, key: str, caller: Callable[[], Markup]) -> Markup:
         """``{% call consent_block("videos") %}…{% endcall %}``: the body, or nothing; not evaluated when refused."""
@@ -91,7 +85,7 @@ class Helpers:
             return Markup("<iframe{}></iframe>").format(
                 html_attributes({"src": src, "title": title, **attributes})
             )
-        return placeholder(self.site, key, src, title)
+        return placeholder(here(), key, src, title)
 
     def pixel(self, key: str, src: str) -> Markup:
         """A 1×1 image for a beacon when *key* is allowed, else nothing (ENF-07)."""
@@ -101,21 +95,20 @@ class Helpers:
 
     def declaration(self) -> Markup:
         """Everything the policy declares, for a cookie page of the site's own."""
-        words = self.site.words()
-        return piece(
-            self.site, "_declaration.html", words, declaration=Declaration.of(self.site.policy, words)
-        )
+        visitor = here()
+        declaration = Declaration.of(self.site.policy, visitor.words)
+        return piece(visitor, "_declaration.html", declaration=declaration)
 
 
-def banner(site: Site, visitor: ConsentRequest) -> Markup:
+def banner(visitor: ConsentRequest) -> Markup:
     """The banner with its dialog; for who is asked the first time a text that was rendered long before."""
-    notice = site.notice()
+    site, notice = visitor.site, visitor.notice
     first = visitor.decision is None
     key = ("banner", notice.hash)
     if first and (found := site.pieces.get(key)) is not None:
         return found
     html = piece(
-        site,
+        visitor,
         "ask.html",
         banner=notice.banner,
         centre=notice.marked(marks(site.policy, visitor.decision)),
@@ -125,24 +118,25 @@ def banner(site: Site, visitor: ConsentRequest) -> Markup:
     return site.remember(key, html) if first else html
 
 
-def placeholder(site: Site, key: str, src: str, title: str) -> Markup:
+def placeholder(visitor: ConsentRequest, key: str, src: str, title: str) -> Markup:
     """What stands in an embed's place: what it would be, from whom, and the way to the choice."""
-    back = safe_path(request.full_path.rstrip("?"))
+    site = visitor.site
     services = site.policy.services_in(key) or (site.policy.service(key),)
     providers = dict.fromkeys(site.policy.provider(service.provider).name for service in services)
     return piece(
-        site,
+        visitor,
         "placeholder.html",
         title=title,
         provider=", ".join(providers),
         src=src if src.startswith(("https://", "http://", "/")) else "",
-        choose=url_for("consent.choices", next=back),
+        choose=url_for("consent.choices", next=visitor.address),
     )
 
 
-def base(site: Site, current: Request) -> str:
-    """The path of the preference centre, for an attribute; without the cost of building it from the routes."""
-    return f"{quote(current.root_path.rstrip('/'))}{site.settings.url_prefix}"
+@lru_cache(1024)
+def quoted(address: str) -> str:
+    """*address* as it stands in a query."""
+    return quote(address)
 
 
 def asset(name: str) -> str:

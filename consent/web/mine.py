@@ -55,8 +55,7 @@ class Entry:
 
 def mine_page(visitor: ConsentRequest) -> str:
     """The page's HTML. A ledger that can't be read now costs the visitor the history, not the page."""
-    site = visitor.site
-    words = site.words()
+    words = visitor.words
     decision = visitor.decision
     history: list[Entry] | None
     try:
@@ -64,7 +63,7 @@ def mine_page(visitor: ConsentRequest) -> str:
     except LedgerError:
         history = None
     return page(
-        site,
+        visitor,
         "link.mine",
         "mine.html",
         decided=words.date(datetime.fromtimestamp(decision.at, UTC)) if decision else None,

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import render_template, request
+from flask import render_template
 from markupsafe import Markup
 
 from consent.web.declaration import title_of
 from consent.web.language import Catalogue
 from consent.web.notice import addresses, surroundings
 from consent.web.request import ConsentRequest
-from consent.web.site import Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +28,12 @@ class Page:
     """Addresses and words of our pages, for a footer."""
 
 
-def page(site: Site, title: str, template: str, /, words: Catalogue | None = None, **context: object) -> str:
+def page(
+    visitor: ConsentRequest, title: str, template: str, /, words: Catalogue | None = None, **context: object
+) -> str:
     """The page ``consent/<template>`` with the title of the message id *title*, in the site's layout."""
-    words = words or site.words()
-    urls = addresses_of(site)
+    words = words or visitor.words
+    urls = addresses_of(visitor)
     named = {
         "link.mine": urls["mine"],
         "link.declaration": urls["declaration"],
@@ -42,34 +43,37 @@ def page(site: Site, title: str, template: str, /, words: Catalogue | None = Non
         "consent/page.html",
         pc=Page(
             title=words.gettext(title),
-            content=piece(site, template, words, **context),
+            content=piece(visitor, template, words, **context),
             lang=words.tag,
             dir=words.direction,
             urls=urls,
-            controller=site.policy.controller.name,
+            controller=visitor.site.policy.controller.name,
             skip=words.gettext("page.skip"),
             links=tuple((url, words.gettext(name)) for name, url in named.items() if url),
         ),
     )
 
 
-def piece(site: Site, template: str, /, words: Catalogue | None = None, **context: object) -> Markup:
+def piece(
+    visitor: ConsentRequest, template: str, /, words: Catalogue | None = None, **context: object
+) -> Markup:
     """The template ``consent/<template>``, the site's or ours, rendered in the visitor's language."""
-    words = words or site.words()
-    html = site.notices.environment.get_template(f"consent/{template}").render(
-        {**around_us(site, words), **context}
+    words = words or visitor.words
+    html = visitor.site.notices.environment.get_template(f"consent/{template}").render(
+        {**around_us(visitor, words), **context}
     )
     return Markup(html.strip())
 
 
-def around_us(site: Site, words: Catalogue) -> dict[str, object]:
+def around_us(visitor: ConsentRequest, words: Catalogue) -> dict[str, object]:
     """What all our templates see, here and in the notice."""
-    return surroundings(words, controller=site.policy.controller.name, urls=addresses_of(site))
+    return surroundings(words, controller=visitor.site.policy.controller.name, urls=addresses_of(visitor))
 
 
-def addresses_of(site: Site) -> Mapping[str, str | None]:
-    """Where our pages are in the current request's mount point."""
-    return addresses(request.root_path.rstrip("/") + site.settings.url_prefix, site.notices.privacy_policy)
+def addresses_of(visitor: ConsentRequest) -> Mapping[str, str | None]:
+    """Where our pages are in the request's mount point."""
+    site = visitor.site
+    return addresses(visitor.mount + site.settings.url_prefix, site.notices.privacy_policy)
 
 
 def result_in_words(visitor: ConsentRequest, words: Catalogue) -> Markup:
@@ -101,12 +105,12 @@ def answers(visitor: ConsentRequest) -> dict[str, list[str]]:
 def status(visitor: ConsentRequest) -> Markup:
     """The result of the visitor's answer, hidden until the address names it (``#pc-status``)."""
     site = visitor.site
-    words = site.words()
-    key = ("status", words.tag, visitor.decision is None, visitor.elsewhere, request.root_path)
+    key = ("status", visitor.language, visitor.decision is None, visitor.elsewhere, visitor.mount)
     if (found := site.pieces.get(key)) is not None:
         return found
+    words = visitor.words
     message = result_in_words(visitor, words) if visitor.decision else words.gettext("status.not_kept")
-    return site.remember(key, piece(site, "status.html", words, message=message))
+    return site.remember(key, piece(visitor, "status.html", words, message=message))
 
 
 def again(visitor: ConsentRequest) -> Markup:
@@ -114,11 +118,10 @@ def again(visitor: ConsentRequest) -> Markup:
     asking = visitor.asking
     if asking.why in (None, "first"):
         return Markup()
-    site = visitor.site
-    words = site.words()
+    site, words = visitor.site, visitor.words
     titles = [title_of(site.policy, site.policy.service(key), words) for key in asking.services]
     return piece(
-        site,
+        visitor,
         "again.html",
         words,
         why=asking.why,

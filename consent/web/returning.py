@@ -1,8 +1,11 @@
 """Where a visitor goes after answering: back to the page they came from, and never off the site."""
 
 import re
-from urllib.parse import urlsplit
+from functools import lru_cache
+from urllib.parse import quote, urlsplit
 
+#: What stands for itself in a path, besides letters, digits and ``_.-~`` (RFC 3986 §3.3).
+IN_PATHS = "/~:@!$&'()*+,;="
 #: A path of this site: one slash, then printable ASCII without the backslash, which browsers read as a slash.
 SAFE = re.compile(r"/(?!/)[!-\[\]-~]*\Z")
 
@@ -10,6 +13,16 @@ SAFE = re.compile(r"/(?!/)[!-\[\]-~]*\Z")
 def safe_path(path: str | None) -> str | None:
     """*path* when a browser can only read it as a path of this site, else None."""
     return path if path is not None and SAFE.match(path) else None
+
+
+@lru_cache(1024)
+def address(mount: str, path: str, query: str) -> str | None:
+    """The address within its origin of a request with WSGI's ``SCRIPT_NAME``, ``PATH_INFO`` and ``QUERY_STRING``.
+
+    None when a browser could read it as anything else.
+    """
+    encoded = quote((mount.rstrip("/") + path).encode("latin-1", "replace"), safe=IN_PATHS)
+    return safe_path(f"{encoded}?{query}" if query else encoded)
 
 
 def referring_path(referer: str | None, *, own: str) -> str | None:

@@ -27,7 +27,7 @@ class Verdicts:
         self, decision: Decision | None, here: Circumstances, *, lifetimes: Lifetimes, now: int
     ) -> Verdict:
         """What may run for *decision* *here* at *now* (epoch seconds)."""
-        key = (*same(decision, lifetimes, now), here)
+        key = (decision.said, decision.lapsed(lifetimes, now=now), here) if decision else here
         if (found := self.known.get(key)) is None:
             found = judge(self.policy, decision, here, now=now, lifetimes=lifetimes)
             self.keep(self.known, key, found)
@@ -35,7 +35,7 @@ class Verdicts:
 
     def asking(self, decision: Decision | None, *, lifetimes: Lifetimes, now: int) -> Asking:
         """Whether to ask whoever holds *decision* at *now* (epoch seconds), and why."""
-        key = same(decision, lifetimes, now)
+        key = (decision.said, decision.lapsed(lifetimes, now=now)) if decision else ()
         if (found := self.asked.get(key)) is None:
             found = asking(self.policy, decision, now=now, lifetimes=lifetimes)
             self.keep(self.asked, key, found)
@@ -47,8 +47,3 @@ class Verdicts:
             if len(memory) >= MOST:
                 memory.clear()
             memory[key] = value
-
-
-def same(decision: Decision | None, lifetimes: Lifetimes, now: int) -> Key:
-    """What a verdict depends on of *decision*: what it says and what of it has expired, not whose it is."""
-    return (decision.said, decision.lapsed(lifetimes, now=now)) if decision else (None, None)

@@ -123,11 +123,11 @@ def test_no_circumstance_turns_a_no_into_a_yes(
     plain = judge(there, given, Circumstances(), now=NOW, lifetimes=LIFETIMES)
     assert judge(there, given, here, now=NOW, lifetimes=LIFETIMES).allowed <= plain.allowed
     for narrower in (
-        replace(here, signal=True),
-        replace(here, opted_out=True),
-        replace(here, minor=True),
-        *(replace(here, mark=mark) for mark in Mark if here.mark is None),
-        replace(here, endpoint=None),
+        here._replace(signal=True),
+        here._replace(opted_out=True),
+        here._replace(minor=True),
+        *(here._replace(mark=mark) for mark in Mark if here.mark is None),
+        here._replace(endpoint=None),
     ):
         wider = judge(there, given, here, now=NOW, lifetimes=LIFETIMES)
         assert judge(there, given, narrower, now=NOW, lifetimes=LIFETIMES).allowed <= wider.allowed
