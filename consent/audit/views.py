@@ -20,7 +20,7 @@ from flask import (
 )
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from markupsafe import Markup
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms.validators import ValidationError
 
@@ -63,6 +63,15 @@ def exempt_from_tokens(endpoint: str | None, values: dict[str, object] | None) -
     """
     if csrf := current_app.extensions.get("csrf"):
         csrf.exempt(blueprint)
+
+
+@blueprint.before_app_request
+def hide() -> None:
+    """An address of these pages asked for with another method: a stranger's 405 would say that it is there."""
+    if isinstance(request.routing_exception, MethodNotAllowed) and request.path.startswith(
+        url_for("consent_audit.newest").removeprefix(request.root_path)
+    ):
+        admit()
 
 
 @blueprint.before_request

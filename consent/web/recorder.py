@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from consent.errors import LedgerConflict, LedgerError, LedgerUnavailable, PolicyError
 from consent.ledger import Document, Event, Ledger, Record, Recorded, operated
@@ -155,10 +156,16 @@ class Recorder:
 def readable(document: Document) -> Policy | None:
     """The policy in *document*; None when this release can't read it."""
     try:
-        return Policy.from_canonical(document.body)
+        return policy_in(document.body)
     except PolicyError as error:
         log.warning("the policy %s on record can't be read: %s", document.hash[:12], error)
         return None
+
+
+@lru_cache(64)
+def policy_in(body: bytes) -> Policy:
+    """The policy of these bytes, worked out once; PolicyError when this release can't read it."""
+    return Policy.from_canonical(body)
 
 
 def policy_document(policy: Policy) -> Document:

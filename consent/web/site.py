@@ -125,6 +125,8 @@ class Site:
         """Put *notice* on record, before it is first used. A ledger that can't take it now costs nobody the page."""
         if notice.hash in self.stored or self.clock() < self.store_at:
             return
+        if len(self.stored) >= MOST_PIECES:
+            self.stored.clear()
         try:
             self.recorder.keep(self.documents(notice))
             self.stored.add(notice.hash)

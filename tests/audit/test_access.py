@@ -43,6 +43,24 @@ def test_to_a_stranger_each_page_is_like_any_address_that_does_not_exist(
 
 
 @pytest.mark.requirement("LOG-07")
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "HEAD", "FROBNICATE"])
+@pytest.mark.parametrize("path", ["/", "/event", f"/notices/{'0' * 64}"])
+@pytest.mark.parametrize("mount", ["", "/clinic"])
+def test_to_a_stranger_no_method_gives_a_page_away(
+    stranger: FlaskClient, method: str, path: str, mount: str
+) -> None:
+    base = f"http://localhost{mount}/"
+    expected = told(stranger, method, "/nothing/here", base_url=base)
+    assert told(stranger, method, f"{AUDIT}{path}", base_url=base) == expected
+
+
+def test_an_auditor_is_told_which_methods_a_page_takes(auditor: Auditor) -> None:
+    answer = auditor.client.delete(f"{AUDIT}/event")
+    assert answer.status_code == 405
+    assert "POST" in answer.headers["Allow"]
+
+
+@pytest.mark.requirement("LOG-07")
 def test_a_stranger_learns_nothing_of_an_id_that_exists(app: Flask, stranger: FlaskClient) -> None:
     visit(app, "all")
     nothing = told(stranger, "POST", "/nothing/here", headers=SAME)

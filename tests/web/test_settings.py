@@ -195,3 +195,11 @@ def test_a_policy_that_still_names_the_example_is_warned_of(
 ) -> None:
     make_app(POLICY.replace("http://localhost", "https://example.org"))
     assert "https://example.org" in caplog.text
+
+
+def test_an_app_on_which_our_pages_would_be_on_no_host_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "consent.toml").write_text(POLICY)
+    app = Flask("clinic", root_path=str(tmp_path), host_matching=True, static_host="clinic.example")
+    app.config["SECRET_KEY"] = "a key for tests"
+    with pytest.raises(ConfigurationError, match="host_matching"):
+        Consent(app)
