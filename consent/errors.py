@@ -35,7 +35,7 @@ class PolicyError(ConsentError):
 
 
 class ConfigurationError(ConsentError):
-    """A setting cannot be used; the message names the setting, what was found and the fix."""
+    """Settings cannot be used; the message names each on a line of its own, with what was found and the fix."""
 
 
 class LedgerError(ConsentError):

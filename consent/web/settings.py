@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -68,43 +68,55 @@ class Settings:
 
 
 def read(config: Mapping[str, object], *, root: Path, instance: Path) -> Settings:
-    """The settings in the app's *config*; ConfigurationError names the key, what it holds and the fix."""
-    refuse_unknown(config)
-    grant = seconds(config, "GRANT_LIFETIME", 182 * DAY)
-    refusal = seconds(config, "REFUSAL_LIFETIME", 365 * DAY)
-    if refusal < grant:
-        raise ConfigurationError(
-            f"CONSENT_REFUSAL_LIFETIME ({refusal} s) is shorter than CONSENT_GRANT_LIFETIME ({grant} s): whoever "
-            "refuses would be asked more often than whoever accepts. Make it at least as long."
+    """The settings in the app's *config*; ConfigurationError names every wrong key, what it holds and the fix."""
+    faults = list(unknown(config))
+    found: dict[str, Any] = {}
+    for name, reader in readers(config, root, instance).items():
+        try:
+            found[name] = reader()
+        except ConfigurationError as error:
+            faults.append(str(error))
+    if found.get("refusal_lifetime", LONGEST) < found.get("grant_lifetime", 0):
+        faults.append(
+            f"CONSENT_REFUSAL_LIFETIME ({found['refusal_lifetime']} s) is shorter than CONSENT_GRANT_LIFETIME "
+            f"({found['grant_lifetime']} s): whoever refuses would be asked more often than whoever accepts. "
+            "Make it at least as long."
         )
-    return Settings(
-        policy=root / text(config, "POLICY", "consent.toml"),
-        database=database(config, root, instance),
-        signing_key=path(config, "SIGNING_KEY", root),
-        profile=profile(config),
-        minor=function(config, "MINOR"),
-        languages=languages(config),
-        auditor=function(config, "AUDITOR"),
-        grant_lifetime=grant,
-        refusal_lifetime=refusal,
-        trusted_origins=trusted(config),
-        url_prefix=prefix(config),
-        cookie_name=cookie_name(config),
-        cookie_domain=cookie_domain(config),
-        site=own_site(config),
-        privacy_policy=privacy_policy(config),
-        instance=None if config.get("CONSENT_DATABASE") else instance,
-        keys=secret_keys(config),
-    )
+    if faults:
+        raise ConfigurationError("\n".join(faults))
+    return Settings(**found)
 
 
-def refuse_unknown(config: Mapping[str, object]) -> None:
-    """ConfigurationError for a ``CONSENT_`` key that means nothing, so that a typo can't pass for a setting."""
+def readers(config: Mapping[str, object], root: Path, instance: Path) -> dict[str, Callable[[], object]]:
+    """What reads each of :class:`Settings` from the app's *config*."""
+    return {
+        "policy": lambda: root / text(config, "POLICY", "consent.toml"),
+        "database": lambda: database(config, root, instance),
+        "signing_key": lambda: path(config, "SIGNING_KEY", root),
+        "profile": lambda: profile(config),
+        "minor": lambda: function(config, "MINOR"),
+        "languages": lambda: languages(config),
+        "auditor": lambda: function(config, "AUDITOR"),
+        "grant_lifetime": lambda: seconds(config, "GRANT_LIFETIME", 182 * DAY),
+        "refusal_lifetime": lambda: seconds(config, "REFUSAL_LIFETIME", 365 * DAY),
+        "trusted_origins": lambda: trusted(config),
+        "url_prefix": lambda: prefix(config),
+        "cookie_name": lambda: cookie_name(config),
+        "cookie_domain": lambda: cookie_domain(config),
+        "site": lambda: own_site(config),
+        "privacy_policy": lambda: privacy_policy(config),
+        "instance": lambda: None if config.get("CONSENT_DATABASE") else instance,
+        "keys": lambda: secret_keys(config),
+    }
+
+
+def unknown(config: Mapping[str, object]) -> Iterator[str]:
+    """What is wrong with ``CONSENT_`` keys that mean nothing, so that a typo can't pass for a setting."""
     for key in config:
         if key.startswith("CONSENT_") and (name := key.removeprefix("CONSENT_")) not in NAMES:
             near = difflib.get_close_matches(name, NAMES, n=1)
             hint = f"did you mean CONSENT_{near[0]}?" if near else f"there are: {', '.join(NAMES)}."
-            raise ConfigurationError(f"{key} is not a setting of this version; {hint}")
+            yield f"{key} is not a setting of this version; {hint}"
 
 
 def wrong(name: str, found: object, expected: str) -> ConfigurationError:

@@ -203,3 +203,10 @@ def test_an_app_on_which_our_pages_would_be_on_no_host_does_not_start(tmp_path: 
     app.config["SECRET_KEY"] = "a key for tests"
     with pytest.raises(ConfigurationError, match="host_matching"):
         Consent(app)
+
+
+def test_all_wrong_settings_are_named_at_once(make_app: MakeSite) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make_app(CONSENT_POLCY="x", CONSENT_PROFILE="mars", CONSENT_COOKIE_NAME="a;b")
+    lines = str(caught.value).splitlines()
+    assert [line.split()[0] for line in lines] == ["CONSENT_POLCY", "CONSENT_PROFILE", "CONSENT_COOKIE_NAME"]
