@@ -35,7 +35,7 @@ from consent.web.language import Catalogue, catalogue, shipped
 from consent.web.markup import asset
 from consent.web.origin import Origin, origin_of
 from consent.web.request import here
-from consent.web.site import Site
+from consent.web.site import Site, asked
 
 #: Events on one page, and bytes of a form that are read.
 EVENTS, LARGEST = 50, 16 * 1024
@@ -78,7 +78,7 @@ def hide() -> None:
 def admit() -> None:
     """Let in whom the site names; for all others there is nothing here."""
     auditor = site().settings.auditor
-    who = auditor() if auditor else None
+    who = asked(auditor, None) if auditor else None
     if not isinstance(who, str) or not who:
         abort(HTTPStatus.NOT_FOUND)
     request.environ[AUDITOR] = who

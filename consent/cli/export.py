@@ -1,5 +1,6 @@
 """``flask consent export``: the events for other programs."""
 
+import glob
 import io
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,8 +15,9 @@ from consent.audit.export import WRITERS, whole_file
 from consent.audit.row import Reader, Row
 from consent.audit.search import Search
 from consent.cli.asked import search_of, search_options
-from consent.cli.command import command, ledger_of
+from consent.cli.command import command, database_file, ledger_of, site_of
 from consent.cli.terminal import complain, with_progress
+from consent.web.site import Site
 
 
 @command(
@@ -57,9 +59,22 @@ def export(
     if output == Path("-"):
         write(form, rows, sys.stdout.buffer)
         return
+    if output.exists() and any(output.samefile(own) for own in own_files(site_of(ctx))):
+        raise click.BadParameter(
+            f"{output} is a file that the component itself needs. Name another.", param_hint="--output"
+        )
     with whole_file(output) as file:
         written = write(form, rows, file)
     complain(f"{written:,} events written to {output}.")
+
+
+def own_files(site: Site) -> Iterator[Path]:
+    """The files that are there of the site's policy, ledger and keys; an export must replace none of them."""
+    policy, database, key = site.settings.policy, database_file(site), site.settings.signing_key
+    yield from policy.parent.glob(f"{glob.escape(policy.stem)}*.toml")
+    for kept in (database, key):
+        if kept:
+            yield from kept.parent.glob(f"{glob.escape(kept.stem)}.*")
 
 
 def until_now(reader: Reader, search: Search) -> Iterator[Row]:

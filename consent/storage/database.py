@@ -84,6 +84,7 @@ class Database:
             self._require_space(process)
             with engines.immediate(process.engine, deadline) as connection:
                 yield connection
+            self._require_same(process)
 
     def prepare(self) -> Sequence[str]:
         """Create or upgrade the database now; what was done when this process opened it, line by line."""
@@ -130,6 +131,12 @@ class Database:
         if not process.ready:
             self._open(process)
         return process
+
+    def _require_same(self, process: _Process) -> None:
+        """LedgerUnavailable if the file has been taken away: what was just written went with it."""
+        if self._place is not None and self._place.identity() != process.identity:
+            process.close()
+            raise faults.replaced(self.name)
 
     def _require_space(self, process: _Process) -> None:
         if self._place is not None and time.monotonic() - process.measured > _LOOK:

@@ -63,6 +63,14 @@ def busy(database: str, patience: float) -> LedgerUnavailable:
     )
 
 
+def replaced(database: str) -> LedgerUnavailable:
+    """The error when the file isn't the one that was opened."""
+    return LedgerUnavailable(
+        f"The database {database} was removed or replaced while it was in use; what is there now is opened anew.",
+        retry_after=1,
+    )
+
+
 def _code(error: BaseException) -> int:
     """SQLite's primary result code, which is the low byte of the extended one; 0 if there is none."""
     cause = error.orig if isinstance(error, DBAPIError) else error

@@ -1,6 +1,7 @@
 """The style sheet and the module that browsers load, under addresses that change with their content."""
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,6 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 @cache
-def version(name: str) -> str:
-    """The first 12 hex digits of the SHA-256 of the static file *name*."""
-    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+def versions() -> Mapping[str, str]:
+    """The first 12 hex digits of the SHA-256 of each static file, by its name."""
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in STATIC.glob("*.*")}

@@ -31,9 +31,13 @@ class Problem:
 
 
 def centre(
-    visitor: ConsentRequest, *, marked: Iterable[str] | None = None, problem: Problem | None = None
+    visitor: ConsentRequest,
+    *,
+    marked: Iterable[str] | None = None,
+    problem: Problem | None = None,
+    back: str | None = None,
 ) -> str:
-    """The page's HTML, with *marked* answers instead of the visitor's own, and *problem* on top."""
+    """The page's HTML, with *marked* answers instead of the visitor's own, *problem* on top, and a link *back*."""
     notice = visitor.notice
     answers = marks(visitor.site.policy, visitor.decision) if marked is None else marked
     return page(
@@ -44,5 +48,5 @@ def centre(
         problem=problem,
         again=again(visitor),
         status=status(visitor),
-        next=safe_path(request.args.get("next")),
+        next=back or safe_path(request.args.get("next")),
     )

@@ -40,8 +40,8 @@ def exempt_from_tokens(endpoint: str | None, values: dict[str, object] | None) -
 def protect(response: Response) -> Response:
     """Nobody may frame these pages, and nobody but the visitor may keep them."""
     if request.endpoint == "consent.static":
-        name = (request.view_args or {}).get("filename", "")
-        if response.status_code == 200 and request.args.get("v") == assets.version(name):
+        named = assets.versions().get((request.view_args or {}).get("filename", ""))
+        if response.status_code == 200 and named and request.args.get("v") == named:
             response.headers["Cache-Control"] = assets.IMMUTABLE
         return response
     response.headers.setdefault("X-Frame-Options", "DENY")

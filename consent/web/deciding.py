@@ -1,7 +1,7 @@
 """A visitor's POST, from its bytes to the response: who sent it, what it says, what became of it."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -163,13 +163,20 @@ def taken(visitor: ConsentRequest, request: Request, form: Form, outcome: Outcom
 
 def destination(request: Request, form: Form) -> str:
     """Where the visitor goes now; always a path of this site."""
+    back = returning(request, form)
     centre_path = url_for("consent.choices")
     if form.source in RETURNING:
-        back = safe_path(form.next) or referring_path(request.referrer, own=own_origin(request))
         return back or centre_path
-    back = safe_path(form.next)
     path = url_for("consent.choices", next=back) if back else centre_path
     return safe_path(path) or centre_path
+
+
+def returning(request: Request, form: Form) -> str | None:
+    """The page that the visitor came from, as far as they said so; always a path of this site."""
+    back = safe_path(form.next)
+    if back is None and form.source in RETURNING:
+        back = referring_path(request.referrer, own=own_origin(request))
+    return back
 
 
 def invalid(visitor: ConsentRequest, request: Request, form: Form, error: FormInvalid) -> Response:
@@ -177,15 +184,15 @@ def invalid(visitor: ConsentRequest, request: Request, form: Form, error: FormIn
     log.info("an answer was not understood: %d faults", len(error.faults))
     faults = tuple(dict.fromkeys(fault.place for fault in error.faults))
     kept = [f"{name}={value}" for name, value in form.pairs if name.startswith(("category.", "service."))]
-    return again(visitor, request, Problem(code=400, faults=faults), kept)
+    return again(visitor, request, form, Problem(code=400, faults=faults), kept)
 
 
 def conflict(visitor: ConsentRequest, request: Request, form: Form, error: FormConflict) -> Response:
     """409: the current preference centre, nothing marked. Every No of the form is taken all the same."""
     if not error.refused:
-        return again(visitor, request, Problem(code=409), ())
+        return again(visitor, request, form, Problem(code=409), ())
     outcome = record(visitor, request, form, Answer(refused=error.refused), known=True)
-    response = again(visitor, request, Problem(code=409, held=True), ())
+    response = again(visitor, request, form, Problem(code=409, held=True), ())
     return carrying(response, visitor, request, outcome)
 
 
@@ -193,18 +200,20 @@ def forbidden(
     visitor: ConsentRequest, request: Request, form: Form, answer: Answer, *, about: str = ""
 ) -> Response:
     """403: who may not grant. Every No of the form is taken all the same."""
-    response = failed(visitor, request, HTTPStatus.FORBIDDEN, held=bool(answer.refused), about=about)
-    if not answer.refused:
-        return response
-    outcome = record(visitor, request, form, Answer(refused=answer.refused), known=True)
-    return carrying(response, visitor, request, outcome)
+    held = bool(answer.refused)
+    outcome = record(visitor, request, form, Answer(refused=answer.refused), known=True) if held else None
+    response = failed(visitor, request, HTTPStatus.FORBIDDEN, held=held, about=about)
+    return carrying(response, visitor, request, outcome) if outcome else response
 
 
-def again(visitor: ConsentRequest, request: Request, problem: Problem, marked: Iterable[str]) -> Response:
+def again(
+    visitor: ConsentRequest, request: Request, form: Form, problem: Problem, marked: Iterable[str]
+) -> Response:
     """The preference centre with *problem* on top, or the same as JSON."""
     if wants_json(request):
         return told(visitor, problem)
-    return make_response(centre(visitor, marked=marked, problem=problem), problem.code)
+    back = returning(request, form)
+    return shown(visitor, problem, lambda: centre(visitor, marked=marked, problem=problem, back=back))
 
 
 def unavailable(
@@ -226,17 +235,32 @@ def failed(
     problem = Problem(code=int(code), held=held, about=about)
     if wants_json(request):
         return told(visitor, problem)
-    return make_response(page(visitor, f"{problem.id}.title", "error.html", problem=problem), code)
+    return shown(
+        visitor, problem, lambda: page(visitor, f"{problem.id}.title", "error.html", problem=problem)
+    )
+
+
+def shown(visitor: ConsentRequest, problem: Problem, render: Callable[[], str]) -> Response:
+    """The page that *render* makes; in plain text where the site's templates fail, since a refusal holds (rule 9)."""
+    try:
+        return make_response(render(), problem.code)
+    # Templates of the site's own may raise anything.
+    except Exception:
+        log.exception("the page for %s could not be rendered", problem.id)
+        return Response(said(visitor, problem), problem.code, mimetype="text/plain")
 
 
 def told(visitor: ConsentRequest, problem: Problem) -> Response:
     """*problem* as JSON."""
-    words = visitor.words
-    said = [f"{problem.id}.why", f"{problem.id}.changed", *(["error.held"] if problem.held else [])]
-    message = " ".join(str(words.gettext(each)) for each in said)
-    response = jsonify(ok=False, message=message)
+    response = jsonify(ok=False, message=said(visitor, problem))
     response.status_code = problem.code
     return response
+
+
+def said(visitor: ConsentRequest, problem: Problem) -> str:
+    """*problem* in two or three sentences."""
+    ids = [f"{problem.id}.why", f"{problem.id}.changed", *(["error.held"] if problem.held else [])]
+    return " ".join(str(visitor.words.gettext(each)) for each in ids)
 
 
 def wants_json(request: Request) -> bool:

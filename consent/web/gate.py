@@ -14,6 +14,7 @@ from consent.decision import Decision
 from consent.errors import LedgerError
 from consent.web.answering import record_late
 from consent.web.cookie import choice_cookie
+from consent.web.limits import TooMany
 from consent.web.request import ENVIRON, ConsentRequest
 from consent.web.site import Site
 
@@ -51,6 +52,8 @@ class Gate:
 def finished(visitor: ConsentRequest, headers: Headers) -> Headers:
     """*headers* with what a response needs that depends on the visitor's answer, or is a page of ours."""
     made = list(headers)
+    if visitor.spoken:
+        vary(made, "Accept-Language")
     if visitor.read:
         keep_private(made)
         held = visitor.decision
@@ -63,18 +66,24 @@ def finished(visitor: ConsentRequest, headers: Headers) -> Headers:
 
 def keep_private(headers: Headers) -> None:
     """Let no shared cache keep the response: it was made for one visitor's answer (ENF-06)."""
-    varies = limited = False
+    vary(headers, "Cookie")
+    limited = False
     for place, (name, value) in enumerate(headers):
-        lower = name.lower()
-        if lower == "vary":
-            varies = varies or value.strip() == "*" or "cookie" in value.lower().replace(" ", "").split(",")
-        elif lower == "cache-control":
+        if name.lower() == "cache-control":
             headers[place] = (name, unshared(value))
             limited = True
-    if not varies:
-        headers.append(("Vary", "Cookie"))
     if not limited:
         headers.append(("Cache-Control", "private"))
+
+
+def vary(headers: Headers, on: str) -> None:
+    """Let *headers* say that the response depends on the request's header *on*."""
+    for name, value in headers:
+        if name.lower() == "vary":
+            named = [each.strip().lower() for each in value.split(",")]
+            if on.lower() in named or "*" in named:
+                return
+    headers.append(("Vary", on))
 
 
 def unshared(value: str) -> str:
@@ -108,15 +117,17 @@ def late(visitor: ConsentRequest, held: Decision) -> Headers:
     them meanwhile. It keeps the event until the next answer, which finds it on record.
     """
     site, environ, event = visitor.site, visitor.environ, held.pending
-    if event is None or event.id in site.late or site.clock() < site.late_at:
+    if event is None or event.id in site.late or site.recorder.steady() < site.late_at:
         return []
     if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
         return []
     notice = site.notices.by_hash.get(event.notice or "")
     try:
         record_late(site.recorder, held, site.documents(notice), address=environ.get("REMOTE_ADDR"))
+    except TooMany:
+        return []  # says something of this address, and nothing of the ledger
     except LedgerError:
-        site.late_at = site.clock() + TRY_AGAIN
+        site.late_at = site.recorder.steady() + TRY_AGAIN
         return []
     if held.granted:
         if len(site.late) >= MOST_LATE:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
-from flask import Flask, url_for
+from flask import Flask, request, url_for
 from markupsafe import Markup, escape
 
 from consent.web import assets
@@ -13,10 +13,13 @@ from consent.web.declaration import Declaration
 from consent.web.notice import marks
 from consent.web.page import again, piece, status
 from consent.web.request import ConsentRequest, here
+from consent.web.returning import safe_path
 from consent.web.site import Site
 
+#: Endpoints of the preference centre: what it returns to stays what it was.
+CENTRE = frozenset({"consent.choices", "consent.decide"})
 #: Endpoints of our own pages that need no banner: they are the preference centre, or the visitor's own page.
-WITHOUT_BANNER = frozenset({"consent.choices", "consent.decide", "consent.mine"})
+WITHOUT_BANNER = CENTRE | {"consent.mine"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Helpers:
         if end is None:
             label = text if text is not None else visitor.words.gettext("link.choices")
             end = self.site.remember(key, Markup('" data-pc-open rel="nofollow">{}</a>').format(label))
-        back = visitor.address if visitor.environ.get("REQUEST_METHOD") == "GET" else None
+        back = visitor.address if visitor.endpoint not in CENTRE else safe_path(request.args.get("next"))
         query = f"?next={quoted(back)}" if back else ""
         return Markup(f'<a class="pc-link" href="{visitor.mount}{self.site.settings.url_prefix}{query}{end}')
 
@@ -141,7 +144,7 @@ def quoted(address: str) -> str:
 
 def asset(name: str) -> str:
     """The address of our static file *name*; it changes with the content."""
-    return url_for("consent.static", filename=name, v=assets.version(name))
+    return url_for("consent.static", filename=name, v=assets.versions()[name])
 
 
 def html_attributes(values: dict[str, str | bool]) -> Markup:

@@ -12,7 +12,7 @@ from consent.decision import Asking, Circumstances, Decision, Lifetimes, Reason,
 from consent.web.language import Catalogue, accepted, catalogue, negotiate
 from consent.web.notice import Notice
 from consent.web.returning import address
-from consent.web.site import Site
+from consent.web.site import Site, asked
 
 ENVIRON = "consent"
 #: Flask's proxies, typed as such: the object behind them is looked up once instead of at each use.
@@ -41,6 +41,7 @@ class ConsentRequest:
         "read",
         "sealed",
         "site",
+        "spoken",
     )
 
     def __init__(self, site: Site, environ: Mapping[str, Any], endpoint: str | None) -> None:
@@ -50,6 +51,8 @@ class ConsentRequest:
         self.now = int(site.clock())
         #: Whether this response depends on the answer, so that no shared cache may keep it.
         self.read = False
+        #: Whether it depends on the language that the browser asks for.
+        self.spoken = False
         #: Headers that the gate sends whatever the site's hooks make of them.
         self.sealed: Mapping[str, str] = {}
         self._asked = False
@@ -150,11 +153,11 @@ class ConsentRequest:
         if "babel" in site.app.extensions:
             from flask_babel import get_locale
 
-            locale = get_locale()
-            return negotiate(locale and locale.language, offered) or offered[0]
+            return negotiate(str(asked(get_locale, "")), offered) or offered[0]
         chosen = site.settings.languages
-        if callable(chosen) and (found := negotiate(chosen(), offered)):
+        if callable(chosen) and (found := negotiate(str(asked(chosen, "")), offered)):
             return found
+        self.spoken = True
         return accepted(self.environ.get("HTTP_ACCEPT_LANGUAGE", ""), offered)
 
     @property
@@ -170,8 +173,10 @@ class ConsentRequest:
 
     @property
     def address(self) -> str | None:
-        """Path and query of this page, to return to; None for what a browser could read as another site's."""
+        """Path and query of this page, to return to; None for what can't be asked for by following a link."""
         environ = self.environ
+        if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
+            return None
         return address(
             environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
         )

@@ -50,9 +50,10 @@ class Site:
     pieces: dict[object, Markup] = field(default_factory=dict)
     """Rendered markup that is the same for many requests."""
     stored: set[str] = field(default_factory=set)
-    store_at: float = 0.0
-    late_at: float = 0.0
-    """When the next late event may be tried again (epoch seconds)."""
+    store_at: float = float("-inf")
+    """When a notice may be stored again, after that failed (seconds of the recorder's steady clock)."""
+    late_at: float = float("-inf")
+    """When a late event may be tried again (the same)."""
     late: set[UUID] = field(default_factory=set)
     """Late events that are on record though a cookie still carries them."""
     lifetimes: Mapping[str, Lifetimes] = field(init=False)
@@ -123,7 +124,7 @@ class Site:
 
     def store(self, notice: Notice) -> None:
         """Put *notice* on record, before it is first used. A ledger that can't take it now costs nobody the page."""
-        if notice.hash in self.stored or self.clock() < self.store_at:
+        if notice.hash in self.stored or self.recorder.steady() < self.store_at:
             return
         if len(self.stored) >= MOST_PIECES:
             self.stored.clear()
@@ -131,7 +132,7 @@ class Site:
             self.recorder.keep(self.documents(notice))
             self.stored.add(notice.hash)
         except ConsentError as error:
-            self.store_at = self.clock() + STORE_AGAIN
+            self.store_at = self.recorder.steady() + STORE_AGAIN
             log.warning("the notice %s is not on record yet: %s", notice.hash[:12], error)
 
     def documents(self, notice: Notice | None) -> list[Document]:

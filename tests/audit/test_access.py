@@ -159,3 +159,12 @@ def test_a_token_of_the_hour_before_is_answered_with_a_fresh_page(app: Flask, au
     assert response.status_code == 400
     assert "open for too long" in response.text
     assert 'name="csrf_token"' in response.text
+
+
+@pytest.mark.requirement("LOG-07")
+def test_where_the_sites_own_check_fails_everybody_is_a_stranger(make_app: MakeApp) -> None:
+    def fail() -> str:
+        raise RuntimeError("the site's own fault")
+
+    stranger = make_app(CONSENT_AUDITOR=fail).test_client()
+    assert told(stranger, "GET", f"{AUDIT}/") == told(stranger, "GET", "/nothing/here")

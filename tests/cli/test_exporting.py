@@ -213,3 +213,21 @@ def test_db_upgrade_where_nothing_can_be_written_ends_with_3(app: Flask, run: Ru
     result = run("db", "upgrade")
     assert (result.exit_code, result.stdout) == (3, "")
     assert result.stderr.startswith("Error: ")
+
+
+@pytest.mark.parametrize(
+    "name", ["instance/consent.sqlite3", "instance/consent.key", "instance/consent.guard", "consent.toml"]
+)
+@pytest.mark.parametrize("linked", [False, True])
+def test_an_export_replaces_no_file_that_the_component_needs(app: Flask, name: str, linked: bool) -> None:
+    visit(app, "all")
+    kept = Path(app.root_path) / name
+    before = kept.read_bytes()
+    output = kept
+    if linked:
+        output = Path(app.root_path) / "events.jsonl"
+        output.symlink_to(kept)
+    result = run_for(app)("export", "--output", str(output))
+    assert result.exit_code == 2
+    assert "Name another" in result.output
+    assert kept.read_bytes() == before

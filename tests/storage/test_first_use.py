@@ -256,6 +256,17 @@ def test_a_restored_backup_is_opened_while_the_site_runs(
     storage.close()
 
 
+def test_what_is_written_to_a_file_that_was_taken_away_counts_as_not_written(tmp_path: Path) -> None:
+    ledger, storage = open_ledger(tmp_path)
+    record(ledger)
+    (tmp_path / "kept").hardlink_to(tmp_path / "consent.sqlite3")
+    shutil.copy(tmp_path / "consent.sqlite3", tmp_path / "backup")
+    (tmp_path / "backup").rename(tmp_path / "consent.sqlite3")
+    with pytest.raises(LedgerUnavailable, match="removed or replaced"):
+        record(ledger)
+    storage.close()
+
+
 def test_a_key_that_cant_be_used_for_a_new_log_is_named(tmp_path: Path) -> None:
     (tmp_path / "consent.key").write_text("not a key")
     ledger, storage = open_ledger(tmp_path)

@@ -1,19 +1,22 @@
 """What a reviewer once broke, and must not break again."""
 
+import hashlib
 import time
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template_string
 
 from consent import consent_withdrawn
-from consent.ledger import Document
+from consent.ledger import Document, Kind
+from consent.web.assets import ROOT
 from consent.web.expiry import parents
 from consent.web.language import negotiate
 from consent.web.origin import Origin, origin_of
 from consent.web.site import Site
 
 from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events
+from .test_notice import WORDING
 from .test_outage import locked
 
 
@@ -50,7 +53,7 @@ def test_a_receiver_that_fails_undoes_no_withdrawal(visitor: Visitor, app: Flask
     assert not visitor.allowed("statistics")
 
 
-@pytest.mark.parametrize("setting", ["CONSENT_PROFILE", "CONSENT_MINOR"])
+@pytest.mark.parametrize("setting", ["CONSENT_PROFILE", "CONSENT_MINOR", "CONSENT_LANGUAGES"])
 def test_a_function_of_the_hosts_that_fails_stops_no_refusal(make_app: MakeSite, setting: str) -> None:
     def fail() -> None:
         raise RuntimeError("the site's own fault")
@@ -175,3 +178,116 @@ def test_a_template_around_the_notice_cannot_rewrite_it(
     (folder / template).write_text(html)
     with pytest.raises(ConfigurationError, match=template):
         make_app()
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "GET", "HEAD"])
+@pytest.mark.parametrize(
+    "name",
+    ["nothing.js", "../../../../../../../../etc/hostname", "%2e%2e/%2e%2e/etc/hostname", "../pyproject.toml"],
+)
+@pytest.mark.parametrize("version", ["", "?v=0", "?v={}"])
+def test_no_request_for_a_static_file_says_anything_of_other_files(
+    app: Flask, method: str, name: str, version: str
+) -> None:
+    path = ROOT / "pyproject.toml"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.exists() else "0"
+    address = f"/privacy-choices/static/{name}{version.format(digest)}"
+    response = app.test_client().open(address, method=method)
+    assert response.status_code in (200, 404)
+    assert "immutable" not in response.headers.get("Cache-Control", "")
+    if response.status_code == 200:
+        assert (method, response.data) == ("OPTIONS", b"")
+
+
+def test_one_address_over_its_limit_keeps_nobody_elses_withdrawal_off_the_record(
+    visitor: Visitor, app: Flask, site: Site
+) -> None:
+    visitor.answer("all")
+    other = Visitor(app.test_client())
+    other.client.environ_base["REMOTE_ADDR"] = "10.0.0.1"
+    other.notice()
+    with locked(app):
+        visitor.answer("none")
+        other.answer("none")
+    site.recorder.limits.take("10.0.0.1", site.recorder.steady())
+    for bucket in site.recorder.limits.buckets.values():
+        bucket.tokens = (
+            0.0 if bucket is next(reversed(site.recorder.limits.buckets.values())) else bucket.tokens
+        )
+    other.client.get("/")
+    visitor.client.get("/")
+    assert [event.kind for event in events(site)] == [Kind.GIVEN, Kind.WITHDRAWN]
+
+
+def test_a_page_of_the_sites_that_fails_loses_no_refusal(make_app: MakeSite, tmp_path: Path) -> None:
+    templates = tmp_path / "templates" / "consent"
+    templates.mkdir(parents=True)
+    visitor = Visitor(make_app().test_client())
+    notice = visitor.notice()
+    (templates / "page.html").write_text("{{ nothing.at.all }}")
+    cross = {"Sec-Fetch-Site": "cross-site"}
+    broken = Visitor(make_app().test_client())
+    fields = {"category.media": "yes", "category.performance": "no"}
+    response = broken.client.post(
+        "/privacy-choices",
+        data={"notice": notice, "choice": "some", "from": "banner", **fields},
+        headers=cross,
+    )
+    assert (response.status_code, response.mimetype) == (403, "text/plain")
+    assert broken.client.get("/allowed/statistics").text == "no: refused"
+
+
+def test_after_a_conflict_the_way_back_is_kept(visitor: Visitor) -> None:
+    stale = {"notice": "0" * 64, "choice": "all", "from": "banner"}
+    page = visitor.client.post(
+        "/privacy-choices", data=stale, headers={**SAME, "Referer": "http://localhost/contact?a=b"}
+    )
+    assert page.status_code == 409
+    assert 'name="next" value="/contact?a=b" form="pc-form"' in page.text
+
+
+def test_the_link_on_the_centre_does_not_nest_itself(visitor: Visitor, app: Flask) -> None:
+    app.jinja_env.globals["footer"] = True
+    address = "/privacy-choices?next=/contact"
+    with app.test_request_context(address):
+        assert (
+            'href="/privacy-choices?next=/contact"'
+            in app.jinja_env.from_string("{{ consent_link() }}").render()
+        )
+
+
+def test_a_view_that_only_takes_posts_is_nowhere_to_return_to(app: Flask, make_app: MakeSite) -> None:
+    from consent.web.guard import ConsentRequired
+
+    other = make_app()
+
+    @other.post("/only")
+    def only() -> str:
+        raise ConsentRequired("functionality")
+
+    page = other.test_client().post("/only")
+    assert page.status_code == 403
+    assert "next=" not in page.text
+
+
+def test_a_text_in_the_browsers_language_says_so_to_caches(make_app: MakeSite, tmp_path: Path) -> None:
+    make_app()
+    (tmp_path / "consent.de.toml").write_text(WORDING)
+    app = make_app()
+    app.add_url_rule("/footer", "footer", lambda: render_template_string("{{ consent_link() }}"))
+    assert "Accept-Language" in app.test_client().get("/footer").headers["Vary"]
+    assert "Vary" not in app.test_client().get("/plain").headers
+
+
+def test_the_clock_set_right_again_holds_no_late_event_back(
+    visitor: Visitor, app: Flask, site: Site, clock: Clock
+) -> None:
+    visitor.answer("all")
+    clock.now += 250
+    with locked(app):
+        visitor.answer("none")
+        visitor.client.get("/")
+    clock.now -= 250
+    site.recorder.steady = lambda: time.monotonic() + 3
+    visitor.client.get("/")
+    assert [event.kind for event in events(site)] == [Kind.GIVEN, Kind.WITHDRAWN]
