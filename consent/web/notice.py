@@ -3,6 +3,10 @@
 It is rendered for each policy digest, language, profile and mount point, and contains nothing from the
 request. Stored and hashed are those bytes with the hash field empty and nothing marked; served are the
 same bytes with the hash filled in and, for someone who has answered, their answers marked (REC-02).
+
+Rendering it also checks the site's own templates, those of its parts and those around it, the latter with the least
+and the most that requests bring to them: what weakens the choice stops the start (UI-11). What stays beyond that is
+said in :mod:`consent.web.buttons`.
 """
 
 import hashlib
@@ -18,7 +22,7 @@ from consent.errors import ConfigurationError
 from consent.policy import Policy
 from consent.web import buttons
 from consent.web.assets import ROOT
-from consent.web.declaration import declared
+from consent.web.declaration import Declaration, declared
 from consent.web.language import Catalogue, catalogue
 
 TEMPLATES = ROOT / "templates"
@@ -28,6 +32,45 @@ POLICY_OF = re.compile(rb'name="notice" value="" data-policy="([0-9a-f]{64})"')
 LANGUAGE_OF = re.compile(rb'<form class="pc pc-centre"[^>]* lang="([A-Za-z0-9-]+)"')
 #: Mount points and profiles are few; the bound only keeps a misconfigured proxy from filling the memory.
 MOST_NOTICES = 512
+
+# What requests bring to the templates around the notice, of each the least and the most; "T" is any text.
+PROBLEM = {"id": "error.409", "held": True, "faults": ("T",)}
+LEAST_PROBLEM = {"id": "error.409", "held": False, "faults": ()}
+NEEDED = {"title": "T", "text": "T", "reason": "undecided"}
+REVISION = {"revision": 1, "effective": "T", "url": "/"}
+LINES = [{"title": "T", "on": on, "reason": "granted"} for on in (True, False)]
+GROUPS = [{"title": "T", "always_on": always, "services": LINES} for always in (True, False)]
+ENTRY = dict.fromkeys(("iso", "time", "on", "off"), "T") | {"kind": "given", "source": "banner"}
+ENTRIES = [ENTRY | {"notice": "/", "revision": 1}, ENTRY | {"notice": None, "revision": None}]
+MINE: dict[str, object] = dict.fromkeys(("decided", "until", "asking"), "T") | {
+    "subject": True,
+    "unreadable": False,
+    "state": GROUPS,
+    "history": ENTRIES,
+}
+LEAST_MINE = dict.fromkeys(MINE) | {"state": [], "history": []}
+BESIDE: tuple[tuple[str, dict[str, object]], ...] = (
+    ("status.html", {"message": "T"}),
+    ("again.html", {"why": "changed", "change": "T", "services": ["T"]}),
+    ("again.html", {"why": "changed", "change": None, "services": []}),
+    ("again.html", {"why": "expired", "change": None, "services": []}),
+    ("_problem.html", {"problem": PROBLEM}),
+    ("_problem.html", {"problem": LEAST_PROBLEM}),
+    ("error.html", {"problem": PROBLEM}),
+    ("error.html", {"problem": LEAST_PROBLEM}),
+    ("required.html", {"needed": [NEEDED], "href": "/"}),
+    ("placeholder.html", {"title": "T", "provider": "T", "src": "/", "choose": "/"}),
+    ("placeholder.html", {"title": "T", "provider": "T", "src": "", "choose": "/"}),
+    ("_declaration.html", {}),
+    ("declaration.html", {"current": True, "revisions": [REVISION]}),
+    ("declaration.html", {"current": False, "revisions": [REVISION, REVISION]}),
+    ("shown.html", {"src": "/"}),
+    ("mine.html", MINE),
+    ("mine.html", {**MINE, "asking": None, "history": []}),
+    ("mine.html", {**MINE, "unreadable": True}),
+    ("mine.html", LEAST_MINE),
+)
+"""The other templates that stand on a page with the notice, or are a page of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +138,13 @@ class Notices:
 
     def render(self, words: Catalogue, profile: str, mount: str) -> Notice:
         """Render the notice; ConfigurationError when a site's template breaks it or weakens its buttons."""
-        context = self.context(words, profile, mount)
-        banner = self.part("banner.html", "_banner_buttons.html", "buttons", context)
-        form = self.part("centre.html", "_centre_buttons.html", "save_row", context)
+        base = mount + self.prefix
+        around = surroundings(
+            words, controller=self.policy.controller.name, urls=addresses(base, self.privacy_policy)
+        )
+        context = {**around, **self.asking(words), "profile": profile}
+        banner = self.part("banner.html", "_banner_buttons.html", "buttons", context, base)
+        form = self.part("centre.html", "_centre_buttons.html", "save_row", context, base)
         body = f"{banner}\n{form}".encode()
         digest = hashlib.sha256(body).hexdigest()
         filled = f'name="notice" value="{digest}"'
@@ -109,51 +156,58 @@ class Notices:
             banner=Markup(banner.replace(EMPTY, filled)),
             form=Markup(form.replace(EMPTY, filled)),
         )
-        self.require_whole("ask.html", "banner", notice.banner, context)
-        self.require_whole("ask.html", "centre", notice.form, context)
-        self.require_whole("choices.html", "centre", notice.form, context)
+        self.check_around(notice, {**around, "declaration": Declaration.of(self.policy, words)}, base)
         return notice
 
-    def require_whole(self, name: str, slot: str, part: Markup, context: Mapping[str, object]) -> None:
-        """ConfigurationError unless the template around the notice shows *part* once and as it is (UI-11)."""
-        try:
-            html = self.environment.get_template(f"consent/{name}").render({**context, slot: part})
-        except TemplateError as error:
-            raise ConfigurationError(f"templates/consent/{name} can't be rendered: {error}") from error
-        if html.count(part) != 1:
-            raise ConfigurationError(
-                f"templates/consent/{name} shows {{{{ {slot} }}}} {html.count(part)} times; expected once, "
-                "unaltered. What is recorded as shown must be what is shown: put it back as it is."
-            )
+    def check_around(self, notice: Notice, around: Mapping[str, object], base: str) -> None:
+        """ConfigurationError when a template around *notice* hides it, changes it or answers in its place (UI-11)."""
+        status = Markup(self.rendered("status.html", {**around, **BESIDE[0][1]}))
+        again = Markup()
+        for name, given in BESIDE:
+            html = self.rendered(name, {**around, "status": status, **given})
+            withdraw = [buttons.WITHDRAW] if given.get("subject") else []
+            buttons.check(f"templates/consent/{name}", html, {}, withdraw, action=base if withdraw else None)
+            if name == "again.html":
+                again += Markup(html)
+        moments: tuple[dict[str, object], ...] = (
+            {"status": status, "again": ""},
+            {"status": status, "again": again, "next": "/", "problem": PROBLEM},
+        )
+        for name, dialog, pieces in (
+            ("dialog.html", "centre", {"centre": notice.form}),
+            ("ask.html", "centre", {"banner": notice.banner, "centre": notice.form}),
+            ("choices.html", None, {"centre": notice.form}),
+        ):
+            for moment in moments:
+                html = self.rendered(name, {**around, **moment, **pieces})
+                buttons.check(f"templates/consent/{name}", html, pieces, dialog=dialog)
 
-    def context(self, words: Catalogue, profile: str, mount: str) -> dict[str, object]:
-        """What the notice's templates see; nothing of it comes from a request."""
+    def asking(self, words: Catalogue) -> dict[str, object]:
+        """The policy's categories as the notice's templates see them."""
         everything = declared(self.policy, words)
+        optional = [category for category in everything if not category.always_on]
         return {
-            **surroundings(
-                words,
-                controller=self.policy.controller.name,
-                urls=addresses(mount + self.prefix, self.privacy_policy),
-            ),
-            "always_on": [c for c in everything if c.always_on],
-            "optional": [c for c in everything if not c.always_on],
-            "categories": [c for c in everything if not c.always_on],
-            "profile": profile,
+            "always_on": [category for category in everything if category.always_on],
+            "optional": optional,
+            "categories": optional,
         }
 
-    def part(self, name: str, own: str, slot: str, context: Mapping[str, object]) -> str:
+    def part(self, name: str, own: str, slot: str, context: Mapping[str, object], base: str) -> str:
         """One template of the notice, with the row of buttons in *own*, which no site can change (UI-11)."""
         row = Markup(ENVIRONMENT.get_template(f"consent/{own}").render(context).strip())
         field_ = Markup(f'<input type="hidden" {EMPTY} data-policy="{self.policy.digest}">')
-        try:
-            template = self.environment.get_template(f"consent/{name}")
-            html = template.render({**context, slot: row, "notice_field": field_}).strip()
-        except TemplateError as error:
-            raise ConfigurationError(f"templates/consent/{name} can't be rendered: {error}") from error
+        html = self.rendered(name, {**context, slot: row, "notice_field": field_})
         controls = buttons.of_centre(self.asked()) if slot == "save_row" else ()
         pieces = {slot: str(row), "notice_field": str(field_)}
-        buttons.check(f"templates/consent/{name}", html, pieces, controls)
+        buttons.check(f"templates/consent/{name}", html, pieces, controls, action=base)
         return html
+
+    def rendered(self, name: str, context: Mapping[str, object]) -> str:
+        """The HTML of one template, the site's or ours; ConfigurationError when there is none to be had."""
+        try:
+            return self.environment.get_template(f"consent/{name}").render(context).strip()
+        except TemplateError as error:
+            raise ConfigurationError(f"templates/consent/{name} can't be rendered: {error}") from error
 
     def asked(self) -> dict[str, list[str]]:
         """What visitors are asked about: the keys of the optional categories and of their services."""

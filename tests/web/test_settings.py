@@ -46,7 +46,7 @@ def test_a_second_init_app_is_refused(app: Flask) -> None:
 
 
 OWN = {name: (ROOT / "templates" / "consent" / name).read_text() for name in ("banner.html", "centre.html")}
-FORM = '<form method="post">{{ notice_field }}'
+FORM = '<form method="post" action="{{ urls.centre }}">{{ notice_field }}'
 OK = '<button name="choice" value="all">OK</button>'
 YES = 'name="category.{{ category.key }}" value="yes"'
 TICK = 'name="service.{{ service.key }}" value="yes"'
