@@ -11,3 +11,4 @@ from consent.web.request import current_consent as current_consent
 from consent.web.signals import consent_changed as consent_changed
 from consent.web.signals import consent_given as consent_given
 from consent.web.signals import consent_withdrawn as consent_withdrawn
+from consent.web.signals import item_blocked as item_blocked

@@ -6,7 +6,9 @@
     client = app.test_client(grant={"statistics"})
 
 or, with pytest, ``pytest_plugins = ["consent.testing"]`` and the fixture ``consent_client``, which takes
-the site's own ``app`` fixture.
+the site's own ``app`` fixture. And at the end of a test that has visited some pages, or visits them itself::
+
+    assert_nothing_undeclared(app, "/", "/contact")
 """
 
 import uuid
@@ -84,6 +86,20 @@ class ConsentClient(FlaskClient):
                 origin_only=not wide,
                 secure=secure,
             )
+
+
+def assert_nothing_undeclared(app: Flask, *paths: str) -> None:
+    """AssertionError naming each cookie that *app* has set and no service declares, or that isn't as declared.
+
+    It counts all responses of *app* so far. *paths* are visited first, by somebody who granted everything.
+    """
+    site: Site = app.extensions["consent"]
+    everything = {service.key for service in site.policy.optional_services}
+    client = ConsentClient(app, app.response_class, grant=everything)
+    for path in paths:
+        client.get(path).close()
+    if found := site.findings.about("undeclared", "drift"):
+        raise AssertionError("\n".join(str(fault) for fault in found))
 
 
 def services(policy: Policy, names: Iterable[str]) -> frozenset[str]:

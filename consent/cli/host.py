@@ -77,14 +77,20 @@ def pages(app: Flask, policy: Policy) -> Iterator[Fault]:
 
 
 def remembering(app: Flask, policy: Policy) -> Iterator[Fault]:
-    """Flask-Login's cookie that remembers a sign-in, where it is declared to live shorter than it does."""
+    """Flask-Login's cookie that remembers a sign-in, where it is undeclared, or lives longer than declared."""
     lasts = remembered_for(app)
-    declared = remember_cookie(app, policy)
-    if lasts is None or declared is None:
+    if lasts is None:
         return
-    if declared.lifetime is None or declared.lifetime.seconds < lasts.total_seconds():
+    name, declared = remember_name(app), remember_cookie(app, policy)
+    if declared is None:
         yield Fault(
-            f"cookie {declared.name}",
+            f"cookie {name}",
+            "Flask-Login sets it when it remembers a sign-in, and no service declares it (INF-03)",
+            f'Declare it: cookies = {{ "{name}" = "{lasts.days} days" }}, where sign-ins may be remembered.',
+        )
+    elif declared.lifetime is None or declared.lifetime.seconds < lasts.total_seconds():
+        yield Fault(
+            f"cookie {name}",
             f"Flask-Login keeps it for {lasts.days} days, the policy declares "
             f'"{declared.lifetime or "session"}" (INF-02)',
             "Set REMEMBER_COOKIE_DURATION to what is declared, or declare what is so.",
@@ -94,12 +100,6 @@ def remembering(app: Flask, policy: Policy) -> Iterator[Fault]:
 def host_advice(app: Flask, policy: Policy) -> Iterator[Fault]:
     """What may be meant in *app* but should be looked at."""
     yield from templates(app, policy, conditional=True)
-    if remembered_for(app) is not None and remember_cookie(app, policy) is None:
-        yield Fault(
-            f"cookie {remember_name(app)}",
-            "Flask-Login sets it when it remembers a sign-in, and no service declares it (INF-03)",
-            "Declare it, or make sure that no sign-in is remembered.",
-        )
     secret = app.secret_key or ""
     if len(secret) < 16:
         yield Fault(

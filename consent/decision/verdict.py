@@ -72,6 +72,8 @@ class Verdict:
     """The keys of the services that may run."""
     running: frozenset[str]
     """Those, and the keys of the categories and carriers that may."""
+    elsewhere: frozenset[str]
+    """The keys of the services that may run, if not on this page then on those they belong to."""
 
     def allows(self, key: str) -> bool:
         """Whether the service, category or carrier *key* may run; LookupError when the policy has none such.
@@ -94,6 +96,8 @@ class Verdict:
 
 
 _YES: Final = frozenset({Reason.ALWAYS, Reason.GRANTED})
+#: What stops a service on this page only.
+_YES_ELSEWHERE: Final = _YES | {Reason.PAGE, Reason.MARKED}
 
 
 def judge(
@@ -119,7 +123,13 @@ def judge(
         reasons[service.key] = reason
     allowed = frozenset(key for key, reason in reasons.items() if reason in _YES)
     groups = _groups(policy, reasons)
-    return Verdict(reasons, groups, allowed, allowed.union(key for key in groups if groups[key] in _YES))
+    return Verdict(
+        reasons,
+        groups,
+        allowed,
+        running=allowed.union(key for key in groups if groups[key] in _YES),
+        elsewhere=frozenset(key for key, reason in reasons.items() if reason in _YES_ELSEWHERE),
+    )
 
 
 def _groups(policy: Policy, reasons: Mapping[str, Reason]) -> dict[str, Reason]:

@@ -6,6 +6,7 @@ from .codes import GOOGLE_CONSENT as GOOGLE_CONSENT
 from .codes import PURPOSES as PURPOSES
 from .codes import STORAGE as STORAGE
 from .codes import USES as USES
+from .cookies import DeclaredCookies as DeclaredCookies
 from .difference import Change as Change
 from .difference import Difference as Difference
 from .difference import compare as compare

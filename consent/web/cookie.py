@@ -1,10 +1,8 @@
-"""The choice cookie on the wire, and the deletions that go with an answer."""
+"""The choice cookie on the wire."""
 
-from flask import Request, Response
 from werkzeug.http import dump_cookie
 
 from consent.decision import Decision
-from consent.web.expiry import deletions, refused_cookies
 from consent.web.site import Site
 
 
@@ -23,15 +21,3 @@ def choice_cookie(site: Site, decision: Decision, *, secure: bool) -> str:
         path="/",
         domain=site.settings.cookie_domain,
     )
-
-
-def expire_refused(response: Response, site: Site, allowed: frozenset[str], request: Request) -> None:
-    """Delete in the browser what services outside *allowed* have stored as cookies."""
-    own = {site.settings.cookie(secure=True), site.settings.cookie(secure=False)}
-    for value in deletions(
-        refused_cookies(site.policy, allowed),
-        sent=request.cookies.keys() - own,
-        host=request.host.rpartition(":")[0] or request.host,
-        secure=request.is_secure,
-    ):
-        response.headers.add("Set-Cookie", value)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
-from blinker import NamedSignal
 from flask import Request, Response, jsonify, make_response, url_for
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
@@ -14,14 +13,14 @@ from consent.errors import LedgerError, LedgerUnavailable
 from consent.policy import Policy
 from consent.web.answering import Asked, Outcome, take
 from consent.web.centre import Problem, centre
-from consent.web.cookie import choice_cookie, expire_refused
+from consent.web.cookie import choice_cookie
 from consent.web.form import read_form
 from consent.web.limits import TooMany
 from consent.web.origin import Origin, origin_of
 from consent.web.page import answers, page, result_in_words
 from consent.web.request import ConsentRequest
 from consent.web.returning import referring_path, safe_path, with_status
-from consent.web.signals import consent_changed, consent_given, consent_withdrawn
+from consent.web.signals import consent_changed, consent_given, consent_withdrawn, tell
 from consent.web.site import Site
 
 log = logging.getLogger("consent")
@@ -64,8 +63,8 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
             return forbidden(visitor, request, form, answer, about="minor")
     outcome = record(visitor, request, form, answer, known=shown is not None)
     if outcome.failure:
-        return carrying(unavailable(visitor, request, outcome, outcome.failure), visitor, request, outcome)
-    return carrying(taken(visitor, request, form, outcome), visitor, request, outcome)
+        return carrying(unavailable(visitor, request, outcome, outcome.failure), visitor, outcome)
+    return carrying(taken(visitor, request, form, outcome), visitor, outcome)
 
 
 def own_origin(request: Request) -> str:
@@ -124,26 +123,14 @@ def announce(site: Site, outcome: Outcome) -> None:
     }
     for signal, so in happened.items():
         if so:
-            tell(signal, site, told)
+            tell(signal, site.app, **told)
 
 
-def tell(signal: NamedSignal, site: Site, told: dict[str, Any]) -> None:
-    """Call each receiver of *signal*. One that fails is logged: the answer holds, and the others are told."""
-    for receiver in signal.receivers_for(site.app):
-        try:
-            receiver(site.app, **told)
-        # The site's own code may raise anything. The answer is recorded by now, and an error page in place of
-        # its cookie would undo a withdrawal (rule 9).
-        except Exception:
-            log.exception("a receiver of %s failed", signal.name)
-
-
-def carrying(response: Response, visitor: ConsentRequest, request: Request, outcome: Outcome) -> Response:
-    """*response* with the cookie of what now holds, and without those of what is refused."""
+def carrying(response: Response, visitor: ConsentRequest, outcome: Outcome) -> Response:
+    """*response* with the cookie of what now holds; the gate sends along the end of what is refused."""
     if outcome.after is not None:
         cookie = choice_cookie(visitor.site, outcome.after, secure=visitor.secure)
         response.headers.add("Set-Cookie", cookie)
-        expire_refused(response, visitor.site, visitor.elsewhere, request)
     return response
 
 
@@ -193,7 +180,7 @@ def conflict(visitor: ConsentRequest, request: Request, form: Form, error: FormC
         return again(visitor, request, form, Problem(code=409), ())
     outcome = record(visitor, request, form, Answer(refused=error.refused), known=True)
     response = again(visitor, request, form, Problem(code=409, held=True), ())
-    return carrying(response, visitor, request, outcome)
+    return carrying(response, visitor, outcome)
 
 
 def forbidden(
@@ -203,7 +190,7 @@ def forbidden(
     held = bool(answer.refused)
     outcome = record(visitor, request, form, Answer(refused=answer.refused), known=True) if held else None
     response = failed(visitor, request, HTTPStatus.FORBIDDEN, held=held, about=about)
-    return carrying(response, visitor, request, outcome) if outcome else response
+    return carrying(response, visitor, outcome) if outcome else response
 
 
 def again(

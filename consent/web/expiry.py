@@ -1,43 +1,55 @@
 """The ``Set-Cookie`` headers that delete what a visitor has refused, HttpOnly cookies included (WD-03)."""
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from werkzeug.http import dump_cookie
 
-from consent.policy import Cookie, Policy
+from consent.policy import Cookie, DeclaredCookies, Policy
 
 #: At most so many headers, and so many bytes of them, in one response.
 MOST_HEADERS, MOST_BYTES = 20, 2048
+#: Names of a request that are looked at; browsers keep fewer for one site.
+MOST_NAMES = 200
 
 #: Characters of a host name (RFC 1035 §2.3.4), and the labels of it that can matter to a cookie.
 LONGEST_HOST, MOST_LABELS = 253, 8
 
 
-def refused_cookies(policy: Policy, allowed: Iterable[str]) -> tuple[Cookie, ...]:
-    """The declared cookies of services outside *allowed* that no allowed service declares as well."""
-    keys = frozenset(allowed)
-    kept = [cookie for service in policy.services if service.key in keys for cookie in service.cookies]
-    return tuple(
-        cookie
-        for service in policy.services
-        if service.key not in keys
-        for cookie in service.cookies
-        if not any(own.matches(cookie.name) for own in kept)
-    )
+def refused_cookies(
+    policy: Policy, declared: DeclaredCookies, allowed: Collection[str], *, sent: Iterable[str], unseen: bool
+) -> list[tuple[str, Cookie]]:
+    """The names, each with its declaration, of cookies that no service in *allowed* declares but another does.
 
-
-def deletions(cookies: Iterable[Cookie], *, sent: Iterable[str], host: str, secure: bool) -> list[str]:
-    """``Set-Cookie`` values that delete *cookies* in a browser which sent the names *sent* to *host*.
-
-    A name with a wildcard, or on the path ``/``, is deleted when it was sent; one below another path,
-    which this request can't see, always. Host-only and for each parent domain, since nobody can tell
-    which one was set (peers guess, and fail below ``co.uk``). Bounded by MOST_HEADERS and MOST_BYTES.
+    Of those that a browser *sent*; with *unseen* also of those on a path of their own, which this request can't
+    see.
     """
-    names = sorted(set(sent))
+    found: dict[tuple[str, Cookie], None] = {}
+    for name in sent:
+        services = declared.of(name)
+        if services and services.keys().isdisjoint(allowed):
+            found |= dict.fromkeys((name, cookie) for cookie in services.values())
+    for cookie in unseen_cookies(policy) if unseen else ():
+        if declared.of(cookie.name).keys().isdisjoint(allowed):
+            found[cookie.name, cookie] = None
+    return list(found)
+
+
+def unseen_cookies(policy: Policy) -> Iterator[Cookie]:
+    """The declared cookies whose names are known and whose path not every request is below."""
+    for service in policy.services:
+        yield from (cookie for cookie in service.cookies if "*" not in cookie.name and cookie.path != "/")
+
+
+def deletions(cookies: Sequence[tuple[str, Cookie]], *, host: str, secure: bool) -> list[str]:
+    """``Set-Cookie`` values that delete *cookies*, names with their declarations, in a browser that called *host*.
+
+    Host-only and for each parent domain, since nobody can tell which one was set (peers guess, and fail below
+    ``co.uk``). Bounded by MOST_HEADERS and MOST_BYTES; the surest first, the rest goes next time.
+    """
     found: list[str] = []
     size = 0
-    for name, path, domain in variants(cookies, names, host):
+    for name, path, domain in variants(cookies, host):
         value = dump_cookie(name, "", max_age=0, expires=0, path=path, domain=domain, secure=secure)
         size += len(value)
         if len(found) == MOST_HEADERS or size > MOST_BYTES:
@@ -46,22 +58,14 @@ def deletions(cookies: Iterable[Cookie], *, sent: Iterable[str], host: str, secu
     return found
 
 
-def variants(cookies: Iterable[Cookie], sent: list[str], host: str) -> Iterator[tuple[str, str, str | None]]:
+def variants(cookies: Sequence[tuple[str, Cookie]], host: str) -> Iterator[tuple[str, str, str | None]]:
     """Name, path and domain of each cookie that may have to go; the surest first."""
-    pairs = [(name, cookie) for cookie in cookies for name in named(cookie, sent)]
-    for name, cookie in pairs:
+    for name, cookie in cookies:
         yield name, cookie.path, None
-    for name, cookie in pairs:
+    for name, cookie in cookies:
         if not name.startswith("__Host-"):
             for domain in [cookie.domain] if cookie.domain else parents(host):
                 yield name, cookie.path, domain
-
-
-def named(cookie: Cookie, sent: list[str]) -> list[str]:
-    """The real names that *cookie* stands for in a request that sent the names *sent*."""
-    if "*" not in cookie.name and cookie.path != "/":
-        return [cookie.name]
-    return [name for name in sent if cookie.matches(name)]
 
 
 def parents(host: str) -> list[str]:

@@ -1,7 +1,8 @@
 """The gate: what leaves the app, seen last of all, after the hooks of the site and of its extensions.
 
 It stands around ``app.wsgi_app``, because Flask saves its session after the last ``after_request`` function
-(ENF-01), and returns the response's body untouched.
+(ENF-01), and returns the response's body untouched. It guards against mistakes, not against hostile code in the
+same process.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -9,13 +10,19 @@ from dataclasses import replace
 from typing import Any, Final
 
 from werkzeug.http import parse_list_header
+from werkzeug.wsgi import get_host
 
 from consent.decision import Decision
-from consent.errors import LedgerError
+from consent.errors import Fault, LedgerError
+from consent.policy import Cookie
 from consent.web.answering import record_late
 from consent.web.cookie import choice_cookie
+from consent.web.debug import noting
+from consent.web.expiry import MOST_NAMES, deletions, refused_cookies
 from consent.web.limits import TooMany
-from consent.web.request import ENVIRON, ConsentRequest
+from consent.web.request import ENVIRON, ConsentRequest, visitor_of
+from consent.web.setcookie import SetCookie
+from consent.web.signals import item_blocked, tell
 from consent.web.site import Site
 
 Headers = list[tuple[str, str]]
@@ -26,6 +33,9 @@ TRY_AGAIN: Final = 2.0
 MOST_LATE: Final = 4096
 #: The header of which several hold together, so that adding one only narrows (CSP3 §4.1).
 POLICY: Final = "content-security-policy"
+#: Seconds by which a cookie may outlive its declaration: a month isn't the same everywhere.
+TOLERANCE: Final = 86_400
+HTML: Final = ("text/html", "application/xhtml+xml")
 
 
 class Gate:
@@ -39,19 +49,163 @@ class Gate:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """What the application answers."""
+        if self.site.app.debug:
+            return noting(self.judged, self.site.notes, environ, start_response)
+        return self.judged(environ, start_response)
+
+    def judged(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """What the application answers, with what the gate makes of its headers."""
 
         def start(status: str, headers: Headers, *exc_info: object) -> Any:
-            visitor = environ.get(ENVIRON)
-            if isinstance(visitor, ConsentRequest) and visitor.site is self.site:
-                headers = finished(visitor, headers)
-            return start_response(status, headers, *exc_info)
+            return start_response(status, passed(self.site, environ, headers), *exc_info)
 
         return self.application(environ, start)
 
 
-def finished(visitor: ConsentRequest, headers: Headers) -> Headers:
-    """*headers* with what a response needs that depends on the visitor's answer, or is a page of ours."""
-    made = list(headers)
+def passed(site: Site, environ: dict[str, Any], headers: Headers) -> Headers:
+    """Those of *headers* that may leave, and what a response needs that depends on the visitor's answer."""
+    made: Headers = []
+    html = False
+    visitor = environ.get(ENVIRON)
+    if not isinstance(visitor, ConsentRequest) or visitor.site is not site:
+        visitor = None
+    for header in headers:
+        name = header[0].lower()
+        if name == "set-cookie":
+            visitor = visitor or visitor_of(site, environ)
+            if not lets_out(visitor, header[1]):
+                continue
+        elif name == "content-type":
+            html = header[1].startswith(HTML)
+        made.append(header)
+    if "HTTP_COOKIE" in environ and (html or (visitor is not None and visitor.answered)):
+        visitor = visitor or visitor_of(site, environ)
+        made += leftovers(visitor)
+    return finished(visitor, made) if visitor is not None else made
+
+
+def lets_out(visitor: ConsentRequest, text: str) -> bool:
+    """Whether the ``Set-Cookie`` value *text* may leave (ENF-01); what may not, or isn't as declared, is noted.
+
+    Deletions pass, and so does what browsers ignore: it sets nothing.
+    """
+    site = visitor.site
+    cookie = SetCookie.read(text, now=visitor.now)
+    if cookie is None or cookie.deletes:
+        return True
+    services = site.declared.of(cookie.name)
+    if not services:
+        return lets_undeclared_out(visitor, cookie)
+    for key, declared in services.items():
+        if key in site.first_party or key in visitor.verdict.allowed:
+            for problem in drift(cookie, declared, folder_of(visitor.environ)):
+                note_drift(visitor, cookie, key, problem)
+            return True
+    for key in services:
+        stopped(visitor, cookie, key)
+    return False
+
+
+def lets_undeclared_out(visitor: ConsentRequest, cookie: SetCookie) -> bool:
+    """Whether a cookie may leave that no service declares: that is a setting."""
+    site = visitor.site
+    dropped = site.settings.undeclared == "drop"
+    became = "so it was not sent" if dropped else "and was sent all the same"
+    fault = Fault(
+        place(visitor, cookie),
+        f"no service of {site.settings.policy.name} declares it, {became} (INF-03)",
+        f'Declare it: cookies = {{ "{cookie.name}" = "{in_words(cookie.lifetime)}" }} in the service that sets it.',
+    )
+    site.findings.note("undeclared", cookie.name, visitor.endpoint, "", fault)
+    if dropped:
+        blocked(visitor, cookie, None, "undeclared", fault)
+    return not dropped
+
+
+def stopped(visitor: ConsentRequest, cookie: SetCookie, service: str) -> None:
+    """Note that *cookie* was kept back, since *service* may not run."""
+    reason = visitor.verdict.reasons[service]
+    fault = Fault(
+        place(visitor, cookie),
+        f'it was not sent: the service "{service}" may not run here ({reason})',
+        f'Set it only where current_consent.allows("{service}").',
+    )
+    visitor.site.findings.note("stopped", cookie.name, visitor.endpoint, service, fault)
+    blocked(visitor, cookie, service, str(reason), fault)
+
+
+def blocked(
+    visitor: ConsentRequest, cookie: SetCookie, service: str | None, reason: str, fault: Fault
+) -> None:
+    """Tell the site's own code, and in debug mode the developer's page, that *cookie* was kept back."""
+    if visitor.site.app.debug:
+        visitor.site.notes.append(str(fault))
+    told = {"kind": "cookie", "name": cookie.name, "service": service, "reason": reason}
+    tell(item_blocked, visitor.site.app, endpoint=visitor.endpoint, **told)
+
+
+def drift(cookie: SetCookie, declared: Cookie, folder: str) -> Iterable[str]:
+    """In what *cookie*, set by an address below *folder*, is not as *declared* (INF-02, CK-05)."""
+    limit = declared.lifetime
+    if cookie.lifetime is not None and (limit is None or cookie.lifetime > limit.seconds + TOLERANCE):
+        yield f"it lives {in_words(cookie.lifetime)}, declared is {limit or 'session'}"
+    attributes = cookie.attributes
+    if (attributes.path or folder) != declared.path:
+        yield f"its path is {attributes.path or folder}, declared is {declared.path}; a withdrawal deletes the declared"
+    if attributes.domain and attributes.domain != (declared.domain or "").removeprefix(".").lower():
+        yield f"its domain is {attributes.domain}, declared is {declared.domain or 'this host'}"
+    if attributes.same_site == "none" and not attributes.secure:
+        yield "it says SameSite=None without Secure, so browsers refuse it (CK-04)"
+
+
+def note_drift(visitor: ConsentRequest, cookie: SetCookie, service: str, problem: str) -> None:
+    """Note that *cookie* isn't as *service* declares it."""
+    fault = Fault(place(visitor, cookie), problem, f'Mend what sets it, or the declaration of "{service}".')
+    visitor.site.findings.note("drift", cookie.name, visitor.endpoint, service, fault)
+
+
+def place(visitor: ConsentRequest, cookie: SetCookie) -> str:
+    """Where *cookie* came from, for a finding."""
+    source = f"by endpoint {visitor.endpoint}" if visitor.endpoint else "outside of any view"
+    return f"cookie {cookie.name or '(without a name)'}, set {source}"
+
+
+def in_words(lifetime: float | None) -> str:
+    """A cookie's *lifetime* (seconds) as the policy writes it, rounded up."""
+    if lifetime is None:
+        return "session"
+    unit, length = ("day", 86_400) if lifetime > 2 * 3600 else ("minute", 60)
+    count = -int(-lifetime // length)
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def folder_of(environ: Mapping[str, Any]) -> str:
+    """The path of a cookie that names none (RFC 6265bis §5.1.4)."""
+    path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+    return path[: path.rfind("/")] or "/"
+
+
+def leftovers(visitor: ConsentRequest) -> Headers:
+    """What deletes the cookies that this browser still sends though their services may not run anywhere (ENF-08).
+
+    The answer to an answer deletes those, too, that a request for this address can't show (WD-03).
+    """
+    site, environ = visitor.site, visitor.environ
+    pairs = environ["HTTP_COOKIE"].split(";", MOST_NAMES)[:MOST_NAMES]
+    sent = {pair.partition("=")[0].strip(" \t"): None for pair in pairs}
+    suspects = [name for name in sent if not site.first_party.issuperset(site.declared.of(name))]
+    if not suspects and not visitor.answered:
+        return []
+    gone = refused_cookies(
+        site.policy, site.declared, visitor.elsewhere, sent=suspects, unseen=visitor.answered
+    )
+    host = get_host(dict(environ))
+    values = deletions(gone, host=host.rpartition(":")[0] or host, secure=visitor.secure)
+    return [("Set-Cookie", value) for value in values]
+
+
+def finished(visitor: ConsentRequest, made: Headers) -> Headers:
+    """*made* with what a response needs that depends on the visitor's answer, or is a page of ours."""
     if visitor.spoken:
         vary(made, "Accept-Language")
     if visitor.read:

@@ -20,8 +20,6 @@ REQUEST = cast("LocalProxy[Request]", request)
 APP = cast("LocalProxy[Flask]", current_app)
 #: Headers of our own pages that their site can't weaken.
 SEALED = ("X-Frame-Options", "Content-Security-Policy", "Cache-Control", "X-Robots-Tag")
-#: What a verdict says of a service that nothing but the page could stop.
-YES_ELSEWHERE = frozenset({Reason.ALWAYS, Reason.GRANTED, Reason.PAGE, Reason.MARKED})
 
 
 class ConsentRequest:
@@ -35,6 +33,7 @@ class ConsentRequest:
         "_decision",
         "_language",
         "_verdict",
+        "answered",
         "endpoint",
         "environ",
         "now",
@@ -53,6 +52,8 @@ class ConsentRequest:
         self.read = False
         #: Whether it depends on the language that the browser asks for.
         self.spoken = False
+        #: Whether this request brought an answer.
+        self.answered = False
         #: Headers that the gate sends whatever the site's hooks make of them.
         self.sealed: Mapping[str, str] = {}
         self._asked = False
@@ -125,7 +126,7 @@ class ConsentRequest:
     @property
     def elsewhere(self) -> frozenset[str]:
         """The keys of the services that may run, if not on this page then on those they belong to."""
-        return frozenset(key for key, reason in self.verdict.reasons.items() if reason in YES_ELSEWHERE)
+        return self.verdict.elsewhere
 
     @property
     def cache_key(self) -> str:
@@ -210,6 +211,7 @@ class ConsentRequest:
     def replace(self, decision: Decision | None) -> None:
         """From now on this request goes by *decision*: the answer that it brought."""
         self._asked, self._decision, self._verdict = True, decision, None
+        self.answered = True
 
 
 def here() -> ConsentRequest:
@@ -224,8 +226,17 @@ def here() -> ConsentRequest:
         raise RuntimeError(
             f"the app {app.name!r} has no consent component; did you forget `consent.init_app(app)`?"
         )
-    made = ConsentRequest(site, current.environ, current.endpoint)
-    current.environ[ENVIRON] = made
+    made = current.environ[ENVIRON] = ConsentRequest(site, current.environ, current.endpoint)
+    return made
+
+
+def visitor_of(site: Site, environ: dict[str, Any]) -> ConsentRequest:
+    """The view of a request that has left Flask already, for *site*, made now if it never asked for one."""
+    found = environ.get(ENVIRON)
+    if isinstance(found, ConsentRequest) and found.site is site:
+        return found
+    endpoint = getattr(environ.get("werkzeug.request"), "endpoint", None)
+    made = environ[ENVIRON] = ConsentRequest(site, environ, endpoint)
     return made
 
 

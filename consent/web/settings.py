@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from consent.decision import PROFILES
 from consent.errors import ConfigurationError
@@ -31,6 +31,7 @@ NAMES = (
     "COOKIE_NAME",
     "COOKIE_DOMAIN",
     "SITE",
+    "UNDECLARED",
     "PRIVACY_POLICY",
 )
 
@@ -53,6 +54,7 @@ class Settings:
     cookie_name: str
     cookie_domain: str | None
     site: str | None
+    undeclared: Literal["report", "drop"]
     privacy_policy: str | None
     """Address of the site's privacy policy, a path or a URL."""
     instance: Path | None
@@ -104,6 +106,7 @@ def readers(config: Mapping[str, object], root: Path, instance: Path) -> dict[st
         "cookie_name": lambda: cookie_name(config),
         "cookie_domain": lambda: cookie_domain(config),
         "site": lambda: own_site(config),
+        "undeclared": lambda: undeclared(config),
         "privacy_policy": lambda: privacy_policy(config),
         "instance": lambda: None if config.get("CONSENT_DATABASE") else instance,
         "keys": lambda: secret_keys(config),
@@ -245,6 +248,14 @@ def privacy_policy(config: Mapping[str, object]) -> str | None:
     value = optional_text(config, "PRIVACY_POLICY")
     if value is not None and not (safe_path(value) or value.startswith("https://")):
         raise wrong("PRIVACY_POLICY", value, "a path like /privacy, or an address that begins with https://")
+    return value
+
+
+def undeclared(config: Mapping[str, object]) -> str:
+    """What happens to a cookie that no service declares."""
+    value = text(config, "UNDECLARED", "report")
+    if value not in ("report", "drop"):
+        raise wrong("UNDECLARED", value, "report, or drop once everything is declared")
     return value
 
 

@@ -1,10 +1,16 @@
-"""Signals that a site's code can connect to. Each is sent by the app, after the answer has been recorded.
+"""Signals that a site's code can connect to. Each is sent by the app; a receiver that fails is logged.
 
-Receivers get ``decision`` (the visitor's answer now), ``granted`` and ``withdrawn`` (frozensets of the
-service keys that this answer turned on and off).
+About an answer, after it has been recorded: receivers get ``decision`` (the visitor's answer now), ``granted``
+and ``withdrawn`` (frozensets of the service keys that this answer turned on and off).
 """
 
-from blinker import Namespace
+import logging
+from typing import Any
+
+from blinker import NamedSignal, Namespace
+from flask import Flask
+
+log = logging.getLogger("consent")
 
 _signals = Namespace()
 
@@ -14,3 +20,17 @@ consent_given = _signals.signal("consent-given")
 consent_changed = _signals.signal("consent-changed")
 #: An answer turned at least one service off that had been granted.
 consent_withdrawn = _signals.signal("consent-withdrawn")
+#: The gate kept something from leaving. Receivers get ``kind`` ("cookie"), ``name``, ``service`` (its key, None
+#: if nothing declares it), ``reason`` (a verdict's, or "undeclared") and ``endpoint`` (None for no view).
+item_blocked = _signals.signal("item-blocked")
+
+
+def tell(signal: NamedSignal, app: Flask, **told: Any) -> None:
+    """Call each receiver of *signal*. What one raises keeps nobody else from being told."""
+    for receiver in signal.receivers_for(app):
+        try:
+            receiver(app, **told)
+        # The site's own code may raise anything. What it is told of is done by now, and an error page in place of
+        # an answer's cookie would undo a withdrawal (rule 9).
+        except Exception:
+            log.exception("a receiver of %s failed", signal.name)

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +14,9 @@ from markupsafe import Markup
 from consent.decision import PROFILES, CookieCodec, Decision, Lifetimes, Mark, lifetimes
 from consent.errors import ConsentError
 from consent.ledger import Document
-from consent.policy import Policy
+from consent.policy import DeclaredCookies, Policy
 from consent.web import guard
+from consent.web.findings import Findings
 from consent.web.notice import LANGUAGE_OF, POLICY_OF, Notice, Notices
 from consent.web.recorder import Recorder, policy_document
 from consent.web.settings import Settings
@@ -56,13 +58,25 @@ class Site:
     """When a late event may be tried again (the same)."""
     late: set[UUID] = field(default_factory=set)
     """Late events that are on record though a cookie still carries them."""
+    notes: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    """In debug mode, what the gate stopped since the last page."""
+    findings: Findings = field(default_factory=Findings)
+    declared: DeclaredCookies = field(init=False)
+    first_party: frozenset[str] = field(init=False)
+    """The keys of the services of the site's own that are always on: the gate leaves their cookies alone."""
     lifetimes: Mapping[str, Lifetimes] = field(init=False)
     """How long answers hold under each profile."""
     cookies: Mapping[bool, str] = field(init=False)
     """The choice cookie's name and ``=``, by whether the request came over HTTPS."""
 
     def __post_init__(self) -> None:
-        chosen = self.settings
+        chosen, policy = self.settings, self.policy
+        self.declared = DeclaredCookies(policy)
+        self.first_party = frozenset(
+            service.key
+            for service in policy.services
+            if service.provider == "self" and policy.always_on(service.key)
+        )
         self.lifetimes = {
             name: lifetimes(profile, grant=chosen.grant_lifetime, refusal=chosen.refusal_lifetime)
             for name, profile in PROFILES.items()

@@ -182,12 +182,12 @@ def test_pages_that_no_view_answers_are_a_fault(make_app: MakeApp) -> None:
     assert '"shop.*"' in fault
 
 
-def test_a_remember_cookie_that_nothing_declares_is_advised_on(app: Flask) -> None:
+@pytest.mark.requirement("INF-03")
+def test_a_remember_cookie_that_nothing_declares_is_a_fault(app: Flask) -> None:
     LoginManager(app)
-    answer = found(run_for(app))
-    assert answer["ok"]
-    (advice,) = answer["advice"]
-    assert advice["place"] == "cookie remember_token"
+    (fault,) = faults(app)
+    assert fault.startswith("cookie remember_token: ")
+    assert 'cookies = { "remember_token" = "365 days" }' in fault
 
 
 @pytest.mark.requirement("INF-02")

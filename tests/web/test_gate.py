@@ -2,17 +2,22 @@
 
 import re
 from html import unescape
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from flask import Flask, Response, render_template_string
+from flask import Flask, Response, redirect, render_template_string, request, session
+from flask.testing import FlaskClient
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
+from werkzeug.wrappers import Response as ResponseBase
 
-from consent import current_consent
+from consent import current_consent, item_blocked
+from consent.web.expiry import MOST_BYTES, MOST_HEADERS
 from consent.web.gate import keep_private, seal
+from consent.web.site import Site
 
-from .clinic import Visitor
+from .clinic import POLICY, MakeSite, Visitor
 
 
 def with_headers(app: Flask, *headers: tuple[str, str]) -> Flask:
@@ -148,3 +153,268 @@ def test_a_link_on_a_page_whose_address_is_no_path_leads_to_the_centre_alone(app
     app.add_url_rule("/<path:name>", "pages", lambda name: render_template_string("{{ consent_link() }}"))
     html = app.test_client().get("http://localhost//evil.example/x").text
     assert "evil" not in html
+
+
+def setting(app: Flask, *cookies: str, path: str = "/set") -> Flask:
+    """*app* with a view ``set`` that sets *cookies*, each the whole value of a header."""
+
+    @app.get(path, endpoint="set")
+    def set_them() -> Response:
+        response = Response("set")
+        for cookie in cookies:
+            response.headers.add("Set-Cookie", cookie)
+        return response
+
+    return app
+
+
+def sent(client: FlaskClient, path: str = "/set") -> list[str]:
+    """The names of the cookies that a response sets, deletions left out."""
+    with client.get(path) as response:
+        values = response.headers.getlist("Set-Cookie")
+    return [value.partition("=")[0] for value in values if "Max-Age=0" not in value]
+
+
+@pytest.mark.requirement("ENF-01")
+@pytest.mark.parametrize(
+    ("grant", "expected"),
+    [((), ["session"]), (("statistics",), ["visit", "session"]), (("names",), ["session"])],
+)
+def test_a_cookie_leaves_only_while_its_service_may_run(
+    app: Flask, grant: tuple[str, ...], expected: list[str]
+) -> None:
+    setting(app, "visit=1; Path=/; Max-Age=60", "session=2; Path=/")
+    client = app.test_client(grant=grant) if grant else app.test_client(refuse=True)
+    assert sent(client) == expected
+
+
+@pytest.mark.requirement("ENF-01")
+def test_flasks_own_session_and_cookies_of_errors_redirects_and_static_files_pass_the_gate(
+    make_app: MakeSite, tmp_path: Path
+) -> None:
+    (tmp_path / "static").mkdir()
+    (tmp_path / "static" / "a.txt").write_text("a")
+    app = make_app(
+        POLICY.replace("cookies = { visit", 'cookies = { late = "session", visit'), SESSION_COOKIE_NAME="late"
+    )
+
+    @app.route("/login")
+    def login() -> str:
+        session["who"] = "anna"
+        return "in"
+
+    @app.errorhandler(404)
+    def missing(error: object) -> tuple[Response, int]:
+        response = Response("missing")
+        response.set_cookie("visit", "1", max_age=60)
+        return response, 404
+
+    @app.get("/away")
+    def away() -> ResponseBase:
+        response = redirect("/")
+        response.set_cookie("visit", "1", max_age=60)
+        return response
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        if request.endpoint == "static":
+            response.set_cookie("visit", "1", max_age=60)
+        return response
+
+    for grant, expected in (((), []), (("statistics",), None)):
+        client = app.test_client(grant=grant)
+        for path in ("/login", "/nowhere", "/away", "/static/a.txt"):
+            assert sent(client, path) == (
+                ["late" if path == "/login" else "visit"] if expected is None else []
+            )
+
+
+def test_an_always_on_cookie_of_the_sites_own_is_never_touched(app: Flask) -> None:
+    setting(app, "session=1; Path=/; HttpOnly")
+    headers = app.test_client().get("/set").headers
+    assert headers.getlist("Set-Cookie") == ["session=1; Path=/; HttpOnly"]
+    assert "Cache-Control" not in headers
+
+
+def test_a_deletion_passes_whatever_it_deletes(app: Flask) -> None:
+    deletions = ["visit=; Max-Age=0; Path=/", "unknown=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"]
+    setting(app, *deletions)
+    assert app.test_client(refuse=True).get("/set").headers.getlist("Set-Cookie") == deletions
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("visit", True),
+        ("=visit=1", True),
+        ("visit =1; Max-Age=60", False),
+        ("\tvisit=1", False),
+        ("visit=1;;;; Max-Age=x", False),
+        ('visit="1; Max-Age=60"', False),
+        ("VISIT=1", True),
+        ("visit=" + "x" * 5000, True),
+        ("", True),
+        ("visit=é", False),
+    ],
+)
+def test_a_malformed_cookie_passes_or_goes_whole(app: Flask, text: str, passes: bool) -> None:
+    setting(app, text)
+    values = app.test_client(use_cookies=False).get("/set").headers.getlist("Set-Cookie")
+    assert values == ([text] if passes else [])
+
+
+@pytest.mark.requirement("ENF-01")
+def test_an_undeclared_cookie_is_named_once_with_what_set_it(
+    app: Flask, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    setting(app, "mystery=1; Max-Age=86400")
+    client = app.test_client()
+    for _ in range(3):
+        assert sent(client) == ["mystery"]
+    (fault,) = site.findings.about("undeclared")
+    assert fault.place == "cookie mystery, set by endpoint set"
+    assert 'cookies = { "mystery" = "1 day" }' in fault.fix
+    assert site.findings.counts["undeclared", ""] == 3
+    assert [record.message for record in caplog.records].count(str(fault)) == 1
+
+
+@pytest.mark.requirement("ENF-01")
+def test_an_undeclared_cookie_is_dropped_where_the_site_says_so(make_app: MakeSite) -> None:
+    app = setting(make_app(CONSENT_UNDECLARED="drop"), "mystery=1", "session=2; Path=/")
+    told: list[dict[str, object]] = []
+
+    def listen(sender: object, **what: object) -> None:
+        told.append(what)
+
+    with item_blocked.connected_to(listen, app):
+        assert sent(app.test_client(grant={"statistics"})) == ["session"]
+    assert told == [
+        {"kind": "cookie", "name": "mystery", "service": None, "reason": "undeclared", "endpoint": "set"}
+    ]
+
+
+def test_code_of_the_site_is_told_of_each_cookie_that_was_stopped(app: Flask, site: Site) -> None:
+    setting(app, "visit=1; Path=/; Max-Age=60")
+    told: list[object] = []
+
+    def listen(sender: object, **what: object) -> None:
+        told.append((what["name"], what["service"], what["reason"], what["endpoint"]))
+
+    with item_blocked.connected_to(listen, app):
+        client = app.test_client(refuse=True)
+        client.get("/set")
+        client.get("/set")
+    assert told == [("visit", "statistics", "refused", "set")] * 2
+    assert site.findings.counts["stopped", "statistics"] == 2
+    assert len(site.findings.about("stopped")) == 1
+
+
+@pytest.mark.parametrize(
+    ("cookie", "says"),
+    [
+        ("visit=1; Path=/; Max-Age=34560000", "it lives 400 days, declared is 13 months"),
+        ("visit=1; Path=/x; Max-Age=60", "its path is /x, declared is /"),
+        ("visit=1; Max-Age=60", "its path is /deep, declared is /"),
+        ("visit=1; Path=/; Max-Age=60; Domain=localhost", "its domain is localhost, declared is this host"),
+        ("visit=1; Path=/; Max-Age=60; SameSite=None", "browsers refuse it"),
+        ("session=1; Path=/; Max-Age=600", "it lives 10 minutes, declared is session"),
+    ],
+)
+@pytest.mark.requirement("CK-05")
+def test_what_is_sent_otherwise_than_declared_is_reported(
+    app: Flask, site: Site, cookie: str, says: str
+) -> None:
+    setting(app, cookie, path="/deep/set")
+    assert sent(app.test_client(grant={"statistics"}), "/deep/set")
+    (fault,) = site.findings.about("drift")
+    assert says in fault.problem
+
+
+def test_what_is_sent_as_declared_is_not_reported(app: Flask, site: Site) -> None:
+    setting(app, "visit=1; Path=/; Max-Age=2592000", "session=1; Path=/; HttpOnly")
+    sent(app.test_client(grant={"statistics"}))
+    assert site.findings.about("drift", "undeclared", "stopped") == []
+
+
+@pytest.mark.requirement("ENF-06")
+def test_a_response_whose_cookies_were_judged_by_the_answer_is_private(app: Flask) -> None:
+    setting(app, "visit=1; Path=/; Max-Age=60")
+    headers = app.test_client().get("/set").headers
+    assert (headers["Cache-Control"], headers["Vary"]) == ("private", "Cookie")
+
+
+@pytest.mark.requirement("ENF-08")
+def test_what_an_earlier_time_left_behind_is_deleted_with_the_next_page(app: Flask) -> None:
+    client = app.test_client(refuse=True)
+    client.set_cookie("visit", "1")
+    assert client.get("/plain").headers.getlist("Set-Cookie") != []
+    assert client.get_cookie("visit") is None
+    headers = client.get("/plain").headers
+    assert headers.getlist("Set-Cookie") == []
+    assert "Cache-Control" not in headers
+
+
+def test_nothing_is_deleted_by_what_is_no_page_nor_what_may_run(app: Flask) -> None:
+    client = app.test_client(grant={"statistics"})
+    for name in ("visit", "stranger", "session"):
+        client.set_cookie(name, "1")
+    client.get("/")
+    assert {name for name in ("visit", "stranger", "session") if client.get_cookie(name)} == {
+        "visit",
+        "stranger",
+        "session",
+    }
+    refusing = app.test_client(refuse=True)
+    refusing.set_cookie("visit", "1")
+    refusing.get("/privacy-choices/state")
+    assert refusing.get_cookie("visit")
+
+
+def test_on_a_marked_page_what_may_run_elsewhere_is_not_deleted(make_app: MakeSite) -> None:
+    app = make_app(POLICY.replace("frame = [", 'cookies = { player = "1 day" }\nframe = ['))
+    client = app.test_client(grant={"videos"})
+    client.set_cookie("player", "1")
+    client.get("/portal")
+    assert client.get_cookie("player")
+
+
+@pytest.mark.requirement("ENF-08")
+def test_hundreds_of_tossed_cookies_cannot_swell_a_response(make_app: MakeSite) -> None:
+    app = make_app(POLICY.replace('visit = "13 months", "visit_*"', '"visit*"'))
+    header = "; ".join(f"visit{number}=1" for number in range(900))
+    values = (
+        app.test_client(use_cookies=False)
+        .get("/plain", headers={"Cookie": header})
+        .headers.getlist("Set-Cookie")
+    )
+    assert 0 < len(values) <= MOST_HEADERS
+    assert sum(map(len, values)) <= MOST_BYTES
+
+
+def test_in_debug_mode_each_drop_shows_on_the_page(app: Flask) -> None:
+    app.debug = True
+    setting(app, "visit=1; Path=/; Max-Age=60")
+    client = app.test_client(refuse=True)
+    response = client.get("/set")
+    assert "cookie visit, set by endpoint set: it was not sent" in response.text
+    assert int(response.headers["Content-Length"]) == len(response.data)
+    assert "it was not sent" not in client.get("/plain").text
+
+
+def test_in_debug_mode_a_drop_behind_a_redirect_shows_on_the_next_page(app: Flask) -> None:
+    app.debug = True
+
+    @app.get("/away")
+    def away() -> ResponseBase:
+        response = redirect("/plain")
+        response.set_cookie("visit", "<b>", max_age=60)
+        return response
+
+    response = app.test_client(refuse=True).get("/away", follow_redirects=True)
+    assert "endpoint away" in response.text
+    assert "<b>" not in response.text
+
+
+def test_without_debug_mode_no_page_tells(app: Flask) -> None:
+    setting(app, "visit=1; Path=/; Max-Age=60")
+    assert app.test_client(refuse=True).get("/set").text == "set"

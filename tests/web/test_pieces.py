@@ -88,9 +88,7 @@ def test_one_ipv6_network_counts_as_one_address() -> None:
 
 @pytest.mark.requirement("CK-06")
 def test_a_refused_cookie_is_deleted_on_the_host_and_each_parent_domain() -> None:
-    values = deletions(
-        [Cookie(name="a_*", lifetime=None)], sent=["a_1", "b"], host="x.clinic.co.uk", secure=True
-    )
+    values = deletions([("a_1", Cookie(name="a_*", lifetime=None))], host="x.clinic.co.uk", secure=True)
     domains = [value.partition("Domain=")[2].partition(";")[0] for value in values]
     assert domains == ["", "x.clinic.co.uk", "clinic.co.uk", "co.uk"]
     assert all(value.startswith("a_1=;") and "Max-Age=0" in value for value in values)
@@ -98,7 +96,7 @@ def test_a_refused_cookie_is_deleted_on_the_host_and_each_parent_domain() -> Non
 
 def test_deletions_are_bounded_whatever_a_browser_sends() -> None:
     values = deletions(
-        [Cookie(name="a*", lifetime=None)], sent=[f"a{n}" for n in range(500)], host="a.b.c.d", secure=True
+        [(f"a{n}", Cookie(name="a*", lifetime=None)) for n in range(500)], host="a.b.c.d", secure=True
     )
     assert len(values) <= MOST_HEADERS
     assert sum(map(len, values)) <= MOST_BYTES

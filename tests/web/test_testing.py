@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from flask import Flask, redirect
-from werkzeug import Response
+from flask import Flask, Response, redirect
+from werkzeug import Response as AnyResponse
 
-from consent.testing import ConsentClient
+from consent.testing import ConsentClient, assert_nothing_undeclared
 
 from .clinic import MakeSite, Visitor
 
@@ -39,7 +39,7 @@ def test_the_answer_holds_after_a_redirect_to_another_host(make_app: MakeSite) -
     app = make_app()
 
     @app.get("/away")
-    def away() -> Response:
+    def away() -> AnyResponse:
         return redirect("http://localhost:81/allowed/statistics")
 
     assert app.test_client(grant={"statistics"}).get("/away", follow_redirects=True).text == "yes"
@@ -69,3 +69,27 @@ def test_the_client_needs_no_pytest() -> None:
     )
     path = {"PYTHONPATH": ":".join(sys.path)}
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, env=path)
+
+
+@pytest.mark.requirement("INF-03")
+def test_a_sites_own_tests_find_what_it_sets_and_does_not_declare(app: Flask) -> None:
+    @app.get("/set")
+    def set_one() -> Response:
+        response = Response("set")
+        response.set_cookie("mystery", "1", max_age=60)
+        return response
+
+    assert_nothing_undeclared(app, "/", "/plain", "/privacy-choices")
+    with pytest.raises(AssertionError, match="cookie mystery, set by endpoint set_one: no service"):
+        assert_nothing_undeclared(app, "/set")
+
+
+def test_a_sites_own_tests_find_what_is_not_as_declared(app: Flask) -> None:
+    @app.get("/set")
+    def set_one() -> Response:
+        response = Response("set")
+        response.set_cookie("visit", "1", max_age=400 * 86_400)
+        return response
+
+    with pytest.raises(AssertionError, match="it lives 400 days, declared is 13 months"):
+        assert_nothing_undeclared(app, "/set")
