@@ -7,12 +7,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import fairness, machine, publication, recording, report, requests, weight
+from benchmarks import fairness, gate, machine, publication, recording, report, requests, weight
 from benchmarks.environment import Unavailable
 from benchmarks.place import cache
 
 SECTIONS = {
     "requests": requests.measure,
+    "gate": gate.measure,
     "recording": recording.measure,
     "fairness": fairness.measure,
     "weight": weight.measure,
