@@ -6,6 +6,11 @@ import shutil
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says something of the machine, and of who else uses it.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 ROW = re.compile(r"[A-Z][A-Z0-9]{1,5}-\d{2}[a-z]?")
 

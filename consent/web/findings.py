@@ -1,4 +1,4 @@
-"""What the gate found: cookies that nothing declares, that were stopped, or that are not as declared."""
+"""What the gate found: cookies undeclared, stopped or not as declared; security policies that don't do their part."""
 
 import logging
 import threading
@@ -13,7 +13,7 @@ log = logging.getLogger("consent")
 #: Findings that are named; a name made of what a visitor sends must not fill the log.
 MOST = 512
 
-About = Literal["undeclared", "stopped", "drift"]
+About = Literal["undeclared", "stopped", "drift", "policy"]
 
 
 @dataclass(slots=True, eq=False)

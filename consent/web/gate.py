@@ -15,6 +15,7 @@ from werkzeug.wsgi import get_host
 from consent.decision import Decision
 from consent.errors import Fault, LedgerError
 from consent.policy import Cookie
+from consent.web import csp
 from consent.web.answering import record_late
 from consent.web.cookie import choice_cookie
 from consent.web.debug import noting
@@ -31,8 +32,8 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 #: Seconds until a late event is tried again, and how many are remembered that a cookie still carries.
 TRY_AGAIN: Final = 2.0
 MOST_LATE: Final = 4096
-#: The header of which several hold together, so that adding one only narrows (CSP3 §4.1).
-POLICY: Final = "content-security-policy"
+#: The headers of policies, of which several hold together, so that adding one only narrows (CSP3 §4.1).
+POLICY, REPORTED = POLICIES = csp.HEADERS
 #: Seconds by which a cookie may outlive its declaration: a month isn't the same everywhere.
 TOLERANCE: Final = 86_400
 HTML: Final = ("text/html", "application/xhtml+xml")
@@ -65,7 +66,7 @@ class Gate:
 def passed(site: Site, environ: dict[str, Any], headers: Headers) -> Headers:
     """Those of *headers* that may leave, and what a response needs that depends on the visitor's answer."""
     made: Headers = []
-    html = False
+    html, policies = False, False
     visitor = environ.get(ENVIRON)
     if not isinstance(visitor, ConsentRequest) or visitor.site is not site:
         visitor = None
@@ -77,11 +78,39 @@ def passed(site: Site, environ: dict[str, Any], headers: Headers) -> Headers:
                 continue
         elif name == "content-type":
             html = header[1].startswith(HTML)
+        elif name in POLICIES:
+            policies = True
         made.append(header)
+    if html and policies and site.restricts:
+        visitor = visitor or visitor_of(site, environ)
+        made = restricted(visitor, made)
     if "HTTP_COOKIE" in environ and (html or (visitor is not None and visitor.answered)):
         visitor = visitor or visitor_of(site, environ)
         made += leftovers(visitor)
     return finished(visitor, made) if visitor is not None else made
+
+
+def restricted(visitor: ConsentRequest, headers: Headers) -> Headers:
+    """*headers* with the site's content security policies as the verdict wants them (ENF-05).
+
+    Where they are only to be reported on, the site's own stay as they are, and one of ours stands beside them.
+    """
+    site, ours = visitor.site, visitor.sealed.values()
+    plan = site.plan(visitor.verdict.running)
+    theirs = [value for name, value in headers if name.lower() == POLICY and value not in ours]
+    whole = ", ".join(theirs)
+    if theirs and site.first_sight(plan, whole):
+        for fault in plan.problems(whole):
+            site.findings.note("policy", str(fault), None, "", fault)
+    made: Headers = []
+    for name, value in headers:
+        if name.lower() not in POLICIES or value in ours:
+            made.append((name, value))
+        elif site.settings.csp == "enforce" or name.lower() == REPORTED:
+            made.append((name, plan.edit(value)))
+        else:
+            made += [(name, value), ("Content-Security-Policy-Report-Only", plan.edit(value))]
+    return made
 
 
 def lets_out(visitor: ConsentRequest, text: str) -> bool:

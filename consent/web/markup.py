@@ -1,5 +1,6 @@
 """What a site's templates call: head, banner, link, and markup that is there only when it is allowed."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,13 +34,18 @@ class Helpers:
         for name in ("head", "banner", "link", "block", "script", "embed", "pixel", "declaration"):
             app.add_template_global(getattr(self, name), f"consent_{name}")
 
-    def head(self) -> Markup:
-        """The style sheet and the module; put it into ``<head>``."""
+    def head(self, nonce: str | None = None) -> Markup:
+        """The style sheet and the module, with the page's *nonce* if it has one; put it into ``<head>``."""
         visitor = here()
         key = ("head", visitor.mount, visitor.verdict.allowed)
-        if (found := self.site.pieces.get(key)) is not None:
-            return found
-        html = Markup(
+        html = self.site.pieces.get(key)
+        if html is None:
+            html = self.site.remember(key, self.assets(visitor))
+        return with_nonce(html, nonce) if nonce else html
+
+    def assets(self, visitor: ConsentRequest) -> Markup:
+        """The two elements that load them."""
+        return Markup(
             '<link rel="stylesheet" href="{css}">\n'
             '<script type="module" src="{js}" data-pc-granted="{granted}" data-pc-url="{url}"></script>'
         ).format(
@@ -48,7 +54,6 @@ class Helpers:
             granted=" ".join(self.site.with_categories(visitor.verdict.allowed)),
             url=url_for("consent.choices"),
         )
-        return self.site.remember(key, html)
 
     def banner(self) -> Markup:
         """The banner with its preference dialog for who hasn't answered, the last answer's result for who has.
@@ -140,6 +145,11 @@ def placeholder(visitor: ConsentRequest, key: str, src: str, title: str) -> Mark
 def quoted(address: str) -> str:
     """*address* as it stands in a query."""
     return quote(address)
+
+
+def with_nonce(html: Markup, nonce: str) -> Markup:
+    """The elements of *html* that a security policy may ask a nonce of, with *nonce*."""
+    return Markup(re.sub("<(link|script) ", lambda tag: f'{tag[0]}nonce="{escape(nonce)}" ', html))
 
 
 def asset(name: str) -> str:

@@ -31,6 +31,7 @@ NAMES = (
     "COOKIE_NAME",
     "COOKIE_DOMAIN",
     "SITE",
+    "CSP",
     "UNDECLARED",
     "PRIVACY_POLICY",
 )
@@ -55,6 +56,7 @@ class Settings:
     cookie_domain: str | None
     site: str | None
     undeclared: Literal["report", "drop"]
+    csp: Literal["enforce", "report", "off"]
     privacy_policy: str | None
     """Address of the site's privacy policy, a path or a URL."""
     instance: Path | None
@@ -106,7 +108,8 @@ def readers(config: Mapping[str, object], root: Path, instance: Path) -> dict[st
         "cookie_name": lambda: cookie_name(config),
         "cookie_domain": lambda: cookie_domain(config),
         "site": lambda: own_site(config),
-        "undeclared": lambda: undeclared(config),
+        "undeclared": lambda: one_of(config, "UNDECLARED", "report", "drop"),
+        "csp": lambda: one_of(config, "CSP", "enforce", "report", "off"),
         "privacy_policy": lambda: privacy_policy(config),
         "instance": lambda: None if config.get("CONSENT_DATABASE") else instance,
         "keys": lambda: secret_keys(config),
@@ -251,11 +254,11 @@ def privacy_policy(config: Mapping[str, object]) -> str | None:
     return value
 
 
-def undeclared(config: Mapping[str, object]) -> str:
-    """What happens to a cookie that no service declares."""
-    value = text(config, "UNDECLARED", "report")
-    if value not in ("report", "drop"):
-        raise wrong("UNDECLARED", value, "report, or drop once everything is declared")
+def one_of(config: Mapping[str, object], name: str, default: str, *others: str) -> str:
+    """The setting *name*, one of a few words."""
+    value = text(config, name, default)
+    if value not in (default, *others):
+        raise wrong(name, value, " or ".join([default, *others]))
     return value
 
 

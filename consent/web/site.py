@@ -4,7 +4,7 @@ import logging
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from consent.errors import ConsentError
 from consent.ledger import Document
 from consent.policy import DeclaredCookies, Policy
 from consent.web import guard
+from consent.web.csp import Plan, without_nonce
 from consent.web.findings import Findings
 from consent.web.notice import LANGUAGE_OF, POLICY_OF, Notice, Notices
 from consent.web.recorder import Recorder, policy_document
@@ -27,8 +28,8 @@ log = logging.getLogger("consent")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 #: After a notice couldn't be stored, the next try comes so many seconds later.
 STORE_AGAIN = 30.0
-#: Rendered pieces remembered per app.
-MOST_PIECES = 1024
+#: Rendered pieces remembered per app, and plans for content security policies.
+MOST_PIECES, MOST_PLANS = 1024, 256
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -60,8 +61,14 @@ class Site:
     """Late events that are on record though a cookie still carries them."""
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     """In debug mode, what the gate stopped since the last page."""
+    plans: dict[frozenset[str], Plan] = field(default_factory=dict)
+    policies_seen: set[tuple[frozenset[str], str]] = field(default_factory=set)
     findings: Findings = field(default_factory=Findings)
     declared: DeclaredCookies = field(init=False)
+    located: Policy = field(init=False)
+    """The policy as it holds at this site's own address, should that be another (a staging system's)."""
+    origins: bool = field(init=False)
+    """Whether any service or carrier has origins."""
     first_party: frozenset[str] = field(init=False)
     """The keys of the services of the site's own that are always on: the gate leaves their cookies alone."""
     lifetimes: Mapping[str, Lifetimes] = field(init=False)
@@ -72,6 +79,11 @@ class Site:
     def __post_init__(self) -> None:
         chosen, policy = self.settings, self.policy
         self.declared = DeclaredCookies(policy)
+        self.located = replace(
+            policy, controller=replace(policy.controller, site=chosen.site or policy.controller.site)
+        )
+        self.origins = any(service.origins for service in policy.services)
+        self.origins |= any(carrier.origins for carrier in policy.carriers)
         self.first_party = frozenset(
             service.key
             for service in policy.services
@@ -82,6 +94,30 @@ class Site:
             for name, profile in PROFILES.items()
         }
         self.cookies = {secure: f"{chosen.cookie(secure=secure)}=" for secure in (True, False)}
+
+    @property
+    def restricts(self) -> bool:
+        """Whether content security policies are edited: something comes from elsewhere, and the site lets us."""
+        return self.origins and self.settings.csp != "off"
+
+    def plan(self, running: frozenset[str]) -> Plan:
+        """What becomes of the site's content security policies while *running* may run."""
+        found = self.plans.get(running)
+        if found is None:
+            if len(self.plans) >= MOST_PLANS:
+                self.plans.clear()
+            found = self.plans[running] = Plan.of(self.located, running)
+        return found
+
+    def first_sight(self, plan: Plan, policy: str) -> bool:
+        """Whether the text *policy* of a security policy, but for its nonce, is new under *plan*."""
+        seen = (plan.running, without_nonce(policy))
+        if seen in self.policies_seen:
+            return False
+        if len(self.policies_seen) >= MOST_PLANS:
+            self.policies_seen.clear()
+        self.policies_seen.add(seen)
+        return True
 
     def decision_in(self, environ: Mapping[str, Any], *, now: int) -> Decision | None:
         """The answer in the request's cookie; None when there is none, two, or one that can't be trusted."""

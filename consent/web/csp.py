@@ -1,0 +1,391 @@
+"""The Content Security Policy that a site sends, edited by verdict (ENF-05).
+
+A second policy beside the site's own could only narrow it. So the site's is edited: in comes what the services
+that run need, out goes what the others have. Section numbers are those of CSP3, https://www.w3.org/TR/CSP3/.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, NamedTuple, Self
+
+from consent.errors import Fault
+from consent.policy import Carrier, Policy, Service
+
+#: The headers that hold policies, in lower case; the second one's policies are only reported on.
+HEADERS: Final = ("content-security-policy", "content-security-policy-report-only")
+
+#: The directives of a policy by name, in lower case: each as its words, the first of them its name as spelled.
+Directives = dict[str, list[str]]
+
+
+class Kind(NamedTuple):
+    """The directives that say where one kind of thing may come from (§6.8.3). The first that stands decides."""
+
+    #: What is needed is added to each that stands. If none does, the last is made from the fallback.
+    own: tuple[str, ...]
+    fallback: tuple[str, ...] = ("default-src",)
+
+    def deciding(self, directives: Directives) -> str | None:
+        """The name of the one that decides; None when none does, so that everything is let in."""
+        return next((name for name in (*self.own, *self.fallback) if name in directives), None)
+
+
+#: By the directive that a policy file names (``consent.policy.DIRECTIVES``).
+KINDS: Final[Mapping[str, Kind]] = {
+    "connect": Kind(("connect-src",)),
+    "font": Kind(("font-src",)),
+    "form": Kind(("form-action",), ()),
+    "frame": Kind(("frame-src",), ("child-src", "default-src")),
+    "img": Kind(("img-src",)),
+    "media": Kind(("media-src",)),
+    "script": Kind(("script-src-elem", "script-src")),
+    "style": Kind(("style-src-elem", "style-src")),
+    "worker": Kind(("worker-src",), ("child-src", "script-src", "default-src")),
+}
+
+#: The directives that list where something may be loaded from or sent to. Not so ``frame-ancestors``, which
+#: says who may show the page, or ``base-uri``: neither lets anything in.
+LISTS: Final = frozenset(
+    {name for kind in KINDS.values() for name in (*kind.own, *kind.fallback)}
+    | {"fenced-frame-src", "manifest-src", "object-src", "prefetch-src", "script-src-attr", "style-src-attr"}
+)
+
+#: Characters of a host name (RFC 1035 §2.3.4); what is longer is no host, and never taken apart.
+LONGEST_HOST: Final = 253
+
+_SOURCE = re.compile(
+    r"(?:([a-z][a-z0-9+.-]*)://)?(\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?::([0-9]{1,5}|\*))?(/[!-~]*)?",
+    re.IGNORECASE,
+)
+_NONCE = re.compile(r"'nonce-[A-Za-z0-9+/_=-]+'")
+_HIDDEN: Final = "'nonce-'"
+_DEFAULT_PORTS: Final = {"http": "80", "ws": "80", "https": "443", "wss": "443", "": "443"}
+#: By the scheme of an origin, the schemes in an expression that let it in. An expression without a scheme
+#: takes the page's own (§6.7.2.9), which is https, or else lets https in too.
+_LET_IN_BY: Final = {"https": ("https", "http", ""), "http": ("http",), "wss": ("wss", "ws"), "ws": ("ws",)}
+
+
+class Source(NamedTuple):
+    """A source expression (§2.3.1) in the one spelling that all its spellings share."""
+
+    #: Scheme and host in lower case, any port but the default one, no path.
+    text: str
+    #: Whether it has a path, so that it stands for a part of its origin only.
+    partial: bool
+    #: The host and its wildcards, narrowest first, with any port but the default one; empty if it has none.
+    #: Without a scheme, because browsers that are let in by one scheme may use a safer one too.
+    within: tuple[str, ...]
+
+
+@lru_cache(4096)
+def source(expression: str) -> Source:
+    """What *expression* says: ``HTTPS://a.b.example:443/`` is https://a.b.example, within ``*.example`` too."""
+    parts = _SOURCE.fullmatch(expression)
+    if parts is None or len(parts[2]) > LONGEST_HOST:
+        return Source(expression.lower(), False, ())
+    scheme, host, port, path = (part or "" for part in parts.groups())
+    scheme, host = scheme.lower(), host.lower()
+    end = f":{port}" if port != _DEFAULT_PORTS.get(scheme, "") and port else ""
+    labels = host.removeprefix("*.").split(".")
+    wider = (f"*.{'.'.join(labels[start:])}{end}" for start in range(1, len(labels)))
+    text = f"{scheme}://{host}{end}" if scheme else f"{host}{end}"
+    return Source(text, path not in ("", "/"), (f"{host}{end}", *wider))
+
+
+@lru_cache(1024)
+def letting_in(origin: str) -> frozenset[str]:
+    """Every expression (``Source.text``) that lets in all of *origin*, by the rules that browsers share (§6.7.2.8)."""
+    found = source(origin)
+    scheme, _, host = found.text.partition("://")
+    port = host[host.index(":") :] if ":" in host else ""
+    hosts = [*found.within, f"*{port}"]
+    hosts += [host.removesuffix(port) + ":*" for host in hosts]
+    schemes = _LET_IN_BY[scheme]
+    whole = {f"{each}:" for each in schemes if each}
+    return frozenset(
+        {"*"} | whole | {f"{each}://{host}" if each else host for each in schemes for host in hosts}
+    )
+
+
+def directives(text: str) -> Directives | None:
+    """The directives of the one policy *text* (§2.2.1), of doubled ones the first; None if it can't be read.
+
+    That is where it holds control or non-ASCII characters, or something that is no directive's name: a browser
+    leaves out what it can't read, and nobody can say what was meant.
+    """
+    if not text.isascii() or not text.replace("\t", " ").isprintable():
+        return None
+    found: Directives = {}
+    for piece in text.split(";"):
+        if words := piece.split():
+            name = words[0].lower()
+            if not name.replace("-", "").isalnum():
+                return None
+            found.setdefault(name, words)
+    return found
+
+
+class Need(NamedTuple):
+    """What the services that run need of one kind."""
+
+    kind: Kind
+    #: Each with the expressions that let it in.
+    origins: tuple[tuple[str, frozenset[str]], ...]
+
+    def missing(self, words: list[str]) -> list[str]:
+        """The origins that the directive *words* doesn't let in."""
+        known = (source(word) for word in words[1:] if word[0] != "'")
+        there = {one.text for one in known if not one.partial}
+        return [origin for origin, letting in self.origins if there.isdisjoint(letting)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What becomes of the site's policies while some services run and others don't.
+
+    Made slowly, once for each verdict; then ``edit`` is fast, above all for texts that differ by a nonce only.
+    """
+
+    policy: Policy
+    #: Keys of the services and carriers that run, perhaps also of categories (``Verdict.running``).
+    running: frozenset[str]
+    needs: tuple[Need, ...]
+    #: The hosts (as in ``Source.within``) of whatever doesn't run, but for the site's own.
+    refused: frozenset[str]
+    #: The hosts that stay although they are refused, because something that runs needs them: by directive.
+    spared: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, policy: Policy, running: frozenset[str]) -> Self:
+        """The plan for *running*, keys of *policy*; those of categories don't matter."""
+        parts = _parts(policy)
+        needed = {name: _origins((part for part in parts if part.key in running), name) for name in KINDS}
+        own = source(policy.controller.site).within[0]
+        return cls(
+            policy,
+            running,
+            tuple(
+                Need(kind, tuple((origin, letting_in(origin)) for origin in needed[name]))
+                for name, kind in KINDS.items()
+                if needed[name]
+            ),
+            frozenset(
+                source(origin).within[0]
+                for part in parts
+                if part.key not in running
+                for _, origins in part.origins
+                for origin in origins
+            )
+            - {own},
+            {
+                directive: frozenset(source(origin).within[0] for origin in needed[name])
+                for name, kind in KINDS.items()
+                for directive in kind.own
+                if needed[name]
+            },
+        )
+
+    @classmethod
+    def shared(cls, policy: Policy) -> Self:
+        """The plan for pages that a shared cache keeps, the same for everybody: all of *policy* may run."""
+        return cls.of(policy, frozenset(part.key for part in _parts(policy)))
+
+    def edit(self, value: str) -> str:
+        """The header *value* with each of its policies (they stand between commas) as the plan wants it.
+
+        What needn't change stays byte for byte, as does a policy that can't be read (``directives``). A directive
+        that changes keeps what stays as it was spelled, but for the white space. Editing twice is editing once.
+        """
+        nonce = _NONCE.search(value)
+        if nonce is None or _HIDDEN in value:
+            return _remembered(self, value)
+        return _remembered(self, value.replace(nonce[0], _HIDDEN)).replace(_HIDDEN, nonce[0])
+
+    def _edited(self, text: str) -> str:
+        """The one policy *text*, edited."""
+        found = directives(text)
+        if not found:
+            return text
+        changed: Directives = {}
+        for name, words in found.items():
+            if name in LISTS and (kept := self._kept(name, words)) is not words:
+                changed[name] = kept
+        for need in self.needs:
+            standing = [name for name in need.kind.own if name in found]
+            for name in standing:
+                words = changed.get(name, found[name])
+                if missing := need.missing(words):
+                    changed[name] = added(words, missing)
+            if standing or (base := need.kind.deciding(found)) is None:
+                continue
+            if need.missing(changed.get(base, found[base])):
+                name = need.kind.own[-1]
+                words = self._kept(name, [name, *found[base][1:]])
+                changed[name] = added(words, need.missing(words))
+        return rewritten(text, changed) if changed else text
+
+    def _kept(self, name: str, words: list[str]) -> list[str]:
+        """The directive *words* without what is refused in it; *words* itself if nothing is."""
+        disjoint = self.refused.isdisjoint
+        gone = [word for word in words[1:] if word[0] != "'" and not disjoint(source(word).within)]
+        if gone and (spared := self.spared.get(name)):
+            gone = [word for word in gone if spared.isdisjoint(source(word).within)]
+        if not gone:
+            return words
+        return [words[0], *([word for word in words[1:] if word not in gone] or ["'none'"])]
+
+    def problems(self, value: str) -> tuple[Fault, ...]:
+        """Why *value* can't do what the plan wants, each once and with the directive as its place.
+
+        *value* is what the site sends, before or after ``edit``; of several headers, all, joined by commas:
+        what one of them keeps out is kept out. Of a value without any policy there is nothing to say. Slower than
+        ``edit``: for start, ``check`` and first sight.
+        """
+        faults: list[Fault] = []
+        policies: list[Directives] = []
+        for text in value.split(","):
+            if (found := directives(text)) is None:
+                faults.append(_UNREADABLE)
+            elif found:
+                policies.append(found)
+        if policies:
+            for name, kind in KINDS.items():
+                faults += self._let_in(name, kind, policies)
+        for found in policies:
+            faults += [*_dynamic(found), *self._own_blocked(found), *self._reported_to(found)]
+        return tuple(dict.fromkeys(faults))
+
+    def _let_in(self, name: str, kind: Kind, policies: list[Directives]) -> Iterator[Fault]:
+        """Why refused origins of the kind *name* get past all of *policies*; one fault for each expression."""
+        known = set[tuple[str, str]]()
+        for origin in self._unwanted(name):
+            ways = [self._ways(kind, found, origin) for found in policies]
+            if not all(ways):
+                continue
+            for directive, expression in (way for each in ways for way in each):
+                if (directive, expression) not in known:
+                    known.add((directive, expression))
+                    yield _let_in(directive, expression, origin)
+        if name in ("script", "worker"):
+            lists = [(deciding, found[deciding]) for found in policies if (deciding := kind.deciding(found))]
+            if lists and all("data:" in map(str.lower, words) and not dynamic(words) for _, words in lists):
+                yield from (_data(directive) for directive, _ in lists)
+
+    def _unwanted(self, name: str) -> list[str]:
+        """The refused origins of the kind *name* that no service that runs needs for the same."""
+        spared = self.spared.get(KINDS[name].own[-1], frozenset())
+        idle = (part for part in _parts(self.policy) if part.key not in self.running)
+        return [
+            origin
+            for origin in _origins(idle, name)
+            if (within := source(origin).within)[0] in self.refused and spared.isdisjoint(within)
+        ]
+
+    def _ways(self, kind: Kind, found: Directives, origin: str) -> list[tuple[str, str]]:
+        """What of the one policy *found* lets *origin* in: directive and expression, ``""`` where it has none."""
+        name = kind.deciding(found)
+        if name is None:
+            return [(kind.own[-1], "")]
+        words = self._kept(name, found[name])
+        if kind is KINDS["script"] and dynamic(words):
+            return []
+        letting = letting_in(origin)
+        return [(name, word) for word in words[1:] if source(word).text in letting]
+
+    def _own_blocked(self, found: Directives) -> Iterator[Fault]:
+        site = letting_in(self.policy.controller.site)
+        for kind, what in (("script", "module"), ("style", "style sheet")):
+            name = KINDS[kind].deciding(found)
+            if name is None or (kind == "script" and dynamic(found[name])):
+                continue
+            words = found[name][1:]
+            if not any(word.lower() == "'self'" or source(word).text in site for word in words):
+                problem = f"the site itself is not in it, so browsers block the {what} of consent_head()"
+                yield Fault(name, problem, "Add 'self'.")
+
+    def _reported_to(self, found: Directives) -> Iterator[Fault]:
+        for word in found.get("report-uri", [])[1:]:
+            if not self.refused.isdisjoint(source(word).within):
+                problem = f'"{word[:100]}" is told the address of pages, and what it belongs to may not run'
+                yield Fault("report-uri", problem, "Let reports go to the site itself.")
+
+
+@lru_cache(1024)
+def _remembered(plan: Plan, value: str) -> str:
+    """What ``Plan.edit`` gives for *value*, in which it hides the nonce: without it, requests are alike."""
+    return ",".join([plan._edited(text) for text in value.split(",")])
+
+
+def without_nonce(value: str) -> str:
+    """The header *value* with its nonces hidden: all that differs from one request to the next."""
+    return _NONCE.sub(_HIDDEN, value)
+
+
+def added(words: list[str], origins: list[str]) -> list[str]:
+    """The directive *words* with *origins* at its end, and without the ``'none'`` that would contradict them."""
+    return [word for word in words if word.lower() != "'none'"] + origins
+
+
+def rewritten(text: str, changed: Directives) -> str:
+    """The policy *text* with the directives *changed* in their places, and those that it hasn't at its end."""
+    left = dict(changed)
+    pieces = text.split(";")
+    for place, piece in enumerate(pieces):
+        bare = piece.split()
+        if bare and (words := left.pop(bare[0].lower(), None)):
+            pieces[place] = piece[: len(piece) - len(piece.lstrip())] + " ".join(words)
+    end = len(pieces) if pieces[-1].strip() else len(pieces) - 1
+    pieces[end:end] = [" " + " ".join(words) for words in left.values()]
+    return ";".join(pieces)
+
+
+def dynamic(words: list[str]) -> bool:
+    """Whether the directive *words* holds ``'strict-dynamic'`` (§8.2)."""
+    return any(word.lower() == "'strict-dynamic'" for word in words)
+
+
+def _parts(policy: Policy) -> tuple[Service | Carrier, ...]:
+    return (*policy.carriers, *policy.services)
+
+
+def _origins(parts: Iterable[Service | Carrier], name: str) -> list[str]:
+    """The origins that *parts* declare under *name*, each once."""
+    return list(dict.fromkeys(origin for part in parts for origin in dict(part.origins).get(name, ())))
+
+
+_UNREADABLE = Fault(
+    "Content-Security-Policy",
+    "a policy holds non-ASCII or control characters, or words that are no directive, so it is left as it is",
+    "Separate directives by semicolons and begin each with its name.",
+)
+
+
+def _let_in(directive: str, expression: str, origin: str) -> Fault:
+    if expression:
+        problem = f'"{expression[:100]}" lets in {origin}, which belongs to what may not run'
+        return Fault(directive, problem, "Name only the origins that the site itself needs.")
+    fix = (
+        "Add it."
+        if directive == "form-action"
+        else f"Add it, or default-src; {directive} 'self' to begin with."
+    )
+    return Fault(
+        directive, f"neither it nor a fallback is there, so {origin} is let in, which may not run", fix
+    )
+
+
+def _data(directive: str) -> Fault:
+    problem = '"data:" lets in scripts that come from no origin, and so from anybody'
+    return Fault(directive, problem, "Take it out, and load scripts from files.")
+
+
+def _dynamic(found: Directives) -> Iterator[Fault]:
+    name = KINDS["script"].deciding(found)
+    if name is not None and dynamic(found[name]):
+        problem = (
+            "because of 'strict-dynamic' browsers ignore every origin in it, so the policy neither lets in scripts "
+            "that may run, the module of consent_head() among them, nor keeps out others"
+        )
+        yield Fault(name, problem, "Remove it, or give a nonce to each script while it may run.")
