@@ -4,6 +4,7 @@ from consent.cli.check import check
 from consent.cli.command import Group
 from consent.cli.db import db
 from consent.cli.diff import diff
+from consent.cli.doctor import doctor
 from consent.cli.export import export
 from consent.cli.init import init
 from consent.cli.log import log
@@ -14,5 +15,5 @@ from consent.cli.stats import stats
 cli = Group(
     "consent",
     help="Declare what the site stores, check it, and read what visitors answered.",
-    commands=[init, diff, check, log, show, stats, export, db],
+    commands=[init, diff, check, doctor, log, show, stats, export, db],
 )

@@ -116,11 +116,11 @@ def restricted(visitor: ConsentRequest, headers: Headers) -> Headers:
 def lets_out(visitor: ConsentRequest, text: str) -> bool:
     """Whether the ``Set-Cookie`` value *text* may leave (ENF-01); what may not, or isn't as declared, is noted.
 
-    Deletions pass, and so does what browsers ignore: it sets nothing.
+    Deletions pass, so does the visitor's answer, and what browsers ignore: it sets nothing.
     """
     site = visitor.site
     cookie = SetCookie.read(text, now=visitor.now)
-    if cookie is None or cookie.deletes:
+    if cookie is None or cookie.deletes or cookie.name in site.own_cookies:
         return True
     services = site.declared.of(cookie.name)
     if not services:

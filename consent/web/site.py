@@ -73,6 +73,7 @@ class Site:
     """The keys of the services of the site's own that are always on: the gate leaves their cookies alone."""
     lifetimes: Mapping[str, Lifetimes] = field(init=False)
     """How long answers hold under each profile."""
+    own_cookies: frozenset[str] = field(init=False)
     cookies: Mapping[bool, str] = field(init=False)
     """The choice cookie's name and ``=``, by whether the request came over HTTPS."""
 
@@ -93,6 +94,7 @@ class Site:
             name: lifetimes(profile, grant=chosen.grant_lifetime, refusal=chosen.refusal_lifetime)
             for name, profile in PROFILES.items()
         }
+        self.own_cookies = frozenset(chosen.cookie(secure=secure) for secure in (True, False))
         self.cookies = {secure: f"{chosen.cookie(secure=secure)}=" for secure in (True, False)}
 
     @property

@@ -35,7 +35,7 @@ COMMANDS = dict(commands())
 
 
 def test_the_commands_of_the_design_are_there() -> None:
-    assert set(COMMANDS) >= {"init", "diff", "check", "log", "show", "stats", "export", "db upgrade"}
+    assert set(COMMANDS) >= {"init", "diff", "check", "doctor", "log", "show", "stats", "export", "db upgrade"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -73,6 +73,8 @@ def test_the_documentation_knows_no_command_that_is_not_there() -> None:
 def test_each_documented_example_runs(
     typed: str, app: Flask, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    app.config["SESSION_COOKIE_SECURE"] = True
+    app.add_url_rule("/", "home", lambda: "home")
     visit(app, "all").answer("none")
     (tmp_path / "consent-new.toml").write_text(
         (tmp_path / "consent.toml").read_text().replace("revision = 1", 'revision = 2\nchange = "New."')

@@ -293,6 +293,15 @@ def test_an_undeclared_cookie_is_dropped_where_the_site_says_so(make_app: MakeSi
     ]
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_visitors_answer_is_never_taken_for_undeclared(make_app: MakeSite, scheme: str) -> None:
+    app = make_app(CONSENT_UNDECLARED="drop")
+    client = app.test_client()
+    client.environ_base["wsgi.url_scheme"] = scheme
+    assert "consent=" in Visitor(client).answer("all").headers["Set-Cookie"]
+    assert app.extensions["consent"].findings.known == {}
+
+
 def test_code_of_the_site_is_told_of_each_cookie_that_was_stopped(app: Flask, site: Site) -> None:
     setting(app, "visit=1; Path=/; Max-Age=60")
     told: list[object] = []

@@ -1,0 +1,273 @@
+"""``flask consent doctor``: whether this deployment enforces what the policy says."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+import click
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.test import Client, TestResponse
+
+from consent.cli.check import found as checked
+from consent.cli.command import WRONG, command, database_file
+from consent.cli.terminal import say, say_json
+from consent.web.gate import Gate
+from consent.web.setcookie import SetCookie
+from consent.web.site import Site
+
+#: What middlewares call the application that they stand around.
+INSIDE = ("application", "app", "wsgi_app", "wrapped_app")
+#: Hosts that a browser trusts without HTTPS (Secure Contexts §3.1).
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+Level = Literal["ok", "look", "wrong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that was looked at."""
+
+    level: Level
+    about: str
+    said: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        mark = {"ok": "ok    ", "look": "look  ", "wrong": "WRONG "}[self.level]
+        return f"{mark} {self.about}: {self.said}.{f' {self.fix}' if self.fix else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is examined."""
+
+    site: Site
+    layers: tuple[object, ...]
+    """The middlewares around the gate, from outside; the whole stack if there is no gate."""
+    gated: bool
+    address: str
+    page: TestResponse
+    """What somebody gets who comes for the first time."""
+
+
+@command("doctor", "flask consent doctor", "flask consent doctor --page /contact --json")
+@click.option(
+    "--page",
+    default="/",
+    show_default=True,
+    help="A page to ask for, as somebody who comes for the first time.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer in one line of JSON.")
+@click.pass_context
+def doctor(ctx: click.Context, page: str, as_json: bool) -> None:
+    """Say in one page whether this deployment enforces what the policy says.
+
+    Asks the app for one page, as a stranger's browser would, and looks at what comes back; looks at the order of
+    middlewares, HTTPS and cookies, proxies, files and their permissions; and runs what `check` runs. Ends with 1 if
+    something is wrong; what is only worth a look doesn't count. Run it where the site runs, as who runs it.
+    """
+    findings = checked(ctx)
+    lines = [Line("wrong", fault.place, fault.problem, fault.fix) for fault in findings.faults]
+    if findings.site is not None:
+        patient = admitted(findings.site, page)
+        lines += [line for examine in EXAMINATIONS for line in examine(patient)]
+    if as_json:
+        say_json(
+            {
+                "ok": not any(line.level == "wrong" for line in lines),
+                "lines": [members(line) for line in lines],
+            }
+        )
+    else:
+        say("\n".join(map(str, lines)))
+    ctx.exit(WRONG if any(line.level == "wrong" for line in lines) else 0)
+
+
+def members(line: Line) -> dict[str, str]:
+    """*line* as plain data for JSON."""
+    return {"level": line.level, "about": line.about, "said": line.said, "fix": line.fix}
+
+
+def admitted(site: Site, page: str) -> Patient:
+    """What there is to examine of *site*, with its answer for *page*."""
+    app = site.app
+    layers, gated = stack(app)
+    address = site.settings.site or site.policy.controller.site
+    site.store_at = float("inf")  # a database made for this would belong to whoever looks
+    client = Client(app.wsgi_app, use_cookies=False)
+    url = urlsplit(address)
+    base = f"{url.scheme}://{url.netloc}/"
+    return Patient(site, layers, gated, address, client.get(page, base_url=base))
+
+
+def stack(app: Flask) -> tuple[tuple[object, ...], bool]:
+    """The middlewares of *app* from outside to the gate, and whether there is one."""
+    layers: list[object] = []
+    layer: object = app.wsgi_app
+    while not isinstance(layer, Gate):
+        layers.append(layer)
+        inside = next((found for name in INSIDE if callable(found := getattr(layer, name, None))), None)
+        if inside is None or inside in layers:
+            return tuple(layers), False
+        layer = inside
+    return tuple(layers), True
+
+
+def gate(patient: Patient) -> Iterator[Line]:
+    """Whether every response passes the gate last."""
+    outside = ", ".join(type(layer).__name__ for layer in patient.layers if not isinstance(layer, ProxyFix))
+    if not patient.gated:
+        yield Line(
+            "wrong",
+            "gate",
+            f"no gate was found behind {outside or 'app.wsgi_app'}",
+            "Call consent.init_app(app) last, and replace app.wsgi_app only by what wraps it.",
+        )
+    elif outside:
+        fix = "Wrap app.wsgi_app in them before consent.init_app(app), unless they set none."
+        yield Line(
+            "look", "gate", f"these stand around it, so cookies that they set are not judged: {outside}", fix
+        )
+    else:
+        yield Line("ok", "gate", "it sees every response last")
+
+
+def answer(patient: Patient) -> Iterator[Line]:
+    """Whether the page can be had, and nothing is set or shared that should not be."""
+    page = patient.page
+    about = f"page {page.request.path}"
+    if page.status_code >= 400:
+        yield Line(
+            "wrong", about, f"it answers {page.status_code}", "Name a page that anybody can see: --page."
+        )
+        return
+    cookies = [(SetCookie.read(value, now=0), value) for value in page.headers.getlist("Set-Cookie")]
+    secure = patient.address.startswith("https:")
+    for cookie, value in cookies:
+        if cookie is None:
+            continue
+        if secure and not cookie.attributes.secure:
+            yield Line(
+                "wrong", f"cookie {cookie.name}", "it is sent over HTTPS without Secure", "Set Secure."
+            )
+        if cookie.attributes.same_site is None:
+            yield Line("look", f"cookie {cookie.name}", "it names no SameSite", "Set SameSite=Lax.")
+        if "httponly" not in value.lower() and cookie.name == patient.site.app.config["SESSION_COOKIE_NAME"]:
+            yield Line(
+                "wrong", f"cookie {cookie.name}", "scripts can read it", "Set SESSION_COOKIE_HTTPONLY."
+            )
+    for fault in patient.site.findings.about("undeclared", "drift"):
+        yield Line("wrong", fault.place, fault.problem, fault.fix)
+    if not patient.site.findings.about("undeclared", "drift"):
+        names = ", ".join(cookie.name for cookie, _ in cookies if cookie) or "no cookie"
+        yield Line("ok", about, f"who comes for the first time gets {names}")
+
+
+def security_policy(patient: Patient) -> Iterator[Line]:
+    """Whether the browser is told what may be loaded."""
+    if not patient.site.origins:
+        yield Line("ok", "content security policy", "no service loads anything from elsewhere")
+        return
+    if "Content-Security-Policy" not in patient.page.headers:
+        yield Line(
+            "look",
+            "content security policy",
+            "the page has none, so nothing but its markup keeps browsers from what may not run",
+            "Send one, with Flask-Talisman for instance; it is edited by what may run.",
+        )
+        return
+    if patient.site.settings.csp != "enforce":
+        said = f'it is not edited by what may run (CONSENT_CSP = "{patient.site.settings.csp}")'
+        yield Line("look", "content security policy", said, "Set enforce once reports are clean.")
+    faults = patient.site.findings.about("policy")
+    yield from (Line("look", f"content security policy, {f.place}", f.problem, f.fix) for f in faults)
+    if not faults and patient.site.settings.csp == "enforce":
+        yield Line(
+            "ok", "content security policy", "it lets in what may run, and nothing else that is declared"
+        )
+
+
+def transport(patient: Patient) -> Iterator[Line]:
+    """HTTPS, and the session's cookie."""
+    url = urlsplit(patient.address)
+    config = patient.site.app.config
+    if url.scheme != "https" and url.hostname not in LOCAL:
+        fix = "Serve the site over HTTPS, and say so in controller.site."
+        yield Line(
+            "wrong",
+            "HTTPS",
+            f"the site's address is {patient.address}: anybody between can read answers",
+            fix,
+        )
+        return
+    yield Line("ok", "HTTPS", f"the site's address is {patient.address}")
+    if url.scheme == "https" and not config["SESSION_COOKIE_SECURE"]:
+        yield Line("wrong", "SESSION_COOKIE_SECURE", "it is off on a site with HTTPS", "Set it to True.")
+
+
+def proxy(patient: Patient) -> Iterator[Line]:
+    """Whether scheme, host and address are the public ones."""
+    trusted = patient.site.settings.trusted_origins
+    if any(isinstance(layer, ProxyFix) for layer in every_layer(patient.site.app)):
+        yield Line("ok", "proxy", "ProxyFix restores scheme, host and address")
+    elif trusted:
+        yield Line("ok", "proxy", f"trusted origins are {', '.join(sorted(trusted))}")
+    else:
+        fix = "If one does, wrap the app in werkzeug's ProxyFix: else answers are refused, and share one limit."
+        yield Line("look", "proxy", "the app believes that none stands in front of it", fix)
+
+
+def every_layer(app: Flask) -> Iterator[object]:
+    """The middlewares of *app*, those within the gate too."""
+    layer: object = app.wsgi_app
+    while layer is not None:
+        yield layer
+        layer = next((found for name in INSIDE if callable(found := getattr(layer, name, None))), None)
+
+
+def files(patient: Patient) -> Iterator[Line]:
+    """The ledger's files: who may read them, and where they lie."""
+    database = database_file(patient.site)
+    if database is None:
+        fix = "Name a file in CONSENT_DATABASE."
+        yield Line(
+            "wrong", "ledger", "it is kept in memory, so all that is recorded ends with the process", fix
+        )
+        return
+    key = patient.site.settings.signing_key or database.with_suffix(".key")
+    there = [file for file in (database, key) if file.exists()]
+    if not there:
+        yield Line("ok", "ledger", f"nothing is recorded yet; it will be in {database}")
+        return
+    for file in there:
+        mode = stat.S_IMODE(file.stat().st_mode)
+        if mode & 0o077:
+            fix = f"chmod 600 {file}"
+            yield Line(
+                "wrong", str(file), f"others than its owner may read or write it (mode {mode:04o})", fix
+            )
+        elif not os.access(file, os.R_OK | os.W_OK):
+            yield Line(
+                "wrong", str(file), "who runs this may not write to it", "Run this as who runs the site."
+            )
+        else:
+            yield Line("ok", str(file), f"only its owner may read it (mode {mode:04o})")
+    if key.parent == database.parent:
+        fix = "Keep the key elsewhere: CONSENT_SIGNING_KEY."
+        yield Line(
+            "look", "ledger", "the key lies beside the database, so one theft or one backup holds both", fix
+        )
+
+
+EXAMINATIONS: tuple[Callable[[Patient], Iterator[Line]], ...] = (
+    gate,
+    answer,
+    security_policy,
+    transport,
+    proxy,
+    files,
+)

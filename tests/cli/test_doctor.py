@@ -1,0 +1,122 @@
+"""``doctor``: one line for each thing looked at, and 1 when something is wrong."""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, Response
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from tests.audit.clinic import POLICY, MakeApp, visit
+
+from .conftest import Run, run_for
+
+#: The clinic on HTTPS.
+HTTPS = POLICY
+
+
+def lines(app: Flask, *arguments: str) -> dict[str, list[str]]:
+    """What ``doctor --json`` says, by level; its exit code agrees with it."""
+    result = run_for(app)("doctor", "--json", *arguments)
+    answer: dict[str, Any] = json.loads(result.stdout)
+    assert result.exit_code == (0 if answer["ok"] else 1)
+    found: dict[str, list[str]] = {"ok": [], "look": [], "wrong": []}
+    for line in answer["lines"]:
+        found[line["level"]].append(f"{line['about']}: {line['said']}. {line['fix']}".strip())
+    return found
+
+
+@pytest.fixture
+def site(make_app: MakeApp) -> Flask:
+    """A site on HTTPS with a page, in order."""
+    app = make_app(HTTPS, SESSION_COOKIE_SECURE=True)
+    app.add_url_rule("/home", "home", lambda: Response("home", mimetype="text/html"))
+    return app
+
+
+def test_a_site_in_order_ends_with_0_and_makes_no_database(site: Flask) -> None:
+    found = lines(site, "--page", "/home")
+    assert found["wrong"] == []
+    assert "gate: it sees every response last." in found["ok"]
+    assert "page /home: who comes for the first time gets no cookie." in found["ok"]
+    assert not Path(site.instance_path).exists()
+
+
+def test_a_middleware_around_the_gate_is_named_and_one_in_its_place_is_wrong(site: Flask) -> None:
+    class Setter:
+        def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+            self.app = app
+
+        def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+            return self.app(environ, start)
+
+    site.wsgi_app = Setter(site.wsgi_app)  # type: ignore[method-assign]
+    assert any("not judged: Setter" in line for line in lines(site, "--page", "/home")["look"])
+    site.wsgi_app = lambda environ, start: Flask("bare").wsgi_app(environ, start)  # type: ignore[method-assign]
+    assert any(line.startswith("gate: no gate was found") for line in lines(site)["wrong"])
+
+
+def test_a_page_that_cannot_be_had_is_wrong(site: Flask) -> None:
+    assert any("answers 404" in line for line in lines(site, "--page", "/nowhere")["wrong"])
+
+
+def test_cookies_of_a_first_visit_are_looked_at(site: Flask) -> None:
+    @site.get("/set")
+    def set_cookies() -> Response:
+        response = Response("set")
+        response.set_cookie("mystery", "1")
+        return response
+
+    wrong = lines(site, "--page", "/set")["wrong"]
+    assert any(line.startswith("cookie mystery: it is sent over HTTPS without Secure") for line in wrong)
+    assert any("no service of consent.toml declares it" in line for line in wrong)
+
+
+def test_what_defeats_the_content_security_policy_is_said(site: Flask) -> None:
+    said = ["default-src *"]
+
+    @site.after_request
+    def send(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = said[0]
+        return response
+
+    assert any(
+        line.startswith("content security policy, ") for line in lines(site, "--page", "/home")["look"]
+    )
+
+
+def test_a_site_without_https_or_with_an_open_session_is_wrong(make_app: MakeApp) -> None:
+    plain = make_app(POLICY.replace("https://clinic.example", "http://clinic.example"))
+    assert any(line.startswith("HTTPS: ") for line in lines(plain)["wrong"])
+    assert any(line.startswith("SESSION_COOKIE_SECURE") for line in lines(make_app(HTTPS))["wrong"])
+
+
+def test_a_proxy_that_is_trusted_is_seen(site: Flask) -> None:
+    assert any(line.startswith("proxy: ") for line in lines(site, "--page", "/home")["look"])
+    site.wsgi_app = ProxyFix(site.wsgi_app)  # type: ignore[method-assign]
+    found = lines(site, "--page", "/home")
+    assert "proxy: ProxyFix restores scheme, host and address." in found["ok"]
+    assert found["wrong"] == []
+
+
+def test_files_that_others_may_read_are_wrong(site: Flask) -> None:
+    visit(site, "all")
+    found = lines(site, "--page", "/home")
+    assert found["wrong"] == []
+    assert any("the key lies beside the database" in line for line in found["look"])
+    os.chmod(Path(site.instance_path) / "consent.key", 0o644)
+    assert any("mode 0644" in line for line in lines(site, "--page", "/home")["wrong"])
+
+
+def test_what_check_finds_is_found_here_too(make_app: MakeApp) -> None:
+    result = run_for(lambda: make_app(POLICY.replace("revision = 1", "revision = 0")))("doctor")
+    assert result.exit_code == 1
+    assert "WRONG" in result.stdout
+
+
+def test_for_people_each_line_begins_with_its_verdict(run: Run) -> None:
+    result = run("doctor", "--page", "/nowhere")
+    assert all(line[:6].strip() in ("ok", "look", "WRONG") for line in result.stdout.splitlines())
