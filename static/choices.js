@@ -1,28 +1,27 @@
-/** Makes answering smoother; all forms, links and dialogs work without it. */
+/** Smooths answering; all works without it. */
 
 /** @type {(selector: string) => any} */
 const find = (selector) => document.querySelector(selector);
 const { pcUrl, pcGranted } = find("script[data-pc-url]").dataset;
-let granted = pcGranted.split(" ");
-/** The form sent without us. @type {any} */
-let plain;
-/** The choice on its way. @type {any} */
-let pending;
-let sending = new AbortController();
+const failed = { message: find("#pc-status")?.dataset.failed };
+const problem = Object.assign(document.createElement("p"), { role: "alert" });
+let granted = [...pcGranted.split(" ")];
+let [native, pending, coming, typed, tabs, told] = /** @type {any[]} */ ([]);
+let stop = () => {};
 
-/** The answer; true if it is a page. @param {any} fields */
-const send = (fields) => {
-  sending.abort();
-  const { signal } = (sending = new AbortController());
-  const headers = { Accept: "application/json" };
-  return fetch(pcUrl, { method: "POST", headers, body: new URLSearchParams(fields), signal }).then(
-    (response) => response.status === 409 || response.json().catch(() => true),
-    () => ({ message: find("#pc-status")?.dataset.failed }),
-  );
+const open = () => (find("#pc-dialog:not(:is([open], :popover-open))")?.showModal(), find("#pc-dialog"));
+const close = () => document.querySelectorAll(".pc-place > :not(.pc-status), .pc-dialog").forEach((part) => part.remove());
+const rename = (hash = "") => history.replaceState(null, "", location.href.split("#")[0] + hash);
+// What was withdrawn must stop, what was granted can wait.
+const stale = (now = granted, more = true) =>
+  granted.some((key) => !now.includes(key)) || (more && !typed && now.length > granted.length);
+const look = async (more = false) => {
+  const answer = await (await fetch(`${pcUrl}/state`)).json();
+  if (stale(answer.granted, more)) location.reload();
+  else if (answer.decided) close();
 };
 
-/** @param {any} [message] */
-function show(message) {
+function show(message = "") {
   const status = find("#pc-status");
   if (!status) return;
   if (message) status.firstElementChild.textContent = message;
@@ -30,69 +29,93 @@ function show(message) {
   status.focus();
 }
 
-/** @param {any} answer */
-function follow(answer) {
-  ({ granted } = answer);
-  document.dispatchEvent(new CustomEvent("consent:changed", { detail: { granted, refused: answer.refused } }));
-  if (answer.reload) {
-    history.replaceState(null, "", answer.location); // sends no form again
-    location.reload();
-  } else {
-    document.querySelectorAll(".pc-banner, .pc-again, .pc-dialog").forEach((part) => part.remove());
-    show(answer.message);
+/** @param {any} form */
+async function send(form) {
+  const choice = form.get("choice");
+  const before = pending?.get("choice");
+  // A refusal is the last word.
+  if (before === choice || before === "none") return coming;
+  pending = form;
+  // With its cookie, a refusal is a withdrawal.
+  setTimeout(stop, 2e3);
+  const own = new AbortController();
+  stop = () => own.abort();
+  await coming;
+  setTimeout(stop, 2e4);
+  const answer = await fetch(pcUrl, {
+    method: "POST",
+    headers: { Accept: "application/json" },
+    body: new URLSearchParams(form),
+    keepalive: choice === "none",
+    signal: own.signal,
+  }).then(
+    (response) => response.status === 409 || response.json().catch(() => response.status < 500 || failed),
+    () => failed,
+  );
+  if (pending !== form) return;
+  pending = null;
+  document.querySelectorAll(".pc-row").forEach((part) => (part.ariaBusy = null));
+  if (answer.ok) {
+    const { refused } = answer;
+    const reload = stale(answer.granted);
+    ({ granted } = answer);
+    tabs?.postMessage(0);
+    document.dispatchEvent(new CustomEvent("consent:changed", { detail: { granted, refused } }));
+    if (reload) {
+      rename("#pc-status"); // sends no form again
+      location.reload();
+    } else {
+      close();
+      show(answer.message);
+    }
   }
+  return answer;
 }
 
 addEventListener("submit", async (event) => {
   const { target: form, submitter } = /** @type {any} */ (event);
   const row = form.querySelector(".pc-place .pc-row, .pc-dialog .pc-row");
-  // The server judges frames.
-  if (!row || top !== self || form === plain) return;
+  if (!row || top !== self || form === native) return;
   event.preventDefault();
-  const fields = new FormData(form, submitter);
-  const choice = fields.get("choice");
-  // A refusal is the last word.
-  if (pending === choice || pending === "none") return;
-  pending = choice;
   row.ariaBusy = "true";
-  const answer = await send(fields);
-  if (pending !== choice) return;
-  pending = row.ariaBusy = null;
-  if (answer.ok) follow(answer);
-  else if (answer.message) {
-    row.querySelector("p")?.remove();
-    row.append(Object.assign(document.createElement("p"), { role: "alert", textContent: answer.message }));
-  } else (plain = form).requestSubmit(submitter);
+  const answer = await (coming = send(new FormData(form, submitter)));
+  if (answer === true) (native = form).requestSubmit(submitter);
+  else if (answer && !answer.ok) row.append(Object.assign(problem, { textContent: answer.message }));
 });
 
 addEventListener("click", (event) => {
   const { target, ctrlKey, metaKey, shiftKey } = /** @type {any} */ (event);
-  const dialog = find("#pc-dialog");
   if (target.closest("[href='#pc-hide']")) find("#pc-status").classList.remove("pc-shown");
-  else if (target.closest("[command=close]")) dialog?.close();
-  else if (dialog && target.closest("[data-pc-open]") && !ctrlKey && !metaKey && !shiftKey) {
-    event.preventDefault();
-    dialog.showModal();
-  }
+  else if (target.closest("[command=close]")) find("#pc-dialog")?.close();
+  else if (target.closest("[data-pc-open]") && !ctrlKey && !metaKey && !shiftKey && open()) event.preventDefault();
 });
 
-// After a reload it is not the target yet.
-if (location.hash === "#pc-status") show();
+addEventListener("input", (/** @type {any} */ { target }) => (typed ||= !target.closest(".pc")));
+
+// An open channel would keep the page from being restored as it was.
+addEventListener("pagehide", () => tabs?.close());
+addEventListener("pageshow", ({ persisted }) => {
+  (tabs = new BroadcastChannel("pc")).onmessage = () => look();
+  if (told) tabs.postMessage(0);
+  if (persisted || /** @type {any} */ (performance.getEntriesByType("navigation")[0])?.type === "back_forward") look(true);
+  told = false;
+});
 
 Object.assign(window, {
   consent: {
-    /** Whether a service or category may run here. @param {string} key */
-    allows: (key) => granted.includes(key),
-    /** Opens the dialog, or the page. */
-    open: () => (find("#pc-dialog") ? find("#pc-dialog").showModal() : location.assign(pcUrl)),
-    /** Withdraws everything; whether that worked. */
+    allows: (key = "") => pcGranted.split(" ").includes(key) && granted.includes(key),
+    open: () => open() || location.assign(pcUrl),
     async withdraw() {
-      pending = "none";
-      const answer = await send({ choice: "none", from: "mine" });
-      pending = null;
-      if (answer.ok) follow(answer);
-      else show(answer.message);
+      const answer = await (coming = send(new URLSearchParams("choice=none&from=mine")));
+      if (!answer.ok) show(answer.message || failed.message);
       return !!answer.ok;
     },
   },
 });
+
+// After a reload it is not the target yet.
+if (location.hash === "#pc-status") {
+  rename();
+  show();
+  told = true;
+}

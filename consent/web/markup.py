@@ -37,15 +37,15 @@ class Helpers:
     def head(self, nonce: str | None = None) -> Markup:
         """The style sheet and the module, with the page's *nonce* if it has one; put it into ``<head>``."""
         visitor = here()
-        key = ("head", visitor.mount, visitor.verdict.allowed)
+        key = ("head", visitor.mount, visitor.verdict.allowed, visitor.elsewhere)
         html = self.site.pieces.get(key)
         if html is None:
             html = self.site.remember(key, self.assets(visitor))
         return with_nonce(html, nonce) if nonce else html
 
     def assets(self, visitor: ConsentRequest) -> Markup:
-        """The two elements that load them."""
-        return Markup(
+        """The elements that load them; one more where services keep something in the browser's storage."""
+        html = Markup(
             '<link rel="stylesheet" href="{css}">\n'
             '<script type="module" src="{js}" data-pc-granted="{granted}" data-pc-url="{url}"></script>'
         ).format(
@@ -53,6 +53,15 @@ class Helpers:
             js=asset("choices.js"),
             granted=" ".join(self.site.with_categories(visitor.verdict.allowed)),
             url=url_for("consent.choices"),
+        )
+        if not self.site.storage:
+            return html
+        return html + Markup(
+            '\n<script type="module" src="{js}" data-pc-storage="{storage}" data-pc-elsewhere="{elsewhere}"></script>'
+        ).format(
+            js=asset("gated.js"),
+            storage=self.site.storage,
+            elsewhere=" ".join(sorted(visitor.elsewhere)),
         )
 
     def banner(self) -> Markup:

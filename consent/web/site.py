@@ -1,5 +1,6 @@
 """What one app's consent consists of: its settings, policy, keys, notices and ledger."""
 
+import json
 import logging
 import re
 from collections import deque
@@ -73,6 +74,8 @@ class Site:
     """The keys of the services of the site's own that are always on: the gate leaves their cookies alone."""
     lifetimes: Mapping[str, Lifetimes] = field(init=False)
     """How long answers hold under each profile."""
+    storage: str = field(init=False)
+    """As JSON, what services keep in the browser's storage: by key, pairs of kind and name; empty if nothing."""
     own_cookies: frozenset[str] = field(init=False)
     cookies: Mapping[bool, str] = field(init=False)
     """The choice cookie's name and ``=``, by whether the request came over HTTPS."""
@@ -94,6 +97,11 @@ class Site:
             name: lifetimes(profile, grant=chosen.grant_lifetime, refusal=chosen.refusal_lifetime)
             for name, profile in PROFILES.items()
         }
+        kept = {
+            service.key: [(each.kind, each.name) for each in service.storage] for service in policy.services
+        }
+        stored = {key: items for key, items in kept.items() if items}
+        self.storage = json.dumps(stored, separators=(",", ":")) if stored else ""
         self.own_cookies = frozenset(chosen.cookie(secure=secure) for secure in (True, False))
         self.cookies = {secure: f"{chosen.cookie(secure=secure)}=" for secure in (True, False)}
 

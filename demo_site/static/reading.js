@@ -17,11 +17,12 @@ function show(size) {
   }
 }
 
-/** Keeps the size that is shown if that is allowed, and nothing otherwise. */
+/** Keeps the size that is shown, if that is allowed. What was kept before a refusal, the component clears. */
 function keep() {
   const size = root.dataset.textSize ?? NORMAL;
-  if (allowed() && size !== NORMAL) localStorage.setItem(KEY, size);
-  else localStorage.removeItem(KEY);
+  if (!allowed()) return;
+  if (size === NORMAL) localStorage.removeItem(KEY);
+  else localStorage.setItem(KEY, size);
 }
 
 /**

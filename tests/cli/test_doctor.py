@@ -53,9 +53,9 @@ def test_a_middleware_around_the_gate_is_named_and_one_in_its_place_is_wrong(sit
         def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
             return self.app(environ, start)
 
-    site.wsgi_app = Setter(site.wsgi_app)  # type: ignore[method-assign]
+    site.wsgi_app = Setter(site.wsgi_app)  # type: ignore[method-assign, assignment]
     assert any("not judged: Setter" in line for line in lines(site, "--page", "/home")["look"])
-    site.wsgi_app = lambda environ, start: Flask("bare").wsgi_app(environ, start)  # type: ignore[method-assign]
+    site.wsgi_app = lambda environ, start: Flask("bare").wsgi_app(environ, start)  # type: ignore[method-assign, assignment]
     assert any(line.startswith("gate: no gate was found") for line in lines(site)["wrong"])
 
 
@@ -89,7 +89,7 @@ def test_what_defeats_the_content_security_policy_is_said(site: Flask) -> None:
 
 
 def test_a_site_without_https_or_with_an_open_session_is_wrong(make_app: MakeApp) -> None:
-    plain = make_app(POLICY.replace("https://clinic.example", "http://clinic.example"))
+    plain = make_app(CONSENT_SITE="http://clinic.example")
     assert any(line.startswith("HTTPS: ") for line in lines(plain)["wrong"])
     assert any(line.startswith("SESSION_COOKIE_SECURE") for line in lines(make_app(HTTPS))["wrong"])
 

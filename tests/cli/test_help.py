@@ -35,7 +35,17 @@ COMMANDS = dict(commands())
 
 
 def test_the_commands_of_the_design_are_there() -> None:
-    assert set(COMMANDS) >= {"init", "diff", "check", "doctor", "log", "show", "stats", "export", "db upgrade"}
+    assert set(COMMANDS) >= {
+        "init",
+        "diff",
+        "check",
+        "doctor",
+        "log",
+        "show",
+        "stats",
+        "export",
+        "db upgrade",
+    }
 
 
 @pytest.mark.parametrize("name", COMMANDS)
