@@ -217,7 +217,9 @@ def proxy(patient: Patient) -> Iterator[Line]:
     elif trusted:
         yield Line("ok", "proxy", f"trusted origins are {', '.join(sorted(trusted))}")
     else:
-        fix = "If one does, wrap the app in werkzeug's ProxyFix: else answers are refused, and share one limit."
+        fix = (
+            "If one does, wrap the app in werkzeug's ProxyFix: else answers are refused, and share one limit."
+        )
         yield Line("look", "proxy", "the app believes that none stands in front of it", fix)
 
 

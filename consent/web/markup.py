@@ -34,17 +34,20 @@ class Helpers:
         for name in ("head", "banner", "link", "block", "script", "embed", "pixel", "declaration"):
             app.add_template_global(getattr(self, name), f"consent_{name}")
 
-    def head(self, nonce: str | None = None) -> Markup:
-        """The style sheet and the module, with the page's *nonce* if it has one; put it into ``<head>``."""
+    def head(self, nonce: str | None = None, *, inert: bool = False) -> Markup:
+        """The style sheet and the module, with the page's *nonce* if it has one; put it into ``<head>``.
+
+        With *inert* also the module that brings inert markup to life (``data-service``, ``data-src``).
+        """
         visitor = here()
-        key = ("head", visitor.mount, visitor.verdict.allowed, visitor.elsewhere)
+        key = ("head", visitor.mount, visitor.verdict.allowed, visitor.elsewhere, inert)
         html = self.site.pieces.get(key)
         if html is None:
-            html = self.site.remember(key, self.assets(visitor))
+            html = self.site.remember(key, self.assets(visitor, inert=inert))
         return with_nonce(html, nonce) if nonce else html
 
-    def assets(self, visitor: ConsentRequest) -> Markup:
-        """The elements that load them; one more where services keep something in the browser's storage."""
+    def assets(self, visitor: ConsentRequest, *, inert: bool) -> Markup:
+        """The elements that load them; one more for inert markup, and where services use the browser's storage."""
         html = Markup(
             '<link rel="stylesheet" href="{css}">\n'
             '<script type="module" src="{js}" data-pc-granted="{granted}" data-pc-url="{url}"></script>'
@@ -54,13 +57,13 @@ class Helpers:
             granted=" ".join(self.site.with_categories(visitor.verdict.allowed)),
             url=url_for("consent.choices"),
         )
-        if not self.site.storage:
+        if not (inert or self.site.storage):
             return html
         return html + Markup(
             '\n<script type="module" src="{js}" data-pc-storage="{storage}" data-pc-elsewhere="{elsewhere}"></script>'
         ).format(
             js=asset("gated.js"),
-            storage=self.site.storage,
+            storage=self.site.storage or "{}",
             elsewhere=" ".join(sorted(visitor.elsewhere)),
         )
 

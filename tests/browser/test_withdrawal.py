@@ -1,16 +1,16 @@
 """After a withdrawal nothing optional is left in the browser, in this tab or in another."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask, Response, render_template_string
 from playwright.sync_api import BrowserContext, Page, expect
-from werkzeug.serving import make_server
 
 from consent import Consent, current_consent
 from tests.web.clinic import POLICY
+
+from .served import served
 
 STORED = POLICY.replace(
     'cookies = { variant = "30 days" }',
@@ -54,13 +54,8 @@ def address(tmp_path: Path) -> Iterator[str]:
             response.set_cookie("variant", "b", max_age=86_400, httponly=True)
         return response
 
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(app) as found:
+        yield found
 
 
 def kept(page: Page) -> list[str]:
