@@ -14,8 +14,10 @@ from consent.decision.decision import Lifetimes as Lifetimes
 from consent.decision.decision import Pending as Pending
 from consent.decision.decision import decide as decide
 from consent.decision.decision import earlier as earlier
+from consent.decision.decision import end_by_signal as end_by_signal
 from consent.decision.decision import keys as keys
 from consent.decision.decision import kind_of as kind_of
+from consent.decision.decision import selling as selling
 from consent.decision.profiles import PROFILES as PROFILES
 from consent.decision.profiles import Profile as Profile
 from consent.decision.profiles import lifetimes as lifetimes

@@ -1,7 +1,7 @@
 """The decision form: what a visitor's POST says, and what of it counts."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Self
 
 from consent.errors import ConsentError, Fault
@@ -9,7 +9,7 @@ from consent.policy import Policy, Service
 
 #: Where the form can stand. A form that doesn't say is the preference centre's.
 FORM_SOURCES: Final = ("banner", "centre", "dialog", "mine")
-CHOICES: Final = ("none", "all", "some")
+CHOICES: Final = ("none", "all", "some", "opt_out", "opt_in")
 
 _SINGLE: Final = ("notice", "choice", "from", "next")
 _ANSWERS: Final = ("category.", "service.")
@@ -27,12 +27,18 @@ class Answer:
     granted: frozenset[str] = frozenset()
     refused: frozenset[str] = frozenset()
     withheld: frozenset[str] = frozenset()
-    """Yes to terms that have changed since: left unanswered."""
+    """Yes that doesn't count: to terms that have changed since, or the first of two steps. Left as it was."""
+    confirmed: frozenset[str] = frozenset()
+    """Those of the granted that were confirmed in two steps against an opt-out (GPC-06, TTL-08); else ValueError."""
+    opts_out: bool = False
+    """Whether it says that nothing may be sold or shared."""
 
     def __post_init__(self) -> None:
         named = self.granted | self.refused | self.withheld
         if len(named) != len(self.granted) + len(self.refused) + len(self.withheld):
             raise ValueError("a service with two answers; expected granted, refused or withheld")
+        if not self.confirmed <= self.granted:
+            raise ValueError("a confirmation of what isn't granted; expected confirmed to be some of granted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,22 @@ class Form:
         """Whether it says ``choice=none``: a refusal that holds whatever the rest says."""
         return ("choice", "none") in self.pairs
 
+    @property
+    def opts_out(self) -> bool:
+        """Whether it says ``choice=opt_out``: it holds whatever the rest says, as a refusal does."""
+        return ("choice", "opt_out") in self.pairs
+
+    @property
+    def opts_in(self) -> bool:
+        """Whether it says ``choice=opt_in``: one of the two steps that follow an opt-out."""
+        return self.value("choice") == "opt_in" and not (self.refuses_all or self.opts_out)
+
+    @property
+    def confirms(self) -> bool | None:
+        """What the second of the two steps says; None in the first."""
+        said = self.value("confirm")
+        return None if said is None else said == "yes"
+
 
 class FormConflict(ConsentError):
     """The form can't grant what is in force now (409): its notice is unknown, or the terms have changed.
@@ -116,7 +138,7 @@ def judge_form(form: Form, *, current: Policy, shown: Policy | None) -> Answer:
     In this order:
 
     1. ``choice=none`` refuses every optional service of today, whatever else the form says, even another
-       choice.
+       choice; ``choice=opt_out`` every one that sells or shares, and says so for all that may come.
     2. Without a known notice: FormConflict.
     3. Field names and values are judged by *shown*: FormInvalid for a category or service that has no control
        there (unknown, or always on), for a value that the field can't have, and for a field that came twice,
@@ -129,21 +151,32 @@ def judge_form(form: Form, *, current: Policy, shown: Policy | None) -> Answer:
     A category's Yes grants its services except those of special categories of data. These, too, get a Yes of
     their own by ``service.<key>=yes`` under ``category.<its category>=some`` and in no other way, so neither
     Accept all nor the category's Yes ever grants one (rule 4, CON-14).
+
+    ``choice=opt_in`` is about services that sell or share, one ``service.<key>=yes`` each, and about nothing
+    else: other answers stay. Only with ``confirm=yes`` are they granted and confirmed; without it, or with
+    ``confirm=no``, they are withheld (TTL-08).
     """
-    if form.refuses_all:
-        return Answer(refused=frozenset(service.key for service in current.optional_services))
+    if form.refuses_all or form.opts_out:
+        stopped = (
+            service for service in current.optional_services if form.refuses_all or service.sells_or_shares
+        )
+        return Answer(refused=frozenset(service.key for service in stopped), opts_out=form.opts_out)
     if shown is None:
         raise FormConflict("notice")
     faults = tuple(_faults(form, shown))
     if faults:
         raise FormInvalid(form, faults)
     yes = frozenset(service.key for service in shown.optional_services if _says_yes(form, service))
-    return _counted(yes, current=current, shown=shown)
+    if not form.opts_in:
+        return _counted(yes, current=current, shown=shown, asked=shown.optional_services)
+    asked = tuple(service for service in shown.optional_services if service.key in yes)
+    answer = _counted(yes, current=current, shown=shown, asked=asked)
+    return replace(answer, confirmed=answer.granted) if form.confirms else Answer(withheld=answer.granted)
 
 
-def _counted(yes: frozenset[str], *, current: Policy, shown: Policy) -> Answer:
-    asked = {service.key for service in shown.optional_services}
-    optional = frozenset(service.key for service in current.optional_services) & asked
+def _counted(yes: frozenset[str], *, current: Policy, shown: Policy, asked: Iterable[Service]) -> Answer:
+    today = {service.key for service in current.optional_services}
+    optional = frozenset(service.key for service in asked if service.key in today)
     granted = frozenset(key for key in optional & yes if current.terms[key] == shown.terms[key])
     refused = optional - yes
     withheld = (optional & yes) - granted
@@ -155,6 +188,8 @@ def _counted(yes: frozenset[str], *, current: Policy, shown: Policy) -> Answer:
 def _says_yes(form: Form, service: Service) -> bool:
     if form.value("choice") == "all":
         return not service.special_category
+    if form.opts_in:
+        return form.value(f"service.{service.key}") == "yes"
     answer = form.value(f"category.{service.category}")
     if answer == "some":
         return form.value(f"service.{service.key}") == "yes"
@@ -165,16 +200,22 @@ def _faults(form: Form, shown: Policy) -> Iterator[Fault]:
     if form.value("choice") is None:
         yield Fault("choice", "missing", f"Send {_listed(CHOICES)}.")
     allowed = _allowed_values(shown)
+    single: tuple[str, ...] = _SINGLE
+    if form.opts_in:
+        allowed = {name: values for name, values in allowed.items() if name not in _bound_to_stay(shown)}
+        single = (*_SINGLE, "confirm")
+        if not any(name.startswith("service.") for name, _ in form.pairs):
+            yield Fault("service", "missing", "Send service.<key>=yes for one that sells or shares.")
     seen = set[str]()
     for name, value in form.pairs:
-        if name not in _SINGLE and not name.startswith(_ANSWERS):
+        if name not in single and not name.startswith(_ANSWERS):
             continue
         place = name[:_MOST_SHOWN]
         if name in seen:
             yield Fault(place, "came twice", "Send it once.")
         elif name in allowed and value not in allowed[name]:
             yield Fault(place, f"{value[:_MOST_SHOWN]!r} isn't an answer", f"Send {_listed(allowed[name])}.")
-        elif name not in allowed and name not in _SINGLE:
+        elif name not in allowed and name not in single:
             yield Fault(place, "the notice asks nothing of that name", _RELOAD)
         seen.add(name)
 
@@ -183,7 +224,12 @@ def _allowed_values(shown: Policy) -> dict[str, tuple[str, ...]]:
     """What each field may say that has a closed list of values, by its name."""
     categories = {f"category.{category.key}": ("yes", "no", "some") for category in shown.optional_categories}
     services = {f"service.{service.key}": ("yes",) for service in shown.optional_services}
-    return {"choice": CHOICES, "from": FORM_SOURCES} | categories | services
+    return {"choice": CHOICES, "from": FORM_SOURCES, "confirm": ("yes", "no")} | categories | services
+
+
+def _bound_to_stay(shown: Policy) -> set[str]:
+    """The fields of services that neither sell nor share: an opt-in isn't about them."""
+    return {f"service.{service.key}" for service in shown.optional_services if not service.sells_or_shares}
 
 
 def _listed(values: tuple[str, ...]) -> str:

@@ -183,6 +183,7 @@ def decide(
     profile: str,
     source: str,
     new_subject: UUID,
+    signal: bool = False,
 ) -> Decision:
     """The decision that follows from *answer*, given at *now* (epoch seconds), after *before*.
 
@@ -191,6 +192,10 @@ def decide(
     its time, since only an answer about it renews it, and so makes the whole decision as old. The earlier
     subject goes on while there is a grant; a first grant takes *new_subject*, a random id. A pending event
     isn't kept.
+
+    An opt-out is stored when the answer says so, or comes with the browser's *signal*, and stays through all
+    later answers, with the signal or without it (GPC-05). It ends when every service that sells or shares is
+    confirmed.
     """
     granted, refused, kept = set[str](), set[str](), set[str]()
     for service in policy.optional_services:
@@ -206,6 +211,12 @@ def decide(
             kept.add(terms)
     granted |= kept
     at = min(now, before.at) if before and kept else now
+    sold = selling(policy)
+    sure = {policy.terms[key] for key in answer.confirmed if key in policy.terms}
+    confirmed = granted & (sure | before.confirmed if before else sure)
+    opted_out = answer.opts_out or (before is not None and before.opted_out) or (signal and bool(sold))
+    if answer.confirmed and sold and sold <= confirmed:
+        opted_out = False
     return Decision(
         granted=frozenset(granted),
         refused=frozenset(refused),
@@ -213,9 +224,37 @@ def decide(
         profile=profile,
         source=source,
         subject=((before and before.subject) or new_subject) if granted else None,
-        confirmed=before.confirmed & granted if before else frozenset(),
-        opted_out=before is not None and before.opted_out,
+        confirmed=frozenset(confirmed),
+        opted_out=opted_out,
     )
+
+
+def end_by_signal(policy: Policy, before: Decision) -> Decision | None:
+    """What the browser's signal leaves of *before* (what stood of it); None when it ends nothing (GPC-06).
+
+    It ends the grants of services that sell or share, unless they were given in spite of it: confirmed in two
+    steps, or under an opt-out stored already, by which they aren't in force. These are refused from now on,
+    and the opt-out is stored. All else stays, the time too.
+    """
+    ended = selling(policy) & before.granted - before.confirmed
+    if before.opted_out or not ended:
+        return None
+    granted = before.granted - ended
+    return replace(
+        before,
+        granted=granted,
+        refused=before.refused | ended,
+        at=before.at if granted else _midnight(before.at),
+        source="signal",
+        subject=before.subject if granted else None,
+        opted_out=True,
+        pending=None,
+    )
+
+
+def selling(policy: Policy) -> frozenset[str]:
+    """The terms of the optional services of *policy* that sell or share."""
+    return frozenset(policy.terms[each.key] for each in policy.optional_services if each.sells_or_shares)
 
 
 def kind_of(policy: Policy, before: Decision | None, after: Decision) -> DecisionKind:

@@ -18,9 +18,9 @@ class Profile:
     refusal_days: int
     """A refusal holds no shorter."""
     choices_link: bool
-    """Whether the link must be called "Your privacy choices" (CA-01)."""
+    """Whether, where anything is sold or shared, the link must be called "Your Privacy Choices" (CA-01)."""
     signal_status: bool
-    """Whether the page says that a signal was honoured (GPC-07)."""
+    """Whether our pages say that an opt-out was honoured (GPC-07, GPC-08)."""
 
 
 # TTL-02, TTL-03: six months are binding in Italy and good practice in France; EU law itself sets no number.

@@ -157,7 +157,7 @@ class Event:
 
     def answer(self) -> tuple[object, ...]:
         """Who answered what to which policy: equal for two events that say the same."""
-        return self.subject, self.granted, self.refused, self.opted_out, self.policy
+        return self.subject, self.granted, self.refused, self.opted_out, self.policy, self.detail
 
 
 def _read(outline: Leaf, members: dict[str, object]) -> Event:

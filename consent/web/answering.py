@@ -11,11 +11,24 @@ from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
-from consent.decision import Answer, Decision, Lifetimes, Pending, decide, earlier, keys, kind_of
+from consent.decision import (
+    Answer,
+    Decision,
+    Lifetimes,
+    Pending,
+    decide,
+    earlier,
+    end_by_signal,
+    keys,
+    kind_of,
+)
 from consent.errors import LedgerError
-from consent.ledger import Document, Event, Kind
+from consent.ledger import Document, Event, Kind, derived_id
 from consent.policy import Policy
-from consent.web.recorder import Recorder, moment, new_id
+from consent.web.recorder import PATIENCE, Recorder, moment, new_id
+
+#: Of two events that become one, the kind that says what ended.
+ENDING = (Kind.WITHDRAWN, Kind.OPTED_OUT, Kind.SIGNAL_OPT_OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +55,7 @@ class Outcome:
     """The decision that holds now and has to be set; None: everything stays as it was."""
     event: UUID
     failure: LedgerError | None = None
-    """Why a grant was not taken."""
+    """Why a grant was not taken, or why the event waits in the cookie."""
 
     @property
     def granted(self) -> frozenset[str]:
@@ -72,8 +85,12 @@ def take(
     now: float,
     lifetimes: Lifetimes,
     documents: Sequence[Document],
+    minor: bool = False,
 ) -> Outcome:
-    """Record *answer* and say what holds now. *now* is in epoch seconds; *held* what the cookie held until now."""
+    """Record *answer* and say what holds now. *now* is in epoch seconds; *held* what the cookie held until now.
+
+    Of a *minor* only the end of a grant is recorded, which is on record as such; any other No just holds (CH-01).
+    """
     policy = recorder.policy
     before = held.standing(lifetimes, now=int(now)) if held else None
     follow = partial(
@@ -84,24 +101,69 @@ def take(
         profile=asked.profile,
         source=asked.source,
         new_subject=new_id(),
+        signal=asked.signal,
     )
     after = follow(answer)
-    pending = pending_event(policy, before, after, asked, now)
+    pending = pending_event(policy, before, after, asked, now, opts_out=answer.opts_out)
     late = held if held and held.pending else None
+    if minor and not late and not (before and before.granted):
+        return Outcome(before=before, after=after, event=pending.id)
     try:
         if late:
             record_late(recorder, late, documents, address=asked.address)
             late = None
-        recorder.record(event_of(pending, after, policy), pending.salt, documents, address=asked.address)
+        write(recorder, event_of(pending, after, policy), pending.salt, documents, address=asked.address)
     except LedgerError as failure:
-        refused = follow(Answer(refused=answer.refused))
+        noes = Answer(refused=answer.refused, opts_out=answer.opts_out)
+        refused = follow(noes)
         if refused == after:
             return kept(before, after, pending, late=late)
-        pending = pending_event(policy, before, refused, asked, now)
-        if answers_alike(before, refused):
+        pending = pending_event(policy, before, refused, asked, now, opts_out=answer.opts_out)
+        if noes == Answer() or answers_alike(before, refused):
             return Outcome(before=before, after=None, event=pending.id, failure=failure)
         return kept(before, refused, pending, late=late, failure=failure)
     return Outcome(before=before, after=after, event=pending.id)
+
+
+def take_signal(
+    recorder: Recorder,
+    asked: Asked,
+    *,
+    held: Decision,
+    now: float,
+    lifetimes: Lifetimes,
+    patient: bool = True,
+) -> Outcome | None:
+    """Record what the browser's signal ends of *held* and say what holds now; None when it ends nothing.
+
+    The event's id follows from the answer that ended, so that requests at the same time write it once. What can't
+    be recorded now, or isn't tried because the caller isn't *patient*, holds all the same.
+    """
+    policy = recorder.policy
+    before = held.standing(lifetimes, now=int(now))
+    after = end_by_signal(policy, before) if before else None
+    if before is None or after is None:
+        return None
+    kind, ended = Kind.SIGNAL_OPT_OUT, sorted(before.granted - after.granted)
+    pending = replace(
+        pending_event(policy, before, after, asked, now),
+        id=derived_id(kind, str(before.subject), str(before.at), *ended),
+        kind=kind,
+    )
+    late = held if held.pending else None
+    failure: LedgerError | None = None
+    if patient:
+        try:
+            if late:
+                record_late(recorder, late, address=asked.address)
+                late = None
+            write(recorder, event_of(pending, after, policy), pending.salt, address=asked.address)
+            return Outcome(before=before, after=after, event=pending.id)
+        except LedgerError as error:
+            failure = error
+    if late:  # two acts become one event, which no other request can write
+        pending = replace(pending, id=new_id())
+    return kept(before, after, pending, late=late, failure=failure)
 
 
 def kept(
@@ -122,8 +184,8 @@ def kept(
 
 def answers_alike(before: Decision | None, after: Decision) -> bool:
     """Whether *after* says nothing that *before* didn't say."""
-    said = (before.granted, before.refused) if before else (frozenset(), frozenset())
-    return (after.granted, after.refused) == said
+    said = (before.granted, before.refused, before.opted_out) if before else (frozenset(), frozenset(), False)
+    return (after.granted, after.refused, after.opted_out) == said
 
 
 def record_late(
@@ -133,11 +195,38 @@ def record_late(
     late = held.pending
     if late is not None:
         policy = recorder.policy_of(late.policy) or recorder.policy
-        recorder.record(event_of(late, held, policy), late.salt, documents, address=address)
+        write(recorder, event_of(late, held, policy), late.salt, documents, address=address)
+
+
+def write(
+    recorder: Recorder,
+    event: Event,
+    salt: bytes,
+    documents: Sequence[Document] = (),
+    *,
+    address: str | None,
+) -> None:
+    """Record *event*; LedgerError when that can't be done now.
+
+    One with a derived id, which others may have written with a time and salt of their own, is written once.
+    """
+    if event.kind is not Kind.SIGNAL_OPT_OUT:
+        recorder.record(event, salt, documents, address=address)
+        return
+    recorder.limits.take(address, recorder.steady())
+    with recorder.turn():
+        recorder.prepare()
+        recorder.ledger.record_once(event, salt=salt, patience=PATIENCE)
 
 
 def pending_event(
-    policy: Policy, before: Decision | None, after: Decision, asked: Asked, now: float
+    policy: Policy,
+    before: Decision | None,
+    after: Decision,
+    asked: Asked,
+    now: float,
+    *,
+    opts_out: bool = False,
 ) -> Pending:
     """The event of the step from *before* to *after*, with a fresh id and salt."""
     return Pending(
@@ -145,7 +234,7 @@ def pending_event(
         salt=secrets.token_bytes(32),
         time_ms=round(now * 1000),
         subject=before.subject if before and not after.subject else None,
-        kind=kind_of(policy, before, after),
+        kind=Kind.OPTED_OUT if opts_out else kind_of(policy, before, after),
         policy=policy.digest,
         notice=asked.notice,
         language=asked.language,
@@ -165,10 +254,11 @@ def joined(late: Decision, newer: Pending, after: Decision) -> Pending:
     if missed is None:
         return newer
     first = dict(zip(answered(late), missed.before, strict=True))
+    kinds = (Kind.WITHDRAWN if missed.kind == Kind.SIGNAL_OPT_OUT else missed.kind, newer.kind)
     return replace(
         newer,
         subject=newer.subject or (None if after.subject else missed.subject),
-        kind=missed.kind if missed.kind == Kind.WITHDRAWN else newer.kind,
+        kind=next((kind for kind in ENDING if kind in kinds), newer.kind),
         before=tuple(
             first.get(terms, rank) for terms, rank in zip(answered(after), newer.before, strict=True)
         ),
@@ -194,4 +284,5 @@ def event_of(pending: Pending, decision: Decision, policy: Policy) -> Event:
         signal=pending.signal,
         source=decision.source,
         opted_out=decision.opted_out,
+        detail={"confirmed": list(keys(policy, decision.confirmed))} if decision.confirmed else None,
     )

@@ -17,7 +17,7 @@ from consent.web.cookie import choice_cookie
 from consent.web.form import read_form
 from consent.web.limits import TooMany
 from consent.web.origin import Origin, origin_of
-from consent.web.page import answers, page, result_in_words
+from consent.web.page import answers, opt_in_in_words, opt_in_page, page, result_in_words
 from consent.web.request import ConsentRequest
 from consent.web.returning import referring_path, safe_path, with_status
 from consent.web.signals import consent_changed, consent_given, consent_withdrawn, tell
@@ -61,6 +61,10 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
             return forbidden(visitor, request, form, answer)
         if site.minor():
             return forbidden(visitor, request, form, answer, about="minor")
+    if form.opts_in and form.confirms is None:
+        return first_step(visitor, request, form, answer)
+    if form.opts_in and not form.confirms:
+        return taken(visitor, request, form, None)
     outcome = record(visitor, request, form, answer, known=shown is not None)
     if outcome.failure:
         return carrying(unavailable(visitor, request, outcome, outcome.failure), visitor, outcome)
@@ -77,7 +81,7 @@ def shown_to(site: Site, form: Form) -> Policy | None:
     try:
         return site.policy_shown(form.notice)
     except LedgerError:
-        if form.refuses_all:
+        if form.refuses_all or form.opts_out:
             return None
         raise
 
@@ -102,6 +106,7 @@ def record(visitor: ConsentRequest, request: Request, form: Form, answer: Answer
         now=site.clock(),
         lifetimes=visitor.lifetimes,
         documents=site.documents(notice),
+        minor=site.minor(),
     )
     if outcome.after is not None:
         visitor.replace(outcome.after)
@@ -134,8 +139,22 @@ def carrying(response: Response, visitor: ConsentRequest, outcome: Outcome) -> R
     return response
 
 
-def taken(visitor: ConsentRequest, request: Request, form: Form, outcome: Outcome) -> Response:
-    """The response to an answer that holds: back with 303, or JSON."""
+def first_step(visitor: ConsentRequest, request: Request, form: Form, answer: Answer) -> Response:
+    """200: the page that asks to confirm what the visitor has opted out of; nothing is changed yet (TTL-08)."""
+    if not wants_json(request):
+        return make_response(opt_in_page(visitor, answer.withheld, back=returning(request, form)))
+    return jsonify(
+        ok=True,
+        confirm=sorted(answer.withheld),
+        message=opt_in_in_words(visitor, answer.withheld, visitor.words).striptags(),
+        notice=visitor.notice.hash,
+        **answers(visitor),
+        reload=False,
+    )
+
+
+def taken(visitor: ConsentRequest, request: Request, form: Form, outcome: Outcome | None) -> Response:
+    """The response to an answer that holds, or to one that leaves everything as it was: back with 303, or JSON."""
     location = with_status(destination(request, form))
     if not wants_json(request):
         return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": location})
@@ -143,7 +162,7 @@ def taken(visitor: ConsentRequest, request: Request, form: Form, outcome: Outcom
         ok=True,
         message=result_in_words(visitor, visitor.words).striptags(),
         **answers(visitor),
-        reload=bool(outcome.granted or outcome.withdrawn),
+        reload=outcome is not None and bool(outcome.granted or outcome.withdrawn),
         location=location,
     )
 
@@ -170,7 +189,8 @@ def invalid(visitor: ConsentRequest, request: Request, form: Form, error: FormIn
     """400: the preference centre again, saying what couldn't be read, with the answers kept."""
     log.info("an answer was not understood: %d faults", len(error.faults))
     faults = tuple(dict.fromkeys(fault.place for fault in error.faults))
-    kept = [f"{name}={value}" for name, value in form.pairs if name.startswith(("category.", "service."))]
+    names = () if form.opts_in else ("category.", "service.")
+    kept = [f"{name}={value}" for name, value in form.pairs if name.startswith(names)]
     return again(visitor, request, form, Problem(code=400, faults=faults), kept)
 
 

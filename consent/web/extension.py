@@ -17,7 +17,7 @@ from consent.errors import ConfigurationError, LedgerUnavailable
 from consent.ledger import Ledger
 from consent.policy import Duration, Policy, complete, load
 from consent.storage import open_storage
-from consent.web import guard, settings
+from consent.web import guard, settings, wellknown
 from consent.web.choices import blueprint
 from consent.web.declaration import CategoryView, ServiceView, declared
 from consent.web.gate import Gate
@@ -70,6 +70,7 @@ class Consent:
         site = self.site(app, chosen)
         app.extensions["consent"] = site
         app.register_blueprint(blueprint, url_prefix=chosen.url_prefix, privacy_policy=chosen.privacy_policy)
+        wellknown.register(app)
         Helpers(site).register(app)
         if chosen.auditor:
             audit.register(app, site)

@@ -23,6 +23,7 @@ from consent.web.expiry import MOST_NAMES, deletions, refused_cookies
 from consent.web.limits import TooMany
 from consent.web.request import ENVIRON, ConsentRequest, visitor_of
 from consent.web.setcookie import SetCookie
+from consent.web.signalled import honour
 from consent.web.signals import item_blocked, tell
 from consent.web.site import Site
 
@@ -84,6 +85,9 @@ def passed(site: Site, environ: dict[str, Any], headers: Headers) -> Headers:
     if html and policies and site.restricts:
         visitor = visitor or visitor_of(site, environ)
         made = restricted(visitor, made)
+    if html and "HTTP_SEC_GPC" in environ and "HTTP_COOKIE" in environ and environ["REQUEST_METHOD"] == "GET":
+        visitor = visitor or visitor_of(site, environ)
+        made += honour(visitor)
     if "HTTP_COOKIE" in environ and (html or (visitor is not None and visitor.answered)):
         visitor = visitor or visitor_of(site, environ)
         made += leftovers(visitor)

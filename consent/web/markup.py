@@ -12,7 +12,8 @@ from markupsafe import Markup, escape
 from consent.web import assets
 from consent.web.declaration import Declaration
 from consent.web.notice import marks
-from consent.web.page import again, piece, status
+from consent.web.optout import link_name, profile_of, sells
+from consent.web.page import again, piece, signal_status, status
 from consent.web.request import ConsentRequest, here
 from consent.web.returning import safe_path
 from consent.web.site import Site
@@ -23,6 +24,16 @@ CENTRE = frozenset({"consent.choices", "consent.decide"})
 WITHOUT_BANNER = CENTRE | {"consent.mine"}
 
 
+#: The opt-out icon beside the link's words: a pill, half of it checked and half of it crossed (CA-01).
+ICON = Markup(
+    ' <svg class="pc-icon" width="30" height="14" viewBox="0 0 30 14" aria-hidden="true" focusable="false">'
+    '<rect x=".5" y=".5" width="29" height="13" rx="6.5" fill="#fff" stroke="#06f"/>'
+    '<path d="M17 .5h6a6.5 6.5 0 0 1 0 13h-9.5z" fill="#06f"/>'
+    '<path d="M5 7.3l2.6 2.5L12 4.2" fill="none" stroke="#06f" stroke-width="1.6"/>'
+    '<path d="M19.2 4.4l5 5.2m0-5.2l-5 5.2" fill="none" stroke="#fff" stroke-width="1.6"/></svg>'
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Helpers:
     """The functions that templates get, for one app's *site*."""
@@ -31,7 +42,7 @@ class Helpers:
 
     def register(self, app: Flask) -> None:
         """Make them known to the templates of *app*, in macros and imported templates too."""
-        for name in ("head", "banner", "link", "block", "script", "embed", "pixel", "declaration"):
+        for name in ("head", "banner", "link", "block", "script", "embed", "pixel", "declaration", "signal"):
             app.add_template_global(getattr(self, name), f"consent_{name}")
 
     def head(self, nonce: str | None = None, *, inert: bool = False) -> Markup:
@@ -78,13 +89,22 @@ class Helpers:
         return status(visitor) if visitor.decided else banner(visitor)
 
     def link(self, text: str | None = None) -> Markup:
-        """The link to the preference centre for every page's footer; *text* instead of "Privacy choices"."""
+        """The link to the preference centre for every page's footer; *text* instead of "Privacy choices".
+
+        Where a service sells or shares and the profile asks for it, "Your Privacy Choices" with its icon (CA-01).
+        """
         visitor = here()
-        key = ("link", visitor.language, text)
+        profile = profile_of(visitor)
+        if callable(self.site.settings.profile) and sells(visitor):
+            visitor.read = True  # no shared cache may bring one jurisdiction's link to another
+        key = ("link", visitor.language, text, profile.choices_link)
         end = self.site.pieces.get(key)
         if end is None:
-            label = text if text is not None else visitor.words.gettext("link.choices")
-            end = self.site.remember(key, Markup('" data-pc-open rel="nofollow">{}</a>').format(label))
+            name = link_name(visitor)
+            label = text if text is not None else visitor.words.gettext(name)
+            icon = "" if name == "link.choices" else ICON
+            html = Markup('" data-pc-open rel="nofollow">{}{}</a>').format(label, icon)
+            end = self.site.remember(key, html)
         back = visitor.address if visitor.endpoint not in CENTRE else safe_path(request.args.get("next"))
         query = f"?next={quoted(back)}" if back else ""
         return Markup(f'<a class="pc-link" href="{visitor.mount}{self.site.settings.url_prefix}{query}{end}')
@@ -118,6 +138,10 @@ class Helpers:
         visitor = here()
         declaration = Declaration.of(self.site.policy, visitor.words)
         return piece(visitor, "_declaration.html", declaration=declaration)
+
+    def signal(self) -> Markup:
+        """That an opt-out, by the browser's signal or here, was honoured; nothing where there is none (GPC-07)."""
+        return signal_status(here())
 
 
 def banner(visitor: ConsentRequest) -> Markup:

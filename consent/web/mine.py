@@ -111,6 +111,9 @@ def line(visitor: ConsentRequest, service: ServiceView) -> Line:
     on = service.key in visitor.elsewhere
     if on and reason not in (Reason.ALWAYS, Reason.GRANTED):
         reason = Reason.ALWAYS if visitor.site.policy.always_on(service.key) else Reason.GRANTED
+    decision = visitor.decision
+    if reason is Reason.REFUSED and service.sells_or_shares and decision and decision.opted_out:
+        reason = Reason.OPTED_OUT
     return Line(title=service.title, on=on, reason=reason)
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, TemplateError
 from markupsafe import Markup, escape
 
-from consent.decision import Decision
+from consent.decision import PROFILES, Decision
 from consent.errors import ConfigurationError
 from consent.policy import Policy
 from consent.web import buttons
@@ -142,7 +142,12 @@ class Notices:
         around = surroundings(
             words, controller=self.policy.controller.name, urls=addresses(base, self.privacy_policy)
         )
-        context = {**around, **self.asking(words), "profile": profile}
+        context = {
+            **around,
+            "choices_link": link_words(self.policy, profile),
+            **self.asking(words),
+            "profile": profile,
+        }
         banner = self.part("banner.html", "_banner_buttons.html", "buttons", context, base)
         form = self.part("centre.html", "_centre_buttons.html", "save_row", context, base)
         body = f"{banner}\n{form}".encode()
@@ -213,6 +218,12 @@ class Notices:
         """What visitors are asked about: the keys of the optional categories and of their services."""
         policy = self.policy
         return {c.key: [s.key for s in policy.services_in(c.key)] for c in policy.optional_categories}
+
+
+def link_words(policy: Policy, profile: str) -> str:
+    """The message id of the words of the link at the foot of every page (CA-01)."""
+    sells = any(service.sells_or_shares for service in policy.optional_services)
+    return "link.your_choices" if sells and PROFILES[profile].choices_link else "link.choices"
 
 
 def addresses(base: str, privacy_policy: str | None) -> dict[str, str | None]:

@@ -8,7 +8,8 @@ from markupsafe import Markup
 
 from consent.web.declaration import title_of
 from consent.web.language import Catalogue
-from consent.web.notice import addresses, surroundings
+from consent.web.notice import ENVIRONMENT, addresses, surroundings
+from consent.web.optout import OptOut, conflict_in_words, conflicts, link_name, profile_of, titles, views
 from consent.web.request import ConsentRequest
 
 
@@ -43,7 +44,9 @@ def page(
         "consent/page.html",
         pc=Page(
             title=words.gettext(title),
-            content=piece(visitor, template, words, **context),
+            content=piece(
+                visitor, template, words, signal=signal_status(visitor), sale=sale(visitor), **context
+            ),
             lang=words.tag,
             dir=words.direction,
             urls=urls,
@@ -57,11 +60,13 @@ def page(
 def piece(
     visitor: ConsentRequest, template: str, /, words: Catalogue | None = None, **context: object
 ) -> Markup:
-    """The template ``consent/<template>``, the site's or ours, rendered in the visitor's language."""
+    """The template ``consent/<template>``, the site's or ours, rendered in the visitor's language.
+
+    Those of the folder ``optout`` are ours alone: they hold controls that answer (UI-11).
+    """
     words = words or visitor.words
-    html = visitor.site.notices.environment.get_template(f"consent/{template}").render(
-        {**around_us(visitor, words), **context}
-    )
+    environment = ENVIRONMENT if template.startswith("optout/") else visitor.site.notices.environment
+    html = environment.get_template(f"consent/{template}").render({**around_us(visitor, words), **context})
     return Markup(html.strip())
 
 
@@ -77,7 +82,14 @@ def addresses_of(visitor: ConsentRequest) -> Mapping[str, str | None]:
 
 
 def result_in_words(visitor: ConsentRequest, words: Catalogue) -> Markup:
-    """What the visitor's answer amounts to now, in one or two sentences."""
+    """What the visitor's answer amounts to now, in one to three sentences."""
+    said = settled_in_words(visitor, words)
+    stopped = conflict_in_words(visitor, words)
+    return Markup(" ").join([said, stopped]) if stopped else said
+
+
+def settled_in_words(visitor: ConsentRequest, words: Catalogue) -> Markup:
+    """What is on and what is off."""
     policy = visitor.site.policy
     on: list[Markup] = []
     off: list[Markup] = []
@@ -105,11 +117,16 @@ def answers(visitor: ConsentRequest) -> dict[str, list[str]]:
 def status(visitor: ConsentRequest) -> Markup:
     """The result of the visitor's answer, hidden until the address names it (``#pc-status``)."""
     site = visitor.site
-    key = ("status", visitor.language, visitor.decision is None, visitor.elsewhere, visitor.mount)
+    stopped = conflicts(visitor)
+    why = stopped and (tuple(service.key for service in stopped), visitor.signal)
+    key = ("status", visitor.language, visitor.decision is None, visitor.elsewhere, visitor.mount, why)
     if (found := site.pieces.get(key)) is not None:
         return found
     words = visitor.words
     message = result_in_words(visitor, words) if visitor.decision else words.gettext("status.not_kept")
+    if stopped:
+        link = Markup(' <a href="{}#pc-sale">{}</a>')
+        message += link.format(addresses_of(visitor)["centre"], words.gettext("optout.more"))
     return site.remember(key, piece(visitor, "status.html", words, message=message))
 
 
@@ -128,3 +145,71 @@ def again(visitor: ConsentRequest) -> Markup:
         change=site.policy.text("change", words.tag),
         services=titles,
     )
+
+
+def signal_status(visitor: ConsentRequest) -> Markup:
+    """Whether an opt-out was honoured, where the profile wants that said (GPC-07, GPC-08); else nothing."""
+    site, optout = visitor.site, OptOut.of(visitor)
+    if not optout.honored or not profile_of(visitor).signal_status or site.minor():
+        return Markup()
+    off = tuple(service.key for service in optout.off)
+    key = ("signal", visitor.language, optout.signal, optout.stored, off, visitor.mount)
+    if (found := site.pieces.get(key)) is not None:
+        return found
+    words = visitor.words
+    html = piece(
+        visitor,
+        "optout/signal.html",
+        words,
+        by_signal=optout.signal,
+        stored=optout.stored,
+        off=titles(visitor, optout.off, words),
+    )
+    return site.remember(key, html)
+
+
+def sale(visitor: ConsentRequest) -> Markup:
+    """The ways to opt out of sale and sharing and, in two steps, in again; nothing where there is nothing to say."""
+    optout = OptOut.of(visitor)
+    out = profile_of(visitor).choices_link and (bool(optout.on) or not (optout.stored or optout.signal))
+    if not (optout.on or optout.off) or not (out or optout.conflicts) or visitor.site.minor():
+        return Markup()
+    words = visitor.words
+    confirmed = optout.on if optout.stored or optout.signal else ()
+    return piece(
+        visitor,
+        "optout/sale.html",
+        words,
+        services=titles(visitor, optout.on + optout.off, words),
+        conflict=conflict_in_words(visitor, words),
+        asked=[service.key for service in optout.conflicts],
+        confirmed=titles(visitor, confirmed, words),
+        opt_out=out,
+        notice=visitor.notice.hash,
+    )
+
+
+def opt_in_page(visitor: ConsentRequest, keys: frozenset[str], *, back: str | None) -> str:
+    """The second of the two steps: what would be shared with whom, and the same button for Yes and for No (GPC-06)."""
+    optout = OptOut.of(visitor)
+    return page(
+        visitor,
+        "opt_in.title",
+        "optout/opt_in.html",
+        services=views(visitor, keys, visitor.words),
+        by_signal=optout.signal,
+        stored=optout.stored,
+        link=link_name(visitor),
+        notice=visitor.notice.hash,
+        next=back,
+    )
+
+
+def opt_in_in_words(visitor: ConsentRequest, keys: frozenset[str], words: Catalogue) -> Markup:
+    """What the second of the two steps asks, in two or three sentences."""
+    optout = OptOut.of(visitor)
+    said = "opt_in.signal" if optout.signal else "opt_in.stored" if optout.stored else None
+    asked = tuple(each for each in optout.on + optout.off if each.key in keys)
+    sentences = [words.gettext(said)] if said else []
+    sentences.append(words.gettext("opt_in.names", services=titles(visitor, asked, words)))
+    return Markup(" ").join(sentences)

@@ -102,4 +102,11 @@ def answers(draw: st.DrawFn) -> Answer:
         name: frozenset(key for key, answer in said.items() if answer == name)
         for name in ("granted", "refused", "withheld")
     }
-    return Answer(**by_answer)
+    confirmed = frozenset(key for key in sorted(by_answer["granted"]) if draw(st.booleans()))
+    return Answer(
+        by_answer["granted"],
+        by_answer["refused"],
+        by_answer["withheld"],
+        confirmed=confirmed,
+        opts_out=draw(st.booleans()),
+    )

@@ -66,6 +66,7 @@ CONTRADICTIONS: dict[str, Callable[[], object]] = {
     "a refusal that holds shorter than a grant": lambda: Lifetimes(grant=2, refusal=1),
     "a grant that never holds": lambda: Lifetimes(grant=0, refusal=1),
     "a service with two answers": lambda: Answer(frozenset({"a"}), frozenset({"a"})),
+    "an answer that confirms what it doesn't grant": lambda: Answer(confirmed=frozenset({"a"})),
     "a Yes both counted and withheld": lambda: Answer(frozenset({"a"}), withheld=frozenset({"a"})),
 }
 
@@ -235,8 +236,9 @@ def test_what_follows_from_an_answer_is_never_wider_or_younger_than_what_was_sai
     assert kept <= (before.granted if before else frozenset())
     assert now.at <= NOW
     assert not kept or (before is not None and now.at <= before.at)
-    assert now.confirmed <= (before.confirmed if before else frozenset())
-    assert now.opted_out == (before is not None and before.opted_out)
+    confirmed = {site.terms[key] for key in answer.confirmed if key in site.terms}
+    assert now.confirmed <= (before.confirmed if before else frozenset()) | confirmed
+    assert now.opted_out == (answer.opts_out or (before is not None and before.opted_out))
     assert now.subject == (((before and before.subject) or NEW) if now.granted else None)
 
 

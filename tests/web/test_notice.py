@@ -79,7 +79,7 @@ def test_the_banner_says_who_asks_what_for_and_that_it_can_be_changed(notice: No
     for category in spoken.policy.optional_categories:
         own = spoken.policy.text(f"categories.{category.key}.text", words.tag)
         assert str(own or words.gettext(f"category.{category.key}.text")) in banner
-    assert str(words.gettext("banner.change", control=words.gettext("link.choices"))) in banner
+    assert str(words.gettext("banner.change", control=words.gettext("link.your_choices"))) in banner
     assert 'href="/privacy-choices/declaration"' in banner
 
 
