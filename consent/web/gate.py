@@ -21,7 +21,7 @@ from consent.web.cookie import choice_cookie
 from consent.web.debug import noting
 from consent.web.expiry import MOST_NAMES, deletions, refused_cookies
 from consent.web.limits import TooMany
-from consent.web.request import ENVIRON, ConsentRequest, visitor_of
+from consent.web.request import ENVIRON, ConsentRequest, endpoint_of, visitor_of
 from consent.web.setcookie import SetCookie
 from consent.web.signalled import honour
 from consent.web.signals import item_blocked, tell
@@ -82,6 +82,8 @@ def passed(site: Site, environ: dict[str, Any], headers: Headers) -> Headers:
         elif name in POLICIES:
             policies = True
         made.append(header)
+    if html and site.mark(endpoint_of(environ)) is not None:
+        seal(made, {"Referrer-Policy": "no-referrer"})
     if html and policies and site.restricts:
         visitor = visitor or visitor_of(site, environ)
         made = restricted(visitor, made)

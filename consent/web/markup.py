@@ -145,9 +145,13 @@ class Helpers:
 
 
 def banner(visitor: ConsentRequest) -> Markup:
-    """The banner with its dialog; for who is asked the first time a text that was rendered long before."""
+    """The banner with its dialog; for who is asked the first time a text that was rendered long before.
+
+    On a marked page, whose address browsers don't tell, it names that address itself as the one to return to.
+    """
     site, notice = visitor.site, visitor.notice
-    first = visitor.decision is None
+    marked = site.mark(visitor.endpoint) is not None
+    first = visitor.decision is None and not marked
     key = ("banner", notice.hash)
     if first and (found := site.pieces.get(key)) is not None:
         return found
@@ -158,6 +162,7 @@ def banner(visitor: ConsentRequest) -> Markup:
         centre=notice.marked(marks(site.policy, visitor.decision)),
         again=again(visitor),
         status=status(visitor),
+        next=visitor.address if marked else None,
     )
     return site.remember(key, html) if first else html
 

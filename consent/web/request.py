@@ -235,9 +235,14 @@ def visitor_of(site: Site, environ: dict[str, Any]) -> ConsentRequest:
     found = environ.get(ENVIRON)
     if isinstance(found, ConsentRequest) and found.site is site:
         return found
-    endpoint = getattr(environ.get("werkzeug.request"), "endpoint", None)
-    made = environ[ENVIRON] = ConsentRequest(site, environ, endpoint)
+    made = environ[ENVIRON] = ConsentRequest(site, environ, endpoint_of(environ))
     return made
+
+
+def endpoint_of(environ: Mapping[str, Any]) -> str | None:
+    """The endpoint that answered a request which has left Flask already; None for no view."""
+    endpoint: str | None = getattr(environ.get("werkzeug.request"), "endpoint", None)
+    return endpoint
 
 
 #: The current request's :class:`ConsentRequest`.

@@ -12,12 +12,12 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 from werkzeug.wrappers import Response as ResponseBase
 
-from consent import current_consent, item_blocked
+from consent import Consent, current_consent, item_blocked
 from consent.web.expiry import MOST_BYTES, MOST_HEADERS
 from consent.web.gate import keep_private, seal
 from consent.web.site import Site
 
-from .clinic import POLICY, MakeSite, Visitor
+from .clinic import PAGE, POLICY, MakeSite, Visitor
 
 
 def with_headers(app: Flask, *headers: tuple[str, str]) -> Flask:
@@ -427,3 +427,22 @@ def test_in_debug_mode_a_drop_behind_a_redirect_shows_on_the_next_page(app: Flas
 def test_without_debug_mode_no_page_tells(app: Flask) -> None:
     setting(app, "visit=1; Path=/; Max-Age=60")
     assert app.test_client(refuse=True).get("/set").text == "set"
+
+
+@pytest.mark.requirement("HIP-04")
+def test_a_marked_page_tells_its_address_to_nobody(app: Flask) -> None:
+    app.add_url_rule("/marked", "marked", Consent().first_party(lambda: render_template_string(PAGE)))
+    with_headers(app, ("Referrer-Policy", "unsafe-url"))
+    client = app.test_client()
+    assert client.get("/marked").headers.getlist("Referrer-Policy") == ["no-referrer"]
+    assert client.get("/").headers.getlist("Referrer-Policy") == ["unsafe-url"]
+
+
+def test_from_a_marked_page_an_answer_returns_to_it_without_a_referrer(app: Flask) -> None:
+    app.add_url_rule("/marked", "marked", Consent().first_party(lambda: render_template_string(PAGE)))
+    client = app.test_client()
+    html = client.get("/marked?a=b").text
+    assert html.count('name="next" value="/marked?a=b"') >= 1
+    own = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
+    answer = Visitor(client).answer("all", headers=own, next="/marked?a=b")
+    assert answer.headers["Location"] == "/marked?a=b#pc-status"
