@@ -62,6 +62,8 @@ class Declaration:
     effective: str
     always_on: tuple[CategoryView, ...]
     optional: tuple[CategoryView, ...]
+    sells: bool
+    """Whether anything is sold or shared, so that the browser's signal matters (GPC-13)."""
 
     @classmethod
     def of(cls, policy: Policy, words: Catalogue) -> "Declaration":
@@ -75,6 +77,7 @@ class Declaration:
             effective=words.date(policy.effective),
             always_on=tuple(category for category in categories if category.always_on),
             optional=tuple(category for category in categories if not category.always_on),
+            sells=any(service.sells_or_shares for service in policy.services),
         )
 
 

@@ -473,3 +473,9 @@ def test_of_the_profiles_then_and_now_the_shorter_grant_and_the_longer_refusal_h
     assert refusing.client.get("/allowed/statistics").text == "no: refused", "as long as California's"
     clock.pass_days(16)
     assert refusing.client.get("/allowed/statistics").text == "no: expired"
+
+
+@pytest.mark.requirement("GPC-13")
+def test_the_declaration_says_how_the_signal_is_treated_where_it_matters(make_app: MakeSite) -> None:
+    assert "Global Privacy Control" in make_app().test_client().get("/privacy-choices/declaration").text
+    assert "Global Privacy" not in make_app(UNSOLD).test_client().get("/privacy-choices/declaration").text
