@@ -97,7 +97,9 @@ def assert_nothing_undeclared(app: Flask, *paths: str) -> None:
     everything = {service.key for service in site.policy.optional_services}
     client = ConsentClient(app, app.response_class, grant=everything)
     for path in paths:
-        client.get(path).close()
+        with client.get(path, follow_redirects=True) as response:
+            if response.status_code >= 400:
+                raise AssertionError(f"{path} answers {response.status_code}; expected a page to look at")
     if found := site.findings.about("undeclared", "drift"):
         raise AssertionError("\n".join(str(fault) for fault in found))
 

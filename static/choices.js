@@ -11,12 +11,14 @@ let stop = () => {};
 
 const open = () => (find("#pc-dialog:not(:is([open], :popover-open))")?.showModal(), find("#pc-dialog"));
 const close = () => document.querySelectorAll(".pc-place > :not(.pc-status), .pc-dialog").forEach((part) => part.remove());
-const rename = (hash = "") => history.replaceState(null, "", location.href.split("#")[0] + hash);
+const rename = (hash = "") => history.replaceState(history.state, "", location.href.split("#")[0] + hash);
 // What was withdrawn must stop, what was granted can wait.
 const stale = (now = granted, more = true) =>
   granted.some((key) => !now.includes(key)) || (more && !typed && now.length > granted.length);
 const look = async (more = false) => {
-  const answer = await (await fetch(`${pcUrl}/state`)).json();
+  const answer = await fetch(`${pcUrl}/state`)
+    .then((response) => response.json())
+    .catch(() => ({ granted: [] }));
   if (stale(answer.granted, more)) location.reload();
   else if (answer.decided) close();
 };

@@ -13,41 +13,49 @@ const allows = (key) => /** @type {any} */ (window).consent.allows(key);
 const INERT = "script[type='text/plain'], template, [data-src], [data-srcset], [data-href]";
 /** One after the other, as in a page that was made with them. */
 let line = Promise.resolve();
+/** What has been brought to life. */
+const done = new WeakSet();
+/** Milliseconds that the next one waits for a script that doesn't come. */
+const PATIENCE = 10000;
 
-/** A script that runs, with all that the inert one says. @param {any} old */
-function running(old) {
+/** A script that runs: a copy of *old*, or with all that it says if it is inert. @param {any} old @param {boolean} inert */
+function running(old, inert) {
   const made = document.createElement("script");
   for (const { name, value } of old.attributes) {
-    if (!["type", "data-type", "data-src"].includes(name)) made.setAttribute(name, value);
+    if (!inert || !["type", "data-type", "data-src"].includes(name)) made.setAttribute(name, value);
   }
-  const { type = old.type === "text/plain" ? "" : old.type, src } = old.dataset;
-  if (type) made.type = type;
+  const { type, src } = old.dataset;
+  if (inert && type) made.type = type;
+  if (inert && src) made.src = src;
   made.nonce = old.nonce; // which attributes don't tell
   made.async = old.hasAttribute("async");
   made.text = old.text;
-  if (src) made.src = src;
+  done.add(made);
   return made;
 }
 
 /** Puts a script into its place, and waits until it has run, unless it says `async`. @param {any} place @param {any} made */
 async function run(place, made) {
-  const ran = new Promise((done) => (made.onload = made.onerror = done));
+  const ran = new Promise((over) => (made.onload = made.onerror = over));
   place.replaceWith(made);
-  if (made.src && !made.async) await ran;
+  const loads = made.isConnected && made.src && !made.noModule && /^$|module|javascript/.test(made.type);
+  if (loads && !made.async) await Promise.race([ran, new Promise((over) => setTimeout(over, PATIENCE))]);
 }
 
 /** @param {any} element */
 async function revive(element) {
   const { service, category, ...data } = element.dataset;
-  if (!element.isConnected || !(service || category)) return;
+  if (done.has(element) || !element.isConnected || !(service || category)) return;
   if (![service, category].every((key) => !key || allows(key))) return;
-  if (element.localName === "script") await run(element, running(element));
+  if (element.localName === "script") await run(element, running(element, true));
   else if (element.localName === "template") {
     const content = element.content.cloneNode(true);
-    const scripts = [...content.querySelectorAll("script")].map((old) => {
+    // Those that are inert in it, too, wait for their own turn.
+    const live = [...content.querySelectorAll("script:not([type='text/plain'])")];
+    const scripts = live.map((old) => {
       const place = document.createComment("");
       old.replaceWith(place);
-      return [place, running(old)];
+      return [place, running(old, false)];
     });
     element.replaceWith(content);
     for (const [place, made] of scripts) await run(place, made);
@@ -56,6 +64,7 @@ async function revive(element) {
       element.removeAttribute(`data-${name}`);
       element.setAttribute(name, data[name]);
     }
+    if (element.localName === "source") element.parentElement?.load?.();
   }
 }
 
@@ -97,6 +106,17 @@ async function clear(allowed) {
   const databases = (await attempt(() => indexedDB.databases())) ?? exact.map(([, , name]) => ({ name }));
   for (const { name } of databases) if (goes("indexeddb", name)) indexedDB.deleteDatabase(name);
   for (const name of (await attempt(() => caches.keys())) ?? []) if (goes("cache", name)) caches.delete(name);
+}
+
+// htmx 2 notes each page's address: none of a marked page, and the right one of a page that comes back.
+const NOTE = "htmx-current-path-for-history";
+const renote = () =>
+  attempt(() => {
+    const marked = document.querySelector("[data-hx-history]");
+    if (NOTE in sessionStorage) sessionStorage[NOTE] = marked ? "" : location.pathname + location.search;
+  });
+for (const type of ["pageshow", "htmx:pushedIntoHistory", "htmx:replacedInHistory", "htmx:historyRestore"]) {
+  addEventListener(type, renote);
 }
 
 reviveAll(document);

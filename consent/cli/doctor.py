@@ -2,25 +2,26 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import click
-from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client, TestResponse
 
 from consent.cli.check import found as checked
-from consent.cli.command import WRONG, command, database_file
+from consent.cli.command import WRONG, command, database_file, has_database
 from consent.cli.terminal import say, say_json
-from consent.web.gate import Gate
+from consent.errors import LedgerUnavailable
+from consent.ledger import Ledger
+from consent.web.gate import PROBE
+from consent.web.returning import safe_path
 from consent.web.setcookie import SetCookie
 from consent.web.site import Site
 
-#: What middlewares call the application that they stand around.
-INSIDE = ("application", "app", "wsgi_app", "wrapped_app")
+#: An address that nobody has (RFC 5737), to see whether forwarded ones are believed.
+VISITOR = "192.0.2.77"
 #: Hosts that a browser trusts without HTTPS (Secure Contexts §3.1).
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -46,12 +47,11 @@ class Patient:
     """What is examined."""
 
     site: Site
-    layers: tuple[object, ...]
-    """The middlewares around the gate, from outside; the whole stack if there is no gate."""
-    gated: bool
     address: str
     page: TestResponse
     """What somebody gets who comes for the first time."""
+    left: Sequence[tuple[Mapping[str, Any], Sequence[tuple[str, str]]]]
+    """What the gate saw of it: the request as it stood in the end, and the headers that left the gate."""
 
 
 @command("doctor", "flask consent doctor", "flask consent doctor --page /contact --json")
@@ -70,8 +70,11 @@ def doctor(ctx: click.Context, page: str, as_json: bool) -> None:
     middlewares, HTTPS and cookies, proxies, files and their permissions; and runs what `check` runs. Ends with 1 if
     something is wrong; what is only worth a look doesn't count. Run it where the site runs, as who runs it.
     """
+    if not safe_path(page):
+        raise click.BadParameter(f"{page!r} is no path of the site such as /contact", param_hint="--page")
     findings = checked(ctx)
     lines = [Line("wrong", fault.place, fault.problem, fault.fix) for fault in findings.faults]
+    lines += [Line("look", fault.place, fault.problem, fault.fix) for fault in findings.advice]
     if findings.site is not None:
         patient = admitted(findings.site, page)
         lines += [line for examine in EXAMINATIONS for line in examine(patient)]
@@ -94,45 +97,46 @@ def members(line: Line) -> dict[str, str]:
 
 def admitted(site: Site, page: str) -> Patient:
     """What there is to examine of *site*, with its answer for *page*."""
-    app = site.app
-    layers, gated = stack(app)
+    if not has_database(site):
+        # A database made for this would belong to whoever looks.
+        site.recorder.open = nothing_yet
+        site.store_at = float("inf")
     address = site.settings.site or site.policy.controller.site
-    site.store_at = float("inf")  # a database made for this would belong to whoever looks
-    client = Client(app.wsgi_app, use_cookies=False)
     url = urlsplit(address)
-    base = f"{url.scheme}://{url.netloc}/"
-    return Patient(site, layers, gated, address, client.get(page, base_url=base))
+    left: list[tuple[Mapping[str, Any], Sequence[tuple[str, str]]]] = []
+    answer = Client(site.app.wsgi_app, use_cookies=False).get(
+        page,
+        base_url=f"{url.scheme}://{url.netloc}/",
+        headers={"X-Forwarded-For": VISITOR},
+        environ_overrides={PROBE: left},
+    )
+    return Patient(site, address, answer, left)
 
 
-def stack(app: Flask) -> tuple[tuple[object, ...], bool]:
-    """The middlewares of *app* from outside to the gate, and whether there is one."""
-    layers: list[object] = []
-    layer: object = app.wsgi_app
-    while not isinstance(layer, Gate):
-        layers.append(layer)
-        inside = next((found for name in INSIDE if callable(found := getattr(layer, name, None))), None)
-        if inside is None or inside in layers:
-            return tuple(layers), False
-        layer = inside
-    return tuple(layers), True
+def nothing_yet() -> Ledger:
+    """LedgerUnavailable: there is no ledger, and none is made for an examination."""
+    raise LedgerUnavailable("nothing is recorded yet", retry_after=60)
 
 
 def gate(patient: Patient) -> Iterator[Line]:
     """Whether every response passes the gate last."""
-    outside = ", ".join(type(layer).__name__ for layer in patient.layers if not isinstance(layer, ProxyFix))
-    if not patient.gated:
+    if not patient.left:
         yield Line(
             "wrong",
             "gate",
-            f"no gate was found behind {outside or 'app.wsgi_app'}",
-            "Call consent.init_app(app) last, and replace app.wsgi_app only by what wraps it.",
+            "the page came past it",
+            "Replace app.wsgi_app only by what wraps it, and let no other app answer in its place.",
         )
-    elif outside:
-        fix = "Wrap app.wsgi_app in them before consent.init_app(app), unless they set none."
+        return
+    judged = {value for name, value in patient.left[-1][1] if name.lower() == "set-cookie"}
+    outside = [value for value in patient.page.headers.getlist("Set-Cookie") if value not in judged]
+    for value in outside:
+        name = value.partition("=")[0]
+        fix = "Wrap app.wsgi_app in it before consent.init_app(app), so that the gate sees what it sets."
         yield Line(
-            "look", "gate", f"these stand around it, so cookies that they set are not judged: {outside}", fix
+            "wrong", f"cookie {name}", "a middleware around the gate sets it, so it is not judged", fix
         )
-    else:
+    if not outside:
         yield Line("ok", "gate", "it sees every response last")
 
 
@@ -143,6 +147,12 @@ def answer(patient: Patient) -> Iterator[Line]:
     if page.status_code >= 400:
         yield Line(
             "wrong", about, f"it answers {page.status_code}", "Name a page that anybody can see: --page."
+        )
+        return
+    if page.status_code >= 300:
+        fix = "Name that one: --page."
+        yield Line(
+            "look", about, f"it leads on to {page.headers.get('Location')}, which is not looked at", fix
         )
         return
     cookies = [(SetCookie.read(value, now=0), value) for value in page.headers.getlist("Set-Cookie")]
@@ -212,8 +222,8 @@ def transport(patient: Patient) -> Iterator[Line]:
 def proxy(patient: Patient) -> Iterator[Line]:
     """Whether scheme, host and address are the public ones."""
     trusted = patient.site.settings.trusted_origins
-    if any(isinstance(layer, ProxyFix) for layer in every_layer(patient.site.app)):
-        yield Line("ok", "proxy", "ProxyFix restores scheme, host and address")
+    if any(environ.get("REMOTE_ADDR") == VISITOR for environ, _ in patient.left):
+        yield Line("ok", "proxy", "the visitor's address is taken from X-Forwarded-For")
     elif trusted:
         yield Line("ok", "proxy", f"trusted origins are {', '.join(sorted(trusted))}")
     else:
@@ -221,14 +231,6 @@ def proxy(patient: Patient) -> Iterator[Line]:
             "If one does, wrap the app in werkzeug's ProxyFix: else answers are refused, and share one limit."
         )
         yield Line("look", "proxy", "the app believes that none stands in front of it", fix)
-
-
-def every_layer(app: Flask) -> Iterator[object]:
-    """The middlewares of *app*, those within the gate too."""
-    layer: object = app.wsgi_app
-    while layer is not None:
-        yield layer
-        layer = next((found for name in INSIDE if callable(found := getattr(layer, name, None))), None)
 
 
 def files(patient: Patient) -> Iterator[Line]:
@@ -241,7 +243,14 @@ def files(patient: Patient) -> Iterator[Line]:
         )
         return
     key = patient.site.settings.signing_key or database.with_suffix(".key")
-    there = [file for file in (database, key) if file.exists()]
+    folders = dict.fromkeys(file.parent for file in (database, key) if file.parent.exists())
+    for folder in folders:
+        if stat.S_IMODE(folder.stat().st_mode) & 0o022:
+            fix = f"chmod go-w {folder}"
+            yield Line(
+                "wrong", str(folder), "others may write to it, and so replace the ledger and its key", fix
+            )
+    there = [file for file in (database, key, key.with_suffix(".guard")) if file.exists()]
     if not there:
         yield Line("ok", "ledger", f"nothing is recorded yet; it will be in {database}")
         return

@@ -89,9 +89,10 @@ def source(expression: str) -> Source:
     scheme, host = scheme.lower(), host.lower()
     end = f":{port}" if port != _DEFAULT_PORTS.get(scheme, "") and port else ""
     labels = host.removeprefix("*.").split(".")
-    wider = (f"*.{'.'.join(labels[start:])}{end}" for start in range(1, len(labels)))
+    own = end if port != "*" else ""  # any port is the usual one too
+    wider = (f"*.{'.'.join(labels[start:])}{own}" for start in range(1, len(labels)))
     text = f"{scheme}://{host}{end}" if scheme else f"{host}{end}"
-    return Source(text, path not in ("", "/"), (f"{host}{end}", *wider))
+    return Source(text, path not in ("", "/"), (f"{host}{own}", *wider))
 
 
 @lru_cache(1024)

@@ -22,13 +22,13 @@ def noting(
     """The response of *gate* with *notes* at its end, if it is a page; else they wait for the next page."""
     note = b""
 
-    def start(status: str, headers: Headers, *exc_info: object) -> Any:
+    def start(status: str, headers: Headers, exc_info: object = None) -> Any:
         nonlocal note
         if notes and is_page(environ, status, headers):
-            note = NOTE.format(Markup().join(map(LINE.format, notes))).encode()
-            notes.clear()
+            lines = [notes.popleft() for _ in range(len(notes))]  # other threads may add some meanwhile
+            note = NOTE.format(Markup().join(map(LINE.format, lines))).encode()
             headers = [lengthened(header, len(note)) for header in headers]
-        return start_response(status, headers, *exc_info)
+        return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
     body = gate(environ, start)
 
@@ -45,8 +45,10 @@ def is_page(environ: dict[str, Any], status: str, headers: Headers) -> bool:
     said = {name.lower(): value for name, value in headers}
     return (
         environ.get("REQUEST_METHOD") != "HEAD"
-        and status[:1] != "3"
-        and said.get("content-type", "").startswith("text/html")
+        and status[:3] not in ("204", "205", "206")
+        and status[:1] in ("2", "4", "5")
+        and environ.get("HTTP_SEC_FETCH_DEST", "document") in ("document", "iframe")
+        and said.get("content-type", "").strip().lower().startswith("text/html")
         and "content-encoding" not in said
     )
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 
 from werkzeug.http import dump_cookie
 
@@ -13,7 +14,7 @@ MOST_HEADERS, MOST_BYTES = 20, 2048
 MOST_NAMES = 200
 
 #: Characters of a host name (RFC 1035 §2.3.4), and the labels of it that can matter to a cookie.
-LONGEST_HOST, MOST_LABELS = 253, 8
+LONGEST_HOST, LONGEST_LABEL, MOST_LABELS = 253, 63, 8
 
 
 def refused_cookies(
@@ -41,31 +42,38 @@ def unseen_cookies(policy: Policy) -> Iterator[Cookie]:
         yield from (cookie for cookie in service.cookies if "*" not in cookie.name and cookie.path != "/")
 
 
-def deletions(cookies: Sequence[tuple[str, Cookie]], *, host: str, secure: bool) -> list[str]:
+def deletions(cookies: Sequence[tuple[str, Cookie]], *, host: str, secure: bool, first: int = 0) -> list[str]:
     """``Set-Cookie`` values that delete *cookies*, names with their declarations, in a browser that called *host*.
 
-    Host-only and for each parent domain, since nobody can tell which one was set (peers guess, and fail below
-    ``co.uk``). Bounded by MOST_HEADERS and MOST_BYTES; the surest first, the rest goes next time.
+    Host-only, for each parent domain and partitioned, since nobody can tell which one was set (peers guess, and
+    fail below ``co.uk``). Bounded by MOST_HEADERS and MOST_BYTES; *first*, which should differ each time, says
+    whose turn it is, so that all have theirs.
     """
     found: list[str] = []
     size = 0
-    for name, path, domain in variants(cookies, host):
-        value = dump_cookie(name, "", max_age=0, expires=0, path=path, domain=domain, secure=secure)
-        size += len(value)
-        if len(found) == MOST_HEADERS or size > MOST_BYTES:
-            break
-        found.append(value)
+    start = first % len(cookies) if cookies else 0
+    for name, cookie in (*cookies[start:], *cookies[:start]):
+        for value in values(name, cookie, host, secure=secure):
+            if size + len(value) <= MOST_BYTES and len(found) < MOST_HEADERS:
+                size += len(value)
+                found.append(value)
     return found
 
 
-def variants(cookies: Sequence[tuple[str, Cookie]], host: str) -> Iterator[tuple[str, str, str | None]]:
-    """Name, path and domain of each cookie that may have to go; the surest first."""
-    for name, cookie in cookies:
-        yield name, cookie.path, None
-    for name, cookie in cookies:
-        if not name.startswith("__Host-"):
-            for domain in [cookie.domain] if cookie.domain else parents(host):
-                yield name, cookie.path, domain
+def values(name: str, cookie: Cookie, host: str, *, secure: bool) -> Iterator[str]:
+    """The values that delete the cookie *name* wherever it may have been set; the surest first."""
+    domains = [] if name.startswith("__Host-") else [cookie.domain] if cookie.domain else parents(host)
+    try:
+        # WSGI gives a header's bytes as Latin-1; what goes out is encoded again.
+        spelled = name.encode("latin-1").decode()
+    except UnicodeError:
+        return
+    delete = partial(dump_cookie, spelled, "", max_age=0, expires=0, path=cookie.path)
+    yield delete(secure=secure)
+    for domain in domains:
+        yield delete(secure=secure, domain=domain)
+    if secure:
+        yield delete(secure=True, samesite="None", partitioned=True)
 
 
 def parents(host: str) -> list[str]:
@@ -74,6 +82,8 @@ def parents(host: str) -> list[str]:
         ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         labels = host.split(".") if len(host) <= LONGEST_HOST else []
+        if not all(0 < len(label) <= LONGEST_LABEL for label in labels):
+            return []
         return [
             ".".join(labels[start:]) for start in range(max(0, len(labels) - MOST_LABELS), len(labels) - 1)
         ]

@@ -61,11 +61,15 @@ class Consent:
             raise ConfigurationError(
                 f"the app {app.name!r} has its consent already: init_app was called twice."
             )
-        if app.url_map.host_matching:
-            raise ConfigurationError(
-                f"the app {app.name!r} has host_matching=True, under which the component's pages would be on no "
-                "host; expected an app without. Give each host an app of its own, or take host_matching out."
-            )
+        for option, on in {
+            "host_matching": app.url_map.host_matching,
+            "subdomain_matching": app.subdomain_matching,
+        }.items():
+            if on:
+                raise ConfigurationError(
+                    f"the app {app.name!r} has {option}=True, under which the component's pages would be missing on "
+                    f"most hosts; expected an app without. Give each host an app of its own, or take {option} out."
+                )
         chosen = settings.read(app.config, root=Path(app.root_path), instance=Path(app.instance_path))
         site = self.site(app, chosen)
         app.extensions["consent"] = site

@@ -5,6 +5,7 @@ It stands around ``app.wsgi_app``, because Flask saves its session after the las
 same process.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -21,7 +22,8 @@ from consent.web.cookie import choice_cookie
 from consent.web.debug import noting
 from consent.web.expiry import MOST_NAMES, deletions, refused_cookies
 from consent.web.limits import TooMany
-from consent.web.request import ENVIRON, ConsentRequest, endpoint_of, visitor_of
+from consent.web.navigation import KEPT, VARY, VARY_ERROR, full_load, is_soft, marks_any, marks_at
+from consent.web.request import ConsentRequest, endpoint_of, view_for, visitor_of
 from consent.web.setcookie import SetCookie
 from consent.web.signalled import honour
 from consent.web.signals import item_blocked, tell
@@ -35,8 +37,12 @@ TRY_AGAIN: Final = 2.0
 MOST_LATE: Final = 4096
 #: The headers of policies, of which several hold together, so that adding one only narrows (CSP3 §4.1).
 POLICY, REPORTED = POLICIES = csp.HEADERS
+#: Headers for some shared caches only.
+OTHER_CACHES: Final = re.compile(r".+-cache-control|surrogate-control", re.IGNORECASE)
 #: Seconds by which a cookie may outlive its declaration: a month isn't the same everywhere.
 TOLERANCE: Final = 86_400
+#: Where ``doctor`` puts a list, in which the gate notes what it was asked and what left it.
+PROBE: Final = "consent.probe"
 HTML: Final = ("text/html", "application/xhtml+xml")
 
 
@@ -58,19 +64,21 @@ class Gate:
     def judged(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """What the application answers, with what the gate makes of its headers."""
 
-        def start(status: str, headers: Headers, *exc_info: object) -> Any:
-            return start_response(status, passed(self.site, environ, headers), *exc_info)
+        def start(status: str, headers: Headers, exc_info: object = None) -> Any:
+            made = passed(self.site, environ, headers, status)
+            if (probe := environ.get(PROBE)) is not None:
+                probe.append((dict(environ), made))
+            return start_response(status, made, exc_info) if exc_info else start_response(status, made)
 
         return self.application(environ, start)
 
 
-def passed(site: Site, environ: dict[str, Any], headers: Headers) -> Headers:
+def passed(site: Site, environ: dict[str, Any], headers: Headers, status: str) -> Headers:
     """Those of *headers* that may leave, and what a response needs that depends on the visitor's answer."""
     made: Headers = []
-    html, policies = False, False
-    visitor = environ.get(ENVIRON)
-    if not isinstance(visitor, ConsentRequest) or visitor.site is not site:
-        visitor = None
+    # A 304 has no type; what it says replaces what the browser has stored with the page (RFC 9111 §4.3.4).
+    html, policies, kept = status.startswith("304"), False, False
+    visitor = view_for(site, environ)
     for header in headers:
         name = header[0].lower()
         if name == "set-cookie":
@@ -78,12 +86,20 @@ def passed(site: Site, environ: dict[str, Any], headers: Headers) -> Headers:
             if not lets_out(visitor, header[1]):
                 continue
         elif name == "content-type":
-            html = header[1].startswith(HTML)
+            html = header[1].strip().lower().startswith(HTML)
         elif name in POLICIES:
             policies = True
+        elif name in KEPT:
+            kept = True
         made.append(header)
-    if html and site.mark(endpoint_of(environ)) is not None:
-        seal(made, {"Referrer-Policy": "no-referrer"})
+    if html and marks_any(site):
+        mark = site.mark(endpoint_of(environ))
+        if mark is not None:
+            seal(made, {"Referrer-Policy": "no-referrer"})
+        code = int(status[:3])
+        seal(made, full_load(environ, mark, code, marks_at(site, environ)))
+        if mark is not None or kept or is_soft(environ):
+            vary(made, VARY if code < 400 else VARY_ERROR)
     if html and policies and site.restricts:
         visitor = visitor or visitor_of(site, environ)
         made = restricted(visitor, made)
@@ -235,7 +251,7 @@ def leftovers(visitor: ConsentRequest) -> Headers:
         site.policy, site.declared, visitor.elsewhere, sent=suspects, unseen=visitor.answered
     )
     host = get_host(dict(environ))
-    values = deletions(gone, host=host.rpartition(":")[0] or host, secure=visitor.secure)
+    values = deletions(gone, host=host.rpartition(":")[0] or host, secure=visitor.secure, first=visitor.now)
     return [("Set-Cookie", value) for value in values]
 
 
@@ -256,6 +272,8 @@ def finished(visitor: ConsentRequest, made: Headers) -> Headers:
 def keep_private(headers: Headers) -> None:
     """Let no shared cache keep the response: it was made for one visitor's answer (ENF-06)."""
     vary(headers, "Cookie")
+    # Some caches obey these instead (RFC 9213).
+    headers[:] = [each for each in headers if not OTHER_CACHES.fullmatch(each[0])]
     limited = False
     for place, (name, value) in enumerate(headers):
         if name.lower() == "cache-control":

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from flask import Flask, request, url_for
 from markupsafe import Markup, escape
 
-from consent.web import assets
+from consent.web import assets, navigation
 from consent.web.declaration import Declaration
 from consent.web.notice import marks
 from consent.web.optout import link_name, profile_of, sells
@@ -51,14 +51,22 @@ class Helpers:
         With *inert* also the module that brings inert markup to life (``data-service``, ``data-src``).
         """
         visitor = here()
-        key = ("head", visitor.mount, visitor.verdict.allowed, visitor.elsewhere, inert)
+        told = self.told(visitor)
+        key = ("head", visitor.mount, visitor.verdict.allowed, visitor.elsewhere, inert, told)
         html = self.site.pieces.get(key)
         if html is None:
-            html = self.site.remember(key, self.assets(visitor, inert=inert))
+            html = self.site.remember(key, told + self.assets(visitor, inert=inert))
         return with_nonce(html, nonce) if nonce else html
 
+    def told(self, visitor: ConsentRequest) -> Markup:
+        """What HTMX and Turbo must know, so that no document holds pages of different marks."""
+        site, environ = self.site, visitor.environ
+        if not navigation.marks_any(site):
+            return Markup()
+        return navigation.head(environ, site.mark(visitor.endpoint), navigation.marks_at(site, environ))
+
     def assets(self, visitor: ConsentRequest, *, inert: bool) -> Markup:
-        """The elements that load them; one more for inert markup, and where services use the browser's storage."""
+        """The elements that load them; one more for inert markup, and where storage or marks need it."""
         html = Markup(
             '<link rel="stylesheet" href="{css}">\n'
             '<script type="module" src="{js}" data-pc-granted="{granted}" data-pc-url="{url}"></script>'
@@ -66,9 +74,9 @@ class Helpers:
             css=asset("choices.css"),
             js=asset("choices.js"),
             granted=" ".join(self.site.with_categories(visitor.verdict.allowed)),
-            url=url_for("consent.choices"),
+            url=f"{visitor.mount}{self.site.settings.url_prefix}",
         )
-        if not (inert or self.site.storage):
+        if not (inert or self.site.storage or navigation.marks_any(self.site)):
             return html
         return html + Markup(
             '\n<script type="module" src="{js}" data-pc-storage="{storage}" data-pc-elsewhere="{elsewhere}"></script>'

@@ -37,13 +37,14 @@ class ConsentRequest:
         "endpoint",
         "environ",
         "now",
+        "outer",
         "read",
         "sealed",
         "site",
         "spoken",
     )
 
-    def __init__(self, site: Site, environ: Mapping[str, Any], endpoint: str | None) -> None:
+    def __init__(self, site: Site, environ: dict[str, Any], endpoint: str | None) -> None:
         self.site = site
         self.environ = environ
         self.endpoint = endpoint
@@ -59,6 +60,8 @@ class ConsentRequest:
         self._asked = False
         self._decision: Decision | None = None
         self._verdict: Verdict | None = None
+        #: The view that another app has of the same request.
+        self.outer: object = None
         self._language: str | None = None
 
     @property
@@ -222,20 +225,32 @@ def here() -> ConsentRequest:
     if isinstance(found, ConsentRequest) and found.site.app is app:
         return found
     site: Site | None = app.extensions.get("consent")
+    if site is not None and (outer := view_for(site, current.environ)):
+        return outer
     if site is None:
         raise RuntimeError(
             f"the app {app.name!r} has no consent component; did you forget `consent.init_app(app)`?"
         )
-    made = current.environ[ENVIRON] = ConsentRequest(site, current.environ, current.endpoint)
-    return made
+    return added(ConsentRequest(site, current.environ, current.endpoint))
 
 
 def visitor_of(site: Site, environ: dict[str, Any]) -> ConsentRequest:
     """The view of a request that has left Flask already, for *site*, made now if it never asked for one."""
+    return view_for(site, environ) or added(ConsentRequest(site, environ, endpoint_of(environ)))
+
+
+def view_for(site: Site, environ: Mapping[str, Any]) -> ConsentRequest | None:
+    """The view that *site* has of this request; None if it has none yet. Apps that call each other have one each."""
     found = environ.get(ENVIRON)
-    if isinstance(found, ConsentRequest) and found.site is site:
-        return found
-    made = environ[ENVIRON] = ConsentRequest(site, environ, endpoint_of(environ))
+    while isinstance(found, ConsentRequest) and found.site is not site:
+        found = found.outer
+    return found if isinstance(found, ConsentRequest) else None
+
+
+def added(made: ConsentRequest) -> ConsentRequest:
+    """*made*, from now on the request's, in front of those that other apps have."""
+    made.outer = made.environ.get(ENVIRON)
+    made.environ[ENVIRON] = made
     return made
 
 

@@ -65,7 +65,9 @@ class SetCookie:
 @lru_cache(1024)
 def _attributes(rest: str) -> Attributes:
     """Those that *rest* says, the last of each name; a site sets its cookies with the same ones again and again."""
-    said = dict(_attribute(each) for each in rest.split(";"))
+    said = {
+        name: value for name, value in map(_attribute, rest.split(";")) if len(value) <= LONGEST_ATTRIBUTE
+    }
     age = said.get("max-age", "")
     max_age = None
     if _MAX_AGE.fullmatch(age):
@@ -83,9 +85,7 @@ def _attributes(rest: str) -> Attributes:
 
 def _attribute(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
-    value = value.strip(" \t")
-    # Too long a value counts as none; the attributes read here mean nothing without theirs.
-    return name.strip(" \t").lower(), value if len(value) <= LONGEST_ATTRIBUTE else ""
+    return name.strip(" \t").lower(), value.strip(" \t")
 
 
 _BETWEEN = re.compile(r"[\x09\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]+")

@@ -172,3 +172,31 @@ def test_what_is_added_later_is_treated_alike(page: Page, address: str, asked: l
     )
     assert ran(page, 7)[-1] == "late"
     assert "/unknown.js" not in asked
+
+
+NESTED = """() => {
+  const part = document.createElement("div");
+  part.innerHTML = `<template data-service="statistics">
+    <script type="text/plain" data-service="nothing" data-src="/nested.js"></` + `script>
+    <script type="text/plain" id="data">{"a": 1}</` + `script>
+    <script src="/real.js" data-src="/wrong.js"></` + `script></template>
+    <script type="text/plain" data-service="statistics" data-src="/old.js" nomodule></` + `script>
+    <script type="text/plain" data-service="statistics" data-type="application/ld+json" data-src="/ld.js"></` + `script>
+    <script type="text/plain" data-service="statistics" data-href="x" data-src="/once.js"></` + `script>
+    <script type="text/plain" data-service="statistics" data-src="/after.js"></` + `script>`;
+  document.body.append(part);
+}"""
+
+
+@pytest.mark.requirement("ENF-02")
+def test_what_is_inert_within_something_that_may_run_stays_so_and_nothing_holds_up_the_rest(
+    page: Page, address: str, asked: list[str]
+) -> None:
+    page.goto(address)
+    accept(page)
+    until(page, "window.consent?.allows('statistics')")
+    ran(page, 6)
+    page.evaluate(NESTED)
+    assert ran(page, 9)[6:] == ["real", "once", "after"]
+    assert not {"/nested.js", "/wrong.js", "/old.js"} & set(asked)
+    assert page.locator("#data").text_content() == '{"a": 1}'

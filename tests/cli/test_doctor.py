@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, Response
+from flask import Flask, Response, redirect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tests.audit.clinic import POLICY, MakeApp, visit
@@ -45,18 +45,45 @@ def test_a_site_in_order_ends_with_0_and_makes_no_database(site: Flask) -> None:
     assert not Path(site.instance_path).exists()
 
 
-def test_a_middleware_around_the_gate_is_named_and_one_in_its_place_is_wrong(site: Flask) -> None:
-    class Setter:
-        def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
-            self.app = app
+def test_a_cookie_that_is_set_around_the_gate_is_named_and_a_page_past_it_is_wrong(site: Flask) -> None:
+    inner = site.wsgi_app
 
-        def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-            return self.app(environ, start)
+    def setting(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        def more(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Any:
+            return start(status, [*headers, ("Set-Cookie", "outside=1; Secure; SameSite=Lax")])
 
-    site.wsgi_app = Setter(site.wsgi_app)  # type: ignore[method-assign, assignment]
-    assert any("not judged: Setter" in line for line in lines(site, "--page", "/home")["look"])
-    site.wsgi_app = lambda environ, start: Flask("bare").wsgi_app(environ, start)  # type: ignore[method-assign, assignment]
-    assert any(line.startswith("gate: no gate was found") for line in lines(site)["wrong"])
+        return inner(environ, more)
+
+    site.wsgi_app = setting  # type: ignore[method-assign, assignment]
+    assert any(
+        line.startswith("cookie outside: a middleware") for line in lines(site, "--page", "/home")["wrong"]
+    )
+    site.wsgi_app = Flask("bare").wsgi_app  # type: ignore[method-assign]
+    assert any(line.startswith("gate: the page came past it") for line in lines(site)["wrong"])
+
+
+@pytest.mark.parametrize(
+    "path", ["/privacy-choices", "/privacy-choices/declaration", f"/privacy-choices/notices/{'0' * 64}"]
+)
+def test_no_page_makes_it_create_a_database(site: Flask, path: str) -> None:
+    lines(site, "--page", f"/privacy-choices{path}")
+    assert not Path(site.instance_path).exists()
+
+
+def test_a_page_that_leads_on_is_not_taken_for_looked_at(site: Flask) -> None:
+    site.add_url_rule("/away", "away", lambda: redirect("/home"))
+    assert any("leads on to /home" in line for line in lines(site, "--page", "/away")["look"])
+
+
+@pytest.mark.parametrize("page", ["https://other.example/", "//other.example", "home"])
+def test_a_page_is_a_path_of_the_site(site: Flask, page: str) -> None:
+    assert run_for(site)("doctor", "--page", page).exit_code == 2
+
+
+def test_a_folder_that_others_may_write_to_is_wrong(site: Flask) -> None:
+    visit(site, "all")
+    os.chmod(site.instance_path, 0o777)
+    assert any("others may write to it" in line for line in lines(site, "--page", "/home")["wrong"])
 
 
 def test_a_page_that_cannot_be_had_is_wrong(site: Flask) -> None:
@@ -98,7 +125,7 @@ def test_a_proxy_that_is_trusted_is_seen(site: Flask) -> None:
     assert any(line.startswith("proxy: ") for line in lines(site, "--page", "/home")["look"])
     site.wsgi_app = ProxyFix(site.wsgi_app)  # type: ignore[method-assign]
     found = lines(site, "--page", "/home")
-    assert "proxy: ProxyFix restores scheme, host and address." in found["ok"]
+    assert "proxy: the visitor's address is taken from X-Forwarded-For." in found["ok"]
     assert found["wrong"] == []
 
 

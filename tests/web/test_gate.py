@@ -1,6 +1,7 @@
 """What leaves the app, whatever the site's own hooks and middlewares make of it."""
 
 import re
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -14,10 +15,10 @@ from werkzeug.wrappers import Response as ResponseBase
 
 from consent import Consent, current_consent, item_blocked
 from consent.web.expiry import MOST_BYTES, MOST_HEADERS
-from consent.web.gate import keep_private, seal
+from consent.web.gate import Gate, keep_private, seal
 from consent.web.site import Site
 
-from .clinic import PAGE, POLICY, MakeSite, Visitor
+from .clinic import PAGE, POLICY, Clock, MakeSite, Visitor
 
 
 def with_headers(app: Flask, *headers: tuple[str, str]) -> Flask:
@@ -446,3 +447,127 @@ def test_from_a_marked_page_an_answer_returns_to_it_without_a_referrer(app: Flas
     own = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
     answer = Visitor(client).answer("all", headers=own, next="/marked?a=b")
     assert answer.headers["Location"] == "/marked?a=b#pc-status"
+
+
+@pytest.mark.requirement("ENF-06")
+def test_what_the_browser_has_stored_stays_private_and_restricted_after_a_304(make_app: MakeSite) -> None:
+    app = make_app()
+
+    @app.get("/etag")
+    def etag() -> Response:
+        response = Response("<p>page</p>", mimetype="text/html")
+        response.headers["Content-Security-Policy"] = "frame-src https://video.example"
+        response.headers["Cache-Control"] = "public, no-cache"
+        response.add_etag()
+        response.make_conditional(request)
+        return response
+
+    client = app.test_client(refuse=True)
+    first = client.get("/etag")
+    again = client.get("/etag", headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
+    for name in ("Content-Security-Policy", "Cache-Control", "Vary"):
+        assert again.headers[name] == first.headers[name]
+    assert "video.example" not in again.headers["Content-Security-Policy"]
+
+
+def test_a_page_is_known_however_its_type_is_spelled(app: Flask) -> None:
+    client = with_headers(app).test_client(refuse=True)
+    app.add_url_rule("/upper", "upper", lambda: Response("x", content_type="Text/HTML; charset=utf-8"))
+    client.set_cookie("visit", "1")
+    client.get("/upper")
+    assert client.get_cookie("visit") is None
+
+
+@pytest.mark.requirement("ENF-06")
+def test_caches_with_headers_of_their_own_are_kept_out_too(app: Flask) -> None:
+    with_headers(app, ("CDN-Cache-Control", "public, max-age=600"), ("Surrogate-Control", "max-age=600"))
+    headers = app.test_client().get("/").headers
+    assert "CDN-Cache-Control" not in headers
+    assert "Surrogate-Control" not in headers
+    assert "CDN-Cache-Control" in app.test_client().get("/plain").headers
+
+
+def test_an_app_that_calls_another_with_the_same_request_keeps_its_own_view(
+    make_app: MakeSite, tmp_path: Path
+) -> None:
+    inner = make_app()
+    outer = make_app(CONSENT_DATABASE="sqlite://")
+
+    @outer.get("/both")
+    def both() -> str:
+        current_consent.allows("statistics")
+        environ = request.environ
+        path, environ["PATH_INFO"] = environ["PATH_INFO"], "/"
+        list(inner.wsgi_app(environ, lambda *_: len))
+        environ["PATH_INFO"] = path
+        return "both"
+
+    with_headers(outer, ("Cache-Control", "public"))
+    assert outer.test_client().get("/both").headers["Cache-Control"] == "private"
+
+
+def test_a_server_that_names_its_arguments_is_understood(app: Flask) -> None:
+    told: list[object] = []
+
+    def inside(environ: dict[str, object], start: Callable[..., object]) -> list[bytes]:
+        start("200 OK", [("Content-Type", "text/plain")], exc_info=None)
+        return [b""]
+
+    gate = Gate(inside, app.extensions["consent"])
+    list(gate({"REQUEST_METHOD": "GET"}, lambda status, headers, exc_info=None: told.append(status)))
+    assert told == ["200 OK"]
+
+
+@pytest.mark.requirement("ENF-08")
+def test_every_leftover_has_its_turn(make_app: MakeSite, clock: Clock) -> None:
+    app = make_app(POLICY.replace('visit = "13 months", "visit_*"', '"visit*"'))
+    left = {f"visit{number:02d}" for number in range(40)} | {"visit" + "x" * 2500}
+    for _ in range(60):
+        header = "; ".join(f"{name}=1" for name in sorted(left))
+        client = app.test_client(use_cookies=False)
+        page = client.get("/plain", headers={"Cookie": header}, base_url="http://www.clinic.example")
+        wide = [value for value in page.headers.getlist("Set-Cookie") if "Domain=clinic.example" in value]
+        left -= {value.partition("=")[0] for value in wide}
+        clock.now += 7
+    assert left == {"visit" + "x" * 2500}
+
+
+@pytest.mark.parametrize(
+    "host", ["www..clinic.example", f"{'a' * 64}.clinic.example", "ü.clinic.example", "."]
+)
+def test_a_host_that_is_none_breaks_no_page(app: Flask, host: str) -> None:
+    client = app.test_client(use_cookies=False)
+    headers = {"Cookie": "visit=1; visit_\u00c3\u00a9=1", "Host": host}
+    assert client.get("/plain", headers=headers).status_code in (200, 400)
+
+
+def test_a_leftover_is_deleted_under_the_name_that_the_browser_sent(app: Flask) -> None:
+    client = app.test_client(use_cookies=False)
+    sent = "visit_é".encode().decode("latin-1")
+    values = client.get("/plain", headers={"Cookie": f"{sent}=1"}).headers.getlist("Set-Cookie")
+    assert values
+    assert all(value.startswith(f"{sent}=;") for value in values)
+
+
+@pytest.mark.requirement("WD-03")
+def test_on_https_a_partitioned_leftover_is_deleted_too(app: Flask) -> None:
+    client = app.test_client(use_cookies=False)
+    page = client.get("/plain", headers={"Cookie": "visit=1"}, base_url="https://clinic.example")
+    assert any("Partitioned" in value for value in page.headers.getlist("Set-Cookie"))
+
+
+@pytest.mark.parametrize("status", [204, 206, 304])
+def test_in_debug_mode_only_whole_pages_are_added_to(app: Flask, status: int) -> None:
+    app.debug = True
+
+    @app.get("/part")
+    def part() -> Response:
+        response = Response("" if status != 206 else "part", status, mimetype="text/html")
+        response.set_cookie("visit", "1", max_age=60)
+        return response
+
+    client = app.test_client(refuse=True)
+    assert "Flask-Assent" not in client.get("/part").text
+    assert "Flask-Assent" not in client.get("/plain", headers={"Sec-Fetch-Dest": "empty"}).text
+    assert "cookie visit" in client.get("/plain").text

