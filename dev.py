@@ -55,6 +55,8 @@ examples:
 
 #: What each command becomes.
 MODULES = {"demo": "demo_site", "test": "pytest", "bench": "benchmarks"}
+#: All tests at once go through two processes, those with a browser through one of them.
+IN_TWO = ("-n", "2", "--dist", "loadgroup")
 PYTEST_USAGE = "dev.py test [--full] [pytest's own arguments, with paths from the checkout's top]"
 BENCH_USAGE = "dev.py bench [--quick] [--only NAME] [--json FILE]"
 
@@ -122,6 +124,8 @@ def run_in_place(command: argparse.Namespace, rest: list[str]) -> NoReturn:
     set_up(tools=command.name != "demo")
     os.chdir(ROOT)
     sys.stdout.flush()
+    if command.name == "test" and set(rest) <= {"--full"}:
+        rest = [*IN_TWO, *rest]
     os.execve(PYTHON, [str(PYTHON), "-m", MODULES[command.name], *rest], environment)
 
 
