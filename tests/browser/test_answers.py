@@ -10,7 +10,7 @@ from .demo import OPTIONAL, Visit, running
 
 pytestmark = pytest.mark.browser
 
-FAILED = "We could not save your answer."
+FAILED = "We could not save your answer"
 BUSY = ".pc-row[aria-busy]"
 
 
