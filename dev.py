@@ -55,8 +55,6 @@ examples:
 
 #: What each command becomes.
 MODULES = {"demo": "demo_site", "test": "pytest", "bench": "benchmarks"}
-#: All tests at once go through two processes, those with a browser through one of them.
-IN_TWO = ("-n", "2", "--dist", "loadgroup")
 PYTEST_USAGE = "dev.py test [--full] [pytest's own arguments, with paths from the checkout's top]"
 BENCH_USAGE = "dev.py bench [--quick] [--only NAME] [--json FILE]"
 
@@ -125,8 +123,27 @@ def run_in_place(command: argparse.Namespace, rest: list[str]) -> NoReturn:
     os.chdir(ROOT)
     sys.stdout.flush()
     if command.name == "test" and set(rest) <= {"--full"}:
-        rest = [*IN_TWO, *rest]
+        sys.exit(test_all(rest, environment))
     os.execve(PYTHON, [str(PYTHON), "-m", MODULES[command.name], *rest], environment)
+
+
+def test_all(rest: list[str], environment: dict[str, str]) -> int:
+    """All tests, those with a browser beside the others; what the others said comes at the end."""
+    pytest = [str(PYTHON), "-m", "pytest", *rest]
+    with tempfile.TemporaryFile() as said:
+        others = subprocess.Popen(
+            [*pytest, "-q", "--ignore=tests/browser"], env=environment, stdout=said, stderr=subprocess.STDOUT
+        )
+        say("the tests without a browser run beside those with one")
+        try:
+            browser = subprocess.run([*pytest, "tests/browser"], env=environment).returncode
+            rest_of_them = others.wait()
+        finally:
+            others.kill()
+        said.seek(0)
+        sys.stdout.buffer.write(said.read())
+        sys.stdout.flush()
+    return browser or rest_of_them
 
 
 def say(text: str) -> None:

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +12,6 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
-#: Of these, one at a time: two browsers are more than a small machine has room for.
-BROWSER = Path(__file__).parent / "browser"
 ROW = re.compile(r"[A-Z][A-Z0-9]{1,5}-\d{2}[a-z]?")
 
 #: What Chromium does by itself at each start would leave the machine; a test may wait for it, or see it.
@@ -37,8 +34,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("full")])
         items[:] = [item for item in items if not item.get_closest_marker("full")]
     for item in items:
-        if item.path.is_relative_to(BROWSER):
-            item.add_marker(pytest.mark.xdist_group("browser"))
         for mark in item.iter_markers("requirement"):
             if len(mark.args) != 1 or not ROW.fullmatch(str(mark.args[0])):
                 raise pytest.UsageError(
