@@ -74,6 +74,9 @@ GOOGLE_CONSENT = frozenset(
     }
 )
 
+#: Those of them that are about advertising, which an opt-out stops (GCM-04).
+FOR_ADVERTISING = frozenset({"ad_personalization", "ad_storage", "ad_user_data"})
+
 #: How an origin is used, in the words of Content Security Policy less their ``-src`` and ``-action``.
 DIRECTIVES = ("connect", "font", "form", "frame", "img", "media", "script", "style", "worker")
 

@@ -7,6 +7,8 @@ from ..errors import Fault
 from .model import BUILT_IN, Policy
 from .parts import Service
 
+#: Where Google's tags and containers come from.
+TAG_MANAGER = "https://www.googletagmanager.com"
 #: A declaration should be looked at once a year.
 REVIEW = timedelta(days=365)
 
@@ -20,6 +22,7 @@ def lint(policy: Policy, *, today: date | None = None) -> list[Fault]:
         *_categories(policy),
         *_services(policy),
         *_shared_names(policy),
+        *_google(policy),
         *_unused(policy),
     ]
 
@@ -90,6 +93,25 @@ def _shared_names(policy: Policy) -> Iterator[Fault]:
             if owner != service.key:
                 problem = f'"{name}" is declared by the service "{owner}" too, so a Yes to one of them may do'
                 yield Fault(f"services.{service.key}", problem, "Declare it once, or join the two services.")
+
+
+def _google(policy: Policy) -> Iterator[Fault]:
+    owners: dict[str, str] = {}
+    for service in policy.services:
+        place = f"services.{service.key}.google_consent"
+        for type in service.google_consent:
+            owner = owners.setdefault(type, service.key)
+            if owner != service.key:
+                problem = (
+                    f'"{type}" is named by the service "{owner}" too, so it waits for a Yes to both of them'
+                )
+                yield Fault(place, problem, "Join the two services if they can't be told apart.")
+        if service.via is None or service.google_consent:
+            continue
+        carrier = policy.carrier(service.via)
+        if service.provider == carrier.provider and ("script", (TAG_MANAGER,)) in carrier.origins:
+            problem = "Google's tags go by its consent types, and without one they are told No for ever"
+            yield Fault(place, problem, 'Name what they store: google_consent = ["analytics_storage"]')
 
 
 def _unused(policy: Policy) -> Iterator[Fault]:

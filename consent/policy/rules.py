@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from ..errors import did_you_mean
-from .codes import NEVER_ALWAYS_ON
+from .codes import FOR_ADVERTISING, NEVER_ALWAYS_ON
 from .model import BUILT_IN
 from .report import Place, Report
 from .shape import CategoryTable, PolicyTable, ServiceTable, Table, WordingTable
@@ -141,11 +141,24 @@ def _service(report: Report, key: str, service: ServiceTable, policy: PolicyTabl
         _required(report, (*place, "cookies", name), cookie, "lifetime")
     if service.provider not in (None, "self"):
         _required(report, place, service, "data", "retention", "sells_or_shares", why=_THIRD_PARTY)
+    _advertising(report, place, service)
     if service.category in _ALWAYS_ON:
         _always_on(report, place, service)
     if service.category == "essential":
         _essential(report, place, service)
     _reserved(report, key, service)
+
+
+def _advertising(report: Report, place: Place, service: ServiceTable) -> None:
+    first_party = service.provider in (None, "self")
+    if service.sells_or_shares or (service.sells_or_shares is None and not first_party):
+        return  # else its absence is a fault of its own
+    if report.spoilt((*place, "sells_or_shares")) or report.spoilt((*place, "provider")):
+        return
+    for type in sorted(FOR_ADVERTISING.intersection(service.google_consent or ())):
+        problem = f"{shown(type)} is for advertising, and no opt-out would stop it (GCM-04)"
+        fix = f"Write sells_or_shares = true, or take {shown(type)} out of google_consent."
+        report.add((*place, "sells_or_shares"), problem, fix)
 
 
 def _always_on(report: Report, place: Place, service: ServiceTable) -> None:

@@ -46,16 +46,18 @@ class Helpers:
             app.add_template_global(getattr(self, name), f"consent_{name}")
 
     def head(self, nonce: str | None = None, *, inert: bool = False) -> Markup:
-        """The style sheet and the module, with the page's *nonce* if it has one; put it into ``<head>``.
+        """The style sheet and the module, with the page's *nonce* if it has one; put it first into ``<head>``.
 
+        Where the policy names Google or a tag manager, also the script that sets the defaults they go by.
         With *inert* also the module that brings inert markup to life (``data-service``, ``data-src``).
         """
         visitor = here()
         told = self.told(visitor)
-        key = ("head", visitor.mount, visitor.verdict.allowed, visitor.elsewhere, inert, told)
+        google = self.tells_google(visitor)
+        key = ("head", visitor.mount, visitor.verdict.allowed, visitor.elsewhere, inert, told, google)
         html = self.site.pieces.get(key)
         if html is None:
-            html = self.site.remember(key, told + self.assets(visitor, inert=inert))
+            html = self.site.remember(key, told + self.assets(visitor, inert=inert, google=google))
         return with_nonce(html, nonce) if nonce else html
 
     def told(self, visitor: ConsentRequest) -> Markup:
@@ -65,17 +67,32 @@ class Helpers:
             return Markup()
         return navigation.head(environ, site.mark(visitor.endpoint), navigation.marks_at(site, environ))
 
-    def assets(self, visitor: ConsentRequest, *, inert: bool) -> Markup:
-        """The elements that load them; one more for inert markup, and where storage or marks need it."""
+    def tells_google(self, visitor: ConsentRequest) -> bool:
+        """Whether the page sets what Google's tags and tag managers go by (GCM-01).
+
+        Where the policy names such at all: a document can outlive its page in soft navigation, and so has it before
+        anything of it may run. But not on a marked page that keeps them all out.
+        """
+        services = self.site.consent_mode.services
+        if not services:
+            return False
+        return self.site.mark(visitor.endpoint) is None or not services.isdisjoint(visitor.verdict.allowed)
+
+    def assets(self, visitor: ConsentRequest, *, inert: bool, google: bool) -> Markup:
+        """The elements that load them; more for *google*, for inert markup, and where storage or marks need it."""
         html = Markup(
             '<link rel="stylesheet" href="{css}">\n'
             '<script type="module" src="{js}" data-pc-granted="{granted}" data-pc-url="{url}"></script>'
         ).format(
             css=asset("choices.css"),
             js=asset("choices.js"),
-            granted=" ".join(self.site.with_categories(visitor.verdict.allowed)),
+            granted=" ".join(sorted(visitor.verdict.running)),
             url=f"{visitor.mount}{self.site.settings.url_prefix}",
         )
+        if google:
+            html += Markup('\n<script src="{js}" data-pc-tags="{tags}"></script>').format(
+                js=asset("defaults.js"), tags=self.site.consent_mode.told
+            )
         if not (inert or self.site.storage or navigation.marks_any(self.site)):
             return html
         return html + Markup(

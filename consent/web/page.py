@@ -107,10 +107,10 @@ def settled_in_words(visitor: ConsentRequest, words: Catalogue) -> Markup:
 
 
 def answers(visitor: ConsentRequest) -> dict[str, list[str]]:
-    """What is on and what is off for the visitor, services and categories, as JSON says it."""
+    """What is on and what is off for the visitor, services, categories and carriers, as JSON says it."""
     site = visitor.site
-    on = site.with_categories(visitor.elsewhere)
-    every = site.with_categories(frozenset(service.key for service in site.policy.services))
+    on = site.with_groups(visitor.elsewhere)
+    every = site.with_groups(frozenset(service.key for service in site.policy.services))
     return {"granted": on, "refused": sorted({*every} - {*on})}
 
 

@@ -17,6 +17,7 @@ from consent.errors import ConsentError
 from consent.ledger import Document
 from consent.policy import DeclaredCookies, Policy
 from consent.web import guard
+from consent.web.consentmode import ConsentMode
 from consent.web.csp import Plan, without_nonce
 from consent.web.findings import Findings
 from consent.web.notice import LANGUAGE_OF, POLICY_OF, Notice, Notices
@@ -76,6 +77,7 @@ class Site:
     """How long answers hold under each profile."""
     storage: str = field(init=False)
     """As JSON, what services keep in the browser's storage: by key, pairs of kind and name; empty if nothing."""
+    consent_mode: ConsentMode = field(init=False)
     own_cookies: frozenset[str] = field(init=False)
     cookies: Mapping[bool, str] = field(init=False)
     """The choice cookie's name and ``=``, by whether the request came over HTTPS."""
@@ -102,6 +104,7 @@ class Site:
         }
         stored = {key: items for key, items in kept.items() if items}
         self.storage = json.dumps(stored, separators=(",", ":")) if stored else ""
+        self.consent_mode = ConsentMode.of(policy)
         self.own_cookies = frozenset(chosen.cookie(secure=secure) for secure in (True, False))
         self.cookies = {secure: f"{chosen.cookie(secure=secure)}=" for secure in (True, False)}
 
@@ -168,10 +171,13 @@ class Site:
             found = self.marks[endpoint] = guard.mark_of(self.app, endpoint)
             return found
 
-    def with_categories(self, services: frozenset[str]) -> list[str]:
-        """*services* and the categories all of whose services are among them, sorted."""
+    def with_groups(self, services: frozenset[str]) -> list[str]:
+        """*services*, the categories all of whose services are among them, and the carriers of any, sorted."""
         whole = [key for key in self.category_keys if self.keys_in(key) <= services]
-        return sorted({*services, *whole})
+        carriers = [
+            service.via for service in self.policy.services if service.via and service.key in services
+        ]
+        return sorted({*services, *whole, *carriers})
 
     def keys_in(self, category: str) -> frozenset[str]:
         """The keys of the services in *category*."""

@@ -7,9 +7,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template_string
 
-from consent.policy import parse
+from consent import Consent
+from consent.policy import lint, parse
+from consent.testing import ConsentClient
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -63,6 +65,28 @@ def test_the_guides_views_run(tmp_path: Path) -> None:
     assert client.get("/").text == "Welcome"
     assert client.get("/beta").status_code == 403
     assert client.get("/portal").status_code == client.get("/topics/x").status_code == 200
+
+
+def test_the_guides_tag_manager_runs_as_it_stands(tmp_path: Path) -> None:
+    guide = (ROOT / "docs/embedding.md").read_text()
+    chapter = guide.partition("## Tag managers and Google Consent Mode\n")[2].partition("\n## ")[0]
+    (policy, page) = (
+        re.findall(rf"^```{language}\n(.*?)^```$", chapter, re.MULTILINE | re.DOTALL)[0]
+        for language in ("toml", "jinja")
+    )
+    assert not lint(parse(policy))
+    (tmp_path / "consent.toml").write_text(policy)
+    app = Flask("guide", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
+    app.config.from_mapping(SECRET_KEY="a key for tests")
+    Consent(app)
+    app.add_url_rule("/", view_func=lambda: render_template_string(page))
+    app.test_client_class = ConsentClient
+    for answer, there in (({}, False), ({"refuse": True}, False), ({"grant": {"counting"}}, True)):
+        client = app.test_client(**answer)
+        html = client.get("/").text
+        assert "defaults.js" in html
+        assert ("GTM-XXXXXXX" in html) is there
+        assert ("/static/tags.js" in html) is there
 
 
 def test_the_policies_in_the_documents_are_valid() -> None:

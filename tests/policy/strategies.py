@@ -24,6 +24,7 @@ from consent.policy import (
     Service,
     Stored,
 )
+from consent.policy.codes import FOR_ADVERTISING
 from consent.policy.model import BUILT_IN
 
 LINE = (
@@ -99,7 +100,7 @@ SERVICE = st.builds(
     storage=STORED,
     uses=some(st.sampled_from(sorted(USES))),
     origins=ORIGINS,
-)
+).map(lambda one: replace(one, sells_or_shares=True) if FOR_ADVERTISING & {*one.google_consent} else one)
 CONTROLLER = st.builds(
     Controller,
     name=LINE,

@@ -80,3 +80,42 @@ def test_other_oddities() -> None:
 
 def test_the_full_example_is_only_told_about_its_titles() -> None:
     assert places(parse(FULL, {"de": GERMAN}), date(2026, 11, 21)) == ["services.remember.title"]
+
+
+GOOGLE = """
+[providers.google]
+name = "Google LLC"
+
+[carriers.gtm]
+provider = "google"
+script = ["https://www.googletagmanager.com"]
+"""
+CARRIED = """
+[services.{key}]
+category = "performance"
+provider = "google"
+via = "gtm"
+purposes = ["measurement"]
+text = "Counts visits."
+data = ["pages"]
+retention = "14 months"
+sells_or_shares = false
+"""
+ANALYTICS = 'google_consent = ["analytics_storage"]\n'
+
+
+def test_a_service_of_googles_in_its_tag_manager_names_the_types_it_goes_by() -> None:
+    site = TITLED + GOOGLE + CARRIED.format(key="counting")
+    assert places(parse(site)) == ["services.counting.google_consent"]
+    assert places(parse(site + ANALYTICS)) == []
+    elsewhere = site.replace("https://www.googletagmanager.com", "https://tags.example")
+    assert places(parse(elsewhere)) == [], "another tag manager"
+    other = site.replace('provider = "google"\nvia', "via").replace('text = "C', 'title = "Own"\ntext = "C')
+    assert places(parse(other)) == [], "somebody else's in Google's"
+
+
+def test_two_services_that_name_one_type_of_googles_are_pointed_out() -> None:
+    both = [CARRIED.format(key=key) + ANALYTICS for key in ("counting", "heatmap")]
+    (found,) = lint(parse(TITLED + GOOGLE + "".join(both)))
+    assert found.place == "services.heatmap.google_consent"
+    assert 'named by the service "counting" too' in found.problem

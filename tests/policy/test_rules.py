@@ -2,6 +2,7 @@
 
 import pytest
 
+from consent.policy.codes import FOR_ADVERTISING
 from consent.policy.model import BUILT_IN
 from consent.policy.terms import key_part
 
@@ -97,6 +98,7 @@ def test_a_cookie_has_to_say_how_long_it_lives() -> None:
         ('data = ["page"]', 'data[0]: "page" is not one of the codes this list'),
         ('uses = ["finger"]', 'uses[0]: "finger" is not one of the codes this'),
         ('google_consent = ["ads"]', 'google_consent[0]: "ads" is not one of'),
+        ('google_consent = ["ad_storage"]', 'sells_or_shares: "ad_storage" is for advertising, and no opt-out'),
         ('storage = { x = "lokal" }', 'storage.x: "lokal" is not one of the codes'),
         ('storage = { "*" = "local" }', 'storage."*": a name needs at least one'),
         ('provider = "google"', 'provider: there is no provider "google".'),
@@ -107,6 +109,19 @@ def test_a_wrong_line_of_a_service_is_one_fault_with_its_place_and_fix(line: str
     found = [fault for fault in faults(f"{SMALL}{line}\n") if "third party runs this" not in fault]
     assert len(found) == 1
     assert found[0].startswith(f"services.remember.{expected}")
+
+
+@pytest.mark.requirement("GCM-04")
+@pytest.mark.parametrize("type", sorted(FOR_ADVERTISING))
+def test_what_tells_google_of_advertising_can_be_stopped_by_an_opt_out(type: str) -> None:
+    named = f'google_consent = ["{type}"]\n'
+    site = SMALL + THIRD_PARTY
+    assert only_fault(site + named).startswith("services.map.sells_or_shares: ")
+    assert faults(site.replace("sells_or_shares = false", "sells_or_shares = true") + named) == []
+    assert "this has to be stated" in only_fault(site.replace("sells_or_shares = false\n", "") + named)
+    assert "true or false" in only_fault(
+        site.replace("sells_or_shares = false", 'sells_or_shares = "no"') + named
+    )
 
 
 @pytest.mark.parametrize(
