@@ -1,5 +1,7 @@
 """PROVE: what happened, as bytes that stay, and the log they are kept in. Storage comes from outside."""
 
+from consent.ledger.checkpoint import Checkpoint as Checkpoint
+from consent.ledger.checkpoint import open_checkpoint as open_checkpoint
 from consent.ledger.event import Event as Event
 from consent.ledger.event import Kind as Kind
 from consent.ledger.event import opened as opened
@@ -15,3 +17,6 @@ from consent.ledger.ledger import Record as Record
 from consent.ledger.ledger import Recorded as Recorded
 from consent.ledger.ledger import Storage as Storage
 from consent.ledger.ledger import Written as Written
+from consent.ledger.receipt import Outcome as Outcome
+from consent.ledger.receipt import Receipt as Receipt
+from consent.ledger.receipt import check_receipt as check_receipt

@@ -141,7 +141,7 @@ class Event:
             event = _read(outline, json.loads(body))
             if event.body() != body or event.time.replace(minute=0, second=0, microsecond=0) != outline.hour:
                 raise ValueError("not in canonical form, or of another hour than its leaf")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             message = f"the opening of event {outline.id} can't be read ({error}): {body[:80]!r}"
             raise LedgerError(message) from error
         return event

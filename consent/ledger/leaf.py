@@ -70,7 +70,7 @@ class Leaf:
             leaf = cls(id=uuid.UUID(members.pop("id")), hour=hour, **members)
             if leaf.to_bytes() != data:
                 raise ValueError("not in canonical form")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             message = f"what is stored as a leaf isn't one of format {FORMAT} ({error}): {data[:80]!r}"
             raise LedgerError(message) from error
         return leaf

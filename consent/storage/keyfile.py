@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from consent.errors import LedgerUnavailable, ProofError
+from consent.ledger.checkpoint import Checkpoint
 from consent.ledger.leaf import Leaf, leaf_hash
-from consent.ledger.note import checkpoint, open_note, sign, verifier_key
+from consent.ledger.note import Signer, open_note, sign, verifier_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,13 @@ class KeyFile:
 
     def seal(self, leaf: bytes) -> None:
         """Write the guard of a log which holds entry 0, *leaf*, and nothing else; not if there is a guard."""
-        key = self.private()
-        if Leaf.from_bytes(leaf).key == verifier_key(self.origin, key.public_key()):
-            note = sign(checkpoint(self.origin, 1, leaf_hash(leaf)), self.origin, key)
-            publish(self.guard, note.encode())
+        signer = Signer.of(self.origin, self.private())
+        if Leaf.from_bytes(leaf).key == signer.key:
+            publish(self.guard, sign(self._first(leaf).to_text(), signer).encode())
+
+    def _first(self, leaf: bytes) -> Checkpoint:
+        """What is signed of the log when it holds entry 0 alone: of one entry, the root is the leaf hash."""
+        return Checkpoint(self.origin, 1, leaf_hash(leaf))
 
     def problems(self, leaf: bytes, size: int) -> Iterator[str]:
         """What is wrong with key and guard of a log of *size* entries whose entry 0 is *leaf*."""
@@ -85,19 +89,19 @@ class KeyFile:
 
     def _guard_problems(self, announced: str | None, leaf: bytes, size: int) -> Iterator[str]:
         try:
-            text = open_note(self.guard.read_text(), announced or "")
-            origin, count, root = text.splitlines()
-            known = int(count)
+            signed = open_note(self.guard.read_text(encoding="utf-8"), [announced or ""])
+            known = Checkpoint.parse(signed.text)
         except FileNotFoundError:
             yield f"The guard file {self.guard} is missing: a database restored from a backup would not be noticed."
         except (ProofError, ValueError, OSError):
             yield f"The guard file {self.guard} doesn't belong to this log: the key it names hasn't signed it."
         else:
-            first = checkpoint(self.origin, 1, leaf_hash(leaf)).splitlines()
-            if origin != self.origin or size < known or (known == 1 and [origin, count, root] != first):
+            forked = known.size == 1 and known != self._first(leaf)
+            if known.origin != self.origin or size < known.size or forked:
                 yield (
-                    f"The guard file {self.guard} knows another log, or one of {known} entries where the database has "
-                    f"{size}. Was the database replaced, or restored from a backup? Put the newest one back."
+                    f"The guard file {self.guard} knows another log, or one of {known.size} entries where the "
+                    f"database has {size}. Was the database replaced, or restored from a backup? Put the newest "
+                    "one back."
                 )
 
     def _sweep(self) -> None:

@@ -1,10 +1,16 @@
 """Signed notes as others publish them, and what is refused."""
 
+from collections.abc import Callable
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
 
-from consent.errors import ProofError
-from consent.ledger.note import checkpoint, open_note, sign, verifier_key
+from consent.errors import LedgerError, ProofError
+from consent.ledger.note import Note, Opened, Signature, Signer, open_note, sign, verifier_key
+
+from .strategies import UNHURRIED
 
 # The example of the Go package that the format comes from (golang.org/x/mod/sumdb/note).
 TEXT = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
@@ -15,58 +21,173 @@ SIGNATURE = (
 )
 NOTE = f"{TEXT}\n{SIGNATURE}\n"
 
-PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(32))
-OWN = verifier_key("log.example", PRIVATE.public_key())
+# The example of C2SP signed-note, which comes without its key.
+POEM = "Ognuno sta solo sul cuor della terra\ntrafitto da un raggio di sole:\n\ned è subito sera.\n"
+POET = "quasimodo.example/salvatore"
+POEM_NOTE = (
+    f"{POEM}\n— {POET} "
+    "NnugSzTjtVAewIS+Z/iJhUPeFDkO/5QQ2i5ddnGITLlC+EhfLW9oJKONrMouFSQU0xMcXxj99ihAQwaqP3ZekRwNtIc=\n"
+)
+
+OLD_KEY, NEW_KEY = (Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (0, 1))
+OLD, NEW = (Signer.of("log.example", private) for private in (OLD_KEY, NEW_KEY))
 
 
 def test_a_published_note_opens_with_its_published_key() -> None:
-    assert open_note(NOTE, KEY) == TEXT
+    assert open_note(NOTE, [KEY]) == Opened(TEXT, frozenset({KEY}))
+
+
+def test_the_example_of_the_specification_is_read_and_written_as_it_is() -> None:
+    note = Note.parse(POEM_NOTE)
+    assert note.text == POEM
+    (signature,) = note.signatures
+    assert (signature.name, signature.key_id.hex(), len(signature.value)) == (POET, "367ba04b", 64)
+    assert note.to_text() == POEM_NOTE
 
 
 def test_what_is_signed_opens_and_signing_again_gives_the_same_bytes() -> None:
-    text = checkpoint("log.example", 7, bytes(32))
-    note = sign(text, "log.example", PRIVATE)
-    assert open_note(note, OWN) == text
-    assert sign(text, "log.example", PRIVATE) == note
+    note = sign(TEXT, OLD)
+    assert open_note(note, [OLD.key]) == Opened(TEXT, frozenset({OLD.key}))
+    assert sign(TEXT, OLD) == note
 
 
-def test_signatures_of_unknown_keys_are_ignored() -> None:
-    signed = sign(TEXT, "log.example", PRIVATE).rsplit("\n\n", 1)[1]
-    both = f"{TEXT}\n{signed}{SIGNATURE}\n"
-    assert open_note(both, KEY) == open_note(both, OWN) == TEXT
+def test_while_keys_change_a_note_is_signed_with_both_and_opens_with_either() -> None:
+    note = sign(TEXT, OLD, NEW)
+    assert note.count("— log.example ") == 2
+    assert open_note(note, [OLD.key]).keys == {OLD.key}
+    assert open_note(note, [NEW.key, KEY]).keys == {NEW.key}
+    assert open_note(note, [OLD.key, NEW.key]).keys == {OLD.key, NEW.key}
+
+
+def test_a_signature_is_added_below_the_others_and_takes_the_place_of_an_earlier_one_of_its_key() -> None:
+    both = Note.parse(sign(TEXT, OLD)).with_signature(NEW.signature(TEXT))
+    assert both.to_text() == sign(TEXT, OLD, NEW)
+    assert both.with_signature(NEW.signature(TEXT)) == both
+    stale = Note(TEXT, (NEW.signature("other\n"), *Note.parse(NOTE).signatures))
+    assert stale.with_signature(NEW.signature(TEXT)).signed_by([KEY, NEW.key]) == {KEY, NEW.key}
+
+
+def test_the_line_of_a_witness_is_read_from_its_text() -> None:
+    signature = Signature.from_line(f"{SIGNATURE}\n")
+    assert Note(TEXT, (OLD.signature(TEXT),)).with_signature(signature).to_text().endswith(f"\n{SIGNATURE}\n")
+    for line in ("", SIGNATURE[2:], f"{SIGNATURE}\n\n", SIGNATURE.replace("JnAM=", "JnAN="), "— a AAAAAA=="):
+        with pytest.raises(ProofError):
+            Signature.from_line(line)
+
+
+def test_signatures_of_unknown_keys_are_ignored_also_under_a_known_name() -> None:
+    both = Note.parse(NOTE).with_signature(OLD.signature(TEXT)).to_text()
+    assert open_note(both, [KEY]).text == open_note(both, [OLD.key]).text == TEXT
+    namesake = NOTE + "— PeterNeumann AAAAAAAAAAA=\n"
+    assert open_note(namesake, [KEY]).keys == {KEY}
+
+
+def test_a_known_key_whose_signature_fails_spoils_the_note_also_beside_one_that_holds() -> None:
+    stale = OLD.signature("other\n")
+    note = Note.parse(NOTE).with_signature(stale).to_text()
+    assert open_note(note, [KEY]).keys == {KEY}
+    with pytest.raises(ProofError, match="isn't what was signed"):
+        open_note(note, [KEY, OLD.key])
+
+
+def test_a_key_that_stays_elsewhere_signs_by_a_call() -> None:
+    asked = list[bytes]()
+
+    def elsewhere(data: bytes) -> bytes:
+        asked.append(data)
+        return OLD_KEY.sign(data)
+
+    assert sign(TEXT, Signer(OLD.key, elsewhere)) == sign(TEXT, OLD)
+    assert asked == [TEXT.encode()]
+
+
+@pytest.mark.parametrize("elsewhere", [NEW_KEY.sign, lambda data: b"", lambda data: bytes(64)])
+def test_a_signer_with_another_key_than_it_names_signs_nothing(elsewhere: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(LedgerError, match="doesn't sign with the key it names"):
+        sign(TEXT, Signer(OLD.key, elsewhere))
 
 
 @pytest.mark.parametrize(
-    ("note", "key"),
+    "note",
     [
-        (NOTE, OWN),
-        (NOTE, ""),
-        (NOTE, "PeterNeumann+c74f20a3"),
-        (NOTE, KEY.replace("c74f20a3", "c74f20a4")),
-        (NOTE, KEY.replace("ARpc", "BRpc")),
-        (NOTE, KEY.replace("ARpc", "ARpd")),
-        (NOTE, KEY.replace("ARpc", "A")),
-        (NOTE.replace("problem is", "problem was"), KEY),
-        (NOTE.replace("PeterNeumann", "PeteNeumann"), KEY),
-        (NOTE.replace("x08go/Z", "x08go/Y"), KEY),
-        (NOTE.replace("x08go", "x09go"), KEY),
-        (NOTE.replace("JnAM=", ""), KEY),
-        (TEXT, KEY),
-        ("", KEY),
+        NOTE.replace("problem is", "problem was"),
+        NOTE.replace("PeterNeumann", "PeteNeumann"),
+        NOTE.replace("x08go/Z", "x08go/Y"),
+        NOTE.replace("x08go", "x09go"),
+        NOTE.replace("JnAM=", ""),
+        NOTE.replace("JnAM=", "JnAN="),
+        NOTE.removesuffix("\n"),
+        f"{NOTE}\n",
+        f"{NOTE}more\n",
+        NOTE.replace("\n", "\r\n"),
+        NOTE.replace("— ", "- "),
+        NOTE.replace("If", "\tIf"),
+        NOTE.replace("If", "\ud800"),
+        f"{TEXT}\n",
+        TEXT,
+        "",
+        f"{TEXT * 2000}\n{SIGNATURE}\n",
+        NOTE + f"{SIGNATURE}\n" * 64,
     ],
 )
-def test_anything_else_is_refused_without_detail(note: str, key: str) -> None:
-    with pytest.raises(ProofError, match="isn't signed by this key"):
-        open_note(note, key)
+def test_anything_else_is_refused(note: str) -> None:
+    with pytest.raises(ProofError):
+        open_note(note, [KEY])
 
 
-@pytest.mark.parametrize("text", ["no newline", "an\n\nempty line\n"])
-def test_a_text_that_no_note_can_hold_is_not_signed(text: str) -> None:
+def test_a_note_without_a_known_signature_is_refused() -> None:
+    for keys in ([], [OLD.key]):
+        with pytest.raises(ProofError, match="isn't signed by a known key"):
+            open_note(NOTE, keys)
+
+
+def test_sixteen_signatures_of_five_thousand_bytes_are_taken() -> None:
+    many = [Signature(f"witness{number}.example", b"\1\2\3\4", bytes(5000)) for number in range(16)]
+    note = Note(TEXT, (*many, *Note.parse(NOTE).signatures)).to_text()
+    assert open_note(note, [KEY]).keys == {KEY}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "PeterNeumann+c74f20a3",
+        KEY.replace("c74f20a3", "c74f20a4"),
+        KEY.replace("c74f20a3", "C74F20A3"),
+        KEY.replace("ARpc", "BRpc"),
+        KEY.replace("ARpc", "ARpd"),
+        KEY.replace("ARpc", "A"),
+        f"{KEY}\n",
+    ],
+)
+def test_what_is_no_verifier_key_is_the_caller_s_mistake(key: str) -> None:
+    with pytest.raises(ValueError, match="no verifier key"):
+        open_note(NOTE, [key])
+
+
+@pytest.mark.parametrize("text", ["no newline", "an\n\nempty line\n", "a\ttab\n"])
+def test_a_text_that_no_note_of_ours_can_hold_is_not_signed(text: str) -> None:
     with pytest.raises(ValueError, match="newline"):
-        sign(text, "log.example", PRIVATE)
+        sign(text, OLD)
+    with pytest.raises(ValueError, match="a note is signed"):
+        sign(TEXT)
 
 
-@pytest.mark.parametrize("name", ["", "two words", "a+b", "a\nb"])
+@pytest.mark.parametrize("name", ["", "two words", "a+b", "a\nb", "a\u2003b"])
 def test_a_name_that_no_key_can_have_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="can't name a key"):
-        verifier_key(name, PRIVATE.public_key())
+        verifier_key(name, OLD_KEY.public_key())
+
+
+pieces = st.text(max_size=30) | st.sampled_from([*NOTE.split("\n"), "\n\n", "\n", "— ", "AAAA", "=", "\x85"])
+
+
+@UNHURRIED
+@given(st.lists(pieces, max_size=8).map("".join))
+def test_any_text_is_a_note_or_refused(text: str) -> None:
+    for parse in (Note.parse, Signature.from_line):
+        try:
+            parse(text)
+        except ProofError:
+            continue
+        assert text.startswith("— ") or "\n\n— " in text

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from consent.errors import LedgerUnavailable
 from consent.ledger import Kind, Ledger, leaf_hash
-from consent.ledger.note import checkpoint, open_note, verifier_key
+from consent.ledger.checkpoint import Checkpoint, open_checkpoint
+from consent.ledger.note import verifier_key
 from consent.storage import open_storage
 from consent.storage.keyfile import publish
 
@@ -62,7 +63,8 @@ def test_the_first_use_makes_database_key_and_guard_for_their_owner_only(tmp_pat
     assert event.time == datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
     assert first.outline().origin == ORIGIN
     note = (folder / "consent.guard").read_text()
-    assert open_note(note, public_name(folder)) == checkpoint(ORIGIN, 1, leaf_hash(first.leaf))
+    guard = open_checkpoint(note, [public_name(folder)], ORIGIN)
+    assert guard == Checkpoint(ORIGIN, 1, leaf_hash(first.leaf))
     assert ledger.problems() == []
     storage.close()
 
@@ -162,7 +164,8 @@ def test_whatever_a_killed_process_left_the_next_completes(
     assert first.outline().key == public_name(tmp_path)
     assert ((tmp_path / "consent.key").read_bytes() == key) is key_stays
     note = (tmp_path / "consent.guard").read_text()
-    assert open_note(note, public_name(tmp_path)) == checkpoint(ORIGIN, 1, leaf_hash(first.leaf))
+    guard = open_checkpoint(note, [public_name(tmp_path)], ORIGIN)
+    assert guard == Checkpoint(ORIGIN, 1, leaf_hash(first.leaf))
     assert ledger.problems() == []
     assert not list(tmp_path.glob(".consent.key.*"))
     storage.close()
