@@ -12,11 +12,24 @@ import uuid
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from consent.ledger import Document, Event, Leaf, commitment, leaf_hash
+from consent.ledger import (
+    Checkpoint,
+    Document,
+    Event,
+    Leaf,
+    Outcome,
+    Receipt,
+    check_receipt,
+    commitment,
+    leaf_hash,
+    open_checkpoint,
+)
 from consent.ledger.event import Kind, opened, operated
-from consent.ledger.note import checkpoint, open_note, sign, verifier_key
+from consent.ledger.merkle import Frontier, check_consistency, check_inclusion
+from consent.ledger.note import Signer, sign, verifier_key
+from consent.ledger.tile import Tile, entry_bundle, tiles_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
 #: The fenced examples of the page, by the name after the language.
@@ -24,6 +37,8 @@ EXAMPLES = dict(re.findall(r"```\w+ (\S+)\n(.*?)\n```", PAGE, re.DOTALL))
 ORIGIN = "clinic.example/privacy-choices"
 SALT = bytes.fromhex(EXAMPLES["salt"])
 SALT_0 = bytes(range(32, 64))
+SIGNER = Signer.of(ORIGIN, Ed25519PrivateKey.from_private_bytes(SALT))
+HASH_0, HASH_1 = (hashlib.sha256(b"\x00" + EXAMPLES[name].encode()).digest() for name in ("entry-0", "leaf"))
 
 
 def test_the_commitment_follows_from_salt_and_opening() -> None:
@@ -83,13 +98,77 @@ def test_the_id_of_an_operated_event_follows_from_log_and_fingerprint() -> None:
 
 
 def test_the_guard_is_the_signed_checkpoint_of_a_log_with_entry_0_alone() -> None:
-    private = Ed25519PrivateKey.from_private_bytes(SALT)
     leaf = EXAMPLES["entry-0"].encode()
     root = hashlib.sha256(b"\x00" + leaf).digest()
-    text = f"{ORIGIN}\n1\n{base64.b64encode(root).decode()}\n"
-    assert checkpoint(ORIGIN, 1, root) == text
-    assert sign(text, ORIGIN, private) == EXAMPLES["guard"] + "\n"
-    assert open_note(EXAMPLES["guard"] + "\n", json.loads(leaf)["key"]) == text
+    assert EXAMPLES["guard"].startswith(f"{ORIGIN}\n1\n{base64.b64encode(root).decode()}\n\n")
+    assert sign(Checkpoint(ORIGIN, 1, root).to_text(), SIGNER) == EXAMPLES["guard"] + "\n"
+    assert open_checkpoint(EXAMPLES["guard"] + "\n", [SIGNER.key], ORIGIN).root == root
+
+
+def test_the_tree_of_two_has_the_root_that_an_outsider_computes() -> None:
+    root = hashlib.sha256(b"\x01" + HASH_0 + HASH_1).hexdigest()
+    frontier = Frontier()
+    frontier.append(leaf_hash(EXAMPLES["entry-0"].encode()))
+    frontier.append(leaf_hash(EXAMPLES["leaf"].encode()))
+    assert frontier.root().hex() == root == EXAMPLES["root-2"]
+
+
+def test_the_checkpoint_is_three_lines_and_a_signature_by_the_key_of_entry_0() -> None:
+    text, mark = EXAMPLES["checkpoint"].split("\n\n")
+    root = base64.b64encode(bytes.fromhex(EXAMPLES["root-2"])).decode()
+    assert text == f"{ORIGIN}\n2\n{root}"
+    name, key_id, key = json.loads(EXAMPLES["entry-0"])["key"].split("+", 2)
+    dash, signer, signature = mark.split(" ")
+    signed = base64.b64decode(signature)
+    assert (dash, signer, signed[:4].hex()) == ("—", name, key_id)
+    public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key)[1:])
+    public.verify(signed[4:], f"{text}\n".encode())  # raises unless it holds
+    assert sign(Checkpoint(ORIGIN, 2, bytes.fromhex(EXAMPLES["root-2"])).to_text(), SIGNER) == (
+        EXAMPLES["checkpoint"] + "\n"
+    )
+
+
+def test_the_receipt_holds_for_an_outsider_who_only_reads_this_page() -> None:
+    head, note = EXAMPLES["receipt"].split("\n\n", 1)
+    first, extra, index, proof = head.split("\n")
+    assert (first, index, note) == ("c2sp.org/tlog-proof@v1", "index 1", EXAMPLES["checkpoint"])
+    members = json.loads(base64.b64decode(extra.removeprefix("extra ")))
+    assert members == json.loads(EXAMPLES["extra"])
+    leaf, opening, salt = (base64.b64decode(members[name]) for name in ("leaf", "opening", "salt"))
+    hashed = hashlib.sha256(b"\x00" + leaf).digest()
+    root = hashlib.sha256(b"\x01" + base64.b64decode(proof) + hashed).hexdigest()
+    assert root == EXAMPLES["root-2"]
+    code = hmac.new(salt, b"consent/opening/v1\x00" + opening, hashlib.sha256).digest()
+    assert base64.urlsafe_b64encode(code).decode().rstrip("=") == json.loads(leaf)["commitment"]
+    assert json.loads(leaf)["origin"] == ORIGIN
+
+
+def test_the_package_writes_and_reads_the_example_receipt() -> None:
+    receipt = Receipt(
+        index=1,
+        proof=(HASH_0,),
+        note=EXAMPLES["checkpoint"] + "\n",
+        leaf=EXAMPLES["leaf"].encode(),
+        salt=SALT,
+        opening=EXAMPLES["opening"].encode(),
+    )
+    assert receipt.to_text() == EXAMPLES["receipt"] + "\n"
+    assert Receipt.parse(EXAMPLES["receipt"] + "\n") == receipt
+    assert check_receipt(receipt, [SIGNER.key], ORIGIN) is Outcome.VALID
+    two = bytes.fromhex(EXAMPLES["root-2"])
+    check_inclusion([HASH_0], index=1, size=2, leaf_hash=HASH_1, root=two)
+    check_consistency([HASH_1], old_size=1, old_root=HASH_0, new_size=2, new_root=two)
+
+
+def test_tiles_hold_hashes_and_are_where_the_page_says() -> None:
+    assert bytes.fromhex(EXAMPLES["tile"]) == HASH_0 + HASH_1
+    assert [tile.path for tile in tiles_of(2)] == ["tile/0/000.p/2"]
+    paths = [tile.path for tile in tiles_of(70_000)]
+    bundles = [tile.entries_path for tile in tiles_of(70_000) if tile.level == 0]
+    assert [*paths[:1], *paths[272:], *bundles[273:]] == EXAMPLES["tiles"].split("\n")
+    assert Tile(0, 1_234_067).path == EXAMPLES["tile-path"]
+    leaf = EXAMPLES["leaf"].encode()
+    assert entry_bundle([leaf]) == len(leaf).to_bytes(2, "big") + leaf
 
 
 def test_the_page_lists_every_kind_and_every_member() -> None:
