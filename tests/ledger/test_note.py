@@ -126,13 +126,18 @@ def test_a_signer_with_another_key_than_it_names_signs_nothing(elsewhere: Callab
         f"{TEXT}\n",
         TEXT,
         "",
-        f"{TEXT * 2000}\n{SIGNATURE}\n",
         NOTE + f"{SIGNATURE}\n" * 64,
     ],
 )
 def test_anything_else_is_refused(note: str) -> None:
     with pytest.raises(ProofError):
         open_note(note, [KEY])
+
+
+def test_a_note_longer_than_any_reader_has_to_take_is_refused() -> None:
+    assert open_note(sign("x" * 100_000 + "\n", OLD), [OLD.key])
+    with pytest.raises(ProofError, match="not a signed note"):
+        open_note(sign("x" * 131_072 + "\n", OLD), [OLD.key])
 
 
 def test_a_note_without_a_known_signature_is_refused() -> None:

@@ -212,7 +212,7 @@ EXTRA = base64.b64decode(TEXT.split("\n")[1].removeprefix("extra "))
         with_extra(b'{"leaf":null,"opening":null,"salt":null}'),
         with_extra(b'{"leaf":7,"opening":null,"salt":null}'),
         with_extra(b'{"leaf":"AAAA","opening":"AAAA","salt":null}'),
-        with_extra(b"x" * 800_000),
+        replace(RECEIPT, opening=b"x" * 500_000).to_text(),
     ],
 )
 def test_what_is_no_receipt_is_refused_in_one_plain_sentence(text: str) -> None:
