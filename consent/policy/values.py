@@ -138,14 +138,19 @@ def _origin(value: str) -> str:
     scheme, wildcard, host, _ = parts.groups()
     if wildcard and "." not in host:
         raise refusal(f"{shown(value)} takes in far more than one provider", "Name the host after the *.")
-    if scheme in ("http", "ws") and host not in _LOCAL:
+    if scheme in ("http", "ws") and not _local(host):
         raise refusal(f"{shown(value)} is not encrypted", f'Write "{scheme}s" instead of "{scheme}".')
     return value
 
 
+def _local(host: str) -> bool:
+    """Whether browsers trust *host* without encryption, as it is this machine (Secure Contexts §3.1)."""
+    return host in _LOCAL or host.endswith(".localhost")
+
+
 def _nearest_origin(value: str) -> str:
     near = _ORIGIN.match(value.lower()) or _ORIGIN.match(f"https://{value.lower()}")
-    if not near or ("." not in near[3] and near[3] not in _LOCAL):
+    if not near or ("." not in near[3] and not _local(near[3])):
         return _LIKE_ORIGIN
     scheme, wildcard, host, port = near.groups("")
     return f'Write "{scheme}://{wildcard}{host}{f":{port}" if 0 < int(port or 0) < 65536 else ""}"?'

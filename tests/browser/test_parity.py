@@ -1,0 +1,169 @@
+"""What the browser stores and asks for is what the verdict says, for every kind of item (ENF-03)."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import product
+from typing import NamedTuple
+from uuid import UUID
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from consent.decision import Circumstances, Decision, Mark, Verdict, judge
+from consent.web.site import Site
+from tests.decision.pairwise import pairwise
+from tests.decision.verdict_table import ANSWERS, ENDPOINTS, MARKS, Row, expected
+
+from .parity_site import Asked, Parity, kept, loaded, running
+from .test_inert import until
+
+#: How pages are made. Each has a site of its own.
+MODES: dict[str, dict[str, object]] = {"for each visitor": {}}
+DAY = 86_400
+#: Seconds that what may run has until it was asked for, and those in which nothing else may be.
+PATIENCE, SETTLE = 5.0, 0.15
+
+
+class Case(NamedTuple):
+    """One combination of the verdict's inputs; every page of it has every kind of service and item."""
+
+    mode: str
+    answer: str
+    signal: bool
+    stored: bool
+    mark: str | None
+    endpoint: str | None
+    minor: bool
+
+    def row(self, kind: str) -> Row:
+        """The row of the verdict's table for a service of *kind*."""
+        return Row(kind, self.answer, self.signal, self.stored, self.mark, self.endpoint, self.minor)
+
+    @property
+    def view(self) -> str | None:
+        """The endpoint of its page."""
+        return f"{self.endpoint}.{self.mark}" if self.mark else self.endpoint
+
+
+YES_NO = (False, True)
+#: A page without a view has no mark.
+CASES = [
+    case
+    for case in map(Case._make, product(MODES, ANSWERS, YES_NO, YES_NO, MARKS, ENDPOINTS, YES_NO))
+    if case.endpoint or not case.mark
+]
+PAIRWISE = pairwise(CASES)
+WHOLE = [
+    pytest.param(case, id=str(number), marks=() if case in PAIRWISE else pytest.mark.full)
+    for number, case in enumerate(CASES)
+]
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Parity]]:
+    """A running site for each mode, by its name."""
+    with ExitStack() as stack:
+        folder = tmp_path_factory.mktemp("parity")
+        yield {
+            mode: stack.enter_context(running(folder / str(number), **config))
+            for number, (mode, config) in enumerate(MODES.items())
+        }
+
+
+def given(site: Site, case: Case) -> Decision | None:
+    """The decision that the browser holds: every optional service was answered like that."""
+    terms = frozenset(site.policy.terms[service.key] for service in site.policy.optional_services)
+    other = frozenset(each[:4] + ("xxxxx" if each[4:] != "xxxxx" else "yyyyy") for each in terms)
+    granted = {"granted": terms, "changed": other, "expired": terms, "confirmed": terms}.get(case.answer)
+    if not (granted or case.answer == "refused" or case.stored):
+        return None
+    now = int(site.clock())
+    age = site.lifetimes["default"].grant if case.answer == "expired" else 60
+    return Decision(
+        granted=granted or frozenset(),
+        refused=terms if case.answer == "refused" else frozenset(),
+        at=now - age if granted else now - now % DAY,
+        profile="default",
+        source="centre",
+        subject=UUID("6f9619ff-8b86-4011-b42d-00c04fc964ff") if granted else None,
+        confirmed=terms if case.answer == "confirmed" else frozenset(),
+        opted_out=case.stored,
+    )
+
+
+def verdict_on(site: Site, case: Case, decision: Decision | None) -> Verdict:
+    """What the verdict says, purely."""
+    mark = Mark(case.mark) if case.mark else None
+    circumstances = Circumstances(case.signal, case.stored, mark, case.view, case.minor)
+    return judge(
+        site.policy,
+        decision,
+        circumstances,
+        now=int(site.clock()),
+        lifetimes=site.lifetimes["default"],
+    )
+
+
+@pytest.mark.browser
+@pytest.mark.requirement("ENF-03")
+@pytest.mark.parametrize("case", WHOLE)
+def test_the_browser_stores_and_asks_for_what_the_verdict_says(
+    case: Case, browser: Browser, sites: dict[str, Parity]
+) -> None:
+    parity = sites[case.mode]
+    site = parity.site
+    decision = given(site, case)
+    verdict = verdict_on(site, case, decision)
+    for use in parity.uses:
+        allowed, reason = expected(case.row(use.kind))
+        assert (verdict.allows(use.key), verdict.reason(use.key)) == (allowed, reason), use
+    context = browser.new_context(extra_http_headers={"Sec-GPC": "1"} if case.signal else None)
+    try:
+        if case.minor:
+            context.add_cookies([{"name": "minor", "value": "1", "url": parity.url}])
+        if decision is not None:
+            hold(context, parity, decision)
+        page = context.new_page()
+        for bare in (False, True):
+            wanted = {
+                asked for use in parity.uses if verdict.allows(use.key) for asked in loaded(use, bare=bare)
+            }
+            assert asked(page, parity, case, wanted, bare=bare) == wanted
+            assert stored(page) == {
+                name for use in parity.uses if verdict.allows(use.key) for name in kept(use)
+            }
+    finally:
+        context.close()
+
+
+def hold(context: BrowserContext, parity: Parity, decision: Decision) -> None:
+    """Let the browser hold *decision*, signed by the site."""
+    text = parity.site.codec.encode(decision)
+    assert parity.site.codec.decode(text, now=int(parity.site.clock())) == decision
+    context.add_cookies([{"name": "consent", "value": text, "url": parity.url, "httpOnly": True}])
+
+
+def asked(page: Page, parity: Parity, case: Case, wanted: set[Asked], *, bare: bool) -> set[Asked]:
+    """What the servers are asked for by a page of *case*, once *wanted* was or time is up, and a moment later."""
+    token = f"{CASES.index(case)}{'b' if bare else 'm'}"
+    page.goto(f"{parity.url}{case.view or 'nowhere'}?case={token}{'&bare' if bare else ''}")
+    until(page, "window.asked && window.revived")
+    page.evaluate(
+        "Promise.race([Promise.allSettled(window.acts ?? []), new Promise((over) => setTimeout(over, 5000))])"
+    )
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and not wanted <= parity.log.of(token):
+        page.wait_for_timeout(20)
+    page.wait_for_timeout(SETTLE * 1000)
+    return parity.log.of(token)
+
+
+def stored(page: Page) -> set[str]:
+    """The names of all that the browser stores for the site, but for the answer and whose it is."""
+    names: list[str] = page.evaluate(
+        """async () => [...Object.keys(localStorage), ...Object.keys(sessionStorage),
+          ...(await indexedDB.databases()).map(({ name }) => name), ...(await caches.keys())]"""
+    )
+    cookies = [str(cookie.get("name")) for cookie in page.context.cookies()]
+    return {*names, *cookies} - {"consent", "minor"}
