@@ -6,7 +6,7 @@ Each service is of one kind of ``verdict_table`` and has one item. What it loads
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +47,12 @@ ACTS: Final = {
     "asked.onsuccess = () => over(asked.result.close()); asked.onerror = over; }})",
     "font": "new FontFace('a', `url({url})`).load()",
     "connect": "fetch(`{url}`, {{ mode: 'no-cors' }})",
+}
+
+#: What of a security policy says where each item that is loaded may come from.
+DIRECTIVES: Final = {
+    "pixel": "img",
+    **{item: item for item in ("script", "frame", "style", "font", "media", "connect")},
 }
 
 
@@ -145,11 +151,17 @@ BARE: Final = (
 {% endif %}{% endfor %}
 <script src="/bare/{{ case }}.js"></script></body></html>"""
 )
-CSP: Final = "; ".join(
-    ["default-src 'none'", "base-uri 'none'", "form-action 'self'"]
-    + [f"{name}-src 'self' data:" for name in ("img", "style", "font", "media", "frame", "connect")]
-    + ["script-src 'self'"]
-)
+
+
+def security_policy(uses: tuple[Use, ...]) -> str:
+    """What the site sends with its bare pages: half of the origins it names itself, the others are to be let in."""
+    named = {directive: ["'self'", "data:"] for directive in DIRECTIVES.values()}
+    for use in uses:
+        # Another half of the kinds for each item.
+        if use.item in DIRECTIVES and (len(use.kind) + len(use.item)) % 2:
+            named[DIRECTIVES[use.item]].append(use.origin)
+    lists = [f"{name}-src {' '.join(sources)}" for name, sources in named.items()]
+    return "; ".join(["default-src 'none'", "base-uri 'none'", "form-action 'self'", *lists])
 
 
 def act(use: Use, case: str, way: str) -> str:
@@ -161,7 +173,7 @@ def act(use: Use, case: str, way: str) -> str:
 def loaded(use: Use, *, bare: bool) -> Iterator[Asked]:
     """What a page asks for when *use* may run."""
     own = use.item in BY_SCRIPT
-    loads = use.item not in STORED and use.item != "server_cookie"
+    loads = use.item in DIRECTIVES
     if bare:
         yield from [Asked("elsewhere", use.key, "bare")] if loads else []
         return
@@ -228,8 +240,8 @@ def second_site(log: Log) -> Flask:
     return app
 
 
-def first_site(folder: Path, uses: tuple[Use, ...], log: Log, **config: object) -> Flask:
-    """The site itself. ``?bare`` asks for bare elements under a security policy; a cookie ``minor`` says who is a child."""
+def first_site(folder: Path, uses: tuple[Use, ...], log: Log, config: Mapping[str, object]) -> Flask:
+    """The site itself. ``?bare`` is a page of bare elements under a security policy; who holds ``minor`` is a child."""
     text = [POLICY, *(declared(use, KINDS[use.kind]) for use in uses)]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "consent.toml").write_text("\n".join(text))
@@ -237,8 +249,8 @@ def first_site(folder: Path, uses: tuple[Use, ...], log: Log, **config: object) 
     app.config.from_mapping(
         SECRET_KEY="a key for tests, long enough",
         CONSENT_MINOR=lambda: "minor" in request.cookies,
-        **config,
     )
+    app.config.update(config)
     consent = Consent(app)
     by_key = {use.key: use for use in uses}
 
@@ -253,7 +265,7 @@ def first_site(folder: Path, uses: tuple[Use, ...], log: Log, **config: object) 
         )
         response = Response(html, mimetype="text/html")
         if bare:
-            response.headers["Content-Security-Policy"] = CSP
+            response.headers["Content-Security-Policy"] = security_policy(uses)
         for use in uses:
             if use.item == "server_cookie":
                 response.set_cookie(f"{use.key}.set", "1", httponly=True)
@@ -284,7 +296,7 @@ def first_site(folder: Path, uses: tuple[Use, ...], log: Log, **config: object) 
 
 
 @contextmanager
-def running(folder: Path, **config: object) -> Iterator[Parity]:
+def running(folder: Path, config: Mapping[str, object]) -> Iterator[Parity]:
     """Both sites, until the block ends."""
     log = Log()
     with served(second_site(log)) as second:
@@ -296,6 +308,6 @@ def running(folder: Path, **config: object) -> Iterator[Parity]:
             for number, kind in enumerate(KINDS)
             for item in ITEMS
         )
-        app = first_site(folder, uses, log, **config)
+        app = first_site(folder, uses, log, config)
         with served(app) as url:
             yield Parity(url, app, uses, log)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import product
+from secrets import token_hex
 from typing import NamedTuple
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from consent.decision import Circumstances, Decision, Mark, Verdict, judge
 from consent.web.site import Site
 from tests.decision.pairwise import pairwise
-from tests.decision.verdict_table import ANSWERS, ENDPOINTS, MARKS, Row, expected
+from tests.decision.verdict_table import ANSWERS, ENDPOINTS, KINDS, MARKS, Row, expected
 
 from .parity_site import Asked, Parity, kept, loaded, running
 from .test_inert import until
@@ -66,7 +67,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Parity
     with ExitStack() as stack:
         folder = tmp_path_factory.mktemp("parity")
         yield {
-            mode: stack.enter_context(running(folder / str(number), **config))
+            mode: stack.enter_context(running(folder / str(number), config))
             for number, (mode, config) in enumerate(MODES.items())
         }
 
@@ -124,17 +125,41 @@ def test_the_browser_stores_and_asks_for_what_the_verdict_says(
             context.add_cookies([{"name": "minor", "value": "1", "url": parity.url}])
         if decision is not None:
             hold(context, parity, decision)
-        page = context.new_page()
-        for bare in (False, True):
-            wanted = {
-                asked for use in parity.uses if verdict.allows(use.key) for asked in loaded(use, bare=bare)
-            }
-            assert asked(page, parity, case, wanted, bare=bare) == wanted
-            assert stored(page) == {
-                name for use in parity.uses if verdict.allows(use.key) for name in kept(use)
-            }
+        compare(context.new_page(), parity, case, verdict)
     finally:
         context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.requirement("ENF-03")
+@pytest.mark.parametrize("button", ["Accept all", "Reject all"])
+@pytest.mark.parametrize("mode", MODES)
+def test_it_does_so_after_an_answer_to_the_banner(
+    mode: str, button: str, page: Page, sites: dict[str, Parity]
+) -> None:
+    parity = sites[mode]
+    case = Case(mode, button, False, False, None, "home", False)
+    page.goto(f"{parity.url}home?case=asked")
+    page.get_by_role("button", name=button).first.click()
+    page.wait_for_function("window.consent && !document.querySelector('.pc-banner')")
+    held = {cookie.get("name"): cookie.get("value") for cookie in page.context.cookies()}
+    decision = parity.site.codec.decode(held["consent"] or "", now=int(parity.site.clock()))
+    assert decision is not None
+    verdict = verdict_on(parity.site, case, decision)
+    limited = {use.key for use in parity.uses if KINDS[use.kind].limited}
+    everything = {use.key for use in parity.uses} - limited
+    always = {use.key for use in parity.uses if KINDS[use.kind].always} - limited
+    assert verdict.allowed & {*everything, *limited} == (everything if button == "Accept all" else always)
+    compare(page, parity, case, verdict)
+
+
+def compare(page: Page, parity: Parity, case: Case, verdict: Verdict) -> None:
+    """Open both pages of *case* and see that the browser does what *verdict* says."""
+    for bare in (False, True):
+        allowed = [use for use in parity.uses if verdict.allows(use.key)]
+        wanted = {each for use in allowed for each in loaded(use, bare=bare)}
+        assert asked(page, parity, case, wanted, bare=bare) == wanted
+        assert stored(page) == {name for use in allowed for name in kept(use)}
 
 
 def hold(context: BrowserContext, parity: Parity, decision: Decision) -> None:
@@ -146,7 +171,7 @@ def hold(context: BrowserContext, parity: Parity, decision: Decision) -> None:
 
 def asked(page: Page, parity: Parity, case: Case, wanted: set[Asked], *, bare: bool) -> set[Asked]:
     """What the servers are asked for by a page of *case*, once *wanted* was or time is up, and a moment later."""
-    token = f"{CASES.index(case)}{'b' if bare else 'm'}"
+    token = token_hex(4)
     page.goto(f"{parity.url}{case.view or 'nowhere'}?case={token}{'&bare' if bare else ''}")
     until(page, "window.asked && window.revived")
     page.evaluate(
