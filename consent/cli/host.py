@@ -1,24 +1,22 @@
-"""What the site's own code says that the policy doesn't bear out: cookies, guards, templates, pages."""
+"""What the site's own code says that the policy doesn't bear out: cookies, guards, pages; and what it leaves unsaid."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 
 from flask import Flask
-from jinja2 import TemplateError, nodes
 
+from consent.cli.forms import unmarked_forms
+from consent.cli.templates import template_advice, template_faults, unknown_key
 from consent.errors import Fault, did_you_mean
 from consent.policy import Cookie, Policy
 from consent.policy.parts import matches
 from consent.web import guard
 
-#: Functions of our markup whose first argument is a key.
-KEYED = frozenset({"consent_block", "consent_script", "consent_embed", "consent_pixel"})
-
 
 def host_faults(app: Flask, policy: Policy) -> Iterator[Fault]:
     """What cannot be meant in *app* under *policy*."""
     yield from guarded_views(app, policy)
-    yield from templates(app, policy, conditional=False)
+    yield from template_faults(app, policy)
     yield from pages(app, policy)
     yield from remembering(app, policy)
 
@@ -29,42 +27,6 @@ def guarded_views(app: Flask, policy: Policy) -> Iterator[Fault]:
         for key in guard.keys_required(view):
             if problem := unknown_key(key, policy):
                 yield Fault(f"view {endpoint}", *problem)
-
-
-def templates(app: Flask, policy: Policy, *, conditional: bool) -> Iterator[Fault]:
-    """Keys that the app's templates name and the policy doesn't have.
-
-    Apart are those within an ``{% if %}``, since a template may wait there for the next revision.
-    """
-    for name in sorted(set(app.jinja_env.list_templates())):
-        for key, line, within_if in keys_in(app, name):
-            if within_if is conditional and (problem := unknown_key(key, policy)):
-                yield Fault(f"template {name}, line {line}", *problem)
-
-
-def keys_in(app: Flask, name: str) -> Iterator[tuple[str, int, bool]]:
-    """The keys that the template *name* writes out in calls to our markup, in which line, whether in an if."""
-    environment = app.jinja_env
-    try:
-        source = environment.loader.get_source(environment, name)[0] if environment.loader else ""
-        tree = environment.parse(source if "consent_" in source else "")
-    except (TemplateError, UnicodeDecodeError):
-        return  # not ours to judge: the site will find out when it renders it
-    within_if = {id(call) for branch in tree.find_all(nodes.If) for call in branch.find_all(nodes.Call)}
-    for call in tree.find_all(nodes.Call):
-        first = call.args[0] if call.args else None
-        if isinstance(call.node, nodes.Name) and call.node.name in KEYED and isinstance(first, nodes.Const):
-            yield str(first.value), call.lineno, id(call) in within_if
-
-
-def unknown_key(key: str, policy: Policy) -> tuple[str, str] | None:
-    """What is wrong with *key*, and the fix; None when the policy has it."""
-    known = {category.key for category in policy.categories} | set(policy.terms)
-    known |= {carrier.key for carrier in policy.carriers}
-    if key in known:
-        return None
-    fix = did_you_mean(key, known) or f"There are: {', '.join(sorted(known))}."
-    return f'"{key}" is no category, service or carrier of the policy', fix
 
 
 def pages(app: Flask, policy: Policy) -> Iterator[Fault]:
@@ -99,7 +61,8 @@ def remembering(app: Flask, policy: Policy) -> Iterator[Fault]:
 
 def host_advice(app: Flask, policy: Policy) -> Iterator[Fault]:
     """What may be meant in *app* but should be looked at."""
-    yield from templates(app, policy, conditional=True)
+    yield from template_advice(app, policy)
+    yield from unmarked_forms(app, policy)
     secret = app.secret_key or ""
     if len(secret) < 16:
         yield Fault(

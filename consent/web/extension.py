@@ -135,6 +135,10 @@ class Consent:
         """Mark a view or blueprint whose address alone says something about a person."""
         return guard.mark(target, Mark.FIRST_PARTY)
 
+    def unmarked(self, target: Marked) -> Marked:
+        """Say that a view or blueprint with a form is meant to have no mark, so that ``check`` asks no more."""
+        return guard.leave_unmarked(target)
+
     def required(self, key: str) -> Callable[[View], View]:
         """Let a view run only when the category or service *key* is allowed; else ConsentRequired (403)."""
         return guard.requiring(key, lambda key: current_consent.allows(key))

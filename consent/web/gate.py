@@ -11,15 +11,14 @@ from dataclasses import replace
 from typing import Any, Final
 
 from werkzeug.http import parse_list_header
-from werkzeug.wsgi import get_host
 
 from consent.decision import Decision
 from consent.errors import Fault, LedgerError
-from consent.policy import Cookie
 from consent.web import csp
 from consent.web.answering import record_late
 from consent.web.cookie import choice_cookie
 from consent.web.debug import noting
+from consent.web.drift import drift, host_of, in_words
 from consent.web.expiry import MOST_NAMES, deletions, refused_cookies
 from consent.web.limits import TooMany
 from consent.web.navigation import KEPT, VARY, VARY_ERROR, full_load, is_soft, marks_any, marks_at
@@ -39,8 +38,6 @@ MOST_LATE: Final = 4096
 POLICY, REPORTED = POLICIES = csp.HEADERS
 #: Headers for some shared caches only.
 OTHER_CACHES: Final = re.compile(r".+-cache-control|surrogate-control", re.IGNORECASE)
-#: Seconds by which a cookie may outlive its declaration: a month isn't the same everywhere.
-TOLERANCE: Final = 86_400
 #: Where ``doctor`` puts a list, in which the gate notes what it was asked and what left it.
 PROBE: Final = "consent.probe"
 HTML: Final = ("text/html", "application/xhtml+xml")
@@ -149,7 +146,7 @@ def lets_out(visitor: ConsentRequest, text: str) -> bool:
         return lets_undeclared_out(visitor, cookie)
     for key, declared in services.items():
         if key in site.first_party or key in visitor.verdict.allowed:
-            for problem in drift(cookie, declared, folder_of(visitor.environ)):
+            for problem in drift(cookie, declared, visitor.environ):
                 note_drift(visitor, cookie, key, problem)
             return True
     for key in services:
@@ -162,9 +159,11 @@ def lets_undeclared_out(visitor: ConsentRequest, cookie: SetCookie) -> bool:
     site = visitor.site
     dropped = site.settings.undeclared == "drop"
     became = "so it was not sent" if dropped else "and was sent all the same"
+    why = cookie.ignored(host_of(visitor.environ))
+    vain = f"; browsers ignore it: {why}" if why else ""
     fault = Fault(
         place(visitor, cookie),
-        f"no service of {site.settings.policy.name} declares it, {became} (INF-03)",
+        f"no service of {site.settings.policy.name} declares it, {became} (INF-03){vain}",
         f'Declare it: cookies = {{ "{cookie.name}" = "{in_words(cookie.lifetime)}" }} in the service that sets it.',
     )
     site.findings.note("undeclared", cookie.name, visitor.endpoint, "", fault)
@@ -195,20 +194,6 @@ def blocked(
     tell(item_blocked, visitor.site.app, endpoint=visitor.endpoint, **told)
 
 
-def drift(cookie: SetCookie, declared: Cookie, folder: str) -> Iterable[str]:
-    """In what *cookie*, set by an address below *folder*, is not as *declared* (INF-02, CK-05)."""
-    limit = declared.lifetime
-    if cookie.lifetime is not None and (limit is None or cookie.lifetime > limit.seconds + TOLERANCE):
-        yield f"it lives {in_words(cookie.lifetime)}, declared is {limit or 'session'}"
-    attributes = cookie.attributes
-    if (attributes.path or folder) != declared.path:
-        yield f"its path is {attributes.path or folder}, declared is {declared.path}; a withdrawal deletes the declared"
-    if attributes.domain and attributes.domain != (declared.domain or "").removeprefix(".").lower():
-        yield f"its domain is {attributes.domain}, declared is {declared.domain or 'this host'}"
-    if attributes.same_site == "none" and not attributes.secure:
-        yield "it says SameSite=None without Secure, so browsers refuse it (CK-04)"
-
-
 def note_drift(visitor: ConsentRequest, cookie: SetCookie, service: str, problem: str) -> None:
     """Note that *cookie* isn't as *service* declares it."""
     fault = Fault(place(visitor, cookie), problem, f'Mend what sets it, or the declaration of "{service}".')
@@ -219,21 +204,6 @@ def place(visitor: ConsentRequest, cookie: SetCookie) -> str:
     """Where *cookie* came from, for a finding."""
     source = f"by endpoint {visitor.endpoint}" if visitor.endpoint else "outside of any view"
     return f"cookie {cookie.name or '(without a name)'}, set {source}"
-
-
-def in_words(lifetime: float | None) -> str:
-    """A cookie's *lifetime* (seconds) as the policy writes it, rounded up."""
-    if lifetime is None:
-        return "session"
-    unit, length = ("day", 86_400) if lifetime > 2 * 3600 else ("minute", 60)
-    count = -int(-lifetime // length)
-    return f"{count} {unit}{'' if count == 1 else 's'}"
-
-
-def folder_of(environ: Mapping[str, Any]) -> str:
-    """The path of a cookie that names none (RFC 6265bis §5.1.4)."""
-    path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
-    return path[: path.rfind("/")] or "/"
 
 
 def leftovers(visitor: ConsentRequest) -> Headers:
@@ -250,8 +220,7 @@ def leftovers(visitor: ConsentRequest) -> Headers:
     gone = refused_cookies(
         site.policy, site.declared, visitor.elsewhere, sent=suspects, unseen=visitor.answered
     )
-    host = get_host(dict(environ))
-    values = deletions(gone, host=host.rpartition(":")[0] or host, secure=visitor.secure, first=visitor.now)
+    values = deletions(gone, host=host_of(environ), secure=visitor.secure, first=visitor.now)
     return [("Set-Cookie", value) for value in values]
 
 

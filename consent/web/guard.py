@@ -14,6 +14,7 @@ View = Callable[..., Any]
 Marked = TypeVar("Marked", bound=View | Blueprint)
 
 ATTRIBUTE = "consent_mark"
+UNMARKED = "consent_unmarked"
 REQUIRED = "consent_required"
 
 
@@ -35,18 +36,28 @@ def mark(target: Marked, value: Mark) -> Marked:
 
     Of several marks the stricter holds, whatever their order. TypeError for what can't carry one.
     """
+    strictest = getattr(target, ATTRIBUTE, None) is Mark.SENSITIVE
+    return noted(target, ATTRIBUTE, Mark.SENSITIVE if strictest else value)
+
+
+def leave_unmarked(target: Marked) -> Marked:
+    """*target*, which ``check`` no longer asks a mark of; as in :func:`mark`. A mark on it holds all the same."""
+    return noted(target, UNMARKED, True)
+
+
+def noted(target: Marked, attribute: str, value: object) -> Marked:
+    """*target* with *attribute*; TypeError for what can't carry one."""
     if not can_carry(target):
         raise TypeError(
             f"{target!r} can't be marked; expected a view, a class of flask.views or a blueprint. "
             "Put the mark right above the function or class, or mark the blueprint."
         )
-    if getattr(target, ATTRIBUTE, None) is not Mark.SENSITIVE:
-        try:
-            setattr(target, ATTRIBUTE, value)
-        except AttributeError as error:
-            raise TypeError(
-                f"{target!r} can't be marked: it takes no attributes; expected a view. Mark the function itself."
-            ) from error
+    try:
+        setattr(target, attribute, value)
+    except AttributeError as error:
+        raise TypeError(
+            f"{target!r} can't be marked: it takes no attributes; expected a view. Mark the function itself."
+        ) from error
     return target
 
 
@@ -63,13 +74,23 @@ def mark_of(app: Flask, endpoint: str | None) -> Mark | None:
     """The mark of the view behind *endpoint*, its own, its class's or its blueprint's; the stricter of several."""
     if endpoint is None:
         return None
+    found = said_of(app, endpoint, ATTRIBUTE)
+    return next((value for value in (Mark.SENSITIVE, Mark.FIRST_PARTY) if value in found), None)
+
+
+def left_unmarked(app: Flask, endpoint: str) -> bool:
+    """Whether the view behind *endpoint*, its class or its blueprint is meant to have no mark."""
+    return True in said_of(app, endpoint, UNMARKED)
+
+
+def said_of(app: Flask, endpoint: str, attribute: str) -> set[object]:
+    """What the view behind *endpoint*, its class and its blueprints have as *attribute*."""
     carriers = carriers_of(app.view_functions.get(endpoint))
     name = endpoint.rpartition(".")[0]
     while name:
         carriers.append(app.blueprints.get(name))
         name = name.rpartition(".")[0]
-    found = {getattr(carrier, ATTRIBUTE, None) for carrier in carriers}
-    return next((value for value in (Mark.SENSITIVE, Mark.FIRST_PARTY) if value in found), None)
+    return {getattr(carrier, attribute, None) for carrier in carriers}
 
 
 def carriers_of(view: View | None) -> list[object]:

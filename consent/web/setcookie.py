@@ -1,4 +1,4 @@
-"""What a browser makes of one ``Set-Cookie`` header (RFC 6265bis §5.6)."""
+"""What a browser makes of one ``Set-Cookie`` header (RFC 6265bis §5.6, §5.7)."""
 
 import re
 from dataclasses import dataclass
@@ -42,6 +42,21 @@ class SetCookie:
     def deletes(self) -> bool:
         """Whether it deletes a cookie instead of setting one."""
         return self.lifetime is not None and self.lifetime <= 0
+
+    def ignored(self, host: str) -> str | None:
+        """Why browsers ignore it, well-formed as it is, when *host* sends it; None if they don't (RFC 6265bis §5.7).
+
+        *host* is as the app sees it, which a proxy may hide. So this is for findings; nothing may pass for it.
+        """
+        said, name = self.attributes, self.name.lower()
+        if name.startswith(("__secure-", "__host-")) and not said.secure:
+            return f"a name that begins with {name[: name.index('-') + 1]} needs Secure"
+        if name.startswith("__host-") and (said.domain or said.path != "/"):
+            return "a name that begins with __host- needs Path=/ and no Domain"
+        host = host.lower()
+        if said.domain and host != said.domain and not host.endswith(f".{said.domain}"):
+            return f"its domain {said.domain} is not that of {host}"
+        return None
 
     @classmethod
     def read(cls, text: str, *, now: float) -> Self | None:

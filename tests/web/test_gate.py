@@ -280,6 +280,16 @@ def test_an_undeclared_cookie_is_named_once_with_what_set_it(
 
 
 @pytest.mark.requirement("ENF-01")
+def test_an_undeclared_cookie_that_browsers_ignore_is_named_as_such_and_judged_all_the_same(
+    make_app: MakeSite,
+) -> None:
+    app = make_app(CONSENT_UNDECLARED="drop")
+    setting(app, "__Host-x=1; Path=/; Secure; Domain=localhost")
+    assert not sent(app.test_client())
+    (fault,) = app.extensions["consent"].findings.about("undeclared")
+    assert "browsers ignore it: a name that begins with __host- needs Path=/ and no Domain" in fault.problem
+
+
 def test_an_undeclared_cookie_is_dropped_where_the_site_says_so(make_app: MakeSite) -> None:
     app = setting(make_app(CONSENT_UNDECLARED="drop"), "mystery=1", "session=2; Path=/")
     told: list[dict[str, object]] = []
@@ -327,6 +337,7 @@ def test_code_of_the_site_is_told_of_each_cookie_that_was_stopped(app: Flask, si
         ("visit=1; Max-Age=60", "its path is /deep, declared is /"),
         ("visit=1; Path=/; Max-Age=60; Domain=localhost", "its domain is localhost, declared is this host"),
         ("visit=1; Path=/; Max-Age=60; SameSite=None", "browsers refuse it"),
+        ("visit=1; Path=/; Max-Age=60; Domain=other.example", "browsers ignore it: its domain other.example"),
         ("session=1; Path=/; Max-Age=600", "it lives 10 minutes, declared is session"),
     ],
 )

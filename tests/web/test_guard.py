@@ -9,7 +9,7 @@ from flask.views import MethodView, View
 
 from consent import Consent
 from consent.decision import Mark
-from consent.web.guard import mark_of
+from consent.web.guard import left_unmarked, mark_of
 
 CONSENT = Consent()
 
@@ -83,3 +83,14 @@ def test_a_blueprint_keeps_the_stricter_mark() -> None:
 def test_what_cannot_carry_a_mark_is_refused(target: Any) -> None:
     with pytest.raises(TypeError, match="can't be marked"):
         CONSENT.sensitive(target)
+
+
+def test_what_is_meant_to_have_no_mark_has_none_and_a_mark_beside_it_holds() -> None:
+    app = Flask("app")
+    app.add_url_rule("/a", "a", CONSENT.unmarked(lambda: ""))
+    app.add_url_rule("/b", "b", CONSENT.unmarked(CONSENT.sensitive(lambda: "")))
+    app.add_url_rule("/c", "c", lambda: "")
+    assert [mark_of(app, name) for name in "abc"] == [None, Mark.SENSITIVE, None]
+    assert [left_unmarked(app, name) for name in "abc"] == [True, True, False]
+    with pytest.raises(TypeError, match="can't be marked"):
+        CONSENT.unmarked(len)

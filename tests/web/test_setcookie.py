@@ -1,4 +1,4 @@
-"""Set-Cookie as browsers read it (RFC 6265bis §5.6)."""
+"""Set-Cookie as browsers read it (RFC 6265bis §5.6, §5.7)."""
 
 from datetime import UTC, datetime
 
@@ -109,3 +109,24 @@ def test_no_text_whatever_raises(text: str) -> None:
 def test_dates_that_servers_write_are_read_exactly(moment: datetime) -> None:
     exact = moment.replace(microsecond=0, tzinfo=UTC)
     assert cookie_date(http_date(exact)) == exact.timestamp()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("__Host-a=b; Secure; Path=/", None),
+        ("__Host-a=b; Path=/", "__host- needs Secure"),
+        ("__HOST-a=b; Secure; Path=/x", "needs Path=/ and no Domain"),
+        ("__Host-a=b; Secure", "needs Path=/ and no Domain"),
+        ("__Host-a=b; Secure; Path=/; Domain=clinic.example", "needs Path=/ and no Domain"),
+        ("__Secure-a=b; Secure; Domain=clinic.example", None),
+        ("__Secure-a=b", "__secure- needs Secure"),
+        ("a=b; Domain=clinic.example", None),
+        ("a=b; Domain=.WWW.Clinic.example", None),
+        ("a=b; Domain=nic.example", "its domain nic.example is not that of www.clinic.example"),
+        ("a=b; Domain=a.www.clinic.example", "is not that of"),
+    ],
+)
+def test_what_browsers_ignore_though_it_is_well_formed_is_told(text: str, why: str | None) -> None:
+    found = read(text).ignored("www.Clinic.example")
+    assert (found is None) if why is None else (found is not None and why in found)

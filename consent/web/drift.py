@@ -1,0 +1,50 @@
+"""In what a cookie that is set isn't as the policy declares it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from werkzeug.wsgi import get_host
+
+from consent.policy import Cookie
+from consent.web.setcookie import SetCookie
+
+#: Seconds by which a cookie may outlive its declaration: a month isn't the same everywhere.
+TOLERANCE: Final = 86_400
+
+
+def drift(cookie: SetCookie, declared: Cookie, environ: Mapping[str, Any]) -> Iterable[str]:
+    """In what *cookie*, set by the answer to *environ*, is not as *declared* (INF-02, CK-05)."""
+    if why := cookie.ignored(host_of(environ)):
+        yield f"browsers ignore it: {why}"
+        return
+    limit, folder = declared.lifetime, folder_of(environ)
+    if cookie.lifetime is not None and (limit is None or cookie.lifetime > limit.seconds + TOLERANCE):
+        yield f"it lives {in_words(cookie.lifetime)}, declared is {limit or 'session'}"
+    attributes = cookie.attributes
+    if (attributes.path or folder) != declared.path:
+        yield f"its path is {attributes.path or folder}, declared is {declared.path}; a withdrawal deletes the declared"
+    if attributes.domain and attributes.domain != (declared.domain or "").removeprefix(".").lower():
+        yield f"its domain is {attributes.domain}, declared is {declared.domain or 'this host'}"
+    if attributes.same_site == "none" and not attributes.secure:
+        yield "it says SameSite=None without Secure, so browsers refuse it (CK-04)"
+
+
+def in_words(lifetime: float | None) -> str:
+    """A cookie's *lifetime* (seconds) as the policy writes it, rounded up."""
+    if lifetime is None:
+        return "session"
+    unit, length = ("day", 86_400) if lifetime > 2 * 3600 else ("minute", 60)
+    count = -int(-lifetime // length)
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def folder_of(environ: Mapping[str, Any]) -> str:
+    """The path of a cookie that names none (RFC 6265bis §5.1.4)."""
+    path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+    return path[: path.rfind("/")] or "/"
+
+
+def host_of(environ: Mapping[str, Any]) -> str:
+    """The host that the request asked, without its port."""
+    host = get_host(dict(environ))
+    return host if host.endswith("]") else host.rpartition(":")[0] or host

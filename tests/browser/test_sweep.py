@@ -1,0 +1,191 @@
+"""Every page of the demo, as strangers meet it: nothing leaves its origin, and nothing optional is kept (ENF-04)."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from consent.web.site import Site
+from demo_site import reopened
+from demo_site.database import DEMO_ACCOUNT, DEMO_PASSWORD, INVOICES
+from demo_site.films import FILMS
+from demo_site.looptally.log import RequestLog
+from demo_site.topics import TOPICS
+
+from .conftest import NewVisit
+from .demo import Demo, Visit
+
+pytestmark = pytest.mark.browser
+
+#: Milliseconds after a page has loaded in which it might still ask for something.
+SETTLE = 50
+#: What the addresses of pages that have an argument may hold.
+ARGUMENTS: dict[str, list[str | int]] = {
+    "topics.topic": list(TOPICS),
+    "pages.film": list(FILMS),
+    "portal.invoice": [INVOICES[0][0], "no-such-invoice"],
+    "contact.stored": ["M-00000000"],
+    "consent.declaration_then": [1],
+    "consent.notice": ["0" * 64],
+    "consent.shown": ["0" * 64],
+    "consent.copy": ["0" * 64],
+    "consent_audit.notice": ["0" * 64],
+}
+#: Where links from elsewhere lead, besides the pages themselves.
+DEEP = ["/?lang=de", "/topics/sleep?utm_source=letter#main", "/no-such-page"]
+
+
+@pytest.fixture(scope="module")
+def site(demo: Demo) -> Site:
+    """What the running demo declares."""
+    found: Site = reopened(str(demo.folder)).extensions["consent"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def pages(site: Site) -> list[str]:
+    """The address of every page that can be asked for, from the routes themselves; a new one is swept by itself."""
+    found = []
+    addresses = site.app.url_map.bind("127.0.0.1")
+    for rule in site.app.url_map.iter_rules():
+        if "GET" not in (rule.methods or ()) or rule.endpoint.endswith("static"):
+            continue
+        names = sorted(rule.arguments)
+        assert len(names) < 2, f"{rule}: teach ARGUMENTS a page with several"
+        assert not names or rule.endpoint in ARGUMENTS, f"{rule}: say in ARGUMENTS what may stand there"
+        for value in ARGUMENTS.get(rule.endpoint, [""]):
+            found.append(addresses.build(rule.endpoint, dict.fromkeys(names, value)))
+    return [*found, *DEEP]
+
+
+@pytest.fixture
+def log(demo: Demo) -> RequestLog:
+    """What reached the third party, by its own log; empty at first."""
+    found = RequestLog(demo.folder / "third-party.sqlite3")
+    found.clear()
+    return found
+
+
+STORED = """async () => [
+  ...Object.keys(localStorage).map((name) => ["local", name]),
+  ...Object.keys(sessionStorage).map((name) => ["session", name]),
+  ...(await indexedDB.databases()).map(({ name }) => ["indexeddb", name]),
+  ...(await caches.keys()).map((name) => ["cache", name])]"""
+
+
+def undeclared(visitor: Visit, site: Site) -> list[str]:
+    """What the browser keeps, for whatever origin, that isn't declared as always on."""
+    always = [service for service in site.policy.services if site.policy.always_on(service.key)]
+    cookies = [
+        name
+        for name in visitor.cookies
+        if name not in site.own_cookies
+        and not any(cookie.matches(name) for service in always for cookie in service.cookies)
+    ]
+    kept = [
+        f"{kind} {name}"
+        for kind, name in visitor.page.evaluate(STORED)
+        if not any(each.kind == kind and each.matches(name) for service in always for each in service.storage)
+    ]
+    return cookies + kept
+
+
+def look(visitor: Visit, path: str) -> None:
+    """Open the page at *path*, and wait for what it might do by itself."""
+    visitor.go(path)
+    visitor.page.wait_for_timeout(SETTLE)
+
+
+def nothing_optional(visitor: Visit, site: Site, log: RequestLog, where: str) -> None:
+    """Nothing left the site's origin, and nothing that isn't always on is kept."""
+    assert log.newest(5) == [], where
+    assert visitor.elsewhere == [], where
+    assert undeclared(visitor, site) == [], where
+
+
+STATES: dict[str, dict[str, Any]] = {
+    "with a usual browser": {},
+    "with the privacy signal": {"extra_http_headers": {"Sec-GPC": "1"}},
+    "on a phone": {"width": 390, "height": 844, "is_mobile": True, "has_touch": True},
+    "without JavaScript": {"javascript": False},
+}
+
+
+@pytest.mark.requirement("ENF-04")
+@pytest.mark.parametrize("state", STATES)
+def test_no_page_asks_elsewhere_or_keeps_anything_optional(
+    visit: NewVisit, site: Site, pages: list[str], log: RequestLog, state: str
+) -> None:
+    visitor = visit(**STATES[state])
+    for path in pages:
+        visitor.context.clear_cookies()  # each page is where a visit begins
+        look(visitor, path)
+        nothing_optional(visitor, site, log, path)
+
+
+@pytest.mark.requirement("ENF-04")
+@pytest.mark.parametrize("state", ["with a usual browser", "without JavaScript"])
+def test_no_page_does_so_after_a_refusal(
+    visit: NewVisit, site: Site, pages: list[str], log: RequestLog, state: str
+) -> None:
+    visitor = visit(**STATES[state])
+    visitor.go().get_by_role("button", name="Reject all").first.click()
+    expect(visitor.page.locator(".pc-banner")).to_have_count(0)
+    visitor.page.reload()
+    for path in pages:
+        look(visitor, path)
+        nothing_optional(visitor, site, log, path)
+
+
+def sign_in(visitor: Visit) -> None:
+    """Sign in to the portal."""
+    page = visitor.go("/sign-in")
+    page.locator("[name=name]").fill(DEMO_ACCOUNT)
+    page.locator("[name=password]").fill(DEMO_PASSWORD)
+    page.locator("main form button").first.click()
+    page.wait_for_url("**/portal/")
+
+
+@pytest.mark.requirement("ENF-04")
+def test_no_page_does_so_for_whoever_signs_in(
+    visit: NewVisit, site: Site, pages: list[str], log: RequestLog
+) -> None:
+    visitor = visit()
+    sign_in(visitor)
+    for path in pages:
+        look(visitor, path)
+        nothing_optional(visitor, site, log, path)
+
+
+@pytest.mark.requirement("ENF-04")
+@pytest.mark.requirement("WD-03")
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
+def test_after_a_withdrawal_all_that_was_optional_is_gone_and_stays_so(
+    visit: NewVisit, site: Site, demo: Demo, pages: list[str], log: RequestLog, javascript: bool
+) -> None:
+    visitor = visit(javascript=javascript)
+    visitor.go().get_by_role("button", name="Accept all").first.click()
+    expect(visitor.page.locator(".pc-banner")).to_have_count(0)
+    for path in ("/?lang=de", "/?lang=en", "/how-billing-works"):
+        look(visitor, path)
+    sign_in(visitor)
+    if javascript:
+        visitor.go("/privacy").get_by_label("Large", exact=True).check()
+    # What follows would prove nothing if the browser hadn't got everything: all cookies of the site's own.
+    optional = site.policy.optional_services
+    own = {cookie.name for service in optional for cookie in service.cookies if cookie.domain is None}
+    assert own <= visitor.cookies.keys()
+    assert "local reading.size" in undeclared(visitor, site) or not javascript
+    assert log.count() > 0
+
+    visitor.go("/privacy-choices").get_by_role("button", name="Reject all").first.click()
+    expect(visitor.page.locator("#pc-status")).to_be_visible()
+    visitor.page.wait_for_timeout(SETTLE)
+    log.clear()
+    visitor.requests.clear()
+    # Another origin's cookies are its own to delete; nothing asks for it any more, so that it gets none of them.
+    visitor.context.clear_cookies(domain="localhost")
+    assert undeclared(visitor, site) == []
+    for path in pages:
+        look(visitor, path)
+        nothing_optional(visitor, site, log, path)
