@@ -5,6 +5,7 @@ import re
 import pytest
 from flask import Flask
 
+from consent.cli.forms import unmarked_forms
 from consent.testing import ConsentClient
 
 from .browsing import PUBLIC, rows, send, sign_in
@@ -132,3 +133,20 @@ def test_a_customer_is_no_auditor(site: Flask, visitor: ConsentClient) -> None:
     with visitor:
         visitor.get("/portal/")
         assert site.config["CONSENT_AUDITOR"]() is None
+
+
+def test_check_asks_no_mark_of_the_demos_forms_but_would_without_the_marks(
+    site: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = site.extensions["consent"].policy
+    assert list(unmarked_forms(site, policy)) == []
+    for name in ("account", "auditor", "contact", "portal"):
+        monkeypatch.delattr(site.blueprints[name], "consent_mark")
+    assert {fault.place for fault in unmarked_forms(site, policy)} == {
+        "view account.sign_in",
+        "view account.sign_out",
+        "view auditor.sign_in",
+        "view contact.call_back",
+        "view contact.message",
+        "view portal.invoice",
+    }
