@@ -82,15 +82,14 @@ def keys_called(app: Flask, name: str, policy: Policy) -> Iterator[Found]:
             yield Found(call.lineno, id(call) in within_if, *problem)
 
 
-def unknown_key(key: str, policy: Policy, *, carriers: bool = True) -> tuple[str, str] | None:
-    """What is wrong with *key*, and the fix; None when *policy* has it. In the browser *carriers* have no switch."""
+def unknown_key(key: str, policy: Policy) -> tuple[str, str] | None:
+    """What is wrong with *key*, and the fix; None when *policy* has it."""
     known = {category.key for category in policy.categories} | set(policy.terms)
-    known |= {carrier.key for carrier in policy.carriers} if carriers else set()
+    known |= {carrier.key for carrier in policy.carriers}
     if key in known:
         return None
     fix = did_you_mean(key, known) or f"There are: {', '.join(sorted(known))}."
-    what = "category, service or carrier" if carriers else "category or service"
-    return f'"{key}" is no {what} of the policy', fix
+    return f'"{key}" is no category, service or carrier of the policy', fix
 
 
 def read(app: Flask, name: str, policy: Policy) -> "Reading":
@@ -175,7 +174,7 @@ class Reading(HTMLParser):
         if not (script or waits or tag == "template"):
             return
         for key in (said.get("data-service"), said.get("data-category")):
-            if key and WORKED_OUT not in key and (unknown := unknown_key(key, self.policy, carriers=False)):
+            if key and WORKED_OUT not in key and (unknown := unknown_key(key, self.policy)):
                 self.note(f"{unknown[0]}, so this never comes to life", unknown[1])
         if script and "src" in said:
             problem = "a script of type text/plain has no src, by the rules of HTML"
