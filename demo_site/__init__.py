@@ -48,6 +48,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         MAX_CONTENT_LENGTH=64 * 1024,
         CONSENT_POLICY=str(POLICY),
         CONSENT_AUDITOR=auditor.who,
+        CONSENT_ACCOUNT=account.signed_in,
         CONSENT_PRIVACY_POLICY="/privacy",
         CONSENT_LANGUAGES=preferences.language,
         DEMO_THIRD_PARTY=declaration.THIRD_PARTY,

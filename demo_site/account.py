@@ -80,6 +80,12 @@ def nobodys_password() -> str:
     return generate_password_hash("")
 
 
+def signed_in() -> str | None:
+    """The account of the visitor, who has signed in to the portal; None for anybody else."""
+    name: str | None = session.get("account")
+    return name
+
+
 def begin(**who: str) -> None:
     """Starts the session anew for *who*, so that nothing set before signing in stays, but the language."""
     language = session.get("language")

@@ -32,7 +32,7 @@ SOURCES: Final[Mapping[str, str]] = MappingProxyType(
         "dialog": "the preference centre, as a dialog",
         "mine": "the page “My consent”",
         "signal": "a signal of the browser",
-        "account": "the visitor's account",
+        "navigator": "a signal of the browser, as the page's script saw it",
         "ledger": "the ledger itself",
     }
 )

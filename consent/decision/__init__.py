@@ -18,6 +18,7 @@ from consent.decision.decision import end_by_signal as end_by_signal
 from consent.decision.decision import keys as keys
 from consent.decision.decision import kind_of as kind_of
 from consent.decision.decision import selling as selling
+from consent.decision.decision import settled as settled
 from consent.decision.profiles import PROFILES as PROFILES
 from consent.decision.profiles import Profile as Profile
 from consent.decision.profiles import lifetimes as lifetimes

@@ -87,6 +87,16 @@ class Form:
         return ("choice", "opt_out") in self.pairs
 
     @property
+    def signal(self) -> bool:
+        """Whether the page's script has seen the browser's signal (GPC-02): ``signal=1`` beside any answer."""
+        return ("signal", "1") in self.pairs or self.by_signal
+
+    @property
+    def by_signal(self) -> bool:
+        """Whether it is no answer, but what the page's script says of the signal: an opt-out ``from=signal``."""
+        return self.opts_out and self.value("from") == "signal"
+
+    @property
     def opts_in(self) -> bool:
         """Whether it says ``choice=opt_in``: one of the two steps that follow an opt-out."""
         return self.value("choice") == "opt_in" and not (self.refuses_all or self.opts_out)

@@ -7,13 +7,14 @@ One line of printable ASCII without ``;``, ``,``, quotes or spaces, its fields p
 ===========  =========================================================================================
 ``1``        this format; another number isn't read. A release that changes the format reads both
 ``at``       epoch seconds, decimal
-``source``   its first letter: banner, centre, dialog, mine, signal, account
+``source``   its first letter: banner, centre, dialog, mine, signal, navigator
 ``opt-out``  ``o`` or nothing
 ``granted``  terms of the services that are granted and not confirmed, 9 characters each, sorted, without
              a separator; so too those that are confirmed, and those that are refused
 ``subject``  16 bytes, base64url without padding; nothing without a grant
-``pending``  10 fields: id . salt . milliseconds . subject . kind . policy . notice . language . signal,
-             ``s`` or nothing . a digit for each of the sorted terms: 0 nothing, 1 refused, 2 granted
+``pending``  11 fields: id . salt . milliseconds . subject . kind . policy . notice . language . signal,
+             ``s`` or nothing . a digit for each of the sorted terms: 0 nothing, 1 refused, 2 granted .
+             link of an account, 22 characters, or nothing
 signature    HMAC-SHA256 of all before its dot, as itsdangerous makes it, base64url without padding
 ===========  =========================================================================================
 
@@ -139,6 +140,7 @@ def _pending_fields(pending: Pending) -> list[str]:
         pending.language,
         "s" if pending.signal else "",
         "".join(map(str, pending.before)),
+        pending.account or "",
     ]
 
 
@@ -160,7 +162,7 @@ def _parse(body: str) -> Decision:
 
 
 def _parse_pending(fields: list[str]) -> Pending:
-    event, salt, time_ms, subject, kind, policy, notice, language, signal, before = fields
+    event, salt, time_ms, subject, kind, policy, notice, language, signal, before, account = fields
     return Pending(
         id=UUID(bytes=_bytes(event)),
         salt=_bytes(salt),
@@ -172,6 +174,7 @@ def _parse_pending(fields: list[str]) -> Pending:
         language=language,
         signal=bool(signal),
         before=tuple(map(int, before)),
+        account=account or None,
     )
 
 

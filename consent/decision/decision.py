@@ -12,8 +12,8 @@ from consent.policy.terms import KEY_PART, TERMS_PART
 
 #: Seconds.
 DAY: Final = 86_400
-#: The controls a decision can come from.
-SOURCES: Final = ("banner", "centre", "dialog", "mine", "signal", "account")
+#: The controls a decision can come from. The browser's signal is one: in a header, or where only scripts see it.
+SOURCES: Final = ("banner", "centre", "dialog", "mine", "signal", "navigator")
 #: The first time, in epoch seconds, that is too late for a decision; it keeps every number in it short.
 TOO_LATE: Final = 10**11
 
@@ -64,6 +64,8 @@ class Pending:
     signal: bool
     before: tuple[int, ...]
     """By :func:`earlier`: for each of the decision's sorted terms 0 nothing, 1 refused, 2 granted."""
+    account: str | None = None
+    """The link of the account whose opt-out it begins or ends."""
 
     def __post_init__(self) -> None:
         if len(self.salt) != 32:
@@ -76,6 +78,8 @@ class Pending:
             )
         if not (_SHA256.fullmatch(self.policy) and (self.notice is None or _SHA256.fullmatch(self.notice))):
             raise ValueError(f"policy {self.policy!r}, notice {self.notice!r}; expected 64 hex digits each")
+        if self.account is not None and not (len(self.account) == 22 and _BASE64URL.fullmatch(self.account)):
+            raise ValueError(f"account {self.account!r}; expected 22 characters of base64url")
         if not {0, 1, 2}.issuperset(self.before):
             raise ValueError(f"before {self.before}; expected 0, 1 or 2 for each service")
 
@@ -229,7 +233,7 @@ def decide(
     )
 
 
-def end_by_signal(policy: Policy, before: Decision) -> Decision | None:
+def end_by_signal(policy: Policy, before: Decision, *, source: str = "signal") -> Decision | None:
     """What the browser's signal leaves of *before* (what stood of it); None when it ends nothing (GPC-06).
 
     It ends the grants of services that sell or share, unless they were given in spite of it: confirmed in two
@@ -245,11 +249,16 @@ def end_by_signal(policy: Policy, before: Decision) -> Decision | None:
         granted=granted,
         refused=before.refused | ended,
         at=before.at if granted else _midnight(before.at),
-        source="signal",
+        source=source,
         subject=before.subject if granted else None,
         opted_out=True,
         pending=None,
     )
+
+
+def settled(policy: Policy, decision: Decision | None) -> bool:
+    """Whether *decision* confirms, against an opt-out, every service of *policy* that sells or shares (GPC-06)."""
+    return decision is not None and selling(policy) <= decision.confirmed
 
 
 def selling(policy: Policy) -> frozenset[str]:

@@ -10,6 +10,7 @@ from consent.ledger.leaf import Leaf as Leaf
 from consent.ledger.leaf import commitment as commitment
 from consent.ledger.leaf import derived_id as derived_id
 from consent.ledger.leaf import leaf_hash as leaf_hash
+from consent.ledger.leaf import link as link
 from consent.ledger.ledger import Document as Document
 from consent.ledger.ledger import Entry as Entry
 from consent.ledger.ledger import Ledger as Ledger

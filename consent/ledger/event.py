@@ -69,7 +69,7 @@ class Event:
     """The control it came from, such as ``banner``."""
     opted_out: bool = False
     account: str | None = None
-    """HMAC of the account it is linked to, never the account (LOG-01)."""
+    """The link (``ledger.link``) of the account whose opt-out it begins or ends, never the account (LOG-01, GPC-09)."""
     detail: Mapping[str, object] | None = field(default=None, hash=False)
     key: str | None = None
     """The verifier key this event announces; stands in the leaf, and only in ``operated`` events."""

@@ -21,6 +21,7 @@ FORMAT = 1
 LONGEST_LEAF = 65_535
 SALT_BYTES = 32
 _LABEL = b"consent/opening/v1"
+_ACCOUNT = b"consent/account/v1"
 _HOUR = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z")
 
 
@@ -85,6 +86,15 @@ def commitment(salt: bytes, body: bytes) -> str:
         raise ValueError(f"a salt of {len(salt)} bytes; expected {SALT_BYTES} random ones")
     code = hmac.digest(salt, _LABEL + b"\0" + body, "sha256")
     return base64.urlsafe_b64encode(code).rstrip(b"=").decode()
+
+
+def link(key: bytes, account: str) -> str:
+    """What stands for the site's *account* in the log: 16 bytes of HMAC-SHA256(key, label ‖ 0 ‖ account), base64url.
+
+    Without *key* (32 bytes) nobody can find out *account* by trying (LOG-01).
+    """
+    code = hmac.digest(key, _ACCOUNT + b"\0" + account.encode(), "sha256")
+    return base64.urlsafe_b64encode(code[:16]).rstrip(b"=").decode()
 
 
 def leaf_hash(leaf: bytes) -> bytes:

@@ -42,6 +42,10 @@ class Entry:
     subject: uuid.UUID | None
     salt: bytes
     body: bytes
+    account: str | None = None
+    """The link of the account whose opt-out it begins or ends."""
+    opted_out: bool = False
+    """Which of the two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,12 +110,23 @@ class Storage(Protocol):
         documents: Sequence[Document],
         repeats: Callable[[bytes, bytes], bool] | None,
         patience: float,
+        news: bool = False,
     ) -> Written:
-        """Store *documents*, then *entry* at the next index, in one transaction.
+        """Store *documents*, then *entry* at the next index, in one transaction; with it its account's opt-out.
 
         If an entry with this id is there, it is returned and nothing of *entry* is stored. Else, if *repeats*
-        is given and says yes to leaf and body of the subject's newest entry, that one is returned.
+        is given and says yes to leaf and body of the subject's newest entry, that one is returned; and if *news*
+        is asked for, the one by which the account is opted out already.
         """
+
+    def opted_out(self, account: str) -> bool:
+        """Whether the account with this link is opted out; one look-up by key."""
+
+    def forget_account(self, account: str, *, patience: float) -> bool:
+        """End the opt-out of the account with this link; whether there was one. Its events stay."""
+
+    def account_key(self) -> bytes:
+        """The 32 bytes under which accounts are linked: the same for as long as the log is, and nowhere else."""
 
     def keep(self, documents: Sequence[Document], *, patience: float) -> None:
         """Store those of *documents* that aren't stored yet."""
@@ -161,14 +176,16 @@ class Ledger:
 
         *salt*: 32 fresh random bytes. *documents* are stored first, in the same transaction. The same subject
         giving the same answers under the same policy within *merge_within* seconds of its newest event is
-        recorded once. Recording the same event again finds it. LedgerConflict when another event has its id;
+        recorded once, but for what begins or ends the opt-out of an account. Recording the same event again finds
+        it. LedgerConflict when another event has its id;
         LedgerUnavailable when it can't be recorded within *patience* seconds.
         """
         entry = self._entry(event, salt)
+        merges = merge_within and event.subject and event.account is None
         written = self.storage.append(
             entry,
             documents=_sound(documents),
-            repeats=_repeats(event, merge_within) if merge_within and event.subject else None,
+            repeats=_repeats(event, merge_within) if merges else None,
             patience=patience,
         )
         if written.id == event.id and written.leaf != entry.leaf:
@@ -183,12 +200,37 @@ class Ledger:
         written = self.storage.append(self._entry(event, salt), documents=(), repeats=None, patience=patience)
         return Recorded(id=written.id, index=written.index, merged=False)
 
+    def record_news(self, event: Event, *, salt: bytes, patience: float = 2.0) -> None:
+        """Record *event*, an account's opt-out, unless the account is opted out already."""
+        self.storage.append(
+            self._entry(event, salt), documents=(), repeats=None, patience=patience, news=True
+        )
+
     def _entry(self, event: Event, salt: bytes) -> Entry:
         body = event.body()
         leaf = event.leaf_over(commitment(salt, body), self.origin)
         return Entry(
-            id=event.id, leaf=leaf, leaf_hash=leaf_hash(leaf), subject=event.subject, salt=salt, body=body
+            id=event.id,
+            leaf=leaf,
+            leaf_hash=leaf_hash(leaf),
+            subject=event.subject,
+            salt=salt,
+            body=body,
+            account=event.account,
+            opted_out=event.opted_out,
         )
+
+    def account_key(self) -> bytes:
+        """The 32 bytes for :func:`link`; LedgerError when the log's key, from which they follow, isn't there."""
+        return self.storage.account_key()
+
+    def opted_out(self, account: str) -> bool:
+        """Whether the account with this link is opted out of sale and sharing."""
+        return self.storage.opted_out(account)
+
+    def forget_account(self, account: str, *, patience: float = 2.0) -> bool:
+        """End the opt-out of the account with this link; whether there was one."""
+        return self.storage.forget_account(account, patience=patience)
 
     def keep(self, documents: Sequence[Document], *, patience: float = 2.0) -> None:
         """Store those of *documents* that aren't stored yet; durable when this returns."""

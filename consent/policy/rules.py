@@ -146,6 +146,15 @@ def _service(report: Report, key: str, service: ServiceTable, policy: PolicyTabl
         _always_on(report, place, service)
     if service.category == "essential":
         _essential(report, place, service)
+    if service.sells_or_shares and "health" in (service.data or ()):
+        problem = (
+            "selling or sharing health data takes a signed authorization; no Yes given here is one (HLT-04)"
+        )
+        report.add(
+            (*place, "sells_or_shares"),
+            problem,
+            'Take "health" out of data, or let nothing be sold or shared.',
+        )
     _reserved(report, key, service)
 
 

@@ -6,7 +6,7 @@ for entry 0; an entry 0 alone gets its guard, and nothing else is recorded befor
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -28,6 +28,8 @@ class Birth:
     origin: str
     keys: KeyFile | None
     clock: Callable[[], datetime]
+    unkept: bytes = field(default_factory=lambda: os.urandom(32), repr=False)
+    """The secret of a log in memory."""
 
     def lacking(self, connection: Connection) -> bool:
         """Whether anything is still to be done."""
@@ -70,6 +72,12 @@ class Birth:
             "Where only trials are recorded, the ledger's files can be deleted instead.",
             retry_after=300,
         )
+
+    def secret(self, purpose: bytes, connection: Connection) -> bytes:
+        """32 bytes for *purpose* that follow from the log's key; LedgerError when that isn't there."""
+        if self.keys is None:
+            return self.unkept
+        return self.keys.secret(purpose, Leaf.from_bytes(_first(connection)).key)
 
     def problems(self, connection: Connection) -> Sequence[str]:
         """What is wrong with entry 0, the key and the guard."""

@@ -97,6 +97,11 @@ class Database:
         with self.reading() as connection:
             return self._birth.problems(connection)
 
+    def secret(self, purpose: bytes) -> bytes:
+        """32 bytes for *purpose* that follow from the log's key; LedgerError when that isn't there."""
+        with self.reading() as connection:
+            return self._birth.secret(purpose, connection)
+
     def close(self) -> None:
         """Close what this process holds; the next use opens it again."""
         process = self._here()

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -59,6 +61,25 @@ class KeyFile:
                 "PEM there, or remove the file to have one made.",
                 retry_after=300,
             ) from error
+
+    def secret(self, purpose: bytes, announced: str | None) -> bytes:
+        """32 bytes for *purpose* alone that follow from the key *announced* in entry 0 (HKDF, RFC 5869).
+
+        LedgerUnavailable when that key isn't there.
+        """
+        try:
+            key = self.private()
+        except (ValueError, TypeError, OSError) as error:
+            raise LedgerUnavailable(
+                f"The signing key {self.path} can't be read ({error}). Restore it from your backup of the key.",
+                retry_after=300,
+            ) from error
+        if verifier_key(self.origin, key.public_key()) != announced:
+            raise LedgerUnavailable(
+                f"The signing key {self.path} is not the one this log names, {announced}. Put that one back.",
+                retry_after=300,
+            )
+        return HKDF(SHA256(), 32, salt=None, info=purpose).derive(key.private_bytes_raw())
 
     def seal(self, leaf: bytes) -> None:
         """Write the guard of a log which holds entry 0, *leaf*, and nothing else; not if there is a guard."""

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, func, select
 
 from consent.ledger import Document, Record
-from consent.storage.schema import document, entry, opening
+from consent.storage.schema import account, document, entry, opening
 
 _RECORD = select(
     entry.c.leaf_index,
@@ -40,6 +40,8 @@ _DOCUMENTS_ABOVE = (
     .limit(bindparam("limit"))
 )
 _STORED = select(document.c.hash).where(document.c.hash.in_(bindparam("hashes", expanding=True)))
+
+_OPTED_OUT = select(account.c.uid).where(account.c.link == bindparam("link"))
 
 #: No log is longer: the largest whole number both databases hold.
 _END = 2**63 - 1
@@ -85,6 +87,11 @@ def stored_document(connection: Connection, hash: str) -> Document | None:
 def stored_hashes(connection: Connection, hashes: Sequence[str]) -> frozenset[str]:
     """Those of *hashes* under which there is a document."""
     return frozenset(connection.execute(_STORED, {"hashes": list(hashes)}).scalars())
+
+
+def opted_out(connection: Connection, link: str) -> bool:
+    """Whether the account with this link is opted out."""
+    return connection.execute(_OPTED_OUT, {"link": link}).one_or_none() is not None
 
 
 def _records(connection: Connection, statement: Select[Any], **parameters: object) -> Sequence[Record]:

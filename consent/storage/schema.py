@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Uuid
 
 #: The schema's revisions that this release knows, oldest first; a test compares them with the migrations.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 VERSION_TABLE = "consent_alembic_version"
 
 metadata = MetaData()
@@ -36,4 +36,13 @@ document = Table(
     Column("hash", String(64), primary_key=True),
     Column("kind", String(16), nullable=False),
     Column("body", LargeBinary, nullable=False),
+)
+
+#: The accounts that are opted out, by their links, each with the event that says so: what holds now, and so
+#: the one table that is changed. It can be rebuilt from the openings, whose events say both beginning and end.
+account = Table(
+    "account",
+    metadata,
+    Column("link", String(22), primary_key=True),
+    Column("uid", Uuid, nullable=False),
 )

@@ -22,6 +22,11 @@ _LATEST = """
 _NEXT = "SELECT coalesce(max(leaf_index), -1) + 1 FROM entry"
 _ADD_ENTRY = "INSERT INTO entry (leaf_index, uid, leaf, leaf_hash) VALUES (?, ?, ?, ?)"
 _ADD_OPENING = "INSERT INTO opening (uid, subject, salt, body) VALUES (?, ?, ?, ?)"
+_OPTED_OUT = (
+    "SELECT entry.leaf_index, entry.uid, entry.leaf FROM account JOIN entry USING (uid) WHERE link = ?"
+)
+_OPT_OUT = "INSERT OR REPLACE INTO account (link, uid) VALUES (?, ?)"
+_OPT_IN = "DELETE FROM account WHERE link = ?"
 _ADD_DOCUMENT = "INSERT OR IGNORE INTO document (hash, kind, body) VALUES (?, ?, ?)"
 
 
@@ -38,10 +43,13 @@ class SqliteStorage:
         documents: Sequence[Document],
         repeats: Callable[[bytes, bytes], bool] | None,
         patience: float,
+        news: bool = False,
     ) -> Written:
         with self._database.writing(patience) as connection:
             _add_documents(connection, documents)
             found = _known(connection, entry) or _repeated(connection, entry, repeats)
+            if found is None and news:
+                found = _opted_out(connection, entry)
             return found or _add(connection, entry)
 
     def keep(self, documents: Sequence[Document], *, patience: float) -> None:
@@ -87,6 +95,17 @@ class SqliteStorage:
         with self._database.reading() as connection:
             return records.of_subject(connection, subject)
 
+    def opted_out(self, account: str) -> bool:
+        with self._database.reading() as connection:
+            return records.opted_out(connection, account)
+
+    def forget_account(self, account: str, *, patience: float) -> bool:
+        with self._database.writing(patience) as connection:
+            return connection.execute(_OPT_IN, (account,)).rowcount > 0
+
+    def account_key(self) -> bytes:
+        return self._database.secret(b"consent/account/v1")
+
     def size(self) -> int:
         with self._database.reading() as connection:
             return records.size(connection)
@@ -119,11 +138,20 @@ def _repeated(
     return Written(index=row[0], id=uuid.UUID(row[1]), leaf=row[2])
 
 
+def _opted_out(connection: sqlite3.Connection, new: Entry) -> Written | None:
+    row = connection.execute(_OPTED_OUT, (new.account,)).fetchone()
+    return None if row is None else Written(index=row[0], id=uuid.UUID(row[1]), leaf=row[2])
+
+
 def _add(connection: sqlite3.Connection, new: Entry) -> Written:
     (index,) = connection.execute(_NEXT).fetchone()
     subject = None if new.subject is None else new.subject.hex
     connection.execute(_ADD_ENTRY, (index, new.id.hex, new.leaf, new.leaf_hash))
     connection.execute(_ADD_OPENING, (new.id.hex, subject, new.salt, new.body))
+    if new.account is not None and new.opted_out:
+        connection.execute(_OPT_OUT, (new.account, new.id.hex))
+    elif new.account is not None:
+        connection.execute(_OPT_IN, (new.account,))
     return Written(index=index, id=new.id, leaf=new.leaf)
 
 

@@ -21,11 +21,12 @@ from consent.decision import (
     end_by_signal,
     keys,
     kind_of,
+    settled,
 )
 from consent.errors import LedgerError
 from consent.ledger import Document, Event, Kind, derived_id
 from consent.policy import Policy
-from consent.web.recorder import PATIENCE, Recorder, moment, new_id
+from consent.web.recorder import Recorder, moment, new_id
 
 #: Of two events that become one, the kind that says what ended.
 ENDING = (Kind.WITHDRAWN, Kind.OPTED_OUT, Kind.SIGNAL_OPT_OUT)
@@ -36,7 +37,7 @@ class Asked:
     """Under what an answer was given."""
 
     source: str
-    """The control: ``banner``, ``centre``, ``dialog`` or ``mine``."""
+    """The control: ``banner``, ``centre``, ``dialog`` or ``mine``; the signal: ``signal`` or ``navigator``."""
     notice: str | None
     """Hash of the notice; None when it isn't known (a refusal is taken all the same)."""
     language: str
@@ -44,6 +45,8 @@ class Asked:
     signal: bool
     address: str | None
     """For the limits only; never stored."""
+    account: str | None = None
+    """The link of the account that the visitor is signed in to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +107,7 @@ def take(
         signal=asked.signal,
     )
     after = follow(answer)
-    pending = pending_event(policy, before, after, asked, now, opts_out=answer.opts_out)
+    pending = pending_event(policy, before, after, asked, now, answer)
     late = held if held and held.pending else None
     if minor and not late and not (before and before.granted):
         return Outcome(before=before, after=after, event=pending.id)
@@ -118,7 +121,7 @@ def take(
         refused = follow(noes)
         if refused == after:
             return kept(before, after, pending, late=late)
-        pending = pending_event(policy, before, refused, asked, now, opts_out=answer.opts_out)
+        pending = pending_event(policy, before, refused, asked, now, noes)
         if noes == Answer() or answers_alike(before, refused):
             return Outcome(before=before, after=None, event=pending.id, failure=failure)
         return kept(before, refused, pending, late=late, failure=failure)
@@ -141,12 +144,12 @@ def take_signal(
     """
     policy = recorder.policy
     before = held.standing(lifetimes, now=int(now))
-    after = end_by_signal(policy, before) if before else None
+    after = end_by_signal(policy, before, source=asked.source) if before else None
     if before is None or after is None:
         return None
     kind, ended = Kind.SIGNAL_OPT_OUT, sorted(before.granted - after.granted)
     pending = replace(
-        pending_event(policy, before, after, asked, now),
+        pending_event(policy, before, after, asked, now, Answer(opts_out=True)),
         id=derived_id(kind, str(before.subject), str(before.at), *ended),
         kind=kind,
     )
@@ -164,6 +167,23 @@ def take_signal(
     if late:  # two acts become one event, which no other request can write
         pending = replace(pending, id=new_id())
     return kept(before, after, pending, late=late, failure=failure)
+
+
+def take_account(recorder: Recorder, asked: Asked, *, now: float) -> None:
+    """Record, once, that the signal opts out the account of *asked*; LedgerError when that can't be done now."""
+    event = Event(
+        id=new_id(),
+        kind=Kind.SIGNAL_OPT_OUT,
+        time=moment(now),
+        policy=recorder.policy.digest,
+        language=asked.language,
+        profile=asked.profile,
+        signal=True,
+        source=asked.source,
+        opted_out=True,
+        account=asked.account,
+    )
+    recorder.record_account(event, secrets.token_bytes(32), address=asked.address)
 
 
 def kept(
@@ -208,15 +228,12 @@ def write(
 ) -> None:
     """Record *event*; LedgerError when that can't be done now.
 
-    One with a derived id, which others may have written with a time and salt of their own, is written once.
+    What the signal ended, which others may have written with a time and salt of their own, is written once.
     """
-    if event.kind is not Kind.SIGNAL_OPT_OUT:
+    if event.kind is Kind.SIGNAL_OPT_OUT:
+        recorder.record_signal(event, salt, address=address)
+    else:
         recorder.record(event, salt, documents, address=address)
-        return
-    recorder.limits.take(address, recorder.steady())
-    with recorder.turn():
-        recorder.prepare()
-        recorder.ledger.record_once(event, salt=salt, patience=PATIENCE)
 
 
 def pending_event(
@@ -225,22 +242,29 @@ def pending_event(
     after: Decision,
     asked: Asked,
     now: float,
-    *,
-    opts_out: bool = False,
+    answer: Answer,
 ) -> Pending:
-    """The event of the step from *before* to *after*, with a fresh id and salt."""
+    """The event of the step from *before* to *after*, which *answer* led to, with a fresh id and salt."""
     return Pending(
         id=new_id(),
         salt=secrets.token_bytes(32),
         time_ms=round(now * 1000),
         subject=before.subject if before and not after.subject else None,
-        kind=Kind.OPTED_OUT if opts_out else kind_of(policy, before, after),
+        kind=Kind.OPTED_OUT if answer.opts_out else kind_of(policy, before, after),
         policy=policy.digest,
         notice=asked.notice,
         language=asked.language,
         signal=asked.signal,
         before=earlier(before, after),
+        account=asked.account if about_account(policy, answer, after, signal=asked.signal) else None,
     )
+
+
+def about_account(policy: Policy, answer: Answer, after: Decision, *, signal: bool) -> bool:
+    """Whether *answer*, which led to *after*, begins or ends an account's opt-out too."""
+    if after.opted_out:
+        return answer.opts_out or signal
+    return bool(answer.confirmed) and settled(policy, after)
 
 
 def answered(decision: Decision) -> list[str]:
@@ -258,6 +282,7 @@ def joined(late: Decision, newer: Pending, after: Decision) -> Pending:
     return replace(
         newer,
         subject=newer.subject or (None if after.subject else missed.subject),
+        account=newer.account or missed.account,
         kind=next((kind for kind in ENDING if kind in kinds), newer.kind),
         before=tuple(
             first.get(terms, rank) for terms, rank in zip(answered(after), newer.before, strict=True)
@@ -284,5 +309,6 @@ def event_of(pending: Pending, decision: Decision, policy: Policy) -> Event:
         signal=pending.signal,
         source=decision.source,
         opted_out=decision.opted_out,
+        account=pending.account,
         detail={"confirmed": list(keys(policy, decision.confirmed))} if decision.confirmed else None,
     )

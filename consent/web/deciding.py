@@ -3,12 +3,11 @@
 import logging
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any
 
 from flask import Request, Response, jsonify, make_response, url_for
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from consent.decision import Answer, Form, FormConflict, FormInvalid, judge_form, keys
+from consent.decision import Answer, Form, FormConflict, FormInvalid, judge_form
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.policy import Policy
 from consent.web.answering import Asked, Outcome, take
@@ -20,7 +19,8 @@ from consent.web.origin import Origin, origin_of
 from consent.web.page import answers, opt_in_in_words, opt_in_page, page, result_in_words
 from consent.web.request import ConsentRequest
 from consent.web.returning import referring_path, safe_path, with_status
-from consent.web.signals import consent_changed, consent_given, consent_withdrawn, tell
+from consent.web.signalled import end_by_script
+from consent.web.signals import announce
 from consent.web.site import Site
 
 log = logging.getLogger("consent")
@@ -40,6 +40,9 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
         return failed(visitor, request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except BadRequest:
         return failed(visitor, request, HTTPStatus.BAD_REQUEST)
+    visitor.hear(script=form.signal)
+    if form.by_signal:
+        return heard(visitor, request, form)
     sender = origin_of(request.headers, own=own_origin(request), trusted=site.settings.trusted_origins)
     try:
         shown = shown_to(site, form)
@@ -101,6 +104,7 @@ def record(visitor: ConsentRequest, request: Request, form: Form, answer: Answer
             profile=visitor.profile,
             signal=visitor.signal,
             address=request.remote_addr,
+            account=visitor.account.link if visitor.account else None,
         ),
         held=visitor.decision,
         now=site.clock(),
@@ -114,28 +118,19 @@ def record(visitor: ConsentRequest, request: Request, form: Form, answer: Answer
     return outcome
 
 
-def announce(site: Site, outcome: Outcome) -> None:
-    """Tell the site's own code what changed."""
-    told: dict[str, Any] = {
-        "decision": outcome.after,
-        "granted": frozenset(keys(site.policy, outcome.granted)),
-        "withdrawn": frozenset(keys(site.policy, outcome.withdrawn)),
-    }
-    happened = {
-        consent_given: bool(outcome.granted),
-        consent_withdrawn: bool(outcome.withdrawn),
-        consent_changed: bool(outcome.granted or outcome.withdrawn or outcome.before is None),
-    }
-    for signal, so in happened.items():
-        if so:
-            tell(signal, site.app, **told)
-
-
 def carrying(response: Response, visitor: ConsentRequest, outcome: Outcome) -> Response:
     """*response* with the cookie of what now holds; the gate sends along the end of what is refused."""
     if outcome.after is not None:
         cookie = choice_cookie(visitor.site, outcome.after, secure=visitor.secure)
         response.headers.add("Set-Cookie", cookie)
+    return response
+
+
+def heard(visitor: ConsentRequest, request: Request, form: Form) -> Response:
+    """The response to the page's script, which has seen the signal: what it ended holds (GPC-02)."""
+    headers = end_by_script(visitor)
+    response = taken(visitor, request, form, None)
+    response.headers.extend(headers)
     return response
 
 

@@ -9,15 +9,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask, url_for
+from flask import Flask, current_app, url_for
 
 from consent import audit
-from consent.decision import CookieCodec, Mark
+from consent.decision import CookieCodec, Mark, selling
 from consent.errors import ConfigurationError, LedgerUnavailable
 from consent.ledger import Ledger
 from consent.policy import Duration, Policy, complete, load
 from consent.storage import open_storage
 from consent.web import guard, settings, wellknown
+from consent.web.account import Accounts
 from consent.web.choices import blueprint
 from consent.web.declaration import CategoryView, ServiceView, declared
 from consent.web.gate import Gate
@@ -124,6 +125,7 @@ class Consent:
             languages=languages,
             clock=self.clock,
             verdicts=Verdicts(policy),
+            accounts=Accounts(recorder) if chosen.account and selling(policy) else None,
             limits_pages=any(service.pages for service in policy.services),
         )
 
@@ -138,6 +140,14 @@ class Consent:
     def unmarked(self, target: Marked) -> Marked:
         """Say that a view or blueprint with a form is meant to have no mark, so that ``check`` asks no more."""
         return guard.leave_unmarked(target)
+
+    def forget_account(self, account: str) -> bool:
+        """End the opt-out of the current app's *account*, which is deleted; whether there was one (GPC-09).
+
+        *account* is what ``CONSENT_ACCOUNT`` gave for it. LedgerError when that can't be done now; try again later.
+        """
+        site: Site = current_app.extensions["consent"]
+        return site.recorder.forget_account(str(account))
 
     def required(self, key: str) -> Callable[[View], View]:
         """Let a view run only when the category or service *key* is allowed; else ConsentRequired (403)."""

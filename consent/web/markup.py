@@ -16,6 +16,7 @@ from consent.web.optout import link_name, profile_of, sells
 from consent.web.page import again, piece, signal_status, status
 from consent.web.request import ConsentRequest, here
 from consent.web.returning import safe_path
+from consent.web.signalled import unheard
 from consent.web.site import Site
 
 #: Endpoints of the preference centre: what it returns to stays what it was.
@@ -53,11 +54,21 @@ class Helpers:
         """
         visitor = here()
         told = self.told(visitor)
-        google = self.tells_google(visitor)
-        key = ("head", visitor.mount, visitor.verdict.allowed, visitor.elsewhere, inert, told, google)
+        google, listens = self.tells_google(visitor), unheard(visitor)
+        key = (
+            "head",
+            visitor.mount,
+            visitor.verdict.allowed,
+            visitor.elsewhere,
+            inert,
+            told,
+            google,
+            listens,
+        )
         html = self.site.pieces.get(key)
         if html is None:
-            html = self.site.remember(key, told + self.assets(visitor, inert=inert, google=google))
+            made = self.assets(visitor, inert=inert, google=google, listens=listens)
+            html = self.site.remember(key, told + made)
         return with_nonce(html, nonce) if nonce else html
 
     def told(self, visitor: ConsentRequest) -> Markup:
@@ -78,8 +89,13 @@ class Helpers:
             return False
         return self.site.mark(visitor.endpoint) is None or not services.isdisjoint(visitor.verdict.allowed)
 
-    def assets(self, visitor: ConsentRequest, *, inert: bool, google: bool) -> Markup:
-        """The elements that load them; more for *google*, for inert markup, and where storage or marks need it."""
+    def assets(
+        self, visitor: ConsentRequest, *, inert: bool, google: bool, listens: tuple[str, bool] | None
+    ) -> Markup:
+        """The elements that load them; *listens* is what :func:`unheard` says.
+
+        More for *google*, for a signal that only scripts may see, for inert markup, and where storage or marks need it.
+        """
         html = Markup(
             '<link rel="stylesheet" href="{css}">\n'
             '<script type="module" src="{js}" data-pc-granted="{granted}" data-pc-url="{url}"></script>'
@@ -93,6 +109,11 @@ class Helpers:
             html += Markup('\n<script src="{js}" data-pc-tags="{tags}"></script>').format(
                 js=asset("defaults.js"), tags=self.site.consent_mode.told
             )
+        if listens is not None:
+            stopped, tell = listens
+            html += Markup(
+                '\n<script type="module" src="{js}" data-pc-stops="{stopped}"{tell}></script>'
+            ).format(js=asset("heard.js"), stopped=stopped, tell=Markup(" data-pc-tell") if tell else "")
         if not (inert or self.site.storage or navigation.marks_any(self.site)):
             return html
         return html + Markup(

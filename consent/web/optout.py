@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from consent.decision import PROFILES, Profile, Reason, selling
+from consent.decision import PROFILES, Profile, Reason
 from consent.policy import Service
 from consent.web.declaration import ServiceView, service_view, title_of
 from consent.web.language import Catalogue
@@ -19,7 +19,7 @@ class OptOut:
     signal: bool
     """Whether the browser asks for it in this request (GPC-01)."""
     stored: bool
-    """Whether the visitor's answer says so, by an earlier signal or the visitor's own word (GPC-05)."""
+    """Whether the visitor's answer or account says so, by an earlier signal or the visitor's own word (GPC-05)."""
     on: tuple[Service, ...]
     """Those that run, if not on this page then on theirs."""
     off: tuple[Service, ...]
@@ -34,7 +34,7 @@ class OptOut:
         services = [each for each in visitor.site.policy.optional_services if each.sells_or_shares]
         return cls(
             signal=visitor.signal,
-            stored=decision is not None and decision.opted_out,
+            stored=visitor.opted_out or (decision is not None and decision.opted_out),
             on=tuple(each for each in services if each.key in verdict.elsewhere),
             off=tuple(each for each in services if each.key not in verdict.elsewhere),
             conflicts=tuple(each for each in services if verdict.reasons[each.key] is Reason.OPTED_OUT),
@@ -53,7 +53,7 @@ def profile_of(visitor: ConsentRequest) -> Profile:
 
 def sells(visitor: ConsentRequest) -> bool:
     """Whether any service of the site's policy sells or shares."""
-    return bool(selling(visitor.site.policy))
+    return visitor.site.sells
 
 
 def link_name(visitor: ConsentRequest) -> str:
@@ -76,7 +76,7 @@ def views(visitor: ConsentRequest, keys: frozenset[str], words: Catalogue) -> li
 def conflicts(visitor: ConsentRequest) -> tuple[Service, ...]:
     """The services that the visitor has said Yes to and an opt-out stops; looked for only where there is one."""
     decision = visitor.decision
-    if decision is None or not (decision.opted_out or visitor.signal):
+    if decision is None or not (decision.opted_out or visitor.signal or visitor.opted_out):
         return ()
     return OptOut.of(visitor).conflicts
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from consent.errors import LedgerConflict, LedgerError, LedgerUnavailable, PolicyError
-from consent.ledger import Document, Event, Ledger, Record, Recorded, operated
+from consent.ledger import Document, Event, Ledger, Record, Recorded, link, operated
 from consent.policy import Policy, compare
 from consent.web.limits import Limits
 
@@ -42,6 +42,10 @@ class Recorder:
     opened: Ledger | None = None
     moved: float = float("-inf")
     """When a request last got through."""
+    key: bytes | None = None
+    """What accounts are linked under, once it was asked for."""
+    opt_outs: dict[str, tuple[float, bool]] = field(default_factory=dict)
+    """By an account's link: until when it is known (seconds of the steady clock), and whether it is opted out."""
     ready: bool = False
     """Whether this process has found the policy on record and in order."""
 
@@ -62,11 +66,47 @@ class Recorder:
         no space. LedgerConflict when the policy contradicts what is on record.
         """
         self.limits.take(address, self.steady())
-        with self.turn():
+        with self.turn(), self.learning(event):
             self.prepare()
             return self.ledger.record(
                 event, salt=salt, documents=documents, merge_within=REPEAT, patience=PATIENCE
             )
+
+    def record_signal(self, event: Event, salt: bytes, *, address: str | None = None) -> None:
+        """Write *event*, what the browser's signal ended, once for its id; LedgerUnavailable when that can't be now."""
+        self.limits.take(address, self.steady())
+        with self.turn(), self.learning(event):
+            self.prepare()
+            self.ledger.record_once(event, salt=salt, patience=PATIENCE)
+
+    def record_account(self, event: Event, salt: bytes, *, address: str | None = None) -> None:
+        """Write *event*, by which the signal opts out an account, unless it is; LedgerUnavailable as above."""
+        self.limits.take(address, self.steady())
+        with self.turn(), self.learning(event):
+            self.prepare()
+            self.ledger.record_news(event, salt=salt, patience=PATIENCE)
+
+    @contextmanager
+    def learning(self, event: Event) -> Iterator[None]:
+        """Forget what was known of the account that *event* is about."""
+        try:
+            yield
+        finally:
+            self.opt_outs.pop(event.account or "", None)
+
+    def link(self, account: str) -> str:
+        """What stands for the site's *account* in the log; LedgerError when the ledger's key isn't there."""
+        if self.key is None:
+            self.key = self.ledger.account_key()
+        return link(self.key, account)
+
+    def forget_account(self, account: str) -> bool:
+        """End the opt-out of *account*; whether there was one. LedgerUnavailable when that can't be done now."""
+        linked = self.link(account)
+        with self.turn():
+            found = self.ledger.forget_account(linked, patience=PATIENCE)
+        self.opt_outs.pop(linked, None)
+        return found
 
     def keep(self, documents: Sequence[Document]) -> None:
         """Store *documents* that aren't stored yet; LedgerUnavailable when that can't be done now."""

@@ -1,7 +1,7 @@
 """One request's view of the visitor's answer, kept in ``environ["consent"]`` and made on first use."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from flask import Flask, Request, current_app, request
@@ -9,6 +9,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.local import LocalProxy
 
 from consent.decision import Asking, Circumstances, Decision, Lifetimes, Reason, Verdict
+from consent.web.account import UNKNOWN, Account
 from consent.web.language import Catalogue, accepted, catalogue, negotiate
 from consent.web.notice import Notice
 from consent.web.returning import address
@@ -29,6 +30,7 @@ class ConsentRequest:
     """
 
     __slots__ = (
+        "_account",
         "_asked",
         "_decision",
         "_language",
@@ -36,6 +38,7 @@ class ConsentRequest:
         "answered",
         "endpoint",
         "environ",
+        "heard",
         "now",
         "outer",
         "read",
@@ -57,6 +60,9 @@ class ConsentRequest:
         self.answered = False
         #: Headers that the gate sends whatever the site's hooks make of them.
         self.sealed: Mapping[str, str] = {}
+        #: Whether a script of the page has seen the browser's signal, as the form it sent says.
+        self.heard = False
+        self._account: Account | Literal[False] | None = False
         self._asked = False
         self._decision: Decision | None = None
         self._verdict: Verdict | None = None
@@ -101,8 +107,27 @@ class ConsentRequest:
 
     @property
     def signal(self) -> bool:
+        """Whether the browser says Global Privacy Control, to us or to the page's script (GPC-10)."""
+        return self.heard or self.sends_signal
+
+    @property
+    def sends_signal(self) -> bool:
         """Whether the browser sends Global Privacy Control: a ``Sec-GPC`` of exactly ``1`` (GPC-01)."""
         return any(value.strip(" \t") == "1" for value in self.environ.get("HTTP_SEC_GPC", "").split(","))
+
+    @property
+    def account(self) -> Account | None:
+        """The account that the visitor is signed in to; None when there is none, or when nothing sells or shares."""
+        if self._account is False:
+            site, who = self.site, self.site.settings.account
+            self._account = site.accounts.of(asked(who, UNKNOWN)) if who and site.accounts else None
+        return self._account
+
+    @property
+    def opted_out(self) -> bool:
+        """Whether the account that the visitor is signed in to is opted out of sale and sharing (GPC-09)."""
+        account = self.account
+        return account is not None and account.opted_out
 
     @property
     def circumstances(self) -> Circumstances:
@@ -110,8 +135,8 @@ class ConsentRequest:
         site, endpoint = self.site, self.endpoint
         # In the order of its fields: by name it costs a microsecond more, in each request.
         return Circumstances(
-            "HTTP_SEC_GPC" in self.environ and self.signal,
-            False,
+            self.heard or ("HTTP_SEC_GPC" in self.environ and self.sends_signal),
+            site.accounts is not None and self.opted_out,
             site.mark(endpoint),
             endpoint if site.limits_pages else None,
             site.settings.minor is not None and site.minor(),
@@ -213,8 +238,17 @@ class ConsentRequest:
 
     def replace(self, decision: Decision | None) -> None:
         """From now on this request goes by *decision*: the answer that it brought."""
-        self._asked, self._decision, self._verdict = True, decision, None
+        self._asked, self._decision = True, decision
         self.answered = True
+        self.forget_account()
+
+    def forget_account(self) -> None:
+        """Look the account's opt-out up again where it matters: this request may have changed it."""
+        self._account, self._verdict = False, None
+
+    def hear(self, *, script: bool) -> None:
+        """Take it from a *script* of the page that the browser has the signal."""
+        self.heard, self._verdict = script, None
 
 
 def here() -> ConsentRequest:

@@ -24,6 +24,7 @@ NAMES = (
     "MINOR",
     "LANGUAGES",
     "AUDITOR",
+    "ACCOUNT",
     "GRANT_LIFETIME",
     "REFUSAL_LIFETIME",
     "TRUSTED_ORIGINS",
@@ -48,6 +49,7 @@ class Settings:
     minor: Callable[[], bool] | None
     languages: Sequence[str] | Callable[[], str | None] | None
     auditor: Callable[[], str | None] | None
+    account: Callable[[], object] | None
     grant_lifetime: int
     refusal_lifetime: int
     trusted_origins: frozenset[str]
@@ -101,6 +103,7 @@ def readers(config: Mapping[str, object], root: Path, instance: Path) -> dict[st
         "minor": lambda: function(config, "MINOR"),
         "languages": lambda: languages(config),
         "auditor": lambda: function(config, "AUDITOR"),
+        "account": lambda: function(config, "ACCOUNT"),
         "grant_lifetime": lambda: seconds(config, "GRANT_LIFETIME", 182 * DAY),
         "refusal_lifetime": lambda: seconds(config, "REFUSAL_LIFETIME", 365 * DAY),
         "trusted_origins": lambda: trusted(config),

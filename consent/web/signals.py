@@ -10,6 +10,10 @@ from typing import Any
 from blinker import NamedSignal, Namespace
 from flask import Flask
 
+from consent.decision import keys
+from consent.web.answering import Outcome
+from consent.web.site import Site
+
 log = logging.getLogger("consent")
 
 _signals = Namespace()
@@ -34,3 +38,20 @@ def tell(signal: NamedSignal, app: Flask, **told: Any) -> None:
         # an answer's cookie would undo a withdrawal (rule 9).
         except Exception:
             log.exception("a receiver of %s failed", signal.name)
+
+
+def announce(site: Site, outcome: Outcome) -> None:
+    """Tell the site's own code what changed."""
+    told: dict[str, Any] = {
+        "decision": outcome.after,
+        "granted": frozenset(keys(site.policy, outcome.granted)),
+        "withdrawn": frozenset(keys(site.policy, outcome.withdrawn)),
+    }
+    happened = {
+        consent_given: bool(outcome.granted),
+        consent_withdrawn: bool(outcome.withdrawn),
+        consent_changed: bool(outcome.granted or outcome.withdrawn or outcome.before is None),
+    }
+    for signal, so in happened.items():
+        if so:
+            tell(signal, site.app, **told)

@@ -12,11 +12,12 @@ from uuid import UUID
 from flask import Flask
 from markupsafe import Markup
 
-from consent.decision import PROFILES, CookieCodec, Decision, Lifetimes, Mark, lifetimes
+from consent.decision import PROFILES, CookieCodec, Decision, Lifetimes, Mark, lifetimes, selling
 from consent.errors import ConsentError
 from consent.ledger import Document
 from consent.policy import DeclaredCookies, Policy
 from consent.web import guard
+from consent.web.account import Accounts
 from consent.web.consentmode import ConsentMode
 from consent.web.csp import Plan, without_nonce
 from consent.web.findings import Findings
@@ -49,6 +50,8 @@ class Site:
     clock: Callable[[], float]
     """Seconds since the epoch."""
     verdicts: Verdicts
+    accounts: Accounts | None = None
+    """Who is signed in; None where the site has no accounts, or nothing sells or shares."""
     limits_pages: bool = False
     """Whether any service is limited to some pages."""
     marks: dict[str | None, Mark | None] = field(default_factory=dict)
@@ -77,6 +80,8 @@ class Site:
     """How long answers hold under each profile."""
     storage: str = field(init=False)
     """As JSON, what services keep in the browser's storage: by key, pairs of kind and name; empty if nothing."""
+    sells: bool = field(init=False)
+    """Whether any service sells or shares."""
     consent_mode: ConsentMode = field(init=False)
     own_cookies: frozenset[str] = field(init=False)
     cookies: Mapping[bool, str] = field(init=False)
@@ -85,6 +90,7 @@ class Site:
     def __post_init__(self) -> None:
         chosen, policy = self.settings, self.policy
         self.declared = DeclaredCookies(policy)
+        self.sells = bool(selling(policy))
         self.located = replace(
             policy, controller=replace(policy.controller, site=chosen.site or policy.controller.site)
         )

@@ -89,7 +89,7 @@ def test_the_text_is_fixed_to_the_byte() -> None:
     event = (
         "ERERESIiQzOERFVVVVVVVQ.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8.1728043210987."
         "b5YZ_4uGQBG0LQDAT8lk_w.withdrawn.q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s."
-        "zc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc0.zh-Hant-TW.s.20"
+        "zc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc0.zh-Hant-TW.s.20."
     )
     assert CODEC.encode(SAMPLES["an event"]) == signed(f"1.1728000000.eu.b....AAAAaaaaaBBBBbbbbb..{event}")
     # HMAC(HMAC(key, "consent.choices.1|" + origin), body), worked out with the standard library alone.

@@ -1,15 +1,18 @@
 """Signing in, and the sign-in name that is remembered only with permission."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
 from consent.testing import ConsentClient
+from demo_site import POLICY
 from demo_site.database import DEMO_ACCOUNT, DEMO_PASSWORD
 from demo_site.throttle import Throttle
 
-from .browsing import cookies_set, refuse_all, rows, send, sign_in
+from .browsing import SAME_ORIGIN, cookies_set, refuse_all, rows, send, sign_in
+from .conftest import MakeSite
 
 
 @pytest.mark.parametrize(
@@ -113,3 +116,21 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(visitor: 
     assert session["samesite"] == "Lax"
     assert not session["max-age"]
     assert not session["expires"]
+
+
+@pytest.mark.requirement("GPC-09")
+def test_an_opt_out_in_one_browser_holds_in_another_once_the_customer_signs_in_there(
+    make_site: MakeSite, tmp_path: Path
+) -> None:
+    (tmp_path / "consent.toml").write_text(POLICY.read_text().replace("= false", "= true"))
+    site = make_site(CONSENT_POLICY=str(tmp_path / "consent.toml"))
+    here, there = (site.test_client(grant={"media", "performance"}) for _ in range(2))
+    film = "localhost:8001/film"
+    sign_in(here)
+    assert film in there.get("/how-billing-works").text
+    here.post("/privacy-choices", data={"choice": "opt_out"}, headers=SAME_ORIGIN)
+    sign_in(there)
+    assert film not in there.get("/how-billing-works").text
+    assert "Opt-Out Request Honored" in there.get("/privacy-choices").text
+    send(there, "/sign-out", page="/portal/")
+    assert film in there.get("/how-billing-works").text

@@ -24,6 +24,7 @@ from consent.ledger import (
     check_receipt,
     commitment,
     leaf_hash,
+    link,
     open_checkpoint,
 )
 from consent.ledger.event import Kind, opened, operated
@@ -95,6 +96,14 @@ def test_the_id_of_an_operated_event_follows_from_log_and_fingerprint() -> None:
     fingerprint = f'{{"policy":"{"9f" * 32}","templates":"{"1c" * 32}"}}'
     assert event.id == derived("operated", ORIGIN, hashlib.sha256(fingerprint.encode()).hexdigest())
     assert json.loads(event.body())["detail"] == {"fingerprint": json.loads(fingerprint)}
+
+
+def test_an_account_is_linked_under_what_follows_from_the_logs_key() -> None:
+    label = b"consent/account/v1"
+    key = hmac.digest(hmac.digest(bytes(32), SALT, "sha256"), label + b"\x01", "sha256")  # HKDF by hand
+    code = hmac.digest(key, label + b"\x00" + EXAMPLES["account"].encode(), "sha256")[:16]
+    assert base64.urlsafe_b64encode(code).decode().rstrip("=") == EXAMPLES["account-link"]
+    assert link(key, EXAMPLES["account"]) == EXAMPLES["account-link"]
 
 
 def test_the_guard_is_the_signed_checkpoint_of_a_log_with_entry_0_alone() -> None:

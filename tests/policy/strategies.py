@@ -76,7 +76,7 @@ STORED = st.lists(
 
 
 PARTY = st.sampled_from(["self", "one", "two"])
-SERVICE = st.builds(
+SERVICES = st.builds(
     Service,
     key=st.just("unnamed"),
     category=st.sampled_from(["functionality", "performance", "own"]),
@@ -101,6 +101,7 @@ SERVICE = st.builds(
     uses=some(st.sampled_from(sorted(USES))),
     origins=ORIGINS,
 ).map(lambda one: replace(one, sells_or_shares=True) if FOR_ADVERTISING & {*one.google_consent} else one)
+SERVICE = SERVICES.filter(lambda one: not (one.sells_or_shares and "health" in one.data))  # HLT-04
 CONTROLLER = st.builds(
     Controller,
     name=LINE,

@@ -361,3 +361,11 @@ def test_no_more_than_a_hundred_services_wait_for_a_yes() -> None:
     hundred = SMALL + "".join(table.format(number) for number in range(99))
     assert faults(hundred) == []
     assert only_fault(hundred + table.format(99)).startswith("services: 101 services wait for a Yes")
+
+
+@pytest.mark.requirement("HLT-04")
+def test_no_service_sells_or_shares_health_data() -> None:
+    health = THIRD_PARTY.replace('["address"]', '["address", "health"]')
+    assert faults(SMALL + health) == []
+    fault = only_fault(SMALL + health.replace("sells_or_shares = false", "sells_or_shares = true"))
+    assert fault.startswith("services.map.sells_or_shares: selling or sharing health data takes a signed")

@@ -15,7 +15,7 @@ from consent.errors import LedgerConflict, LedgerError
 from consent.ledger import Document, Event, Kind, Ledger, leaf_hash, operated
 from consent.storage import records, sqlite
 
-from .events import NOW, ORIGIN, SUBJECT, change, new_event, record, rows
+from .events import NOW, ORIGIN, SUBJECT, change, new_event, open_ledger, record, rows
 
 SALT = bytes(range(32))
 
@@ -251,3 +251,64 @@ def test_an_altered_document_is_not_shown_as_the_one_that_was_stored(filed: Ledg
     change(tmp_path, "DROP TRIGGER document_stays", "UPDATE document SET body = x'7b'")
     with pytest.raises(LedgerError, match="was altered"):
         filed.document(notice.hash)
+
+
+# -- opt-outs of accounts
+
+ADA, BO = "A" * 22, "B" * 22
+
+
+def act(account: str, *, opted_out: bool, **fields: object) -> Event:
+    """An event by which the opt-out of *account* begins or ends."""
+    kind = Kind.OPTED_OUT if opted_out else Kind.GIVEN
+    return new_event(kind=kind, account=account, opted_out=opted_out, **fields)
+
+
+@pytest.mark.requirement("GPC-09")
+def test_an_account_is_opted_out_from_one_event_to_another(ledger: Ledger) -> None:
+    for opted_out in (True, False, True):
+        record(ledger, act(ADA, opted_out=opted_out), merge_within=60)
+        assert ledger.opted_out(ADA) is opted_out
+        assert not ledger.opted_out(BO)
+    assert ledger.size() == 4, "none of them repeats another"
+
+
+def test_an_event_that_is_tried_again_changes_no_account_any_more(ledger: Ledger) -> None:
+    out = act(ADA, opted_out=True)
+    record(ledger, out, salt=SALT)
+    record(ledger, act(ADA, opted_out=False))
+    record(ledger, out, salt=SALT)
+    assert not ledger.opted_out(ADA)
+
+
+def test_what_is_no_news_of_an_account_is_not_recorded(ledger: Ledger) -> None:
+    for account in (ADA, ADA, BO):
+        event = act(account, opted_out=True, subject=None, granted=(), refused=())
+        ledger.record_news(event, salt=SALT)
+    assert ledger.size() == 3
+    record(ledger, act(ADA, opted_out=False))
+    ledger.record_news(act(ADA, opted_out=True), salt=SALT)
+    assert ledger.size() == 5
+    assert ledger.opted_out(ADA)
+
+
+def test_an_account_can_be_forgotten_and_its_events_stay(ledger: Ledger) -> None:
+    event = act(ADA, opted_out=True)
+    record(ledger, event)
+    assert ledger.forget_account(ADA)
+    assert not ledger.forget_account(ADA)
+    assert not ledger.opted_out(ADA)
+    found = ledger.get(event.id)
+    assert found is not None
+    assert found.event() == event
+
+
+def test_the_key_of_accounts_stays_as_long_as_the_log_and_is_no_others(tmp_path: Path) -> None:
+    keys = []
+    for folder in ("one", "one", "two"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        opened, storage = open_ledger(tmp_path / folder)
+        keys.append(opened.account_key())
+        storage.close()
+    assert keys[0] == keys[1] != keys[2]
+    assert len(keys[0]) == 32

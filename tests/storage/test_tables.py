@@ -44,15 +44,16 @@ def test_the_revisions_that_are_listed_are_those_there_are() -> None:
     assert [script.revision for script in scripts.walk_revisions()] == list(reversed(schema.REVISIONS))
 
 
-def test_the_tables_are_those_of_the_first_day(recorded: Path) -> None:
+def test_the_tables_are_those_that_the_documentation_names(recorded: Path) -> None:
     columns = "SELECT name FROM pragma_table_info('{}')"
     assert [name for (name,) in rows(recorded, "SELECT name FROM sqlite_schema WHERE type = 'table'")] == [
-        *("consent_alembic_version", "entry", "opening", "document")
+        *("consent_alembic_version", "entry", "opening", "document", "account")
     ]
     for table, names in {
         "entry": ["leaf_index", "uid", "leaf", "leaf_hash"],
         "opening": ["uid", "subject", "salt", "body"],
         "document": ["hash", "kind", "body"],
+        "account": ["link", "uid"],
     }.items():
         assert [name for (name,) in rows(recorded, columns.format(table))] == names
 
@@ -118,7 +119,10 @@ def test_every_connection_syncs_each_commit_and_overwrites_what_is_erased(record
 
 def test_upgrading_says_what_it_did_once(tmp_path: Path) -> None:
     (_, first), (_, second) = open_ledger(tmp_path), open_ledger(tmp_path)
-    assert list(first.upgrade()) == ["0001: entries, openings and documents, and the triggers that keep them"]
+    assert list(first.upgrade()) == [
+        "0001: entries, openings and documents, and the triggers that keep them",
+        "0002: opt-outs of accounts",
+    ]
     assert list(second.upgrade()) == []
     first.close()
     second.close()
@@ -132,6 +136,18 @@ def test_a_database_that_a_later_release_upgraded_is_still_used(tmp_path: Path) 
     later, storage = open_ledger(tmp_path)
     assert record(later).index == 2
     assert list(storage.upgrade()) == []
+    storage.close()
+
+
+def test_a_database_of_the_first_schema_is_upgraded_and_keeps_its_events(tmp_path: Path) -> None:
+    ledger, storage = open_ledger(tmp_path)
+    record(ledger)
+    storage.close()
+    change(tmp_path, "DROP TABLE account", "UPDATE consent_alembic_version SET version_num = '0001'")
+    ledger, storage = open_ledger(tmp_path)
+    assert list(storage.upgrade()) == ["0002: opt-outs of accounts"]
+    assert record(ledger).index == 2
+    assert not ledger.opted_out("A" * 22)
     storage.close()
 
 

@@ -1,13 +1,17 @@
 """What a visitor's answer does: at once, remembered, and recorded."""
 
+import re
+
 import pytest
-from flask import Flask
+from flask import Flask, render_template_string
 from flask.testing import FlaskClient
 
+from consent import Consent
 from consent.ledger import Kind
+from consent.web.assets import STATIC
 from consent.web.site import Site
 
-from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, held
+from .clinic import PAGE, POLICY, SAME, Clock, MakeSite, Visitor, events, held
 
 
 @pytest.mark.requirement("CON-01")
@@ -230,6 +234,7 @@ def test_my_consent_shows_the_history_of_this_browser_only(visitor: Visitor, app
     assert visitor.client.get("/privacy-choices/mine").text.count('<time datetime="') == 2
 
 
+@pytest.mark.requirement("CH-01")
 def test_a_child_is_asked_nothing_and_grants_nothing(make_app: MakeSite) -> None:
     child = Visitor(make_app(CONSENT_MINOR=lambda: True).test_client())
     assert "pc-banner" not in child.client.get("/").text
@@ -274,3 +279,66 @@ def test_the_privacy_signal_turns_off_what_sells_or_shares(app: Flask) -> None:
         for value in ("1", "0", "1,0")
     }
     assert told == {"1": "no: opted_out", "0": "yes", "1,0": "no: opted_out"}
+
+
+@pytest.mark.requirement("CK-07")
+@pytest.mark.parametrize("choice", ["all", "none", "opt_out"])
+@pytest.mark.parametrize("headers", [SAME, {**SAME, "Sec-GPC": "1"}])
+def test_a_response_sets_the_answer_once(
+    visitor: Visitor, site: Site, choice: str, headers: dict[str, str]
+) -> None:
+    visitor.answer("all")
+    responses = [visitor.answer(choice, headers), visitor.client.get("/", headers=headers)]
+    for response in responses:
+        names = [each.partition("=")[0] for each in response.headers.getlist("Set-Cookie")]
+        assert names.count("consent") <= 1
+    assert "consent" in responses[0].headers["Set-Cookie"]
+
+
+@pytest.mark.requirement("CK-08")
+def test_the_answers_cookie_is_set_by_the_server_and_out_of_reach_of_scripts(visitor: Visitor) -> None:
+    response = visitor.answer("all")
+    assert "HttpOnly" in response.headers["Set-Cookie"]
+    for script in STATIC.glob("*.js"):
+        assert not re.search(r"document\s*\.\s*cookie|cookieStore", script.read_text()), script.name
+
+
+@pytest.mark.requirement("HLT-02")
+def test_a_new_purpose_with_special_data_waits_for_a_yes_of_its_own(make_app: MakeSite) -> None:
+    special = POLICY.replace('title = "Statistics"', 'title = "Statistics"\nspecial_category = true')
+    visitor = Visitor(make_app(special).test_client())
+    visitor.answer("some", category__performance="some", service__statistics="yes")
+    assert visitor.allowed("statistics")
+    widened = special.replace("revision = 1", 'revision = 2\nchange = "We now test with it, too."').replace(
+        'purposes = ["measurement"]', 'purposes = ["measurement", "testing"]'
+    )
+    later = Visitor(make_app(widened).test_client())
+    later.client.set_cookie("consent", held(visitor.client))
+    assert later.client.get("/allowed/statistics").text == "no: changed"
+    page = later.client.get("/").text
+    assert "We now test with it, too." in page
+    later.answer("all")
+    assert not later.allowed("statistics"), "Accept all is no Yes to it"
+    later.answer("some", category__performance="some", service__statistics="yes")
+    assert later.allowed("statistics")
+
+
+@pytest.mark.requirement("HIP-02")
+def test_no_yes_given_here_lets_another_company_into_a_marked_page(visitor: Visitor) -> None:
+    for step in ({"choice": "all"}, {"choice": "opt_in", "service__videos": "yes", "confirm": "yes"}):
+        visitor.answer(**step)  # type: ignore[arg-type]  # fields of the form
+        assert visitor.allowed("videos")
+        assert visitor.client.get("/portal").text == "no: marked"
+
+
+@pytest.mark.requirement("HIP-05")
+def test_what_may_not_run_is_stopped_before_anything_is_sent_to_it(visitor: Visitor, app: Flask) -> None:
+    app.add_url_rule("/marked", "marked", Consent().sensitive(lambda: render_template_string(PAGE)))
+    marked = visitor.client.get("/marked").text
+    refused = visitor.client.get("/").text
+    visitor.answer("all")
+    assert 'src="https://video.example/v/1"' in visitor.client.get("/").text
+    for html in (marked, refused, visitor.client.get("/marked").text):
+        loading = re.findall(r'<(?:iframe|script|img|link)[^>]*(?:src|href)="([^"]+)"', html)
+        assert loading
+        assert not [each for each in loading if "video.example" in each]

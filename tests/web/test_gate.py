@@ -341,6 +341,7 @@ def test_code_of_the_site_is_told_of_each_cookie_that_was_stopped(app: Flask, si
         ("session=1; Path=/; Max-Age=600", "it lives 10 minutes, declared is session"),
     ],
 )
+@pytest.mark.requirement("CK-04")
 @pytest.mark.requirement("CK-05")
 def test_what_is_sent_otherwise_than_declared_is_reported(
     app: Flask, site: Site, cookie: str, says: str

@@ -363,6 +363,103 @@ def test_the_eu_profile_honours_the_signal_all_the_same_and_still_asks(make_app:
     assert visitor.client.get("/allowed/videos", headers=GPC).text == "no: opted_out"
 
 
+# -- where only scripts see it
+
+TOLD = {"choice": "opt_out", "from": "signal"}
+
+
+def stops(html: str) -> tuple[str, bool] | None:
+    """What the module is told of a signal that only it can see; None where there is none."""
+    found = re.search(r'<script[^>]*data-pc-stops="([^"]*)"( data-pc-tell)?>', html)
+    return (found[1], bool(found[2])) if found else None
+
+
+@pytest.mark.requirement("GPC-02")
+@pytest.mark.parametrize("headers", [SAME, {}, {**SAME, "Accept": "application/json"}])
+def test_what_a_script_sees_of_the_signal_ends_what_the_header_would(
+    visitor: Visitor, site: Site, headers: dict[str, str]
+) -> None:
+    visitor.answer("all")
+    for _ in range(2):
+        assert visitor.client.post("/privacy-choices", data=TOLD, headers=headers).status_code in (200, 303)
+    assert not visitor.allowed("videos")
+    assert visitor.allowed("statistics")
+    given, ended = events(site)
+    assert (ended.kind, ended.source, ended.signal) == (Kind.SIGNAL_OPT_OUT, "navigator", True)
+    assert (ended.before_granted, ended.refused) == (given.granted, ("videos",))
+
+
+@pytest.mark.requirement("GPC-10")
+def test_of_header_and_script_the_one_that_speaks_counts_and_the_record_says_which(
+    visitor: Visitor, site: Site
+) -> None:
+    visitor.answer("all")
+    visitor.client.post("/privacy-choices", data=TOLD, headers={**SAME, "Sec-GPC": "0"})
+    other = Visitor(visitor.client.application.test_client())
+    other.answer("all")
+    other.client.post("/privacy-choices", data=TOLD, headers={**SAME, **GPC})
+    assert [each.source for each in events(site) if each.kind is Kind.SIGNAL_OPT_OUT] == [
+        "navigator",
+        "signal",
+    ]
+    assert not visitor.allowed("videos")
+    assert not other.allowed("videos")
+
+
+@pytest.mark.requirement("GPC-10")
+def test_an_answer_says_that_a_script_saw_the_signal(visitor: Visitor, site: Site) -> None:
+    response = visitor.answer("all", {**SAME, "Accept": "application/json"}, signal="1")
+    assert "videos" not in response.get_json()["granted"]
+    (given,) = events(site)
+    assert (given.kind, given.signal, given.opted_out) == (Kind.GIVEN, True, True)
+    assert visitor.client.get("/allowed/videos").text == "no: opted_out", "absence later is no opt-in"
+
+
+@pytest.mark.parametrize("value", ["0", "true", "", "11"])
+def test_nothing_else_in_that_field_is_a_signal(visitor: Visitor, value: str) -> None:
+    visitor.answer("all", signal=value)
+    assert visitor.allowed("videos")
+
+
+@pytest.mark.parametrize("choice", ["all", "some", "opt_in"])
+def test_nothing_can_be_granted_in_the_signals_name(visitor: Visitor, site: Site, choice: str) -> None:
+    visitor.answer(choice, from_="signal", service__videos="yes", category__performance="yes")
+    assert events(site) == []
+    assert not visitor.allowed("videos")
+
+
+def test_what_scripts_see_changes_nothing_where_nothing_is_granted(visitor: Visitor, site: Site) -> None:
+    response = visitor.client.post("/privacy-choices", data=TOLD, headers=SAME)
+    assert "Set-Cookie" not in response.headers
+    assert events(site) == []
+
+
+@pytest.mark.requirement("GPC-02")
+def test_a_page_says_what_a_signal_would_stop_that_only_scripts_see(visitor: Visitor, site: Site) -> None:
+    assert stops(visitor.client.get("/").text) == ("", False)
+    visitor.answer("all")
+    assert stops(visitor.client.get("/").text) == ("media videos", True)
+    assert stops(visitor.client.get("/", headers=GPC).text) is None, "the server knows it"
+    assert stops(visitor.client.get("/").text) == ("", False)
+
+
+def test_what_was_confirmed_in_spite_of_a_signal_is_not_stopped_by_a_script(visitor: Visitor) -> None:
+    visitor.answer("opt_out")
+    for step in ({}, {"confirm": "yes"}):
+        visitor.answer("opt_in", service__videos="yes", from_="centre", **step)
+    assert stops(visitor.client.get("/").text) == ("", False)
+    visitor.client.post("/privacy-choices", data=TOLD, headers=SAME)
+    assert visitor.allowed("videos")
+
+
+def test_where_nothing_is_sold_or_a_child_visits_no_page_listens(make_app: MakeSite) -> None:
+    for app in (make_app(UNSOLD), make_app(CONSENT_MINOR=lambda: True)):
+        client = app.test_client()
+        assert stops(client.get("/").text) is None
+        assert client.post("/privacy-choices", data=TOLD, headers=SAME).status_code == 303
+        assert events(app.extensions["consent"]) == []
+
+
 # -- /.well-known/gpc.json
 
 
