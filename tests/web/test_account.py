@@ -70,8 +70,8 @@ def reason(visitor: Visitor, key: str = "videos") -> str:
 
 def opt_in(visitor: Visitor) -> None:
     """Opt in to the videos, in two steps."""
-    for step in ({}, {"confirm": "yes"}):
-        visitor.answer("opt_in", service__videos="yes", from_="centre", **step)
+    visitor.answer("opt_in", service__videos="yes", from_="centre")
+    visitor.answer("opt_in", service__videos="yes", from_="centre", confirm="yes")
 
 
 @contextmanager
