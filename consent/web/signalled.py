@@ -107,8 +107,8 @@ def awaits_opt_out(visitor: ConsentRequest) -> bool:
 def unheard(visitor: ConsentRequest) -> tuple[str, bool] | None:
     """What a signal would stop that only scripts may see, and whether they should tell us of it (GPC-02).
 
-    The first are the keys of services, categories and carriers that may run and then wouldn't, parted by spaces. None where
-    there is nothing to hear: nothing sells or shares, the request has the signal, or the visitor is a child.
+    The first are the keys of what may run and then wouldn't, services, categories and carriers, parted by spaces. None
+    where there is nothing to hear: nothing sells or shares, the request has the signal, or the visitor is a child.
     """
     site = visitor.site
     if not site.sells or visitor.sends_signal or site.minor():
