@@ -32,7 +32,7 @@ from consent.errors import LedgerError
 from consent.policy import Policy
 from consent.web.declaration import declared
 from consent.web.language import Catalogue, catalogue, shipped
-from consent.web.markup import asset
+from consent.web.assets import asset
 from consent.web.origin import Origin, origin_of
 from consent.web.request import here
 from consent.web.site import Site, asked

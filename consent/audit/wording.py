@@ -31,6 +31,7 @@ SOURCES: Final[Mapping[str, str]] = MappingProxyType(
         "centre": "the preference centre, as a page",
         "dialog": "the preference centre, as a dialog",
         "mine": "the page “My consent”",
+        "embed": "the place of an embed",
         "signal": "a signal of the browser",
         "navigator": "a signal of the browser, as the page's script saw it",
         "ledger": "the ledger itself",

@@ -28,4 +28,5 @@ from consent.decision.verdict import Mark as Mark
 from consent.decision.verdict import Reason as Reason
 from consent.decision.verdict import Verdict as Verdict
 from consent.decision.verdict import asking as asking
+from consent.decision.verdict import if_granted as if_granted
 from consent.decision.verdict import judge as judge

@@ -8,8 +8,8 @@ from consent.errors import ConsentError, Fault
 from consent.policy import Policy, Service
 
 #: Where the form can stand. A form that doesn't say is the preference centre's.
-FORM_SOURCES: Final = ("banner", "centre", "dialog", "mine")
-CHOICES: Final = ("none", "all", "some", "opt_out", "opt_in")
+FORM_SOURCES: Final = ("banner", "centre", "dialog", "mine", "embed")
+CHOICES: Final = ("none", "all", "some", "once", "always", "opt_out", "opt_in")
 
 _SINGLE: Final = ("notice", "choice", "from", "next")
 _ANSWERS: Final = ("category.", "service.")
@@ -67,7 +67,7 @@ class Form:
 
     @property
     def source(self) -> str:
-        """Where the form stood: "banner", "centre", "dialog" or "mine"."""
+        """Where the form stood: "banner", "centre", "dialog", "mine" or "embed"."""
         said = self.value("from")
         return said if said in FORM_SOURCES else "centre"
 
@@ -100,6 +100,17 @@ class Form:
     def opts_in(self) -> bool:
         """Whether it says ``choice=opt_in``: one of the two steps that follow an opt-out."""
         return self.value("choice") == "opt_in" and not (self.refuses_all or self.opts_out)
+
+    @property
+    def once(self) -> bool:
+        """Whether it says ``choice=once``: to load one embed now, and to remember nothing."""
+        return self._names_one and self.value("choice") == "once"
+
+    @property
+    def _names_one(self) -> bool:
+        """Whether it is about one service only, whose Yes leaves all other answers as they are."""
+        said = self.value("choice") in ("once", "always")
+        return said and not (self.refuses_all or self.opts_out)
 
     @property
     def confirms(self) -> bool | None:
@@ -165,6 +176,9 @@ def judge_form(form: Form, *, current: Policy, shown: Policy | None) -> Answer:
     ``choice=opt_in`` is about services that sell or share, one ``service.<key>=yes`` each, and about nothing
     else: other answers stay. Only with ``confirm=yes`` are they granted and confirmed; without it, or with
     ``confirm=no``, they are withheld (TTL-08).
+
+    ``choice=always`` and ``choice=once``, in an embed's place, are about the one service of their only
+    ``service.<key>=yes``: other answers stay. What ``once`` grants holds for one response; whoever calls sees to that.
     """
     if form.refuses_all or form.opts_out:
         stopped = (
@@ -177,10 +191,12 @@ def judge_form(form: Form, *, current: Policy, shown: Policy | None) -> Answer:
     if faults:
         raise FormInvalid(form, faults)
     yes = frozenset(service.key for service in shown.optional_services if _says_yes(form, service))
-    if not form.opts_in:
+    if not (form.opts_in or form._names_one):
         return _counted(yes, current=current, shown=shown, asked=shown.optional_services)
     asked = tuple(service for service in shown.optional_services if service.key in yes)
     answer = _counted(yes, current=current, shown=shown, asked=asked)
+    if form._names_one:
+        return answer
     return replace(answer, confirmed=answer.granted) if form.confirms else Answer(withheld=answer.granted)
 
 
@@ -198,7 +214,7 @@ def _counted(yes: frozenset[str], *, current: Policy, shown: Policy, asked: Iter
 def _says_yes(form: Form, service: Service) -> bool:
     if form.value("choice") == "all":
         return not service.special_category
-    if form.opts_in:
+    if form.opts_in or form._names_one:
         return form.value(f"service.{service.key}") == "yes"
     answer = form.value(f"category.{service.category}")
     if answer == "some":
@@ -216,6 +232,12 @@ def _faults(form: Form, shown: Policy) -> Iterator[Fault]:
         single = (*_SINGLE, "confirm")
         if not any(name.startswith("service.") for name, _ in form.pairs):
             yield Fault("service", "missing", "Send service.<key>=yes for one that sells or shares.")
+    if form._names_one:
+        single = (*_SINGLE, "embed")
+        if len({name for name, _ in form.pairs if name.startswith("service.")}) != 1:
+            yield Fault(
+                "service", "expected exactly one", "Send service.<key>=yes for the one that is meant."
+            )
     seen = set[str]()
     for name, value in form.pairs:
         if name not in single and not name.startswith(_ANSWERS):

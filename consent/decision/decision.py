@@ -13,7 +13,7 @@ from consent.policy.terms import KEY_PART, TERMS_PART
 #: Seconds.
 DAY: Final = 86_400
 #: The controls a decision can come from. The browser's signal is one: in a header, or where only scripts see it.
-SOURCES: Final = ("banner", "centre", "dialog", "mine", "signal", "navigator")
+SOURCES: Final = ("banner", "centre", "dialog", "mine", "embed", "signal", "navigator")
 #: The first time, in epoch seconds, that is too late for a decision; it keeps every number in it short.
 TOO_LATE: Final = 10**11
 

@@ -132,6 +132,18 @@ def judge(
     )
 
 
+def if_granted(policy: Policy, key: str, decision: Decision | None, circumstances: Circumstances) -> Reason:
+    """What would hold for the service *key* had the visitor just said Yes to it, beside *decision*.
+
+    GRANTED (ALWAYS for what needs no Yes), or what would stop it all the same. LookupError for an unknown key.
+    """
+    service = policy.service(key)
+    reason = Reason.ALWAYS
+    if not policy.always_on(key):
+        reason = _overlaid(policy, service, Reason.GRANTED, decision, circumstances)
+    return (_stopped_by_page(policy, service, circumstances) or reason) if reason in _YES else reason
+
+
 def _groups(policy: Policy, reasons: Mapping[str, Reason]) -> dict[str, Reason]:
     carried: dict[str, list[Reason]] = {carrier.key: [] for carrier in policy.carriers}
     grouped: dict[str, list[Reason]] = {category.key: [] for category in policy.categories}
@@ -176,10 +188,12 @@ def _overlaid(
 ) -> Reason:
     if circumstances.minor:
         return Reason.MINOR
-    if reason is not Reason.GRANTED or not service.sells_or_shares or decision is None:
+    if reason is not Reason.GRANTED or not service.sells_or_shares:
         return reason
-    opted_out = circumstances.signal or circumstances.opted_out or decision.opted_out
-    if opted_out and policy.terms[service.key] not in decision.confirmed:
+    opted_out = (
+        circumstances.signal or circumstances.opted_out or (decision is not None and decision.opted_out)
+    )
+    if opted_out and (decision is None or policy.terms[service.key] not in decision.confirmed):
         return Reason.OPTED_OUT
     return reason
 

@@ -24,6 +24,9 @@ class Problem:
     faults: tuple[str, ...] = ()
     """The fields that couldn't be read."""
 
+    reason: str = ""
+    """Why a service stays off: the last part of ``reason.…`` in the catalogue."""
+
     @property
     def id(self) -> str:
         """Where its words are in the catalogue."""

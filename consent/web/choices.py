@@ -10,7 +10,7 @@ from consent.web import assets, deciding
 from consent.web.centre import centre
 from consent.web.declaration import Declaration
 from consent.web.language import Catalogue, catalogue, negotiate
-from consent.web.markup import asset
+from consent.web.assets import asset
 from consent.web.mine import mine_page
 from consent.web.page import answers, page, piece
 from consent.web.request import ConsentRequest, here

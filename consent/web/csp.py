@@ -342,6 +342,24 @@ def rewritten(text: str, changed: Directives) -> str:
     return ";".join(pieces)
 
 
+def lets_in(value: str, kind: str, origin: str) -> bool:
+    """Whether the policies in the header *value* all let in *origin* as *kind* (of ``KINDS``); ``'self'`` is one too.
+
+    A policy that can't be read lets in nothing, as far as anybody can say.
+    """
+    letting = letting_in(origin) if origin != "'self'" else {origin}
+    for text in value.split(","):
+        if (found := directives(text)) is None:
+            return False
+        name = KINDS[kind].deciding(found)
+        if name is None:
+            continue
+        known = map(source, found[name][1:])
+        if letting.isdisjoint(one.text for one in known if not one.partial):
+            return False
+    return True
+
+
 def dynamic(words: list[str]) -> bool:
     """Whether the directive *words* holds ``'strict-dynamic'`` (§8.2)."""
     return any(word.lower() == "'strict-dynamic'" for word in words)

@@ -8,11 +8,12 @@ from flask import Request, Response, jsonify, make_response, url_for
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from consent.decision import Answer, Form, FormConflict, FormInvalid, judge_form
-from consent.errors import LedgerError, LedgerUnavailable
+from consent.errors import Fault, LedgerError, LedgerUnavailable
 from consent.policy import Policy
 from consent.web.answering import Asked, Outcome, take
 from consent.web.centre import Problem, centre
 from consent.web.cookie import choice_cookie
+from consent.web.embed import Embed, once_page, record_once
 from consent.web.form import read_form
 from consent.web.limits import TooMany
 from consent.web.origin import Origin, origin_of
@@ -28,7 +29,7 @@ log = logging.getLogger("consent")
 #: Seconds until a visitor may try again where only the operator can help.
 UNTIL_MENDED = 300
 #: From these, the visitor goes back to the page they were on.
-RETURNING = frozenset({"banner", "dialog"})
+RETURNING = frozenset({"banner", "dialog", "embed"})
 
 
 def decide(visitor: ConsentRequest, request: Request) -> Response:
@@ -64,6 +65,8 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
             return forbidden(visitor, request, form, answer)
         if site.minor():
             return forbidden(visitor, request, form, answer, about="minor")
+    if form.once:
+        return loaded(visitor, request, form, answer)
     if form.opts_in and form.confirms is None:
         return first_step(visitor, request, form, answer)
     if form.opts_in and not form.confirms:
@@ -132,6 +135,26 @@ def heard(visitor: ConsentRequest, request: Request, form: Form) -> Response:
     response = taken(visitor, request, form, None)
     response.headers.extend(headers)
     return response
+
+
+def loaded(visitor: ConsentRequest, request: Request, form: Form, answer: Answer) -> Response:
+    """200: the one embed that the visitor asked to see once; nothing else changes, and nothing is kept.
+
+    400 for an embed that no page of ours asked about, 403 for one that stays off, 429 or 503 as for every grant.
+    """
+    embed = Embed.read(visitor.site, form.value("embed"))
+    if embed is None or answer.granted != {embed.service}:
+        fault = Fault("embed", "this site signed no such embed", "Load the page anew and answer there.")
+        return invalid(visitor, request, form, FormInvalid(form, (fault,)))
+    if reason := embed.stopped(visitor):
+        return failed(visitor, request, HTTPStatus.FORBIDDEN, about="embed", reason=reason)
+    try:
+        record_once(visitor, embed, notice=form.notice, address=request.remote_addr)
+    except LedgerError as error:
+        return unavailable(visitor, request, None, error)
+    if wants_json(request):
+        return jsonify(ok=True, frame=embed.attributes)
+    return once_page(visitor, embed, back=returning(request, form))
 
 
 def first_step(visitor: ConsentRequest, request: Request, form: Form, answer: Answer) -> Response:
@@ -231,10 +254,16 @@ def unavailable(
 
 
 def failed(
-    visitor: ConsentRequest, request: Request, code: HTTPStatus, *, held: bool = False, about: str = ""
+    visitor: ConsentRequest,
+    request: Request,
+    code: HTTPStatus,
+    *,
+    held: bool = False,
+    about: str = "",
+    reason: str = "",
 ) -> Response:
     """A plain page, or JSON, that says what happened and that nothing was turned on."""
-    problem = Problem(code=int(code), held=held, about=about)
+    problem = Problem(code=int(code), held=held, about=about, reason=reason)
     if wants_json(request):
         return told(visitor, problem)
     return shown(
@@ -261,7 +290,8 @@ def told(visitor: ConsentRequest, problem: Problem) -> Response:
 
 def said(visitor: ConsentRequest, problem: Problem) -> str:
     """*problem* in two or three sentences."""
-    ids = [f"{problem.id}.why", f"{problem.id}.changed", *(["error.held"] if problem.held else [])]
+    reason = [f"reason.{problem.reason}"] if problem.reason else []
+    ids = [f"{problem.id}.why", *reason, f"{problem.id}.changed", *(["error.held"] if problem.held else [])]
     return " ".join(str(visitor.words.gettext(each)) for each in ids)
 
 

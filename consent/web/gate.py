@@ -100,6 +100,8 @@ def passed(site: Site, environ: dict[str, Any], headers: Headers, status: str) -
     if html and policies and site.restricts:
         visitor = visitor or visitor_of(site, environ)
         made = restricted(visitor, made)
+    if html and policies and visitor is not None and visitor.placed:
+        made += kept_out(visitor, made)
     if html and "HTTP_SEC_GPC" in environ and "HTTP_COOKIE" in environ and environ["REQUEST_METHOD"] == "GET":
         visitor = visitor or visitor_of(site, environ)
         made += honour(visitor)
@@ -115,7 +117,7 @@ def restricted(visitor: ConsentRequest, headers: Headers) -> Headers:
     Where they are only to be reported on, the site's own stay as they are, and one of ours stands beside them.
     """
     site, ours = visitor.site, visitor.sealed.values()
-    plan = site.plan(visitor.verdict.running)
+    plan = site.plan(visitor.verdict.running | visitor.lent)
     theirs = [value for name, value in headers if name.lower() == POLICY and value not in ours]
     whole = ", ".join(theirs)
     if theirs and site.first_sight(plan, whole):
@@ -130,6 +132,16 @@ def restricted(visitor: ConsentRequest, headers: Headers) -> Headers:
         else:
             made += [(name, value), ("Content-Security-Policy-Report-Only", plan.edit(value))]
     return made
+
+
+def kept_out(visitor: ConsentRequest, headers: Headers) -> Headers:
+    """What tells the module of placeholders which frames the page's own policy would keep out, by service.
+
+    Those open on a page of their own. ``Server-Timing`` is what scripts can read of their page's headers.
+    """
+    policy = ", ".join(value for name, value in headers if name.lower() == POLICY)
+    blocked = [key for key, origin in visitor.placed.items() if not csp.lets_in(policy, "frame", origin)]
+    return [("Server-Timing", f'pc-frames;desc="{" ".join(blocked)}"')] if blocked else []
 
 
 def lets_out(visitor: ConsentRequest, text: str) -> bool:

@@ -9,8 +9,11 @@ from urllib.parse import quote
 from flask import Flask, request, url_for
 from markupsafe import Markup, escape
 
-from consent.web import assets, navigation
+from consent.web import navigation
+from consent.web.assets import asset
+from consent.web.attributes import Value, checked, written
 from consent.web.declaration import Declaration
+from consent.web.embed import frame, placeholder
 from consent.web.notice import marks
 from consent.web.optout import link_name, profile_of, sells
 from consent.web.page import again, piece, signal_status, status
@@ -53,6 +56,7 @@ class Helpers:
         With *inert* also the module that brings inert markup to life (``data-service``, ``data-src``).
         """
         visitor = here()
+        visitor.nonce = nonce
         told = self.told(visitor)
         google, listens = self.tells_google(visitor), unheard(visitor)
         key = (
@@ -159,25 +163,28 @@ class Helpers:
         """``{% call consent_block("videos") %}…{% endcall %}``: the body, or nothing; not evaluated when refused."""
         return Markup(caller()) if here().allows(key) else Markup()
 
-    def script(self, key: str, src: str, **attributes: str | bool) -> Markup:
+    def script(self, key: str, src: str, **attributes: Value) -> Markup:
         """A ``<script src>`` when *key* is allowed, else nothing; ``async_=True``, ``nonce=…`` and so on."""
-        if not here().allows(key):
-            return Markup()
-        return Markup("<script{}></script>").format(html_attributes({"src": src, **attributes}))
+        allowed = here().allows(key)
+        given = checked(f'consent_script("{key}")', src=src, **attributes)
+        return Markup("<script{}></script>").format(written(given)) if allowed else Markup()
 
-    def embed(self, key: str, src: str, title: str, **attributes: str | bool) -> Markup:
-        """An ``<iframe>`` when *key* is allowed, else a box that says what it is and how to allow it."""
-        if here().allows(key):
-            return Markup("<iframe{}></iframe>").format(
-                html_attributes({"src": src, "title": title, **attributes})
-            )
-        return placeholder(here(), key, src, title)
+    def embed(self, key: str, src: str, title: str, **attributes: Value) -> Markup:
+        """An ``<iframe>`` when *key* is allowed, else a placeholder: what it is, and the ways to it (CON-12).
+
+        ``width`` and ``height`` give the placeholder the shape of what comes. ValueError for an address that is
+        neither http(s) nor a path of this site, and for attributes that run something.
+        """
+        visitor = here()
+        allowed = visitor.allows(key)
+        given = checked(f'consent_embed("{key}")', src=src, title=title, **attributes)
+        return frame(given) if allowed else placeholder(visitor, key, given)
 
     def pixel(self, key: str, src: str) -> Markup:
         """A 1×1 image for a beacon when *key* is allowed, else nothing (ENF-07)."""
-        if not here().allows(key):
-            return Markup()
-        return Markup('<img src="{}" alt="" width="1" height="1" class="pc-pixel">').format(src)
+        allowed = here().allows(key)
+        given = checked(f'consent_pixel("{key}")', src=src, alt="", width=1, height=1, class_="pc-pixel")
+        return Markup("<img{}>").format(written(given)) if allowed else Markup()
 
     def declaration(self) -> Markup:
         """Everything the policy declares, for a cookie page of the site's own."""
@@ -213,21 +220,6 @@ def banner(visitor: ConsentRequest) -> Markup:
     return site.remember(key, html) if first else html
 
 
-def placeholder(visitor: ConsentRequest, key: str, src: str, title: str) -> Markup:
-    """What stands in an embed's place: what it would be, from whom, and the way to the choice."""
-    site = visitor.site
-    services = site.policy.services_in(key) or (site.policy.service(key),)
-    providers = dict.fromkeys(site.policy.provider(service.provider).name for service in services)
-    return piece(
-        visitor,
-        "placeholder.html",
-        title=title,
-        provider=", ".join(providers),
-        src=src if src.startswith(("https://", "http://", "/")) else "",
-        choose=url_for("consent.choices", next=visitor.address),
-    )
-
-
 @lru_cache(1024)
 def quoted(address: str) -> str:
     """*address* as it stands in a query."""
@@ -237,19 +229,3 @@ def quoted(address: str) -> str:
 def with_nonce(html: Markup, nonce: str) -> Markup:
     """The elements of *html* that a security policy may ask a nonce of, with *nonce*."""
     return Markup(re.sub("<(link|script) ", lambda tag: f'{tag[0]}nonce="{escape(nonce)}" ', html))
-
-
-def asset(name: str) -> str:
-    """The address of our static file *name*; it changes with the content."""
-    return url_for("consent.static", filename=name, v=assets.versions()[name])
-
-
-def html_attributes(values: dict[str, str | bool]) -> Markup:
-    """*values* as HTML attributes; ``True`` as a bare one, ``False`` left out, ``async_`` as ``async``."""
-    return Markup().join(
-        Markup(" {}").format(name.rstrip("_").replace("_", "-"))
-        if value is True
-        else Markup(' {}="{}"').format(name.rstrip("_").replace("_", "-"), escape(value))
-        for name, value in values.items()
-        if value is not False
-    )

@@ -36,6 +36,7 @@ MOST_NOTICES = 512
 # What requests bring to the templates around the notice, of each the least and the most; "T" is any text.
 PROBLEM = {"id": "error.409", "held": True, "faults": ("T",)}
 LEAST_PROBLEM = {"id": "error.409", "held": False, "faults": ()}
+STAYING_OFF = {"id": "error.embed", "held": False, "faults": (), "reason": "marked"}
 NEEDED = {"title": "T", "text": "T", "reason": "undecided"}
 REVISION = {"revision": 1, "effective": "T", "url": "/"}
 LINES = [{"title": "T", "on": on, "reason": "granted"} for on in (True, False)]
@@ -58,9 +59,8 @@ BESIDE: tuple[tuple[str, dict[str, object]], ...] = (
     ("_problem.html", {"problem": LEAST_PROBLEM}),
     ("error.html", {"problem": PROBLEM}),
     ("error.html", {"problem": LEAST_PROBLEM}),
+    ("error.html", {"problem": STAYING_OFF}),
     ("required.html", {"needed": [NEEDED], "href": "/"}),
-    ("placeholder.html", {"title": "T", "provider": "T", "src": "/", "choose": "/"}),
-    ("placeholder.html", {"title": "T", "provider": "T", "src": "", "choose": "/"}),
     ("_declaration.html", {}),
     ("declaration.html", {"current": True, "revisions": [REVISION]}),
     ("declaration.html", {"current": False, "revisions": [REVISION, REVISION]}),
@@ -71,6 +71,23 @@ BESIDE: tuple[tuple[str, dict[str, object]], ...] = (
     ("mine.html", LEAST_MINE),
 )
 """The other templates that stand on a page with the notice, or are a page of ours."""
+EMBED: dict[str, object] = {"title": "T", "provider": "T"}
+PLACEHOLDERS = (
+    EMBED | {"data": "T", "why": None, "shape": (16, 9), "choose": "/", "dialog": True},
+    EMBED | {"data": "T", "why": "opted_out", "shape": None, "choose": "/", "dialog": False},
+    EMBED | {"data": "", "why": "marked", "shape": None, "choose": None, "dialog": False},
+)
+#: The row of buttons in a placeholder, which no site can change, and what it is made of.
+WAYS = "embed/ways.html"
+WAYS_SAMPLE = {
+    "key": "t",
+    "once": "T",
+    "always": True,
+    "notice": "T",
+    "next": "/",
+    "src": "/",
+    "provider": "T",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +203,12 @@ class Notices:
             for moment in moments:
                 html = self.rendered(name, {**around, **moment, **pieces})
                 buttons.check(f"templates/consent/{name}", html, pieces, dialog=dialog)
+        row = {
+            "ways": Markup(ENVIRONMENT.get_template(f"consent/{WAYS}").render(around | WAYS_SAMPLE).strip())
+        }
+        for given in PLACEHOLDERS:
+            html = self.rendered("placeholder.html", {**around, **given, **row})
+            buttons.check("templates/consent/placeholder.html", html, row)
 
     def asking(self, words: Catalogue) -> dict[str, object]:
         """The policy's categories as the notice's templates see them."""

@@ -62,10 +62,13 @@ def piece(
 ) -> Markup:
     """The template ``consent/<template>``, the site's or ours, rendered in the visitor's language.
 
-    Those of the folder ``optout`` are ours alone: they hold controls that answer (UI-11).
+    Those of the folders ``optout`` and ``embed`` are ours alone: they hold controls that answer (UI-11), and what
+    has been allowed just once.
     """
     words = words or visitor.words
-    environment = ENVIRONMENT if template.startswith("optout/") else visitor.site.notices.environment
+    environment = (
+        ENVIRONMENT if template.startswith(("optout/", "embed/")) else visitor.site.notices.environment
+    )
     html = environment.get_template(f"consent/{template}").render({**around_us(visitor, words), **context})
     return Markup(html.strip())
 

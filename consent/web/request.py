@@ -39,8 +39,11 @@ class ConsentRequest:
         "endpoint",
         "environ",
         "heard",
+        "lent",
+        "nonce",
         "now",
         "outer",
+        "placed",
         "read",
         "sealed",
         "site",
@@ -63,6 +66,12 @@ class ConsentRequest:
         #: Whether a script of the page has seen the browser's signal, as the form it sent says.
         self.heard = False
         self._account: Account | Literal[False] | None = False
+        #: The nonce that the page gave to its head.
+        self.nonce: str | None = None
+        #: The origins of the embeds in whose place this page has a way to load them once, by their service's key.
+        self.placed: dict[str, str] = {}
+        #: Keys of services that run in this response besides those of the verdict: loaded once.
+        self.lent: frozenset[str] = frozenset()
         self._asked = False
         self._decision: Decision | None = None
         self._verdict: Verdict | None = None

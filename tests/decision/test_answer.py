@@ -185,7 +185,9 @@ def test_without_a_known_notice_nothing_but_a_refusal_of_all_is_taken(text: str)
         ("category.functionality=yes", ["choice"]),
         ("choice=", ["choice"]),
         ("choice=ALL", ["choice"]),
-        ("choice=once service.maps=yes", ["choice"]),
+        ("choice=once", ["service"]),
+        ("choice=always service.maps=yes service.nothing=yes", ["service", "service.nothing"]),
+        ("choice=twice service.maps=yes", ["choice"]),
         ("choice=opt_in service.maps=yes confirm=yes", ["service.maps"]),
         ("choice=all choice=all", ["choice"]),
         ("choice=all choice=some", ["choice"]),
@@ -343,3 +345,17 @@ def test_a_refusal_of_everything_always_holds(
     everything = frozenset(each.key for each in current.optional_services)
     refusal = Form.read([*pairs, ("choice", "none")])
     assert judge_form(refusal, current=current, shown=shown) == Answer(refused=everything)
+
+
+@pytest.mark.parametrize("choice", ["once", "always"])
+@pytest.mark.parametrize("key", ["maps", "health"])
+def test_a_yes_in_an_embeds_place_is_about_that_service_only(choice: str, key: str) -> None:
+    assert judged(f"choice={choice} service.{key}=yes from=embed") == Answer(granted=frozenset({key}))
+    assert judged(f"choice={choice} service.{key}=yes category.functionality=no") == Answer(
+        granted=frozenset({key})
+    )
+
+
+@pytest.mark.parametrize("choice", ["once", "always"])
+def test_a_refusal_beside_it_is_the_last_word(choice: str) -> None:
+    assert judged(f"choice={choice} service.maps=yes choice=none") == Answer(refused=OPTIONAL)

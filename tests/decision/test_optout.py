@@ -13,9 +13,11 @@ from consent.decision import (
     Form,
     FormConflict,
     FormInvalid,
+    Lifetimes,
     Reason,
     decide,
     end_by_signal,
+    if_granted,
     judge,
     judge_form,
     selling,
@@ -269,3 +271,22 @@ def test_an_opt_in_needs_a_known_notice_and_the_terms_it_showed(confirm: str) ->
 def test_a_stray_confirmation_means_nothing_to_the_other_choices() -> None:
     assert judged("choice=some confirm=maybe") == Answer(refused=EVERYTHING)
     assert judged("choice=all confirm=yes").confirmed == frozenset()
+
+
+@given(before=st.none() | decisions(SITE), signal=st.booleans(), stored=st.booleans())
+def test_what_a_yes_would_lead_to_is_known_before_it_is_given(
+    before: Decision | None, signal: bool, stored: bool
+) -> None:
+    here = Circumstances(signal=signal, opted_out=stored)
+    for key in EVERYTHING:
+        after = decide(
+            SITE,
+            Answer(granted=frozenset({key})),
+            before=before,
+            now=NOW,
+            profile="default",
+            source="embed",
+            new_subject=NEW,
+        )
+        reasons = judge(SITE, after, here, now=NOW, lifetimes=Lifetimes(10**10, 10**10)).reasons
+        assert if_granted(SITE, key, before, here) is reasons[key]

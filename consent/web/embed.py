@@ -1,0 +1,219 @@
+"""Embeds: the frame, the placeholder in its place, and the frame that a visitor loads once (CON-12, §5.4).
+
+What is loaded once comes from a signed value that the placeholder carries, so that nobody can have our page show an
+address of theirs.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from flask import Response, url_for
+from itsdangerous import BadData, URLSafeSerializer
+from markupsafe import Markup, escape
+
+from consent.decision import Circumstances, Reason, if_granted
+from consent.ledger import Event, Kind
+from consent.policy import Service
+from consent.web.answering import write
+from consent.web.assets import asset
+from consent.web.attributes import written
+from consent.web.declaration import service_view
+from consent.web.notice import WAYS
+from consent.web.optout import conflicts
+from consent.web.page import piece
+from consent.web.recorder import moment, new_id
+from consent.web.request import ConsentRequest
+from consent.web.site import Site
+
+#: Reasons that a Yes doesn't settle.
+STOPPING: Final = frozenset({Reason.MINOR, Reason.OPTED_OUT, Reason.PAGE, Reason.MARKED})
+#: Reasons that a placeholder tells, besides.
+TOLD: Final = STOPPING | {Reason.CHANGED, Reason.EXPIRED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embed:
+    """One embed of a page."""
+
+    service: str
+    """Its service's key."""
+    attributes: Mapping[str, str | bool]
+    """Those of its frame, as :func:`consent.web.attributes.checked` gives them; ``src`` and ``title`` among them."""
+    endpoint: str | None
+    """The view of the page it stands on."""
+
+    def signed(self, site: Site) -> str:
+        """All of it as a text that :meth:`read` takes from a form."""
+        return str(serializer(site).dumps([self.endpoint, self.service, dict(self.attributes)]))
+
+    @classmethod
+    def read(cls, site: Site, text: str | None) -> "Embed | None":
+        """The embed that *site* signed as *text*; None for anything else."""
+        try:
+            endpoint, service, attributes = serializer(site).loads(text or "")
+        except BadData:
+            return None
+        return cls(service=service, attributes=attributes, endpoint=endpoint)
+
+    @property
+    def origin(self) -> str:
+        """The origin it is loaded from, as a content security policy names it; the site's own is ``'self'``."""
+        parts = urlsplit(str(self.attributes["src"]))
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "'self'"
+
+    def stopped(self, visitor: ConsentRequest) -> str | None:
+        """Why it can't be loaded once for *visitor*, as ``reason.…`` names it; None when it can.
+
+        On a marked page, and where special categories of data are concerned, nothing is (§8, CON-14).
+        """
+        site = visitor.site
+        mark = site.mark(self.endpoint)
+        here = Circumstances(
+            signal=visitor.signal, mark=mark, endpoint=self.endpoint, minor=visitor.circumstances.minor
+        )
+        reason = if_granted(site.policy, self.service, visitor.decision, here)
+        if reason in STOPPING:
+            return str(reason)
+        return "once" if mark or site.policy.service(self.service).special_category else None
+
+
+def serializer(site: Site) -> URLSafeSerializer:
+    """What signs embeds, with Flask's keys and a salt of its own."""
+    return URLSafeSerializer(
+        list(site.settings.keys),
+        salt=f"consent.embed.1|{site.located.controller.site}",
+        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+    )
+
+
+def frame(attributes: Mapping[str, str | bool]) -> Markup:
+    """The ``<iframe>`` with *attributes*."""
+    return Markup("<iframe{}></iframe>").format(written(dict(attributes)))
+
+
+def shape(attributes: Mapping[str, str | bool]) -> tuple[int, int] | None:
+    """Width and height that *attributes* give in pixels; None when they don't give both."""
+    sizes = [str(attributes.get(name, "")) for name in ("width", "height")]
+    if not all(size.isascii() and size.isdecimal() and 0 < int(size) < 100_000 for size in sizes):
+        return None
+    return int(sizes[0]), int(sizes[1])
+
+
+def placeholder(visitor: ConsentRequest, key: str, attributes: Mapping[str, str | bool]) -> Markup:
+    """What stands in an embed's place: what it would be, from whom, what they get, and the ways to it.
+
+    *key* is that of a service or category. Only ways are offered that lead somewhere from this page.
+    """
+    site, words = visitor.site, visitor.words
+    services = site.policy.services_in(key) or (site.policy.service(key),)
+    views = [service_view(site.policy, service, words) for service in services]
+    why = visitor.reason(key)
+    if len(services) == 1:
+        sure = if_granted(site.policy, services[0].key, visitor.decision, visitor.circumstances)
+        why = sure if sure in STOPPING else why
+    data = dict.fromkeys(each for view in views for each in view.data)
+    html = piece(
+        visitor,
+        "placeholder.html",
+        title=attributes["title"],
+        provider=words.gettext("list.comma").join(dict.fromkeys(view.provider_name for view in views)),
+        data=words.gettext("list.comma").join(data),
+        why=str(why) if why in TOLD else None,
+        shape=shape(attributes),
+        choose=to_choices(visitor, why),
+        dialog=not conflicts(visitor),
+        ways=ways(visitor, services, why, attributes),
+    )
+    return html + module(visitor) if visitor.placed else html
+
+
+def to_choices(visitor: ConsentRequest, why: Reason) -> str | None:
+    """The address of the preference centre; None where no answer there would help on this page."""
+    if why in STOPPING - {Reason.OPTED_OUT}:
+        return None
+    address = url_for("consent.choices", next=visitor.address)
+    return f"{address}#pc-sale" if conflicts(visitor) else address
+
+
+def ways(
+    visitor: ConsentRequest,
+    services: tuple[Service, ...],
+    why: Reason,
+    attributes: Mapping[str, str | bool],
+) -> Markup:
+    """The buttons: load once, always allow, open at the provider; those of them that can work here."""
+    site, [service, *others] = visitor.site, services
+    src = str(attributes["src"])
+    embed = Embed(service=service.key, attributes=attributes, endpoint=visitor.endpoint)
+    helps = not others and why not in STOPPING
+    once = helps and embed.stopped(visitor) is None
+    if once:
+        visitor.placed[service.key] = embed.origin
+    return piece(
+        visitor,
+        WAYS,
+        key=service.key,
+        once=embed.signed(site) if once else None,
+        always=helps,
+        notice=visitor.notice.hash if helps else None,
+        next=visitor.address,
+        src=None if src.startswith("/") else src,
+        provider=site.policy.provider(service.provider).name,
+    )
+
+
+def module(visitor: ConsentRequest) -> Markup:
+    """The element that loads the module of placeholders, with the page's nonce if its head has one."""
+    nonce = Markup(' nonce="{}"').format(escape(visitor.nonce)) if visitor.nonce else ""
+    return Markup('\n<script type="module" src="{}"{}></script>').format(asset("embeds.js"), nonce)
+
+
+def record_once(visitor: ConsentRequest, embed: Embed, *, notice: str | None, address: str | None) -> None:
+    """Write down that *embed* was allowed once, linked to nobody; LedgerError when that can't be done now (rule 9)."""
+    site = visitor.site
+    event = Event(
+        id=new_id(),
+        kind=Kind.GIVEN_ONCE,
+        time=moment(site.clock()),
+        policy=site.policy.digest,
+        granted=(embed.service,),
+        notice=notice,
+        language=site.language_shown(notice) or visitor.language,
+        profile=visitor.profile,
+        signal=visitor.signal,
+        source="embed",
+    )
+    documents = site.documents(site.notices.by_hash.get(notice or ""))
+    write(site.recorder, event, secrets.token_bytes(32), documents, address=address)
+    visitor.lent = frozenset({embed.service})
+
+
+def once_page(visitor: ConsentRequest, embed: Embed, *, back: str | None) -> Response:
+    """The page that shows *embed* this one time, with the way *back* to where it was asked for.
+
+    Its own policy lets in the origins that the service declares for frames, else the embed's own, and nothing else.
+    """
+    site = visitor.site
+    service = site.policy.service(embed.service)
+    html = piece(
+        visitor,
+        "embed/once.html",
+        title=embed.attributes["title"],
+        provider=site.policy.provider(service.provider).name,
+        frame=frame(embed.attributes),
+        shape=shape(embed.attributes),
+        stylesheet=asset("choices.css"),
+        back=back or f"{visitor.mount}/",
+    )
+    response = Response(html)
+    origins = dict(service.origins).get("frame", ())
+    frames = " ".join(origins) if origins and embed.origin != "'self'" else embed.origin
+    response.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'self'; frame-src {frames}; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+    return response
