@@ -30,9 +30,9 @@ from consent.audit.search import Found, Search, SearchError, find, read_before, 
 from consent.audit.wording import answers_text, facts_of, kind_text, time_text
 from consent.errors import LedgerError
 from consent.policy import Policy
+from consent.web.assets import asset
 from consent.web.declaration import declared
 from consent.web.language import Catalogue, catalogue, shipped
-from consent.web.assets import asset
 from consent.web.origin import Origin, origin_of
 from consent.web.request import here
 from consent.web.site import Site, asked

@@ -7,10 +7,10 @@ from werkzeug.exceptions import ServiceUnavailable
 from consent.errors import LedgerError
 from consent.policy import Policy
 from consent.web import assets, deciding
+from consent.web.assets import asset
 from consent.web.centre import centre
 from consent.web.declaration import Declaration
 from consent.web.language import Catalogue, catalogue, negotiate
-from consent.web.assets import asset
 from consent.web.mine import mine_page
 from consent.web.page import answers, page, piece
 from consent.web.request import ConsentRequest, here

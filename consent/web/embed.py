@@ -84,7 +84,7 @@ class Embed:
 def serializer(site: Site) -> URLSafeSerializer:
     """What signs embeds, with Flask's keys and a salt of its own."""
     return URLSafeSerializer(
-        list(site.settings.keys),
+        [key.encode() if isinstance(key, str) else key for key in site.settings.keys],
         salt=f"consent.embed.1|{site.located.controller.site}",
         signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
     )

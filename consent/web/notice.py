@@ -204,7 +204,9 @@ class Notices:
                 html = self.rendered(name, {**around, **moment, **pieces})
                 buttons.check(f"templates/consent/{name}", html, pieces, dialog=dialog)
         row = {
-            "ways": Markup(ENVIRONMENT.get_template(f"consent/{WAYS}").render(around | WAYS_SAMPLE).strip())
+            "ways": Markup(
+                ENVIRONMENT.get_template(f"consent/{WAYS}").render({**around, **WAYS_SAMPLE}).strip()
+            )
         }
         for given in PLACEHOLDERS:
             html = self.rendered("placeholder.html", {**around, **given, **row})

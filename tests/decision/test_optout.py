@@ -273,7 +273,11 @@ def test_a_stray_confirmation_means_nothing_to_the_other_choices() -> None:
     assert judged("choice=all confirm=yes").confirmed == frozenset()
 
 
-@given(before=st.none() | decisions(SITE), signal=st.booleans(), stored=st.booleans())
+@given(
+    before=st.none() | decisions(st.sampled_from([*SITE.terms.values()])),
+    signal=st.booleans(),
+    stored=st.booleans(),
+)
 def test_what_a_yes_would_lead_to_is_known_before_it_is_given(
     before: Decision | None, signal: bool, stored: bool
 ) -> None:
