@@ -37,6 +37,8 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 #: Debian's names. The fonts make the pages' Arabic, and whatever else is shown, look alike on every machine;
 #: the Node.js inside Playwright doesn't start without libatomic.
 BROWSER_PACKAGES = ("chromium", "fonts-noto-core", "fonts-noto-cjk", "libatomic1")
+#: The HTML checker runs in Java, any of Debian's.
+JAVA_PACKAGE = "default-jre-headless"
 
 HEARTBEAT = 20.0
 """Seconds of silence after which a long step says that it is still at work."""
@@ -117,6 +119,7 @@ def run_in_place(command: argparse.Namespace, rest: list[str]) -> NoReturn:
     environment = dict(os.environ)
     if command.name == "test":
         environment["CONSENT_CHROMIUM"] = chromium()
+        java()
     if command.name == "demo":
         environment["DEMO_COMMAND"] = "python3 dev.py demo"
     set_up(tools=command.name != "demo")
@@ -321,6 +324,12 @@ def chromium() -> str:
     if path := found_chromium():
         return path
     raise Missing("found no Chromium after installing it: set CONSENT_CHROMIUM to its path")
+
+
+def java() -> None:
+    """Sees to it that there is a Java for the HTML checker: one found on PATH, or one installed now."""
+    if not shutil.which("java"):
+        install_packages([JAVA_PACKAGE], otherwise="Java 17 or later, so that `java` is on PATH")
 
 
 def found_chromium() -> str | None:

@@ -28,7 +28,7 @@ addEventListener("submit", async (event) => {
   const frame = document.createElement("iframe");
   for (const [name, value] of Object.entries(answer.frame)) frame.setAttribute(name, value === true ? "" : value);
   // Nothing moves.
-  box.style.minBlockSize = `${box.offsetHeight}px`;
+  box.style.blockSize = `${box.offsetHeight}px`;
   box.classList.add("pc-loaded");
   const before = [...box.childNodes];
   document.addEventListener("securitypolicyviolation", ({ blockedURI, disposition }) => {

@@ -1,4 +1,4 @@
-"""The real libraries of soft navigation, from the npm registry that this machine is set to use."""
+"""Real libraries of soft navigation and the HTML checker, from the npm registry that this machine is set to use."""
 
 import os
 import shutil
@@ -10,10 +10,11 @@ from typing import Final
 
 import pytest
 
-#: By the name the tests call them: package, version, and its file for browsers.
+#: By the name the tests call them: package, version, and its file for browsers; of the checker, its program.
 LIBRARIES: Final = {
     "htmx2": ("htmx.org", "2.0.11", "dist/htmx.min.js"),
     "htmx4": ("htmx.org", "4.0.1", "dist/htmx.min.js"),
+    "vnu": ("vnu-jar", "26.9.27", "build/dist/vnu.jar"),
     "turbo": ("@hotwired/turbo", "8.0.23", "dist/turbo.es2017-umd.js"),
 }
 QUIET: Final = (
@@ -29,12 +30,17 @@ QUIET: Final = (
 
 
 def library(name: str, cache: Path) -> bytes:
-    """The source text of *name*, fetched into *cache* when it isn't there; the test fails if it can't be."""
+    """The source text of *name*, fetched as :func:`file_of` says."""
+    return file_of(name, cache).read_bytes()
+
+
+def file_of(name: str, cache: Path) -> Path:
+    """The file of *name*, fetched into *cache* when it isn't there; the test fails if it can't be."""
     package, version, file = LIBRARIES[name]
     home = cache / f"{name}-{version}"
     if not home.is_dir():
         fetch(f"{package}@{version}", home)
-    return (home / "node_modules" / package / file).read_bytes()
+    return home / "node_modules" / package / file
 
 
 def fetch(what: str, home: Path) -> None:
