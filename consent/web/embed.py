@@ -15,7 +15,7 @@ from flask import Response, url_for
 from itsdangerous import BadData, URLSafeSerializer
 from markupsafe import Markup, escape
 
-from consent.decision import Circumstances, Reason, if_granted
+from consent.decision import Reason, if_granted
 from consent.ledger import Event, Kind
 from consent.policy import Service
 from consent.web.answering import write
@@ -72,9 +72,7 @@ class Embed:
         """
         site = visitor.site
         mark = site.mark(self.endpoint)
-        here = Circumstances(
-            signal=visitor.signal, mark=mark, endpoint=self.endpoint, minor=visitor.circumstances.minor
-        )
+        here = visitor.circumstances._replace(mark=mark, endpoint=self.endpoint)
         reason = if_granted(site.policy, self.service, visitor.decision, here)
         if reason in STOPPING:
             return str(reason)
