@@ -39,6 +39,8 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 BROWSER_PACKAGES = ("chromium", "fonts-noto-core", "fonts-noto-cjk", "libatomic1")
 #: The HTML checker runs in Java, any of Debian's.
 JAVA_PACKAGE = "default-jre-headless"
+#: For the tests of pages in a shared cache, which start it on a port and in a folder of their own.
+CACHE_PACKAGE = "nginx-light"
 
 HEARTBEAT = 20.0
 """Seconds of silence after which a long step says that it is still at work."""
@@ -120,6 +122,7 @@ def run_in_place(command: argparse.Namespace, rest: list[str]) -> NoReturn:
     if command.name == "test":
         environment["CONSENT_CHROMIUM"] = chromium()
         java()
+        environment["CONSENT_NGINX"] = nginx()
     if command.name == "demo":
         environment["DEMO_COMMAND"] = "python3 dev.py demo"
     set_up(tools=command.name != "demo")
@@ -330,6 +333,24 @@ def java() -> None:
     """Sees to it that there is a Java for the HTML checker: one found on PATH, or one installed now."""
     if not shutil.which("java"):
         install_packages([JAVA_PACKAGE], otherwise="Java 17 or later, so that `java` is on PATH")
+
+
+def nginx() -> str:
+    """The path of an nginx for the tests with a shared cache: CONSENT_NGINX, or one found, or one installed now."""
+    if chosen := os.environ.get("CONSENT_NGINX"):
+        if not os.access(chosen, os.X_OK):
+            raise Missing(f"CONSENT_NGINX is {chosen}, which is no program: set it to nginx's path")
+        return chosen
+    if not found_nginx():
+        install_packages([CACHE_PACKAGE], otherwise="nginx, or set CONSENT_NGINX to its path")
+    if path := found_nginx():
+        return path
+    raise Missing("found no nginx after installing it: set CONSENT_NGINX to its path")
+
+
+def found_nginx() -> str | None:
+    """The path of an nginx on PATH, or where Debian puts it, which PATH leaves out for most users."""
+    return shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
 
 
 def found_chromium() -> str | None:

@@ -5,6 +5,8 @@ Settings besides Flask's and ``CONSENT_…``:
 * ``DEMO_INSTANCE``: folder for keys and databases (default ``demo_site/instance/8000``)
 * ``DEMO_THIRD_PARTY``: origin of the third party's server (default ``http://localhost:8001``)
 * ``DEMO_ORIGIN``: the site's own origin; whoever asks another host name is sent there (default: nobody is)
+
+Each can be set in the environment as well, as Flask reads it: ``FLASK_CONSENT_CACHE_SAFE=true python3 dev.py demo``.
 """
 
 from collections.abc import Mapping
@@ -56,6 +58,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         DEMO=instance,
         DEMO_THROTTLE=Throttle(),
     )
+    app.config.from_prefixed_env()
     app.config.from_mapping(settings)
     use_policy(app, instance)
     database.prepare(instance.database, datetime.now(UTC).date())

@@ -2,25 +2,43 @@
 
 /** @type {(selector: string) => any} */
 const find = (selector) => document.querySelector(selector);
-const { pcUrl, pcGranted } = find("script[data-pc-url]").dataset;
+// A page from a cache knows only what is possible on it.
+const { pcUrl, pcGranted, pcPossible } = find("script[data-pc-url]").dataset;
 const failed = { message: find("#pc-status")?.dataset.failed };
 const problem = Object.assign(document.createElement("p"), { role: "alert" });
+// Global Privacy Control, which proxies may keep from the server.
+const heard = /** @type {any} */ (navigator).globalPrivacyControl === true;
+const here = (pcPossible ?? pcGranted).split(" ");
+const always = pcPossible ? pcGranted.split(" ") : [];
 let granted = [...pcGranted.split(" ")];
-let [native, pending, coming, typed, tabs, told] = /** @type {any[]} */ ([]);
+let [native, pending, coming, typed, tabs, told, asked] = /** @type {any[]} */ ([]);
 let stop = () => {};
 
-const open = () => (find("#pc-dialog:not(:is([open], :popover-open))")?.showModal(), find("#pc-dialog"));
+const open = () => !find(".pc-decided") && (find("#pc-dialog:not(:is([open], :popover-open))")?.showModal(), find("#pc-dialog"));
 const close = () => document.querySelectorAll(".pc-place > :not(.pc-status), .pc-dialog").forEach((part) => part.remove());
 const rename = (hash = "") => history.replaceState(history.state, "", location.href.split("#")[0] + hash);
 // What was withdrawn must stop, what was granted can wait.
 const stale = (now = granted, more = true) =>
-  granted.some((key) => !now.includes(key)) || (more && !typed && now.length > granted.length);
+  granted.some((key) => !now.includes(key)) || (more && !pcPossible && !typed && now.length > granted.length);
+const hold = (/** @type {any} */ answer) => {
+  ({ granted } = answer);
+  document.dispatchEvent(new CustomEvent("consent:changed", { detail: answer }));
+};
 const look = async (more = false) => {
-  const answer = await fetch(`${pcUrl}/state`)
+  const own = (asked = {});
+  await coming;
+  const answer = await fetch(`${pcUrl}/state`, heard ? { headers: { "PC-Signal": "1" } } : {})
     .then((response) => response.json())
-    .catch(() => ({ granted: [] }));
+    .catch(() => ({ granted: always }));
+  // What was asked before an answer, or before the last question, is out of date.
+  if (!asked) return look(more);
+  if (asked !== own) return;
   if (stale(answer.granted, more)) location.reload();
-  else if (answer.decided) close();
+  else {
+    if (pcPossible && answer.refused) hold(answer);
+    if (answer.decided) close();
+  }
+  return answer.message;
 };
 
 function show(message = "") {
@@ -38,6 +56,7 @@ async function send(form) {
   // A refusal is the last word.
   if (before === choice || before === "none") return coming;
   pending = form;
+  asked = 0;
   // With its cookie, a refusal is a withdrawal.
   setTimeout(stop, 2e3);
   const own = new AbortController();
@@ -58,11 +77,9 @@ async function send(form) {
   pending = null;
   document.querySelectorAll(".pc-row").forEach((part) => (part.ariaBusy = null));
   if (answer.ok) {
-    const { refused } = answer;
     const reload = stale(answer.granted);
-    ({ granted } = answer);
     tabs?.postMessage(0);
-    document.dispatchEvent(new CustomEvent("consent:changed", { detail: { granted, refused } }));
+    hold(answer);
     if (reload) {
       rename("#pc-status"); // sends no form again
       location.reload();
@@ -99,13 +116,14 @@ addEventListener("pagehide", () => tabs?.close());
 addEventListener("pageshow", ({ persisted }) => {
   (tabs = new BroadcastChannel("pc")).onmessage = () => look();
   if (told) tabs.postMessage(0);
-  if (persisted || /** @type {any} */ (performance.getEntriesByType("navigation")[0])?.type === "back_forward") look(true);
+  const { type } = /** @type {any} */ (performance.getEntriesByType("navigation")[0] ?? {});
+  if (persisted || (type === "back_forward" && !pcPossible)) look(true);
   told = false;
 });
 
 Object.assign(window, {
   consent: {
-    allows: (key = "") => pcGranted.split(" ").includes(key) && granted.includes(key),
+    allows: (key = "") => here.includes(key) && granted.includes(key),
     open: () => open() || location.assign(pcUrl),
     async withdraw() {
       const answer = await (coming = send(new URLSearchParams("choice=none&from=mine")));
@@ -116,8 +134,8 @@ Object.assign(window, {
 });
 
 // After a reload it is not the target yet.
-if (location.hash === "#pc-status") {
-  rename();
-  show();
-  told = true;
-}
+if ((told = location.hash === "#pc-status")) rename();
+const greet = told ? show : () => {};
+// What comes to life by the answer comes after this module.
+if (pcPossible) document.addEventListener("DOMContentLoaded", () => look().then(greet));
+else greet();

@@ -46,9 +46,11 @@ async function run(place, made) {
 async function revive(element) {
   const { service, category, ...data } = element.dataset;
   if (done.has(element) || !element.isConnected || !(service || category)) return;
-  if (![service, category].every((key) => !key || allows(key))) return;
+  // Of several services, what carries them needs one.
+  if (![service, category].every((keys) => !keys || keys.split(" ").some(allows))) return;
   if (element.localName === "script") await run(element, running(element, true));
   else if (element.localName === "template") {
+    if ("pcInstead" in data) element.nextElementSibling?.remove();
     const content = element.content.cloneNode(true);
     // Those that are inert in it, too, wait for their own turn.
     const live = [...content.querySelectorAll("script:not([type='text/plain'])")];
@@ -120,7 +122,8 @@ for (const type of ["pageshow", "htmx:pushedIntoHistory", "htmx:replacedInHistor
 }
 
 reviveAll(document);
-clear(dataset.pcElsewhere.split(" "));
+// A page from a cache learns it later.
+if ("pcElsewhere" in dataset) clear(dataset.pcElsewhere.split(" "));
 document.addEventListener("consent:changed", (/** @type {any} */ { detail }) => {
   reviveAll(document);
   clear(detail.granted);

@@ -2,8 +2,10 @@
 
 import os
 import stat
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -13,6 +15,7 @@ from werkzeug.test import Client, TestResponse
 from consent.cli.check import found as checked
 from consent.cli.command import WRONG, command, database_file, has_database
 from consent.cli.terminal import say, say_json
+from consent.decision import Answer, decide
 from consent.errors import LedgerUnavailable
 from consent.ledger import Ledger
 from consent.web.gate import PROBE
@@ -201,6 +204,46 @@ def security_policy(patient: Patient) -> Iterator[Line]:
         )
 
 
+def caches(patient: Patient) -> Iterator[Line]:
+    """In cache-safe mode, whether the page is the same for everybody."""
+    site, page = patient.site, patient.page
+    if not site.settings.cache_safe or page.status_code != HTTPStatus.OK:
+        return
+    about = f"page {page.request.path} in shared caches"
+    if "Cookie" in page.headers.get("Vary", ""):
+        said = "it depends on its visitor, so none keeps it (CONSENT_CACHE_SAFE)"
+        fix = "Leave current_consent and the session alone in what makes it, if it should be kept."
+        yield Line("look", about, said, fix)
+        return
+    other = Client(site.app.wsgi_app, use_cookies=False).get(
+        page.request.path,
+        base_url=page.request.url_root,
+        headers={"X-Forwarded-For": VISITOR, "Cookie": cookie_with_all(site, page.request.scheme)},
+    )
+    if other.data == page.data:
+        yield Line("ok", about, "it is the same for who comes for the first time and who has said Yes to all")
+    else:
+        said = (
+            "it is not the same for everybody, and no header says so: a cache gives one visitor's to another"
+        )
+        fix = "Look for what differs, such as a nonce, a token, a time, or what goes by a cookie."
+        yield Line("wrong", about, said, fix)
+
+
+def cookie_with_all(site: Site, scheme: str) -> str:
+    """The answer of somebody who has said Yes to all that *site* asks about, as a browser sends it by *scheme*."""
+    decision = decide(
+        site.policy,
+        Answer(granted=frozenset(service.key for service in site.policy.optional_services)),
+        before=None,
+        now=int(site.clock()),
+        profile="default",
+        source="centre",
+        new_subject=uuid.uuid4(),
+    )
+    return f"{site.settings.cookie(secure=scheme == 'https')}={site.codec.encode(decision)}"
+
+
 def transport(patient: Patient) -> Iterator[Line]:
     """HTTPS, and the session's cookie."""
     url = urlsplit(patient.address)
@@ -278,6 +321,7 @@ EXAMINATIONS: tuple[Callable[[Patient], Iterator[Line]], ...] = (
     gate,
     answer,
     security_policy,
+    caches,
     transport,
     proxy,
     files,

@@ -30,3 +30,4 @@ from consent.decision.verdict import Verdict as Verdict
 from consent.decision.verdict import asking as asking
 from consent.decision.verdict import if_granted as if_granted
 from consent.decision.verdict import judge as judge
+from consent.decision.verdict import widest as widest

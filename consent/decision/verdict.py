@@ -112,7 +112,21 @@ def judge(
     first party's service may run, and a third party's under an agreement; one's own service that a third
     party carries counts as that third party's.
     """
-    answers = _answers(policy, decision, now=now, lifetimes=lifetimes)
+    return _found(policy, _answers(policy, decision, now=now, lifetimes=lifetimes), decision, circumstances)
+
+
+def widest(policy: Policy, circumstances: Circumstances) -> Verdict:
+    """What may run for whoever has said Yes to everything: the most that a page allows, whoever asks for it."""
+    granted = {service.key: Reason.GRANTED for service in policy.optional_services}
+    return _found(policy, granted, None, circumstances)
+
+
+def _found(
+    policy: Policy,
+    answers: Mapping[str, Reason],
+    decision: Decision | None,
+    circumstances: Circumstances,
+) -> Verdict:
     reasons = dict[str, Reason]()
     for service in policy.services:
         reason = Reason.ALWAYS

@@ -199,11 +199,19 @@ class Policy:
         return {path: text for path, text in texts.items() if text is not None}
 
 
-def complete(policy: Policy, *, session_cookie: str, choice_cookie: str, choice_lifetime: Duration) -> Policy:
+def complete(
+    policy: Policy,
+    *,
+    session_cookie: str,
+    choice_cookie: str,
+    choice_lifetime: Duration,
+    readable_cookie: str | None = None,
+) -> Policy:
     """*policy* with the two services it need not declare: Flask's session and the visitor's own choices.
 
-    Neither is added where a service declares a cookie of that name already. PolicyError if the site uses
-    the key for something else, or would let a visitor switch off the memory of their own choices.
+    The choices have a second cookie where scripts are to read them, *readable_cookie*. What a service declares
+    already is not added. PolicyError if the site uses the key for something else, or would let a visitor switch
+    off the memory of their own choices.
     """
     session = Service(
         key="session",
@@ -217,13 +225,19 @@ def complete(policy: Policy, *, session_cookie: str, choice_cookie: str, choice_
         category="notice_acceptance",
         purposes=("choices",),
         text=None,
-        cookies=(Cookie(name=choice_cookie, lifetime=choice_lifetime),),
+        cookies=tuple(
+            Cookie(name=name, lifetime=choice_lifetime) for name in (choice_cookie, readable_cookie) if name
+        ),
     )
-    occupied = _occupied(policy, session) + _occupied(policy, choices)
-    if faults := occupied + _optional_choices(policy, choice_cookie):
+    optional = [fault for cookie in choices.cookies for fault in _optional_choices(policy, cookie.name)]
+    if faults := _occupied(policy, session) + _occupied(policy, choices) + optional:
         raise PolicyError(faults)
-    added = tuple(own for own in (session, choices) if not _declares(policy, own.cookies[0].name))
-    return replace(policy, services=(*added, *policy.services))
+    added = (replace(own, cookies=_undeclared(policy, own)) for own in (session, choices))
+    return replace(policy, services=(*(own for own in added if own.cookies), *policy.services))
+
+
+def _undeclared(policy: Policy, own: Service) -> tuple[Cookie, ...]:
+    return tuple(cookie for cookie in own.cookies if not _declares(policy, cookie.name))
 
 
 def _declares(policy: Policy, cookie: str) -> list[Service]:
@@ -231,11 +245,16 @@ def _declares(policy: Policy, cookie: str) -> list[Service]:
 
 
 def _occupied(policy: Policy, own: Service) -> list[Fault]:
-    name = own.cookies[0].name
-    if _declares(policy, name) or own.key not in policy._services:
+    if own.key not in policy._services:
         return []
-    problem = f'this is the place of the cookie "{name}", which it does not declare'
-    return [Fault(f"services.{own.key}.cookies", problem, f'Add "{name}" here, or rename the service.')]
+    return [
+        Fault(
+            f"services.{own.key}.cookies",
+            f'this is the place of the cookie "{cookie.name}", which it does not declare',
+            f'Add "{cookie.name}" here, or rename the service.',
+        )
+        for cookie in _undeclared(policy, own)
+    ]
 
 
 def _optional_choices(policy: Policy, cookie: str) -> list[Fault]:

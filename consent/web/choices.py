@@ -12,9 +12,11 @@ from consent.web.centre import centre
 from consent.web.declaration import Declaration
 from consent.web.language import Catalogue, catalogue, negotiate
 from consent.web.mine import mine_page
-from consent.web.page import answers, page, piece
+from consent.web.page import page, piece
 from consent.web.request import ConsentRequest, here
 from consent.web.site import DIGEST, Site
+from consent.web.state import sheet as sheet_for
+from consent.web.state import state as state_of
 
 blueprint = Blueprint(
     "consent",
@@ -123,7 +125,15 @@ def copy(hash: str) -> Response:
 def state() -> Response:
     """The visitor's answer as JSON, for scripts of pages that are served from a cache."""
     visitor = here()
-    return jsonify(decided=visitor.decided, revision=visitor.site.policy.revision, **answers(visitor))
+    # No form or link of another site can set a header, and it only narrows.
+    visitor.hear(script=request.headers.get("PC-Signal") == "1")
+    return jsonify(state_of(visitor))
+
+
+@blueprint.get("/state.css")
+def sheet() -> Response:
+    """The same as a style sheet, for browsers without JavaScript on such pages."""
+    return Response(sheet_for(here()), mimetype="text/css")
 
 
 def policies(site: Site) -> list[Policy]:

@@ -1,8 +1,9 @@
-"""The choice cookie on the wire."""
+"""The visitor's answer on the wire: the signed cookie and, for pages from a cache, the one that scripts read."""
 
 from werkzeug.http import dump_cookie
 
 from consent.decision import Decision
+from consent.web.request import ConsentRequest
 from consent.web.site import Site
 
 
@@ -14,10 +15,38 @@ def choice_cookie(site: Site, decision: Decision, *, secure: bool) -> str:
     return dump_cookie(
         site.settings.cookie(secure=secure),
         site.codec.encode(decision),
-        max_age=max(0, decision.at + site.lifetimes_of(decision.profile).refusal - int(site.clock())),
+        max_age=seconds_left(site, decision),
         secure=secure,
         httponly=True,
         samesite="Lax",
         path="/",
         domain=site.settings.cookie_domain,
     )
+
+
+def readable_cookie(visitor: ConsentRequest) -> str | None:
+    """The ``Set-Cookie`` value by which a page from a cache paints no banner for who has answered; None for none.
+
+    It names the policy and what is on, and nobody: for the first paint only. It isn't signed, and the server never
+    goes by it. For who is to be asked it is deleted.
+    """
+    site, decision = visitor.site, visitor.decision
+    name = site.settings.readable_cookie(secure=visitor.secure)
+    settled = decision is not None and visitor.decided
+    if not settled and f"{name}=" not in visitor.environ.get("HTTP_COOKIE", ""):
+        return None
+    on = site.with_groups(visitor.elsewhere - site.always_on)
+    return dump_cookie(
+        name,
+        ".".join([site.digest, *on]) if settled else "",
+        max_age=seconds_left(site, decision) if decision is not None and settled else 0,
+        secure=visitor.secure,
+        samesite="Lax",
+        path="/",
+        domain=site.settings.cookie_domain,
+    )
+
+
+def seconds_left(site: Site, decision: Decision) -> int:
+    """How long the cookies with *decision* live from now on."""
+    return max(0, decision.at + site.lifetimes_of(decision.profile).refusal - int(site.clock()))

@@ -179,6 +179,7 @@ def taken(visitor: ConsentRequest, request: Request, form: Form, outcome: Outcom
     return jsonify(
         ok=True,
         message=result_in_words(visitor, visitor.words).striptags(),
+        decided=visitor.decided,
         **answers(visitor),
         reload=outcome is not None and bool(outcome.granted or outcome.withdrawn),
         location=location,

@@ -155,12 +155,13 @@ class Consent:
 
 
 def declared_whole(policy: Policy, chosen: Settings, *, session_cookie: str) -> Policy:
-    """*policy* with the two cookies that declare themselves: Flask's session and the visitor's answer."""
+    """*policy* with the cookies that declare themselves: Flask's session and the visitor's answer."""
     return complete(
         policy,
         session_cookie=session_cookie,
         choice_cookie=chosen.cookie(secure=True),
         choice_lifetime=Duration(chosen.refusal_lifetime // DAY, "day"),
+        readable_cookie=chosen.readable_cookie(secure=True) if chosen.cache_safe else None,
     )
 
 

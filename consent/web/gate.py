@@ -5,30 +5,27 @@ It stands around ``app.wsgi_app``, because Flask saves its session after the las
 same process.
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
-
-from werkzeug.http import parse_list_header
 
 from consent.decision import Decision
 from consent.errors import Fault, LedgerError
 from consent.web import csp
 from consent.web.answering import record_late
-from consent.web.cookie import choice_cookie
+from consent.web.cookie import choice_cookie, readable_cookie
 from consent.web.debug import noting
 from consent.web.drift import drift, host_of, in_words
 from consent.web.expiry import MOST_NAMES, deletions, refused_cookies
+from consent.web.headers import Headers, keep_private, seal, vary
 from consent.web.limits import TooMany
 from consent.web.navigation import KEPT, VARY, VARY_ERROR, full_load, is_soft, marks_any, marks_at
 from consent.web.request import ConsentRequest, endpoint_of, view_for, visitor_of
 from consent.web.setcookie import SetCookie
-from consent.web.signalled import honour
+from consent.web.signalled import end_by_script, honour
 from consent.web.signals import item_blocked, tell
 from consent.web.site import Site
 
-Headers = list[tuple[str, str]]
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 #: Seconds until a late event is tried again, and how many are remembered that a cookie still carries.
@@ -36,11 +33,11 @@ TRY_AGAIN: Final = 2.0
 MOST_LATE: Final = 4096
 #: The headers of policies, of which several hold together, so that adding one only narrows (CSP3 §4.1).
 POLICY, REPORTED = POLICIES = csp.HEADERS
-#: Headers for some shared caches only.
-OTHER_CACHES: Final = re.compile(r".+-cache-control|surrogate-control", re.IGNORECASE)
 #: Where ``doctor`` puts a list, in which the gate notes what it was asked and what left it.
 PROBE: Final = "consent.probe"
 HTML: Final = ("text/html", "application/xhtml+xml")
+#: Where the browsers of visitors learn what holds for them, on pages that are the same for everybody.
+STATE: Final = frozenset({"consent.state", "consent.sheet"})
 
 
 class Gate:
@@ -102,22 +99,41 @@ def passed(site: Site, environ: dict[str, Any], headers: Headers, status: str) -
         made = restricted(visitor, made)
     if html and policies and visitor is not None and visitor.placed:
         made += kept_out(visitor, made)
-    if html and "HTTP_SEC_GPC" in environ and "HTTP_COOKIE" in environ and environ["REQUEST_METHOD"] == "GET":
-        visitor = visitor or visitor_of(site, environ)
-        made += honour(visitor)
-    if "HTTP_COOKIE" in environ and (html or (visitor is not None and visitor.answered)):
+    own = may_set(site, visitor, html=html)
+    if own and environ["REQUEST_METHOD"] == "GET":
+        if visitor is not None and visitor.heard:
+            made += end_by_script(visitor)
+        elif "HTTP_SEC_GPC" in environ and "HTTP_COOKIE" in environ:
+            visitor = visitor or visitor_of(site, environ)
+            made += honour(visitor)
+    if "HTTP_COOKIE" in environ and (own or (visitor is not None and visitor.answered)):
         visitor = visitor or visitor_of(site, environ)
         made += leftovers(visitor)
+    if site.settings.cache_safe and visitor is not None and (visitor.answered or visitor.endpoint in STATE):
+        made += [("Set-Cookie", value) for value in (readable_cookie(visitor),) if value]
     return finished(visitor, made) if visitor is not None else made
+
+
+def may_set(site: Site, visitor: ConsentRequest | None, *, html: bool) -> bool:
+    """Whether the gate may end here what is refused: in documents, but in none that a shared cache may keep.
+
+    Their visitors' browsers ask for what is their own, and get it there (``STATE``).
+    """
+    if not site.settings.cache_safe:
+        return html
+    return visitor is not None and visitor.read and (html or visitor.endpoint in STATE)
 
 
 def restricted(visitor: ConsentRequest, headers: Headers) -> Headers:
     """*headers* with the site's content security policies as the verdict wants them (ENF-05).
 
+    On pages from a cache, as the one wants them that allows the most: there the markup waits for each visitor's.
+
     Where they are only to be reported on, the site's own stay as they are, and one of ours stands beside them.
     """
     site, ours = visitor.site, visitor.sealed.values()
-    plan = site.plan(visitor.verdict.running | visitor.lent)
+    verdict = site.widest(visitor.endpoint) if site.settings.cache_safe else visitor.verdict
+    plan = site.plan(verdict.running | visitor.lent)
     theirs = [value for name, value in headers if name.lower() == POLICY and value not in ours]
     whole = ", ".join(theirs)
     if theirs and site.first_sight(plan, whole):
@@ -248,54 +264,6 @@ def finished(visitor: ConsentRequest, made: Headers) -> Headers:
     if visitor.sealed:
         seal(made, visitor.sealed)
     return made
-
-
-def keep_private(headers: Headers) -> None:
-    """Let no shared cache keep the response: it was made for one visitor's answer (ENF-06)."""
-    vary(headers, "Cookie")
-    # Some caches obey these instead (RFC 9213).
-    headers[:] = [each for each in headers if not OTHER_CACHES.fullmatch(each[0])]
-    limited = False
-    for place, (name, value) in enumerate(headers):
-        if name.lower() == "cache-control":
-            headers[place] = (name, unshared(value))
-            limited = True
-    if not limited:
-        headers.append(("Cache-Control", "private"))
-
-
-def vary(headers: Headers, on: str) -> None:
-    """Let *headers* say that the response depends on the request's header *on*."""
-    for name, value in headers:
-        if name.lower() == "vary":
-            named = [each.strip().lower() for each in value.split(",")]
-            if on.lower() in named or "*" in named:
-                return
-    headers.append(("Vary", on))
-
-
-def unshared(value: str) -> str:
-    """The ``Cache-Control`` *value* for one visitor's browser only."""
-    directives = parse_list_header(value)
-    names = [each.partition("=")[0].strip().lower() for each in directives]
-    if "no-store" in names:
-        return value
-    kept = [
-        each
-        for each, name in zip(directives, names, strict=True)
-        if name not in ("public", "s-maxage", "private")
-    ]
-    return ", ".join(["private", *kept])
-
-
-def seal(headers: Headers, sealed: Mapping[str, str]) -> None:
-    """Let *headers* say what *sealed* says, whatever the site's hooks made of it."""
-    for name, value in sealed.items():
-        lower = name.lower()
-        if lower != POLICY:
-            headers[:] = [each for each in headers if each[0].lower() != lower]
-        if not any(each[0].lower() == lower and each[1] == value for each in headers):
-            headers.append((name, value))
 
 
 def late(visitor: ConsentRequest, held: Decision) -> Headers:

@@ -9,14 +9,15 @@ from urllib.parse import quote
 from flask import Flask, request
 from markupsafe import Markup, escape
 
-from consent.web import navigation
+from consent.web import inert, navigation
 from consent.web.assets import asset
 from consent.web.attributes import Value, checked, written
 from consent.web.declaration import Declaration
 from consent.web.embed import frame, placeholder
+from consent.web.inert import runs
 from consent.web.notice import marks
 from consent.web.optout import link_name, profile_of, sells
-from consent.web.page import again, piece, signal_status, status
+from consent.web.page import again, piece, received, signal_status, status
 from consent.web.request import ConsentRequest, here
 from consent.web.returning import safe_path
 from consent.web.signalled import unheard
@@ -53,26 +54,34 @@ class Helpers:
         """The style sheet and the module, with the page's *nonce* if it has one; put it first into ``<head>``.
 
         Where the policy names Google or a tag manager, also the script that sets the defaults they go by.
-        With *inert* also the module that brings inert markup to life (``data-service``, ``data-src``).
+        With *inert* also the module that brings inert markup to life (``data-service``, ``data-src``). Pages from a
+        cache have it always.
         """
-        visitor = here()
+        visitor, site = here(), self.site
         visitor.nonce = nonce
         told = self.told(visitor)
-        google, listens = self.tells_google(visitor), unheard(visitor)
+        google = self.tells_google(visitor)
+        shared = site.settings.cache_safe
+        who = site.widest(visitor.endpoint) if shared else visitor.verdict
+        listens = None if shared else unheard(visitor)
         key = (
             "head",
             visitor.mount,
-            visitor.verdict.allowed,
-            visitor.elsewhere,
+            who.running,
+            () if shared else who.elsewhere,
             inert,
             told,
             google,
             listens,
         )
-        html = self.site.pieces.get(key)
+        html = site.pieces.get(key)
         if html is None:
-            made = self.assets(visitor, inert=inert, google=google, listens=listens)
-            html = self.site.remember(key, told + made)
+            made = (
+                self.shared_assets(visitor, google=google)
+                if shared
+                else self.assets(visitor, inert=inert, google=google, listens=listens)
+            )
+            html = site.remember(key, told + made)
         return with_nonce(html, nonce) if nonce else html
 
     def told(self, visitor: ConsentRequest) -> Markup:
@@ -80,6 +89,8 @@ class Helpers:
         site, environ = self.site, visitor.environ
         if not navigation.marks_any(site):
             return Markup()
+        if "HTTP_TURBO_FRAME" in environ:
+            visitor.read = True  # it goes by the Referer, by which no cache tells requests apart
         return navigation.head(environ, site.mark(visitor.endpoint), navigation.marks_at(site, environ))
 
     def tells_google(self, visitor: ConsentRequest) -> bool:
@@ -91,7 +102,11 @@ class Helpers:
         services = self.site.consent_mode.services
         if not services:
             return False
-        return self.site.mark(visitor.endpoint) is None or not services.isdisjoint(visitor.verdict.allowed)
+        if self.site.mark(visitor.endpoint) is None:
+            return True
+        shared = self.site.settings.cache_safe
+        who = self.site.widest(visitor.endpoint) if shared else visitor.verdict
+        return not services.isdisjoint(who.allowed)
 
     def assets(
         self, visitor: ConsentRequest, *, inert: bool, google: bool, listens: tuple[str, bool] | None
@@ -110,9 +125,7 @@ class Helpers:
             url=f"{visitor.mount}{self.site.settings.url_prefix}",
         )
         if google:
-            html += Markup('\n<script src="{js}" data-pc-tags="{tags}"></script>').format(
-                js=asset("defaults.js"), tags=self.site.consent_mode.told
-            )
+            html += self.defaults()
         if listens is not None:
             stopped, tell = listens
             html += Markup(
@@ -128,13 +141,59 @@ class Helpers:
             elsewhere=" ".join(sorted(visitor.elsewhere)),
         )
 
+    def defaults(self) -> Markup:
+        """The element that sets what Google's tags and tag managers go by."""
+        return Markup('\n<script src="{js}" data-pc-tags="{tags}"></script>').format(
+            js=asset("defaults.js"), tags=self.site.consent_mode.told
+        )
+
+    def shared_assets(self, visitor: ConsentRequest, *, google: bool) -> Markup:
+        """The elements that load them on pages from a cache: what is painted first goes by a cookie that scripts read.
+
+        Browsers without JavaScript ask for a style sheet of their visitor's own. What runs for everybody stands apart
+        from what may run for somebody.
+        """
+        site = self.site
+        html = Markup(
+            '<link rel="stylesheet" href="{css}">\n'
+            '<script src="{first}" data-pc-name="{name}" data-pc-policy="{policy}"{waits}></script>\n'
+            '<noscript><link rel="stylesheet" href="{url}/state.css"></noscript>\n'
+            '<script type="module" src="{js}" data-pc-granted="{granted}" data-pc-possible="{possible}" '
+            'data-pc-url="{url}"></script>\n'
+            '<script type="module" src="{gated}" data-pc-storage="{storage}"></script>'
+        ).format(
+            css=asset("choices.css"),
+            first=asset("first.js"),
+            name=site.settings.readable_name,
+            policy=site.digest,
+            waits=Markup(" data-pc-waits") if site.settings.minor else "",
+            js=asset("choices.js"),
+            granted=" ".join(sorted(site.narrowest(visitor.endpoint).running)),
+            possible=" ".join(inert.possible(visitor)),
+            url=f"{visitor.mount}{site.settings.url_prefix}",
+            gated=asset("gated.js"),
+            storage=site.storage or "{}",
+        )
+        if google:
+            html += self.defaults()
+        if site.sells:  # what the signal stops, /state says; forms say that it was seen
+            html += Markup('\n<script type="module" src="{js}" data-pc-stops=""></script>').format(
+                js=asset("heard.js")
+            )
+        return html
+
     def banner(self) -> Markup:
         """The banner with its preference dialog for who hasn't answered, the last answer's result for who has.
 
-        Put it first into ``<body>``. A child, and the pages that are the preference centre, get no banner.
+        Put it first into ``<body>``. A child, and the pages that are the preference centre, get no banner. On pages
+        from a cache it stands for everybody, and browsers hide it from who is not to be asked.
         """
         visitor = here()
-        if visitor.endpoint in WITHOUT_BANNER or self.site.minor():
+        if visitor.endpoint in WITHOUT_BANNER:
+            return Markup()
+        if self.site.settings.cache_safe:
+            return banner(visitor)
+        if self.site.minor():
             return Markup()
         return status(visitor) if visitor.decided else banner(visitor)
 
@@ -160,14 +219,24 @@ class Helpers:
         return Markup(f'<a class="pc-link" href="{visitor.mount}{self.site.settings.url_prefix}{query}{end}')
 
     def block(self, key: str, caller: Callable[[], Markup]) -> Markup:
-        """``{% call consent_block("videos") %}…{% endcall %}``: the body, or nothing; not evaluated when refused."""
-        return Markup(caller()) if here().allows(key) else Markup()
+        """``{% call consent_block("videos") %}…{% endcall %}``: the body, or nothing; not evaluated when refused.
+
+        On pages from a cache it is evaluated for everybody, and stands in a ``<template>``.
+        """
+        visitor = here()
+        if (live := runs(visitor, key)) is False:
+            return Markup()
+        body = Markup(caller())
+        return body if live else inert.template(visitor, key, body)
 
     def script(self, key: str, src: str, **attributes: Value) -> Markup:
         """A ``<script src>`` when *key* is allowed, else nothing; ``async_=True``, ``nonce=…`` and so on."""
-        allowed = here().allows(key)
+        visitor = here()
+        live = runs(visitor, key)
         given = checked(f'consent_script("{key}")', src=src, **attributes)
-        return Markup("<script{}></script>").format(written(given)) if allowed else Markup()
+        if live is None:
+            return inert.script(visitor, key, given)
+        return Markup("<script{}></script>").format(written(given)) if live else Markup()
 
     def embed(self, key: str, src: str, title: str, **attributes: Value) -> Markup:
         """An ``<iframe>`` when *key* is allowed, else a placeholder: what it is, and the ways to it (CON-12).
@@ -176,15 +245,20 @@ class Helpers:
         neither http(s) nor a path of this site, and for attributes that run something.
         """
         visitor = here()
-        allowed = visitor.allows(key)
+        live = runs(visitor, key)
         given = checked(f'consent_embed("{key}")', src=src, title=title, **attributes)
-        return frame(given) if allowed else placeholder(visitor, key, given)
+        if live:
+            return frame(given)
+        box = placeholder(inert.asker(visitor), key, given)
+        return inert.template(visitor, key, frame(given), instead=True) + box if live is None else box
 
     def pixel(self, key: str, src: str) -> Markup:
         """A 1×1 image for a beacon when *key* is allowed, else nothing (ENF-07)."""
-        allowed = here().allows(key)
+        visitor = here()
+        live = runs(visitor, key)
         given = checked(f'consent_pixel("{key}")', src=src, alt="", width=1, height=1, class_="pc-pixel")
-        return Markup("<img{}>").format(written(given)) if allowed else Markup()
+        image = Markup("<img{}>").format(written(given))
+        return inert.template(visitor, key, image) if live is None else image if live else Markup()
 
     def declaration(self) -> Markup:
         """Everything the policy declares, for a cookie page of the site's own."""
@@ -193,18 +267,29 @@ class Helpers:
         return piece(visitor, "_declaration.html", declaration=declaration)
 
     def signal(self) -> Markup:
-        """That an opt-out, by the browser's signal or here, was honoured; nothing where there is none (GPC-07)."""
-        return signal_status(here())
+        """That an opt-out, by the browser's signal or here, was honoured; nothing where there is none (GPC-07).
+
+        On pages from a cache its place, which the module fills.
+        """
+        visitor = here()
+        if not self.site.settings.cache_safe:
+            return signal_status(visitor)
+        words = visitor.words
+        return Markup('<p class="pc pc-signal" lang="{}" dir="{}" role="status"></p>').format(
+            words.tag, words.direction
+        )
 
 
 def banner(visitor: ConsentRequest) -> Markup:
     """The banner with its dialog; for who is asked the first time a text that was rendered long before.
 
-    On a marked page, whose address browsers don't tell, it names that address itself as the one to return to.
+    On a marked page, whose address browsers don't tell, it names that address itself as the one to return to. On pages
+    from a cache nothing in it comes from the visitor.
     """
     site, notice = visitor.site, visitor.notice
     marked = site.mark(visitor.endpoint) is not None
-    first = visitor.decision is None and not marked
+    shared = site.settings.cache_safe
+    first = (shared or visitor.decision is None) and not marked
     key = ("banner", notice.hash)
     if first and (found := site.pieces.get(key)) is not None:
         return found
@@ -212,9 +297,9 @@ def banner(visitor: ConsentRequest) -> Markup:
         visitor,
         "ask.html",
         banner=notice.banner,
-        centre=notice.marked(marks(site.policy, visitor.decision)),
-        again=again(visitor),
-        status=status(visitor),
+        centre=notice.marked(marks(site.policy, None if shared else visitor.decision)),
+        again=Markup() if shared else again(visitor),
+        status=received(visitor) if shared else status(visitor),
         next=visitor.address if marked else None,
     )
     return site.remember(key, html) if first else html

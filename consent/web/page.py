@@ -126,11 +126,26 @@ def status(visitor: ConsentRequest) -> Markup:
     if (found := site.pieces.get(key)) is not None:
         return found
     words = visitor.words
-    message = result_in_words(visitor, words) if visitor.decision else words.gettext("status.not_kept")
+    message = settled(visitor)
     if stopped:
         link = Markup(' <a href="{}#pc-sale">{}</a>')
         message += link.format(addresses_of(visitor)["centre"], words.gettext("optout.more"))
     return site.remember(key, piece(visitor, "status.html", words, message=message))
+
+
+def settled(visitor: ConsentRequest) -> Markup:
+    """What the visitor's browser holds now, in words."""
+    words = visitor.words
+    return result_in_words(visitor, words) if visitor.decision else words.gettext("status.not_kept")
+
+
+def received(visitor: ConsentRequest) -> Markup:
+    """The same for pages from a cache, which can't know it: that an answer has come, and where to see what holds."""
+    key = ("received", visitor.language, visitor.mount)
+    if (found := visitor.site.pieces.get(key)) is None:
+        message = visitor.words.gettext("status.received")
+        found = visitor.site.remember(key, piece(visitor, "status.html", message=message))
+    return found
 
 
 def again(visitor: ConsentRequest) -> Markup:

@@ -260,6 +260,31 @@ class ConsentRequest:
         self.heard, self._verdict = script, None
 
 
+class Anybody(ConsentRequest):
+    """The view of *visitor*'s request for what is the same for everybody: no answer, no signal, nobody signed in."""
+
+    __slots__ = ("visitor",)
+
+    decision = None
+    sends_signal = False
+    account = None
+
+    def __init__(self, visitor: ConsentRequest) -> None:
+        super().__init__(visitor.site, visitor.environ, visitor.endpoint)
+        self.visitor = visitor
+        self.nonce, self.placed = visitor.nonce, visitor.placed
+
+    @property
+    def circumstances(self) -> Circumstances:
+        """What the page itself decides."""
+        return self.site.page(self.endpoint)
+
+    @property
+    def language(self) -> str:
+        """The visitor's, as the address or the header says."""
+        return self.visitor.language
+
+
 def here() -> ConsentRequest:
     """The current request's view; RuntimeError outside of a request or of an app with consent."""
     current = REQUEST._get_current_object()

@@ -33,6 +33,7 @@ NAMES = (
     "COOKIE_DOMAIN",
     "SITE",
     "CSP",
+    "CACHE_SAFE",
     "UNDECLARED",
     "PRIVACY_POLICY",
 )
@@ -61,6 +62,8 @@ class Settings:
     csp: Literal["enforce", "report", "off"]
     privacy_policy: str | None
     """Address of the site's privacy policy, a path or a URL."""
+    cache_safe: bool
+    """Whether pages are the same for everybody, so that a shared cache may keep them."""
     instance: Path | None
     """The folder to make before the ledger is opened; None where the site chose a place itself."""
     keys: tuple[str | bytes, ...]
@@ -68,9 +71,21 @@ class Settings:
 
     def cookie(self, *, secure: bool) -> str:
         """The full name of the choice cookie. HTTPS never uses the unprotected one (RFC 6265bis §4.1.3)."""
+        return self._protected(self.cookie_name, secure=secure)
+
+    def readable_cookie(self, *, secure: bool) -> str:
+        """The full name of the cookie that scripts read for the first paint of pages from a cache."""
+        return self._protected(self.readable_name, secure=secure)
+
+    @property
+    def readable_name(self) -> str:
+        """The same without its protecting prefix."""
+        return f"{self.cookie_name}-shown"
+
+    def _protected(self, name: str, *, secure: bool) -> str:
         if not secure:
-            return self.cookie_name
-        return f"__Secure-{self.cookie_name}" if self.cookie_domain else f"__Host-{self.cookie_name}"
+            return name
+        return f"__Secure-{name}" if self.cookie_domain else f"__Host-{name}"
 
 
 def read(config: Mapping[str, object], *, root: Path, instance: Path) -> Settings:
@@ -87,6 +102,11 @@ def read(config: Mapping[str, object], *, root: Path, instance: Path) -> Setting
             f"CONSENT_REFUSAL_LIFETIME ({found['refusal_lifetime']} s) is shorter than CONSENT_GRANT_LIFETIME "
             f"({found['grant_lifetime']} s): whoever refuses would be asked more often than whoever accepts. "
             "Make it at least as long."
+        )
+    if found.get("cache_safe") and callable(found.get("profile")):
+        faults.append(
+            "CONSENT_CACHE_SAFE serves everybody the same page, and CONSENT_PROFILE is a function that tells "
+            'visitors apart. Name one profile for all, such as "default", or turn CONSENT_CACHE_SAFE off.'
         )
     if faults:
         raise ConfigurationError("\n".join(faults))
@@ -114,6 +134,7 @@ def readers(config: Mapping[str, object], root: Path, instance: Path) -> dict[st
         "undeclared": lambda: one_of(config, "UNDECLARED", "report", "drop"),
         "csp": lambda: one_of(config, "CSP", "enforce", "report", "off"),
         "privacy_policy": lambda: privacy_policy(config),
+        "cache_safe": lambda: switch(config, "CACHE_SAFE"),
         "instance": lambda: None if config.get("CONSENT_DATABASE") else instance,
         "keys": lambda: secret_keys(config),
     }
@@ -262,6 +283,14 @@ def one_of(config: Mapping[str, object], name: str, default: str, *others: str) 
     value = text(config, name, default)
     if value not in (default, *others):
         raise wrong(name, value, " or ".join([default, *others]))
+    return value
+
+
+def switch(config: Mapping[str, object], name: str) -> bool:
+    """The setting *name*, True or False; off by default."""
+    value = config.get(f"CONSENT_{name}", False)
+    if not isinstance(value, bool):
+        raise wrong(name, value, "True or False")
     return value
 
 

@@ -12,7 +12,17 @@ from uuid import UUID
 from flask import Flask
 from markupsafe import Markup
 
-from consent.decision import PROFILES, CookieCodec, Decision, Lifetimes, Mark, lifetimes, selling
+from consent.decision import (
+    PROFILES,
+    Circumstances,
+    CookieCodec,
+    Decision,
+    Lifetimes,
+    Mark,
+    Verdict,
+    lifetimes,
+    selling,
+)
 from consent.errors import ConsentError
 from consent.ledger import Document
 from consent.policy import DeclaredCookies, Policy
@@ -74,6 +84,8 @@ class Site:
     """The policy as it holds at this site's own address, should that be another (a staging system's)."""
     origins: bool = field(init=False)
     """Whether any service or carrier has origins."""
+    always_on: frozenset[str] = field(init=False)
+    """The keys of the services that are always on."""
     first_party: frozenset[str] = field(init=False)
     """The keys of the services of the site's own that are always on: the gate leaves their cookies alone."""
     lifetimes: Mapping[str, Lifetimes] = field(init=False)
@@ -84,6 +96,7 @@ class Site:
     """Whether any service sells or shares."""
     consent_mode: ConsentMode = field(init=False)
     own_cookies: frozenset[str] = field(init=False)
+    """The names of the cookies that hold the visitor's answer, over HTTPS and not."""
     cookies: Mapping[bool, str] = field(init=False)
     """The choice cookie's name and ``=``, by whether the request came over HTTPS."""
 
@@ -96,10 +109,11 @@ class Site:
         )
         self.origins = any(service.origins for service in policy.services)
         self.origins |= any(carrier.origins for carrier in policy.carriers)
+        self.always_on = frozenset(each.key for each in policy.services if policy.always_on(each.key))
         self.first_party = frozenset(
             service.key
             for service in policy.services
-            if service.provider == "self" and policy.always_on(service.key)
+            if service.provider == "self" and service.key in self.always_on
         )
         self.lifetimes = {
             name: lifetimes(profile, grant=chosen.grant_lifetime, refusal=chosen.refusal_lifetime)
@@ -111,8 +125,17 @@ class Site:
         stored = {key: items for key, items in kept.items() if items}
         self.storage = json.dumps(stored, separators=(",", ":")) if stored else ""
         self.consent_mode = ConsentMode.of(policy)
-        self.own_cookies = frozenset(chosen.cookie(secure=secure) for secure in (True, False))
+        self.own_cookies = frozenset(
+            name(secure=secure)
+            for name in (chosen.cookie, chosen.readable_cookie)
+            for secure in (True, False)
+        )
         self.cookies = {secure: f"{chosen.cookie(secure=secure)}=" for secure in (True, False)}
+
+    @property
+    def digest(self) -> str:
+        """The policy's digest, short: by it a page knows for the first paint whether an answer is to this policy."""
+        return self.policy.digest[:12]
 
     @property
     def restricts(self) -> bool:
@@ -176,6 +199,20 @@ class Site:
         except KeyError:
             found = self.marks[endpoint] = guard.mark_of(self.app, endpoint)
             return found
+
+    def page(self, endpoint: str | None) -> Circumstances:
+        """What the page behind *endpoint* itself decides, whoever asks for it."""
+        return Circumstances(mark=self.mark(endpoint), endpoint=endpoint if self.limits_pages else None)
+
+    def widest(self, endpoint: str | None) -> Verdict:
+        """What may run there for whoever has said Yes to everything: what pages from a cache are made for."""
+        return self.verdicts.widest(self.page(endpoint))
+
+    def narrowest(self, endpoint: str | None) -> Verdict:
+        """What runs there for everybody."""
+        return self.verdicts.verdict(
+            None, self.page(endpoint), lifetimes=self.lifetimes["default"], now=int(self.clock())
+        )
 
     def with_groups(self, services: frozenset[str]) -> list[str]:
         """*services*, the categories all of whose services are among them, and the carriers of any, sorted."""

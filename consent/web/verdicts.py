@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from consent.decision import Asking, Circumstances, Decision, Lifetimes, Verdict, asking, judge
+from consent.decision import Asking, Circumstances, Decision, Lifetimes, Verdict, asking, judge, widest
 from consent.policy import Policy
 
 #: Remembered of each; there are few different ones among many visitors. A full memory starts anew.
@@ -30,6 +30,14 @@ class Verdicts:
         key = (decision.said, decision.lapsed(lifetimes, now=now), here) if decision else here
         if (found := self.known.get(key)) is None:
             found = judge(self.policy, decision, here, now=now, lifetimes=lifetimes)
+            self.keep(self.known, key, found)
+        return found
+
+    def widest(self, here: Circumstances) -> Verdict:
+        """What may run *here* for whoever has said Yes to everything."""
+        key = ("widest", here)
+        if (found := self.known.get(key)) is None:
+            found = widest(self.policy, here)
             self.keep(self.known, key, found)
         return found
 

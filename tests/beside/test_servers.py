@@ -66,10 +66,10 @@ def ask(url: str, data: dict[str, str] | None = None, cookie: str = "") -> tuple
 
 
 @contextmanager
-def served(folder: Path, command: list[str]) -> Iterator[str]:
-    """The site, served from *folder* by *command*; its address."""
+def served(folder: Path, command: list[str], program: str = PROGRAM) -> Iterator[str]:
+    """The site of *program*, served from *folder* by *command*; its address."""
     (folder / "consent.toml").write_text(POLICY)
-    (folder / "program.py").write_text(PROGRAM)
+    (folder / "program.py").write_text(program)
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

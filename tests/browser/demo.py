@@ -64,12 +64,21 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, *, port: int | None = None, revision: int = 1) -> Iterator[Demo]:
+def running(
+    folder: Path, *, port: int | None = None, revision: int = 1, cache_safe: bool = False
+) -> Iterator[Demo]:
     """The demo under *revision* of its policy, on *folder*, until the block ends."""
     number = port or free_port()
     command = [sys.executable, "-m", "demo_site", "--no-browser", "--port", str(number)]
     command += ["--instance", str(folder), "--revision", str(revision)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "FLASK_CONSENT_CACHE_SAFE": "true" if cache_safe else "false"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
         await_answer(process, number)
         yield Demo(number, folder)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, Response, redirect
+from flask import Flask, Response, redirect, render_template_string
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from consent import current_consent
 from tests.audit.clinic import POLICY, MakeApp, visit
 
 from .conftest import Run, run_for
@@ -147,3 +148,22 @@ def test_what_check_finds_is_found_here_too(make_app: MakeApp) -> None:
 def test_for_people_each_line_begins_with_its_verdict(run: Run) -> None:
     result = run("doctor", "--page", "/nowhere")
     assert all(line[:6].strip() in ("ok", "look", "WRONG") for line in result.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("html", "level", "says"),
+    [
+        ("{{ consent_banner() }}{{ consent_script('statistics', src='/a.js') }}", "ok", "it is the same"),
+        ("{% if current_consent.allows('statistics') %}counted{% endif %}", "look", "depends on its visitor"),
+        ("{{ request.cookies|length }}", "wrong", "not the same for everybody"),
+    ],
+)
+@pytest.mark.requirement("ENF-06")
+def test_in_cache_safe_mode_a_page_that_differs_unsaid_is_wrong(
+    make_app: MakeApp, html: str, level: str, says: str
+) -> None:
+    app = make_app(HTTPS, SESSION_COOKIE_SECURE=True, CONSENT_CACHE_SAFE=True)
+    app.jinja_env.globals["current_consent"] = current_consent
+    app.add_url_rule("/home", "home", lambda: render_template_string(html))
+    found = lines(app, "--page", "/home")
+    assert any("in shared caches" in line and says in line for line in found[level])

@@ -15,7 +15,8 @@ from werkzeug.wrappers import Response as ResponseBase
 
 from consent import Consent, current_consent, item_blocked
 from consent.web.expiry import MOST_BYTES, MOST_HEADERS
-from consent.web.gate import Gate, keep_private, seal
+from consent.web.gate import Gate
+from consent.web.headers import keep_private, seal
 from consent.web.site import Site
 
 from .clinic import PAGE, POLICY, Clock, MakeSite, Visitor

@@ -28,6 +28,8 @@ from .clinic import POLICY, MakeSite, Visitor
         ({"CONSENT_AUDITOR": "anna"}, "a function"),
         ({"CONSENT_TRUSTED_ORIGINS": "https://x"}, "a list of texts"),
         ({"CONSENT_POLICY": "missing.toml"}, "missing.toml"),
+        ({"CONSENT_CACHE_SAFE": "yes"}, "True or False"),
+        ({"CONSENT_CACHE_SAFE": True, "CONSENT_PROFILE": lambda: "eu"}, "Name one profile for all"),
     ],
 )
 def test_a_wrong_setting_stops_the_start(make_app: MakeSite, settings: dict[str, object], says: str) -> None:

@@ -1,0 +1,62 @@
+"""A response's headers: who may keep it, what it depends on, and what nobody's hooks may change."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from werkzeug.http import parse_list_header
+
+from consent.web import csp
+
+Headers = list[tuple[str, str]]
+
+#: Headers for some shared caches only.
+OTHER_CACHES: Final = re.compile(r".+-cache-control|surrogate-control", re.IGNORECASE)
+
+
+def keep_private(headers: Headers) -> None:
+    """Let no shared cache keep the response: it was made for one visitor's answer (ENF-06)."""
+    vary(headers, "Cookie")
+    # Some caches obey these instead (RFC 9213).
+    headers[:] = [each for each in headers if not OTHER_CACHES.fullmatch(each[0])]
+    limited = False
+    for place, (name, value) in enumerate(headers):
+        if name.lower() == "cache-control":
+            headers[place] = (name, unshared(value))
+            limited = True
+    if not limited:
+        headers.append(("Cache-Control", "private"))
+
+
+def vary(headers: Headers, on: str) -> None:
+    """Let *headers* say that the response depends on the request's header *on*."""
+    for name, value in headers:
+        if name.lower() == "vary":
+            named = [each.strip().lower() for each in value.split(",")]
+            if on.lower() in named or "*" in named:
+                return
+    headers.append(("Vary", on))
+
+
+def unshared(value: str) -> str:
+    """The ``Cache-Control`` *value* for one visitor's browser only."""
+    directives = parse_list_header(value)
+    names = [each.partition("=")[0].strip().lower() for each in directives]
+    if "no-store" in names:
+        return value
+    kept = [
+        each
+        for each, name in zip(directives, names, strict=True)
+        if name not in ("public", "s-maxage", "private")
+    ]
+    return ", ".join(["private", *kept])
+
+
+def seal(headers: Headers, sealed: Mapping[str, str]) -> None:
+    """Let *headers* say what *sealed* says, whatever the site's hooks made of it."""
+    for name, value in sealed.items():
+        lower = name.lower()
+        if lower != csp.HEADERS[0]:
+            headers[:] = [each for each in headers if each[0].lower() != lower]
+        if not any(each[0].lower() == lower and each[1] == value for each in headers):
+            headers.append((name, value))

@@ -1,0 +1,67 @@
+"""Markup for pages that are the same for everybody: it waits in each browser for what that visitor has answered."""
+
+from typing import Final
+
+from markupsafe import Markup
+
+from consent.web.attributes import written
+from consent.web.request import Anybody, ConsentRequest
+
+#: Attributes that only mean something once a script runs; until then they wait under another name.
+WAITING: Final = ("src", "type")
+
+
+def runs(visitor: ConsentRequest, key: str) -> bool | None:
+    """Whether *key* runs in this response; None where each visitor's browser has to say. LookupError if unknown.
+
+    On pages from a cache that is the question for whatever some visitor may allow there.
+    """
+    site = visitor.site
+    if not site.settings.cache_safe:
+        return visitor.allows(key)
+    if not site.widest(visitor.endpoint).allows(key):
+        return False
+    return site.narrowest(visitor.endpoint).allows(key) or None
+
+
+def possible(visitor: ConsentRequest) -> list[str]:
+    """The keys of what some visitor may allow on the page, or what runs for everybody, sorted.
+
+    A carrier is among them where all that it carries may run: of one that carries something for other pages only,
+    a browser can't tell for whom it is here.
+    """
+    site, endpoint = visitor.site, visitor.endpoint
+    widest = site.widest(endpoint)
+    partly = {each.via for each in site.policy.services if each.via and each.key not in widest.allowed}
+    return sorted((widest.running - partly) | site.narrowest(endpoint).running)
+
+
+def script(visitor: ConsentRequest, key: str, attributes: dict[str, str | bool]) -> Markup:
+    """The inert form of a ``<script>`` of *key* with *attributes*."""
+    held = {f"data-{name}" if name in WAITING else name: value for name, value in attributes.items()}
+    given = {"type": "text/plain", **waits_for(visitor, key), **held}
+    return Markup("<script{}></script>").format(written(given))
+
+
+def template(visitor: ConsentRequest, key: str, html: Markup, *, instead: bool = False) -> Markup:
+    """*html* of *key*, inert: nothing in a ``<template>`` is shown, asked for or run.
+
+    With *instead* it takes the place of the element after it, once it comes to life.
+    """
+    given = {**waits_for(visitor, key), "data-pc-instead": True} if instead else waits_for(visitor, key)
+    return Markup("<template{}>{}</template>").format(written(given), html)
+
+
+def asker(visitor: ConsentRequest) -> ConsentRequest:
+    """Whose view a placeholder is made from: the visitor's, or on pages from a cache nobody's."""
+    return Anybody(visitor) if visitor.site.settings.cache_safe else visitor
+
+
+def waits_for(visitor: ConsentRequest, key: str) -> dict[str, str | bool]:
+    """The attribute that says what markup of *key* waits for: for a carrier, any of what it carries to this page."""
+    policy = visitor.site.policy
+    if any(category.key == key for category in policy.categories):
+        return {"data-category": key}
+    allowed = visitor.site.widest(visitor.endpoint).allowed
+    carried = [each.key for each in policy.services if each.via == key and each.key in allowed]
+    return {"data-service": " ".join(carried) or key}
