@@ -19,7 +19,7 @@ from consent.web.drift import drift, host_of, in_words
 from consent.web.expiry import MOST_NAMES, deletions, refused_cookies
 from consent.web.headers import Headers, keep_private, seal, vary
 from consent.web.limits import TooMany
-from consent.web.navigation import KEPT, VARY, VARY_ERROR, full_load, is_soft, marks_any, marks_at
+from consent.web.navigation import KEPT, VARY, VARY_ERROR, full_load, is_soft, marks_at
 from consent.web.request import ConsentRequest, endpoint_of, view_for, visitor_of
 from consent.web.setcookie import SetCookie
 from consent.web.signalled import end_by_script, honour
@@ -86,7 +86,7 @@ def passed(site: Site, environ: dict[str, Any], headers: Headers, status: str) -
         elif name in KEPT:
             kept = True
         made.append(header)
-    if html and marks_any(site):
+    if html and site.marks_any():
         mark = site.mark(endpoint_of(environ))
         if mark is not None:
             seal(made, {"Referrer-Policy": "no-referrer"})

@@ -1,8 +1,6 @@
 """A response's headers: who may keep it, what it depends on, and what nobody's hooks may change."""
 
-import re
 from collections.abc import Mapping
-from typing import Final
 
 from werkzeug.http import parse_list_header
 
@@ -10,22 +8,20 @@ from consent.web import csp
 
 Headers = list[tuple[str, str]]
 
-#: Headers for some shared caches only.
-OTHER_CACHES: Final = re.compile(r".+-cache-control|surrogate-control", re.IGNORECASE)
-
 
 def keep_private(headers: Headers) -> None:
     """Let no shared cache keep the response: it was made for one visitor's answer (ENF-06)."""
     vary(headers, "Cookie")
-    # Some caches obey these instead (RFC 9213).
-    headers[:] = [each for each in headers if not OTHER_CACHES.fullmatch(each[0])]
-    limited = False
-    for place, (name, value) in enumerate(headers):
-        if name.lower() == "cache-control":
-            headers[place] = (name, unshared(value))
+    kept, limited = [], False
+    for header in headers:
+        name = header[0].lower()
+        if name == "cache-control":
+            kept.append((header[0], unshared(header[1])))
             limited = True
-    if not limited:
-        headers.append(("Cache-Control", "private"))
+        # Some caches obey these instead (RFC 9213).
+        elif not name.endswith("-cache-control") and name != "surrogate-control":
+            kept.append(header)
+    headers[:] = kept if limited else [*kept, ("Cache-Control", "private")]
 
 
 def vary(headers: Headers, on: str) -> None:

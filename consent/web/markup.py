@@ -87,7 +87,7 @@ class Helpers:
     def told(self, visitor: ConsentRequest) -> Markup:
         """What HTMX and Turbo must know, so that no document holds pages of different marks."""
         site, environ = self.site, visitor.environ
-        if not navigation.marks_any(site):
+        if not site.marks_any():
             return Markup()
         if "HTTP_TURBO_FRAME" in environ:
             visitor.read = True  # it goes by the Referer, by which no cache tells requests apart
@@ -131,7 +131,7 @@ class Helpers:
             html += Markup(
                 '\n<script type="module" src="{js}" data-pc-stops="{stopped}"{tell}></script>'
             ).format(js=asset("heard.js"), stopped=stopped, tell=Markup(" data-pc-tell") if tell else "")
-        if not (inert or self.site.storage or navigation.marks_any(self.site)):
+        if not (inert or self.site.storage or self.site.marks_any()):
             return html
         return html + Markup(
             '\n<script type="module" src="{js}" data-pc-storage="{storage}" data-pc-elsewhere="{elsewhere}"></script>'

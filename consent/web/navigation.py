@@ -8,7 +8,6 @@ head. A document that can't be known counts as one of another mark.
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 from urllib.parse import quote, unquote, urlsplit
-from weakref import WeakKeyDictionary
 
 from flask import Flask, Request
 from markupsafe import Markup
@@ -43,16 +42,6 @@ MARKED: Final = Markup(
 )
 #: For the page that a frame of another document asks for.
 OUT_OF_FRAME: Final = Markup('<meta name="turbo-visit-control" content="reload">\n')
-
-_marking: WeakKeyDictionary[Flask, bool] = WeakKeyDictionary()
-
-
-def marks_any(site: Site) -> bool:
-    """Whether any view of *site* is marked; without, all documents are alike."""
-    found = _marking.get(site.app)
-    if found is None:
-        found = _marking[site.app] = any(site.mark(endpoint) for endpoint in site.app.view_functions)
-    return found
 
 
 def is_soft(environ: Mapping[str, Any]) -> bool:

@@ -65,6 +65,8 @@ class Site:
     limits_pages: bool = False
     """Whether any service is limited to some pages."""
     marks: dict[str | None, Mark | None] = field(default_factory=dict)
+    marked: bool | None = None
+    """Whether any view is marked; None before anybody asked."""
     pieces: dict[object, Markup] = field(default_factory=dict)
     """Rendered markup that is the same for many requests."""
     stored: set[str] = field(default_factory=set)
@@ -213,6 +215,12 @@ class Site:
         return self.verdicts.verdict(
             None, self.page(endpoint), lifetimes=self.lifetimes["default"], now=int(self.clock())
         )
+
+    def marks_any(self) -> bool:
+        """Whether any view is marked; without, all documents are alike."""
+        if self.marked is None:
+            self.marked = any(self.mark(endpoint) for endpoint in self.app.view_functions)
+        return self.marked
 
     def with_groups(self, services: frozenset[str]) -> list[str]:
         """*services*, the categories all of whose services are among them, and the carriers of any, sorted."""

@@ -10,7 +10,6 @@ from werkzeug.test import Client, TestResponse
 
 from consent import Consent
 from consent.decision import Mark
-from consent.web import navigation
 from consent.web.navigation import MARKED, OUT_OF_FRAME, Seen, full_load, head, own_address
 
 from .clinic import PAGE, POLICY
@@ -243,6 +242,6 @@ def test_an_error_page_that_turbo_asks_for_is_no_page_to_it(client: FlaskClient)
 def test_marks_are_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = clinic(tmp_path)
     site = app.extensions["consent"]
-    assert navigation.marks_any(site)
+    assert site.marks_any()
     monkeypatch.setattr(app, "view_functions", {})
-    assert navigation.marks_any(site)
+    assert site.marks_any()
