@@ -1,16 +1,19 @@
-"""Events written out for other programs, row by row: JSON Lines and CSV. Files are whole, or not there."""
+"""Events written out for other programs: JSON Lines, CSV, bundles. Files and folders are whole, or not there."""
 
 import csv
 import json
 import os
+import shutil
 import stat
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
 from consent.audit.row import Row
+from consent.ledger.bundle import Part
 
 #: The columns of the CSV file. Lists are words with a space between; ``detail`` is JSON.
 COLUMNS: Final = (
@@ -122,4 +125,42 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         os.replace(part, path)
     except BaseException:
         Path(part).unlink(missing_ok=True)
+        raise
+
+
+def write_zip(parts: Iterable[Part], path: Path) -> None:
+    """Write the bundle *parts* as a zip to *path*; the same bytes for the same parts. As ``whole_file``."""
+    with whole_file(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for part in parts:
+            # A date of its own would make each zip another.
+            member = zipfile.ZipInfo(part.path, (1980, 1, 1, 0, 0, 0))
+            member.compress_type, member.create_system = zipfile.ZIP_DEFLATED, 3
+            member.external_attr = (stat.S_IFREG | 0o600) << 16
+            # How long it becomes is not known yet.
+            with archive.open(member, "w", force_zip64=True) as out:
+                for chunk in part.chunks:
+                    out.write(chunk)
+
+
+def write_folder(parts: Iterable[Part], path: Path) -> None:
+    """Write the bundle *parts* as a new folder *path*, its owner's alone, which appears when all is written.
+
+    FileExistsError if there is something called *path*; OSError when it can't be written.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists():
+        raise FileExistsError(f"{path} is there already; name a folder that isn't")
+    new = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+    try:
+        for part in parts:
+            target = new / part.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as file:
+                for chunk in part.chunks:
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+        os.rename(new, path)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
         raise

@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import math
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -19,42 +18,12 @@ from consent.ledger.merkle import (
 )
 from consent.ledger.tile import Tile, TileReader, completed_tiles, entry_bundle, tile_root, tiles_of
 
+from .memory import FullTiles
 from .naive import NaiveTree
 
 SMALL = 700
 LARGE = 256 * 257 + 2
 HASHES = [leaf_hash(b"entry %d" % number) for number in range(LARGE)]
-
-
-@dataclass
-class FullTiles:
-    """A storage as a database would be one: entries, the tiles that are full with their roots, nothing else."""
-
-    entries: list[bytes] = field(default_factory=list)
-    full: dict[tuple[int, int], tuple[bytes, bytes]] = field(default_factory=dict)
-    read: list[tuple[int, int]] = field(default_factory=list)
-
-    def grow(self, hashes: list[bytes]) -> None:
-        old = len(self.entries)
-        self.entries += hashes
-        for tile in completed_tiles(old, len(self.entries)):
-            hashes_of_tile = self.gather(tile.level, tile.index)
-            self.full[tile.level, tile.index] = hashes_of_tile, tile_root(hashes_of_tile)
-
-    def gather(self, level: int, index: int) -> bytes:
-        places = range(index * 256, index * 256 + 256)
-        if level == 0:
-            return b"".join(self.entries[places.start : places.stop])
-        below = [self.full[level - 1, place][1] for place in places if (level - 1, place) in self.full]
-        return b"".join(below)
-
-    def tile(self, level: int, index: int) -> bytes:
-        self.read.append((level, index))
-        stored = self.full.get((level, index))
-        found = stored[0] if stored else self.gather(level, index)
-        if not found:
-            raise LedgerError("no such tile")
-        return found
 
 
 def filled(size: int) -> FullTiles:

@@ -1,0 +1,164 @@
+"""A bundle: the log as others check it offline, in the layout of C2SP tlog-tiles. ``docs/format.md`` draws it.
+
+A bundle is a sequence of files whose bytes follow from the state of the log alone. They come piece by piece, so that
+no log is too large for the memory; what becomes of them, a folder or a zip, is for the caller.
+"""
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from consent.canonical import canonical
+from consent.errors import LedgerError
+from consent.ledger.checkpoint import Checkpoint
+from consent.ledger.merkle import HASH_BYTES
+from consent.ledger.note import Note, encoded
+from consent.ledger.tile import WIDTH, Tile, TileStore, entry_bundle, tiles_of
+
+_README = """\
+This is a copy of the consent log {origin}: {size} entries.
+
+Check it with Python 3.11 or later and the package "cryptography":
+
+    python verify.py . --key KEY
+
+or with the name of the zip in place of the dot. KEY is the log's verifier key, a text that begins with the log's name.
+Take it from where the site publishes it, never from here: whoever made this copy could have put in another. For the
+same reason take verify.py from a release of Flask-Assent if you don't trust whoever gave you this.
+
+Who kept an earlier checkpoint of the log or a visitor's receipt adds it, with --checkpoint FILE or --receipt FILE.
+Without one the copy is shown to be consistent, but not that it is the log which others were shown.
+
+The last line names the worst of these:
+
+    ok               everything is what was recorded and signed
+    erased           so it is, and some openings were erased, as erased.jsonl states
+    pruned           so it is, and the oldest leaves are not here, but their hashes are
+    unanchored       so it is, but it was compared with nothing from outside
+    stale            the newest entry is older than --max-age allows
+    missing-opening  an opening is gone, and nothing says that it was erased
+    bad-signature    none of the keys given signed it, or it is another log
+    truncated        entries are gone that others were shown before
+    forked           the log was rewritten since others were shown it
+    tampered         something is not what was recorded; the line above says where
+
+openings.jsonl, if it is here, is personal data: what each visitor answered. It may be left out; all else is still
+checked.
+"""
+
+
+class Part(NamedTuple):
+    """One file of a bundle."""
+
+    path: str
+    """With slashes, such as ``tile/0/000``."""
+    chunks: Iterable[bytes]
+    """Its bytes, which are made while they are read: read them before the next part."""
+
+
+class Stored(Protocol):
+    """What a bundle needs of a record."""
+
+    @property
+    def index(self) -> int:
+        """Its place in the log."""
+
+    @property
+    def leaf(self) -> bytes:
+        """Its leaf."""
+
+    @property
+    def salt(self) -> bytes | None:
+        """None once its opening is erased."""
+
+    @property
+    def body(self) -> bytes | None:
+        """None once its opening is erased."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """What goes into a bundle."""
+
+    checkpoint: str
+    """The signed note of the tree that the bundle is of. Entries after it are left out."""
+    records: Callable[[], Iterator[Stored]]
+    """All records in index order; called twice. The leaves of the oldest whole tiles may have been pruned."""
+    tiles: TileStore
+    documents: Iterable[str]
+    """The hashes of all policies and notices, in any order."""
+    document: Callable[[str], bytes]
+    """The bytes stored under such a hash."""
+    erased: Callable[[], Iterable[tuple[int, uuid.UUID]]]
+    """Index and id of each event whose opening was erased, in index order; called after the records were read."""
+    program: bytes
+    """``verify.py``."""
+    openings: bool = True
+    """Whether the openings, which are personal data, go in."""
+
+    def parts(self) -> Iterator[Part]:
+        """The files, always in the same order. ProofError if the checkpoint is none.
+
+        LedgerError, also while chunks are read, if entries or tiles are missing.
+        """
+        signed = Checkpoint.parse(Note.parse(self.checkpoint).text)
+        readme = _README.format(origin=signed.origin, size=signed.size)
+        yield Part("README.txt", [readme.encode()])
+        yield Part("checkpoint", [self.checkpoint.encode()])
+        for hash in sorted(self.documents):
+            yield Part(f"documents/{hash}", [self.document(hash)])
+        yield from self._entries(signed.size)
+        for tile in tiles_of(signed.size):
+            yield Part(tile.path, [self._tile(tile)])
+        if self.openings:
+            yield Part("openings.jsonl", self._openings(signed.size))
+        yield Part("erased.jsonl", self._erased(signed.size))
+        yield Part("verify.py", [self.program])
+
+    def _below(self, size: int) -> Iterator[Stored]:
+        return itertools.takewhile(lambda record: record.index < size, self.records())
+
+    def _entries(self, size: int) -> Iterator[Part]:
+        records = self._below(size)
+        expected = None
+        for batch in _batched(records, WIDTH):
+            first = batch[0].index
+            if first % WIDTH or first != (expected if expected is not None else first):
+                raise LedgerError(f"entries before entry {first} are missing; no bundle can be made")
+            if [record.index for record in batch] != [*range(first, first + len(batch))]:
+                raise LedgerError(f"entries after entry {first} are missing; no bundle can be made")
+            expected = first + len(batch)
+            tile = Tile(0, first // WIDTH, len(batch))
+            yield Part(tile.entries_path, [entry_bundle(record.leaf for record in batch)])
+        if (expected or 0) != size:
+            raise LedgerError(f"the checkpoint is of {size} entries, and there are {expected or 0}")
+
+    def _tile(self, tile: Tile) -> bytes:
+        hashes = self.tiles.tile(tile.level, tile.index)[: tile.width * HASH_BYTES]
+        if len(hashes) != tile.width * HASH_BYTES:
+            raise LedgerError(f"the tile {tile.path} is shorter than it was; no bundle can be made")
+        return hashes
+
+    def _openings(self, size: int) -> Iterator[bytes]:
+        for record in self._below(size):
+            if record.body is not None and record.salt is not None:
+                yield _line(
+                    {"index": record.index, "opening": encoded(record.body), "salt": encoded(record.salt)}
+                )
+
+    def _erased(self, size: int) -> Iterator[bytes]:
+        for index, id in self.erased():
+            if index < size:
+                yield _line({"id": str(id), "index": index})
+
+
+def _line(members: dict[str, object]) -> bytes:
+    return canonical(members) + b"\n"
+
+
+def _batched(records: Iterable[Stored], count: int) -> Iterator[list[Stored]]:
+    records = iter(records)
+    while batch := list(itertools.islice(records, count)):
+        yield batch

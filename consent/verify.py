@@ -1,0 +1,1073 @@
+"""Check a bundle of a consent log: one file, the standard library and ``cryptography``, nothing of the site.
+
+    python verify.py BUNDLE --key KEY [--checkpoint FILE …] [--receipt FILE …]
+
+A second implementation on purpose: it shares no line with the component that wrote the bundle, and was written from
+RFC 6962, the C2SP formats and ``docs/format.md``. The signed checkpoint is believed because of its signature, the
+tiles because they lead to its root, the leaves because of their hashes, the openings because of their commitments,
+and nothing else in the bundle at all. Memory stays small: some 20 bytes an entry, for their ids.
+"""
+
+import argparse
+import base64
+import binascii
+import hashlib
+import hmac
+import io
+import json
+import os
+import re
+import stat
+import struct
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, NoReturn, cast
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+#: All there are, the worst first, with what each means. The worst one found decides.
+VERDICTS = {
+    "tampered": "Something in the bundle is not what was recorded. Do not rely on it.",
+    "forked": "The log was rewritten: it is not the one that others were shown before.",
+    "truncated": "Entries are gone that others were shown before.",
+    "bad-signature": "No key that you gave has signed this log.",
+    "missing-opening": "What some events said is gone, and nothing says that it was erased.",
+    "stale": "The newest entry is older than you allow.",
+    "unanchored": "Consistent, but compared with nothing from outside: whoever holds the key could have rewritten "
+    "all of it. Give a checkpoint (--checkpoint) or a visitor's receipt (--receipt) that was kept elsewhere.",
+    "pruned": "The oldest leaves are not in the bundle. Their hashes are, so the others are checked all the same.",
+    "erased": "What some events said was erased, as the bundle states. That they happened is still checked.",
+    "ok": "Everything in the bundle is what was recorded and signed.",
+}
+#: These are no fault.
+FINE = frozenset({"unanchored", "pruned", "erased", "ok"})
+
+WIDTH, HASH = 256, 32
+#: What a bundle may have: bytes of each kind of file, and entries. More can't be read.
+LONGEST_NOTE, LONGEST_RECEIPT, LONGEST_LINE = 131_072, 786_432, 524_288
+LONGEST_ENTRIES = WIDTH * (2 + 65_535)
+MOST_ENTRIES = 2**32
+#: A zip's list of contents in bytes, and how far its files may shrink.
+LONGEST_LIST, SMALL, STEEPEST = 16 * 2**20, 2**20, 100
+#: After so many findings there is nothing more to learn.
+MOST_FINDINGS = 200
+
+sha256 = hashlib.sha256
+
+
+class Unreadable(Exception):
+    """It can't be checked at all."""
+
+
+class Fault(Exception):
+    """Something that isn't as it has to be; the message says what."""
+
+
+class Enough(Exception):
+    """So much is wrong that checking stops."""
+
+
+# --- what was found -----------------------------------------------------------------------------------
+
+
+class Finding(NamedTuple):
+    """A verdict, and the place it is about: an entry, or a file."""
+
+    verdict: str
+    place: str
+    said: str
+
+
+@dataclass
+class Report:
+    """What came of checking a bundle."""
+
+    findings: list[Finding] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    """Worth knowing, and no fault."""
+    facts: dict[str, object] = field(default_factory=dict)
+
+    def add(self, verdict: str, place: str, said: str) -> None:
+        """One more finding; Enough when there are too many."""
+        self.findings.append(Finding(verdict, place, said))
+        if len(self.findings) >= MOST_FINDINGS:
+            raise Enough
+
+    def has(self, *verdicts: str) -> bool:
+        """Whether one of these was found."""
+        return any(finding.verdict in verdicts for finding in self.findings)
+
+    @property
+    def verdict(self) -> str:
+        """The worst verdict."""
+        return next(name for name in VERDICTS if name == "ok" or self.has(name))
+
+    @property
+    def right(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.verdict in FINE
+
+
+# --- where the bytes come from --------------------------------------------------------------------------
+
+
+class Folder:
+    """A bundle that is a folder. Links are not followed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(os.path.realpath(root))
+
+    def open(self, name: str) -> BinaryIO | None:
+        """The file *name*; None if there is none, Fault if it is something else."""
+        path = self.root / name
+        try:
+            kind = os.lstat(path).st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if not stat.S_ISREG(kind) or os.path.realpath(path) != str(path):
+            raise Fault("is no plain file, and is not followed")
+        return path.open("rb")
+
+    def names(self, folder: str = "") -> list[str]:
+        """The names of what lies in *folder*."""
+        path = self.root / folder
+        if not path.is_dir() or os.path.realpath(path) != str(path):
+            return []
+        return sorted(os.listdir(path))
+
+
+class _Bounded(io.FileIO):
+    """A file of which nobody takes more into memory at once than a zip's list of contents may have."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:
+            size = os.fstat(self.fileno()).st_size - self.tell()
+        if size > LONGEST_LIST:
+            raise Unreadable("The zip has more files than are read. Unpack it, and check the folder.")
+        return super().read(size) or b""
+
+
+class Zip:
+    """A bundle that is a zip. Nothing is unpacked to the disk."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self.zip = zipfile.ZipFile(_Bounded(path))
+        except (*_BROKEN, RuntimeError) as error:
+            raise Unreadable(f"It is neither a folder nor a zip that can be read ({error}).") from error
+        self.members = dict[str, zipfile.ZipInfo]()
+        self.faults = list[tuple[str, str]]()
+        packed = 0
+        for info in self.zip.infolist():
+            name = info.orig_filename
+            packed += info.compress_size
+            if name in self.members:
+                self.faults.append((name, "is there twice"))
+            elif {"", ".", ".."} & {*name.removesuffix("/").split("/")} or re.search(r"[\\:\0]", name):
+                self.faults.append((name, "is no name of a file in a bundle"))
+            elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or info.flag_bits & 1:
+                self.faults.append((name, "is packed in a way that no bundle is"))
+            elif info.file_size > SMALL + STEEPEST * info.compress_size:
+                raise Unreadable(f"The file {shown(name)} in the zip unpacks to far more than it is.")
+            self.members[name] = info
+        if packed > path.stat().st_size:
+            raise Unreadable("The files in the zip lie over each other.")
+
+    def open(self, name: str) -> BinaryIO | None:
+        """The file *name*; None if there is none, Fault if it is damaged."""
+        if (info := self.members.get(name)) is None:
+            return None
+        try:
+            return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, self.zip.open(info)), 65_536))
+        except (*_BROKEN, RuntimeError) as error:
+            raise Fault(f"is damaged ({error})") from error
+
+    def names(self, folder: str = "") -> list[str]:
+        """The names of what lies in *folder*."""
+        start = f"{folder}/" if folder else ""
+        inside = (name.removeprefix(start) for name in self.members if name.startswith(start))
+        return sorted({name.split("/")[0] for name in inside} - {""})
+
+
+#: What reading a zip that is damaged, or made to do harm, raises.
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+)
+
+
+def read(source: Folder | Zip, name: str, most: int) -> bytes | None:
+    """The bytes of *name*, *most* at most; None if there is no such file, Fault if it is damaged or longer."""
+    try:
+        if (file := source.open(name)) is None:
+            return None
+        with file:
+            data = file.read(most + 1)
+    except _BROKEN as error:
+        raise Fault(f"is damaged ({error})") from error
+    if len(data) > most:
+        raise Fault(f"is longer than {most:,} bytes")
+    return data
+
+
+# --- notes, checkpoints, receipts ------------------------------------------------------------------------
+
+
+class Key(NamedTuple):
+    """A verifier key of C2SP signed-note."""
+
+    written: str
+    name: str
+    id: bytes
+    public: Ed25519PublicKey
+
+    @classmethod
+    def parse(cls, written: str) -> "Key":
+        """The key *written* as ``name+id+base64``; ValueError for anything else than an Ed25519 key."""
+        name, mark, code = written.split("+", 2)
+        raw = unbase64(code)
+        own = sha256(name.encode() + b"\n" + raw).digest()[:4]
+        if raw[:1] != b"\1" or mark != own.hex() or not name or re.search(r"\s", name):
+            raise ValueError(
+                "no verifier key: expected NAME+ID+BASE64 of an Ed25519 key, as the site published it"
+            )
+        return cls(written, name, own, Ed25519PublicKey.from_public_bytes(raw[1:]))
+
+
+class Checkpoint(NamedTuple):
+    """What a log signed of itself."""
+
+    origin: str
+    size: int
+    root: bytes
+    signers: tuple[str, ...]
+    """The keys among the known ones that signed it, as they are written."""
+
+
+_MARK = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
+
+
+@dataclass
+class Trust:
+    """What was known before the bundle was opened."""
+
+    keys: list[Key]
+    origins: frozenset[str]
+
+    def checkpoint(self, note: str) -> Checkpoint:
+        """The checkpoint in *note*; Fault unless a known key signed it for the log."""
+        text, gap, marks = note.rpartition("\n\n")
+        lines, text = text.split("\n"), f"{text}\n"
+        if not gap or not marks.endswith("\n") or len(lines) < 3 or re.search(r"[\x00-\x09\x0b-\x1f]", note):
+            raise Fault("is no signed checkpoint")
+        if not re.fullmatch(r"0|[1-9][0-9]{0,18}", lines[1]) or "" in lines or len(lines[2]) != 44:
+            raise Fault("is no signed checkpoint")
+        try:
+            found = Checkpoint(lines[0], int(lines[1]), unbase64(lines[2]), self._signers(text, marks))
+        except ValueError as error:
+            raise Fault("is no signed checkpoint") from error
+        if found.origin not in self.origins:
+            raise Fault(f"is of another log, {shown(found.origin)}")
+        if not found.signers:
+            raise Fault("is signed by none of the keys that you gave")
+        return found
+
+    def _signers(self, text: str, marks: str) -> tuple[str, ...]:
+        signers = list[str]()
+        for line in marks[:-1].split("\n")[:64]:
+            if not (match := _MARK.fullmatch(line)):
+                raise ValueError("no line of a signature")
+            value = unbase64(match[2])
+            for key in self.keys:
+                if (key.name, key.id) == (match[1], value[:4]):
+                    try:
+                        key.public.verify(value[4:], text.encode())
+                    except InvalidSignature as error:
+                        raise Fault(f"has a signature of {shown(key.name)} that doesn't hold") from error
+                    signers.append(key.written)
+        return tuple(signers)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a visitor kept, checked by itself."""
+
+    index: int
+    leaf_hash: bytes
+    checkpoint: Checkpoint
+
+
+_BASE64 = r"[A-Za-z0-9+/]*={0,2}"
+_EXTRA = re.compile(
+    rf'\{{"leaf":"({_BASE64})","opening":(?:null,"salt":null|"({_BASE64})","salt":"({_BASE64})")\}}'.encode()
+)
+_HEAD = re.compile(
+    rf"c2sp\.org/tlog-proof@v1\nextra ({_BASE64})\nindex (0|[1-9][0-9]{{0,18}})((?:\n[A-Za-z0-9+/]{{43}}=){{0,63}})"
+)
+
+
+def receipt_in(text: str, trust: Trust) -> Receipt:
+    """The receipt *text* (C2SP tlog-proof); Fault when something in it isn't what was signed."""
+    head, _, note = text.partition("\n\n")
+    checkpoint = trust.checkpoint(note)
+    try:
+        if not (parts := _HEAD.fullmatch(head)) or not (extra := _EXTRA.fullmatch(unbase64(parts[1]))):
+            raise Fault("is no receipt of a known form")
+        leaf, proof = unbase64(extra[1].decode()), [unbase64(line) for line in parts[3].split()]
+        opening, salt = (unbase64((extra[number] or b"").decode()) for number in (2, 3))
+    except ValueError as error:
+        raise Fault("is no receipt of a known form") from error
+    match = leaf_pattern(checkpoint.origin).fullmatch(leaf)
+    found = Receipt(int(parts[2]), sha256(b"\0" + leaf).digest(), checkpoint)
+    if not match or not included(found, proof) or (salt and not opens(match[1], salt, opening)):
+        raise Fault("is not what was signed: it was altered")
+    return found
+
+
+def included(receipt: Receipt, proof: Sequence[bytes]) -> bool:
+    """Whether *proof* leads from the receipt's entry to the root of its checkpoint (RFC 9162 §2.1.3.2)."""
+    place, last, found = receipt.index, receipt.checkpoint.size - 1, receipt.leaf_hash
+    if place > last:
+        return False
+    for other in proof:
+        if not last:
+            return False
+        if place & 1 or place == last:
+            found = node(other, found)
+            while place and not place & 1:
+                place, last = place >> 1, last >> 1
+        else:
+            found = node(found, other)
+        place, last = place >> 1, last >> 1
+    return not last and found == receipt.checkpoint.root
+
+
+def unbase64(text: str) -> bytes:
+    """What *text* is the one spelling of in base64; ValueError for anything else."""
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise ValueError("another spelling of the same base64")
+    return data
+
+
+# --- leaves and openings --------------------------------------------------------------------------------
+
+_KINDS = (
+    "given|given_once|refused|withdrawn|opted_out|signal_opt_out|"
+    "expired|invalidated|imported|erased|accessed|operated"
+)
+
+
+def leaf_pattern(origin: str | None) -> re.Pattern[bytes]:
+    """The one spelling of a leaf of format 1 of this log (None: of any); its groups: commitment, hour, id, key."""
+    name = r'[^"\\\x00-\x1f]+' if origin is None else re.escape(json.dumps(origin, ensure_ascii=False)[1:-1])
+    return re.compile(
+        rb'\{"commitment":"([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])","format":1,'
+        rb'"hour":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z)",'
+        rb'"id":"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})",'
+        rb'(?:"key":"([^"\\\x00-\x20+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2})","kind":"operated"|"kind":"(?:'
+        + _KINDS.encode()
+        + rb')"),"origin":"'
+        + name.encode()
+        + rb'","policy":(?:null|"[0-9a-f]{64}")\}'
+    )
+
+
+_ANY_LEAF = leaf_pattern(None)
+
+
+def opens(commitment: bytes, salt: bytes, opening: bytes) -> bool:
+    """Whether *salt* and *opening* are what the leaf committed to."""
+    code = hmac.digest(salt, b"consent/opening/v1\0" + opening, "sha256")
+    written = binascii.b2a_base64(code, newline=False)[:43].translate(_URL_SAFE)
+    return written == commitment and len(salt) == 32
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_OPENING = re.compile(
+    rb'\{"index":([0-9]{1,10}),"opening":"([A-Za-z0-9+/=]*)","salt":"([A-Za-z0-9+/=]*)"\}\n'
+)
+_TOMBSTONE = re.compile(rb'\{"id":"([0-9a-f-]{36})","index":([0-9]{1,10})\}\n')
+
+
+@dataclass
+class Lines:
+    """A file of lines in the order of the log, each of one entry, read along with the entries."""
+
+    name: str
+    file: BinaryIO | None
+    pattern: re.Pattern[bytes]
+    index_group: int
+    report: Report
+    number: int = 0
+    index: int = -1
+    match: re.Match[bytes] | None = None
+
+    def advance(self) -> None:
+        """On to the next line; a broken one ends the file."""
+        before, self.match = self.index, None
+        self.number += 1
+        try:
+            if self.file is None or not (line := self.file.readline(LONGEST_LINE)):
+                return
+            if not (match := self.pattern.fullmatch(line)) or int(match[self.index_group]) <= before:
+                raise Fault("is no line of such a file, or not in the order of the log; the rest is not read")
+        except (*_BROKEN, Fault) as error:
+            said = str(error) if isinstance(error, Fault) else f"can't be read: it is damaged ({error})"
+            self.report.add("tampered", f"{self.name}, line {self.number}", said)
+            return
+        self.match, self.index = match, int(match[self.index_group])
+
+    def at(self, index: int) -> re.Match[bytes] | None:
+        """The line of entry *index*, if it is the next one."""
+        return self.match if self.index == index else None
+
+    def behind(self, index: int) -> Iterator[int]:
+        """The numbers of the lines of entries before *index* that nobody asked for."""
+        while self.match and self.index < index:
+            yield self.number
+            self.advance()
+
+
+# --- the tree ----------------------------------------------------------------------------------------------
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    """The hash of a node of the tree (RFC 6962 §2.1)."""
+    return sha256(b"\1" + left + right).digest()
+
+
+def mth(row: Sequence[bytes]) -> bytes:
+    """The root over *row* as RFC 6962 §2.1 defines it: of one, itself; else split at the largest power of two."""
+    if len(row) == 1:
+        return row[0]
+    left = 1 << (len(row) - 1).bit_length() - 1
+    return node(mth(row[:left]), mth(row[left:]))
+
+
+def full_root(tile: bytes) -> bytes:
+    """The root over the hashes of a full tile."""
+    while len(tile) > HASH:
+        tile = b"".join([sha256(b"\1" + tile[at : at + 64]).digest() for at in range(0, len(tile), 64)])
+    return tile
+
+
+def split(tile: bytes) -> list[bytes]:
+    """The hashes of *tile*."""
+    return [tile[at : at + HASH] for at in range(0, len(tile), HASH)]
+
+
+def tile_path(level: int | str, index: int, width: int) -> str:
+    """Where C2SP tlog-tiles has this tile."""
+    path = f"{index % 1000:03d}"
+    while index := index // 1000:
+        path = f"x{index % 1000:03d}/{path}"
+    return f"tile/{level}/{path}" if width == WIDTH else f"tile/{level}/{path}.p/{width}"
+
+
+@dataclass
+class Tree:
+    """The tiles of a bundle whose checkpoint is over *size* entries."""
+
+    source: Folder | Zip
+    size: int
+    report: Report
+    leaf_hashes: Callable[[int, int], bytes | None]
+    """From the leaves: the hashes of those under a tile of level 0, by index and width; None without them."""
+    missing: set[str] = field(default_factory=set)
+    damaged: bool = False
+    """Whether the tiles don't lead to the signed root."""
+
+    def blame(self, place: str, said: str) -> None:
+        """A tile isn't what it has to be."""
+        self.damaged = True
+        self.report.add("tampered", place, said)
+
+    def width(self, level: int, index: int) -> int:
+        """How many hashes the tile has in this tree."""
+        return min(WIDTH, (self.size >> 8 * level) - index * WIDTH)
+
+    def stored(self, level: int, index: int) -> bytes | None:
+        """The hashes of this tile in the bundle; None, and a finding once, if it isn't there whole."""
+        width = self.width(level, index)
+        path = tile_path(level, index, width)
+        try:
+            if (data := read(self.source, path, WIDTH * HASH)) is None:
+                raise Fault("is missing")
+            if len(data) != width * HASH:
+                raise Fault(f"has {len(data)} bytes; {width * HASH} were expected")
+        except Fault as fault:
+            if path not in self.missing:
+                self.missing.add(path)
+                self.blame(path, str(fault))
+            return None
+        return data
+
+    def edge(self, size: int) -> list[tuple[int, int, bytes | None]]:
+        """The tiles that the tree of the first *size* entries ends with: level, index, its hashes in that tree.
+
+        Each has on its level what no full tile above stands for; from the lowest level up.
+        """
+        found = list[tuple[int, int, bytes | None]]()
+        for level in range((size.bit_length() + 7) // 8):
+            index, count = size >> 8 * (level + 1), (size >> 8 * level) % WIDTH
+            if count:
+                data = self.stored(level, index)
+                found.append((level, index, data[: count * HASH] if data else None))
+        return found
+
+    def check(self, root: bytes) -> None:
+        """Find everything in tiles and leaves that doesn't lead to *root*, which is signed."""
+        if not self.size:
+            if root != sha256(b"").digest():
+                self.blame("checkpoint", "is of no entries, and has not the root of none")
+            return
+        edge = self.edge(self.size)
+        sound = joined([data for _, _, data in edge]) == root
+        below = [
+            self._below(level, index, self.width(level, index), data, sound)
+            for level, index, data in reversed(edge)
+        ][::-1]
+        if sound:
+            for (level, index, data), other in zip(edge, below, strict=True):
+                if level == 0 and data and other:
+                    self._blame_entries(index * WIDTH, data, other)
+            return
+        self.damaged = True
+        filled = [data if other is None else other for (_, _, data), other in zip(edge, below, strict=True)]
+        if joined(filled) == root:
+            for (level, index, data), other in zip(edge, filled, strict=True):
+                if data and other:
+                    self._blame_tile(level, index, data, other)
+        elif not self.report.has("tampered"):
+            self.blame("checkpoint", "was signed for another tree: the entries have another root")
+
+    def _below(self, level: int, index: int, width: int, data: bytes | None, trusted: bool) -> bytes | None:
+        """The hashes that this tile ought to have, by what is below it; None if nothing is there."""
+        if level == 0:
+            return self.leaf_hashes(index, width)
+        rows = split(data) if data else [None] * width
+        return b"".join(
+            self._subtree(level - 1, index * WIDTH + place, expected, trusted and data is not None)
+            for place, expected in enumerate(rows)
+        )
+
+    def _subtree(self, level: int, index: int, expected: bytes | None, trusted: bool) -> bytes:
+        """Check a full tile and all below it against *expected*, the hash above; the hash by what is below."""
+        data = self.stored(level, index)
+        sound = data is not None and full_root(data) == expected
+        below = self._below(level, index, WIDTH, data, trusted and sound)
+        if data is None:
+            return full_root(below) if below else expected or bytes(HASH)
+        if below is None or below == data:
+            if trusted and not sound:
+                span = WIDTH ** (level + 1)
+                what = f"entries {index * span} to {(index + 1) * span - 1}"
+                self.blame(tile_path(level, index, WIDTH), f"is not what was signed, and so are {what}")
+            return full_root(data)
+        if sound:
+            if level == 0:
+                self._blame_entries(index * WIDTH, data, below)
+            return cast(bytes, expected)
+        found = full_root(below)
+        if trusted or level == 0:
+            self._blame_tile(level, index, data, below)
+            if trusted and found != expected and level == 0:
+                self._blame_entries(index * WIDTH, data, below)
+        return found
+
+    def _blame_entries(self, first: int, data: bytes, below: bytes) -> None:
+        for place, (signed, found) in enumerate(zip(split(data), split(below), strict=False), first):
+            if signed != found:
+                self.report.add("tampered", f"entry {place}", "the leaf is not the one that was signed")
+
+    def _blame_tile(self, level: int, index: int, data: bytes, below: bytes) -> None:
+        path = tile_path(level, index, self.width(level, index))
+        for place, (stated, found) in enumerate(zip(split(data), split(below), strict=False)):
+            if stated != found:
+                self.blame(path, f"hash {place} is not that of what lies below it")
+
+    def root(self, size: int) -> bytes | None:
+        """The root of the first *size* entries, from the tiles; None if one is missing."""
+        return joined([data for _, _, data in self.edge(size)]) if size else sha256(b"").digest()
+
+    def leaf_hash(self, index: int) -> bytes | None:
+        """The hash of entry *index*, from the tiles."""
+        data = self.stored(0, index // WIDTH)
+        at = index % WIDTH * HASH
+        return data[at : at + HASH] if data else None
+
+
+def joined(edge: Sequence[bytes | None]) -> bytes | None:
+    """The root of a tree from its edge, the lowest level first: what is left of one level ends the next."""
+    rest = list[bytes]()
+    for data in edge:
+        if data is None:
+            return None
+        rest = [mth(split(data) + rest)]
+    return rest[0]
+
+
+# --- the entries ---------------------------------------------------------------------------------------------
+
+
+class Entries:
+    """The leaves of a bundle in their order, each looked at once, with openings and tombstones beside them."""
+
+    def __init__(self, source: Folder | Zip, size: int, origin: str, report: Report) -> None:
+        self.source, self.size, self.origin, self.report = source, size, origin, report
+        self.fullmatch = leaf_pattern(origin).fullmatch
+        self.ids = [bytearray() for _ in range(256)]
+        self.announced = set[str]()
+        self.newest, self.last_hour, self.late, self.first_late = b"", b"", 0, -1
+        self.erased = self.pruned = self.opened = 0
+        self.personal = False
+        self.lines = [
+            self._lines("openings.jsonl", _OPENING, 1),
+            self._lines("erased.jsonl", _TOMBSTONE, 2),
+        ]
+
+    def _lines(self, name: str, pattern: re.Pattern[bytes], group: int) -> Lines:
+        file = None
+        try:
+            file = self.source.open(name)
+        except Fault as fault:
+            self.report.add("tampered", name, str(fault))
+        self.personal |= name == "openings.jsonl" and file is not None
+        lines = Lines(name, file, pattern, group, self.report)
+        lines.advance()
+        return lines
+
+    def hashes(self, index: int, width: int) -> bytes | None:
+        """The hashes of the leaves under tile *index* of level 0; None, and a finding, if they aren't there."""
+        path = tile_path("entries", index, width)
+        try:
+            data = read(self.source, path, LONGEST_ENTRIES)
+            if data is not None:
+                return self._looked_at(path, data, index * WIDTH, width)
+            if self.pruned == index * WIDTH and width == WIDTH:
+                self.pruned += WIDTH
+            else:
+                self.report.add("tampered", path, "is missing")
+        except Fault as fault:
+            self.report.add("tampered", path, str(fault))
+        self._skip(index * WIDTH + width)
+        return None
+
+    def _looked_at(self, path: str, data: bytes, first: int, width: int) -> bytes:
+        leaves, at = list[bytes](), 0
+        while at + 2 <= len(data) and len(leaves) <= width:
+            end = at + 2 + (data[at] << 8 | data[at + 1])
+            leaves.append(data[at + 2 : end])
+            at = end
+        if at != len(data) or len(leaves) != width:
+            raise Fault(f"has not the leaves of {width} entries")
+        hashes = [sha256(b"\0" + leaf).digest() for leaf in leaves]
+        matches = list(map(self.fullmatch, leaves))
+        ids, unhexlify, beside = (
+            self.ids,
+            binascii.unhexlify,
+            any(lines.match for lines in self.lines) or self.personal,
+        )
+        for index, match in enumerate(matches, first):
+            if match is None:
+                self._explain(index, leaves[index - first])
+                self._skip(index + 1)
+                continue
+            commitment, hour, id, key = match.groups()
+            raw = unhexlify(id.replace(b"-", b""))
+            ids[raw[0]] += raw + index.to_bytes(4)
+            if hour != self.last_hour:
+                self._clock(index, hour)
+            if key is not None:
+                self.announced.add(key.decode(errors="replace"))
+            elif index == 0:
+                self.report.add("tampered", "entry 0", "names no key, which the first entry does")
+            if beside:
+                self._open(index, commitment, hour, id)
+        return b"".join(hashes)
+
+    def _explain(self, index: int, leaf: bytes) -> None:
+        other = _ANY_LEAF.fullmatch(leaf) is not None
+        said = "the leaf is of another log" if other else "is no leaf of format 1 as it would be written"
+        self.report.add("tampered", f"entry {index}", said)
+
+    def _clock(self, index: int, hour: bytes) -> None:
+        try:
+            datetime.fromisoformat(hour.decode())
+        except ValueError:
+            self.report.add("tampered", f"entry {index}", "its hour is no time")
+            return
+        if hour < self.last_hour:
+            self.first_late = index if not self.late else self.first_late
+            self.late += 1
+        self.last_hour, self.newest = hour, max(self.newest, hour)
+
+    def _open(self, index: int, commitment: bytes, hour: bytes, id: bytes) -> None:
+        """Look at what lies beside the leaf of entry *index*."""
+        openings, tombstones = self.lines
+        if openings.index < index or tombstones.index < index:
+            self._skip(index)
+        opening, tombstone = openings.at(index), tombstones.at(index)
+        if opening is not None:
+            self._opening(index, commitment, hour, opening)
+            openings.advance()
+        if tombstone is not None:
+            if tombstone[1] != id:
+                self.report.add(
+                    "tampered", f"entry {index}", "the tombstone in erased.jsonl is of another event"
+                )
+            if opening is not None:
+                self.report.add(
+                    "tampered", f"entry {index}", "is said to be erased, and its opening is still there"
+                )
+            self.erased += 1
+            tombstones.advance()
+        elif opening is None and self.personal:
+            self.report.add("missing-opening", f"entry {index}", "has neither opening nor tombstone")
+
+    def _opening(self, index: int, commitment: bytes, hour: bytes, line: re.Match[bytes]) -> None:
+        try:
+            body = binascii.a2b_base64(line[2], strict_mode=True)
+            salt = binascii.a2b_base64(line[3], strict_mode=True)
+        except ValueError:
+            body = salt = b""
+        if not opens(commitment, salt, body):
+            self.report.add(
+                "tampered", f"entry {index}", "the opening is not the one that the leaf commits to"
+            )
+        elif body[-34:-12] != b'"time":"' + hour[:14]:
+            self.report.add("tampered", f"entry {index}", "the opening is of another hour than its leaf")
+        self.opened += 1
+
+    def _skip(self, index: int) -> None:
+        """Pass over lines of entries before *index*: their leaves can't be read."""
+        for lines in self.lines:
+            for number in lines.behind(index):
+                if self.pruned < lines.index:
+                    self.report.add(
+                        "tampered", f"{lines.name}, line {number}", "is of an entry that can't be read"
+                    )
+
+    def finish(self) -> None:
+        """What can be said only after the last entry."""
+        for lines in self.lines:
+            if lines.match:
+                self.report.add(
+                    "tampered", f"{lines.name}, line {lines.number}", "is of no entry of this log"
+                )
+            if lines.file:
+                lines.file.close()
+        for bucket in self.ids:
+            seen = dict[bytes, bytes]()
+            for at in range(0, len(bucket), 20):
+                id, index = bytes(bucket[at : at + 16]), bytes(bucket[at + 16 : at + 20])
+                if (first := seen.setdefault(id, index)) != index:
+                    again = int.from_bytes(first)
+                    self.report.add(
+                        "tampered", f"entry {int.from_bytes(index)}", f"has the id of entry {again}"
+                    )
+        if self.pruned:
+            self.report.add("pruned", f"entries 0 to {self.pruned - 1}", "their leaves are not in the bundle")
+        if self.erased:
+            self.report.add("erased", "erased.jsonl", f"{self.erased:,} openings were erased")
+        if self.late:
+            self.report.remarks.append(
+                f"{self.late:,} times an entry is dated before the one ahead of it, first entry {self.first_late}: "
+                "an answer that was recorded late, or a clock that was set back."
+            )
+        if not self.personal:
+            self.report.remarks.append("The bundle has no openings: what the events said is not checked.")
+
+
+# --- all of it ------------------------------------------------------------------------------------------------
+
+
+def verify(
+    bundle: Path,
+    keys: Sequence[Key],
+    *,
+    now: datetime,
+    origin: str | None = None,
+    checkpoints: Sequence[Path] = (),
+    receipts: Sequence[Path] = (),
+    revoked: Iterable[str] = (),
+    max_age: timedelta | None = None,
+) -> Report:
+    """Check *bundle* with verifier *keys* that come from elsewhere; Unreadable or OSError if it can't be read.
+
+    Without *origin* the log has to be called as one of the keys. *checkpoints* and *receipts* were kept outside. A
+    signature of a key in *revoked* counts for nothing.
+    """
+    report = Report()
+    trust = Trust(
+        [key for key in keys if key.written not in {*revoked}],
+        frozenset({origin} if origin is not None else {key.name for key in keys}),
+    )
+    outside = [*kept(checkpoints, LONGEST_NOTE), *kept(receipts, LONGEST_RECEIPT)]
+    source = Folder(bundle) if bundle.is_dir() else Zip(bundle)
+    try:
+        for name, said in source.faults if isinstance(source, Zip) else ():
+            report.add("tampered", shown(name), said)
+        check(source, report, trust, outside, now=now, max_age=max_age)
+    except Enough:
+        report.remarks.append(f"Stopped after {MOST_FINDINGS} findings. Later entries were not looked at.")
+    return report
+
+
+def kept(paths: Sequence[Path], most: int) -> list[tuple[str, str]]:
+    """Each of the files *paths*: its name, and the text in it."""
+    found = list[tuple[str, str]]()
+    for path in paths:
+        with path.open("rb") as file:
+            found.append((shown(str(path)), file.read(most + 1)[:most].decode(errors="replace")))
+    return found
+
+
+def check(
+    source: Folder | Zip,
+    report: Report,
+    trust: Trust,
+    outside: Sequence[tuple[str, str]],
+    *,
+    now: datetime,
+    max_age: timedelta | None,
+) -> None:
+    """Everything that ``verify`` looks at, into *report*."""
+    known = [(place, found) for place, text in outside if (found := read_outside(place, text, trust, report))]
+    check_documents(source, report)
+    signed = signed_in(source, trust, report)
+    if signed is None:
+        return
+    if signed.size > MOST_ENTRIES:
+        raise Unreadable(f"A log of {signed.size} entries is larger than this program takes.")
+    report.facts |= {"origin": shown(signed.origin), "entries": signed.size, "root": signed.root.hex()}
+    entries = Entries(source, signed.size, signed.origin, report)
+    tree = Tree(source, signed.size, report, entries.hashes)
+    tree.check(signed.root)
+    entries.finish()
+    if not signed.size:
+        report.add("tampered", "entry 0", "is missing: no log is without it")
+    if entries.announced and not entries.announced & {*signed.signers}:
+        report.add("bad-signature", "checkpoint", "no entry of the log announces the key that signed it")
+    report.facts |= {"newest_hour": entries.newest.decode() or None, "openings": entries.opened}
+    check_age(report, entries.newest, now, max_age)
+    anchored = 0
+    for place, found in known:
+        anchored = max(anchored, compared(place, found, signed, tree))
+    report.facts["anchored"] = anchored
+    if not anchored:
+        report.add("unanchored", "checkpoint", "nothing that was kept outside confirms it")
+    elif anchored < signed.size:
+        report.remarks.append(
+            f"What was kept outside confirms the first {anchored:,} of {signed.size:,} entries."
+        )
+
+
+def signed_in(source: Folder | Zip, trust: Trust, report: Report) -> Checkpoint | None:
+    """The bundle's checkpoint; None, and a finding, unless it is signed."""
+    try:
+        if (note := read(source, "checkpoint", LONGEST_NOTE)) is None:
+            raise Fault("is missing")
+        return trust.checkpoint(note.decode(errors="replace"))
+    except Fault as fault:
+        report.add("bad-signature", "checkpoint", str(fault))
+    return None
+
+
+def check_documents(source: Folder | Zip, report: Report) -> None:
+    """Whether each policy and notice has the hash that it is stored under."""
+    for name in source.names("documents"):
+        place = f"documents/{name}"
+        try:
+            file = source.open(place)
+            if file is None or not re.fullmatch(r"[0-9a-f]{64}", name):
+                raise Fault("is no name of a document")
+            code = sha256()
+            with file:
+                while piece := file.read(65_536):
+                    code.update(piece)
+            if code.hexdigest() != name:
+                raise Fault("is not the document that was stored: it has another hash")
+        except (*_BROKEN, Fault) as error:
+            said = str(error) if isinstance(error, Fault) else f"is damaged ({error})"
+            report.add("tampered", shown(place), said)
+    usual = {"checkpoint", "tile", "documents", "openings.jsonl", "erased.jsonl", "README.txt", "verify.py"}
+    if others := [name for name in source.names() if name not in usual]:
+        listed = ", ".join(map(shown, others[:5]))
+        report.remarks.append(
+            f"Not part of a bundle, and not looked at: {listed}{', …' if others[5:] else ''}."
+        )
+
+
+def check_age(report: Report, newest: bytes, now: datetime, max_age: timedelta | None) -> None:
+    """A checkpoint states no time; what there is, is the hour of the newest entry."""
+    if not newest:
+        return
+    age = now - datetime.fromisoformat(newest.decode())
+    if max_age is not None and age > max_age + timedelta(hours=1):
+        report.add("stale", "checkpoint", f"the newest entry is of {newest.decode()}")
+    if age < -timedelta(hours=1):
+        report.remarks.append(f"The newest entry is dated {newest.decode()}, which is yet to come.")
+
+
+def read_outside(place: str, text: str, trust: Trust, report: Report) -> Receipt | Checkpoint | None:
+    """The receipt or checkpoint *text* that was kept outside; None, and a finding, if it is worth nothing."""
+    is_receipt = text.startswith("c2sp.org/tlog-proof@v1\n")
+    try:
+        # Whoever saves a receipt on another system may get other line ends.
+        return receipt_in(text, trust) if is_receipt else trust.checkpoint(text)
+    except Fault as fault:
+        altered = is_receipt and "altered" in str(fault)
+        report.add("tampered" if altered else "bad-signature", place, str(fault))
+    return None
+
+
+def compared(place: str, found: Receipt | Checkpoint, signed: Checkpoint, tree: Tree) -> int:
+    """How many entries of the log *found* confirms; 0, and a finding, if it contradicts it."""
+    older = found.checkpoint if isinstance(found, Receipt) else found
+    report = tree.report
+    if older.size > signed.size:
+        report.add("truncated", place, f"is of {older.size:,} entries; the bundle has {signed.size:,}")
+        return 0
+    if tree.damaged:
+        report.remarks.append(f"{place} is not compared: the bundle's own tiles don't hold.")
+        return 0
+    if tree.root(older.size) != older.root:
+        report.add("forked", place, f"the first {older.size:,} entries were others when it was signed")
+        return 0
+    if isinstance(found, Receipt) and tree.leaf_hash(found.index) != found.leaf_hash:
+        report.add("forked", place, f"entry {found.index} was another when the receipt was given")
+        return 0
+    return older.size
+
+
+# --- the command line -------------------------------------------------------------------------------------------
+
+
+def shown(text: str) -> str:
+    """*text* so that printing it can do no harm: on one line, without control characters, of limited length."""
+    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:200])
+    return plain if len(text) <= 200 else f"{plain}…"
+
+
+def in_words(report: Report) -> str:
+    """*report* for a person: each finding on a line, what was checked, and what it means."""
+    lines = [f"{finding.verdict}  {finding.place}: {shown(finding.said)}" for finding in report.findings]
+    lines += [f"note  {remark}" for remark in report.remarks]
+    facts = report.facts
+    if "anchored" in facts:
+        lines += [
+            "",
+            f"Log {facts['origin']}: {facts['entries']:,} entries, the newest of {facts['newest_hour']}.",
+        ]
+        lines.append(
+            f"Openings checked: {facts['openings']:,}. Confirmed from outside: {facts['anchored']:,} entries."
+        )
+    return "\n".join([*lines, "", f"{report.verdict}: {VERDICTS[report.verdict]}"]).lstrip("\n")
+
+
+def as_data(report: Report) -> dict[str, object]:
+    """*report* for programs."""
+    return {
+        "ok": report.right,
+        "verdict": report.verdict,
+        "findings": [{**finding._asdict(), "said": shown(finding.said)} for finding in report.findings],
+        "remarks": report.remarks,
+        **report.facts,
+    }
+
+
+def verifier_key(text: str) -> Key:
+    """The option ``--key``."""
+    try:
+        return Key.parse(text.strip())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is {error}") from error
+
+
+def span(text: str) -> timedelta:
+    """The option ``--max-age``: ``36h``, ``7d`` or ``4w``."""
+    if not (found := re.fullmatch(r"([0-9]{1,5})([hdw])", text)):
+        raise argparse.ArgumentTypeError(f"{shown(text)} is no span of time; expected such as 36h, 7d or 4w")
+    return (
+        int(found[1]) * {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}[found[2]]
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="verify.py",
+        description="Check a bundle of a consent log, offline.",
+        epilog="Exit codes: 0 nothing is wrong, 1 something is wrong, 2 used wrongly, 3 it couldn't be read. "
+        "Take key, checkpoints and receipts from elsewhere, never from the bundle.",
+    )
+    made.add_argument("bundle", type=Path, help="the folder or zip")
+    made.add_argument(
+        "--key",
+        type=verifier_key,
+        action="append",
+        required=True,
+        help="the log's verifier key, as the site published it; may be given again, for older keys",
+    )
+    made.add_argument(
+        "--revoked", action="append", default=[], metavar="KEY", help="a key that counts no longer"
+    )
+    made.add_argument("--origin", help="the log's name; by default the name of the key")
+    for name, what in (("--checkpoint", "a checkpoint"), ("--receipt", "a receipt")):
+        made.add_argument(
+            name,
+            type=Path,
+            action="append",
+            default=[],
+            metavar="FILE",
+            help=f"{what} that was kept elsewhere; may be given again",
+        )
+    made.add_argument("--max-age", type=span, metavar="7d", help="how old the newest entry may be")
+    made.add_argument("--json", action="store_true", help="answer in one line of JSON")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check what *arguments* name, say what was found; the exit code."""
+    asked = parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        report = verify(
+            asked.bundle,
+            asked.key,
+            now=datetime.now(UTC),
+            origin=asked.origin,
+            checkpoints=asked.checkpoint,
+            receipts=asked.receipt,
+            revoked=asked.revoked,
+            max_age=asked.max_age,
+        )
+    except (Unreadable, OSError) as error:
+        where = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
+        print(f"Error: {shown(str(where))}", file=sys.stderr)
+        return 3
+    print(json.dumps(as_data(report)) if asked.json else in_words(report))
+    return 0 if report.right else 1
+
+
+def run() -> NoReturn:
+    """The program."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()
