@@ -11,6 +11,7 @@ and nothing else in the bundle at all. Memory stays small: some 20 bytes an entr
 import argparse
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import io
@@ -120,8 +121,11 @@ class Report:
 class Folder:
     """A bundle that is a folder. Links are not followed."""
 
+    faults: Sequence[tuple[str, str]] = ()
+
     def __init__(self, root: Path) -> None:
         self.root = Path(os.path.realpath(root))
+        self.stack = contextlib.ExitStack()
 
     def open(self, name: str) -> BinaryIO | None:
         """The file *name*; None if there is none, Fault if it is something else."""
@@ -157,10 +161,19 @@ class Zip:
     """A bundle that is a zip. Nothing is unpacked to the disk."""
 
     def __init__(self, path: Path) -> None:
+        self.stack = contextlib.ExitStack()
+        file = self.stack.enter_context(_Bounded(path))
         try:
-            self.zip = zipfile.ZipFile(_Bounded(path))
+            self.zip = self.stack.enter_context(zipfile.ZipFile(file))
+            self._list(path.stat().st_size)
         except (*_BROKEN, RuntimeError) as error:
+            self.stack.close()
             raise Unreadable(f"It is neither a folder nor a zip that can be read ({error}).") from error
+        except Unreadable:
+            self.stack.close()
+            raise
+
+    def _list(self, size: int) -> None:
         self.members = dict[str, zipfile.ZipInfo]()
         self.faults = list[tuple[str, str]]()
         packed = 0
@@ -176,7 +189,7 @@ class Zip:
             elif info.file_size > SMALL + STEEPEST * info.compress_size:
                 raise Unreadable(f"The file {shown(name)} in the zip unpacks to far more than it is.")
             self.members[name] = info
-        if packed > path.stat().st_size:
+        if packed > size:
             raise Unreadable("The files in the zip lie over each other.")
 
     def open(self, name: str) -> BinaryIO | None:
@@ -328,9 +341,13 @@ def receipt_in(text: str, trust: Trust) -> Receipt:
         opening, salt = (unbase64((extra[number] or b"").decode()) for number in (2, 3))
     except ValueError as error:
         raise Fault("is no receipt of a known form") from error
-    match = leaf_pattern(checkpoint.origin).fullmatch(leaf)
+    outline = Leaves(checkpoint.origin).read(leaf)
     found = Receipt(int(parts[2]), sha256(b"\0" + leaf).digest(), checkpoint)
-    if not match or not included(found, proof) or (salt and not opens(match[1], salt, opening)):
+    if (
+        not outline
+        or not included(found, proof)
+        or (extra[2] is not None and not opens(outline[0], salt, opening))
+    ):
         raise Fault("is not what was signed: it was altered")
     return found
 
@@ -369,22 +386,46 @@ _KINDS = (
 )
 
 
-def leaf_pattern(origin: str | None) -> re.Pattern[bytes]:
-    """The one spelling of a leaf of format 1 of this log (None: of any); its groups: commitment, hour, id, key."""
-    name = r'[^"\\\x00-\x1f]+' if origin is None else re.escape(json.dumps(origin, ensure_ascii=False)[1:-1])
-    return re.compile(
-        rb'\{"commitment":"([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])","format":1,'
-        rb'"hour":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z)",'
-        rb'"id":"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})",'
-        rb'(?:"key":"([^"\\\x00-\x20+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2})","kind":"operated"|"kind":"(?:'
-        + _KINDS.encode()
-        + rb')"),"origin":"'
-        + name.encode()
-        + rb'","policy":(?:null|"[0-9a-f]{64}")\}'
-    )
+#: The first 145 bytes of a leaf: commitment, hour, id.
+_LEAF_HEAD = re.compile(
+    rb'\{"commitment":"([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])","format":1,'
+    rb'"hour":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z)",'
+    rb'"id":"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})",'
+)
+_LEAF_TAIL = (
+    rb'(?:"key":"([^"\\\x00-\x20+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2})","kind":"operated"|"kind":"(?:%s)"),'
+    rb'"origin":"%s","policy":(?:null|"[0-9a-f]{64}")\}'
+)
+#: Commitment, hour, id, and the key that an entry announces or None.
+Outline = tuple[bytes, bytes, bytes, bytes | None]
 
 
-_ANY_LEAF = leaf_pattern(None)
+class Leaves:
+    """The one spelling of a leaf of format 1 of the log *origin*; None: of any."""
+
+    def __init__(self, origin: str | None) -> None:
+        name = (
+            r'[^"\\\x00-\x1f]+' if origin is None else re.escape(json.dumps(origin, ensure_ascii=False)[1:-1])
+        )
+        self.tail = re.compile(_LEAF_TAIL % (_KINDS.encode(), name.encode()))
+        # Most leaves end as others did.
+        self.known = dict[bytes, bytes | None]()
+
+    def read(self, leaf: bytes) -> Outline | None:
+        """What later checks need of *leaf*; None if it isn't spelt so."""
+        if not (head := _LEAF_HEAD.match(leaf)):
+            return None
+        tail = leaf[head.end() :]
+        if tail not in self.known:
+            if not (match := self.tail.fullmatch(tail)):
+                return None
+            if len(self.known) >= 4096:
+                self.known.clear()
+            self.known[tail] = match[1]
+        return head[1], head[2], head[3], self.known[tail]
+
+
+_ANY_LEAF = Leaves(None)
 
 
 def opens(commitment: bytes, salt: bytes, opening: bytes) -> bool:
@@ -395,9 +436,7 @@ def opens(commitment: bytes, salt: bytes, opening: bytes) -> bool:
 
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
-_OPENING = re.compile(
-    rb'\{"index":([0-9]{1,10}),"opening":"([A-Za-z0-9+/=]*)","salt":"([A-Za-z0-9+/=]*)"\}\n'
-)
+_OPENING = re.compile(rb'\{"index":([0-9]{1,10}),"opening":"([^"]*)","salt":"([^"]*)"\}\n')
 _TOMBSTONE = re.compile(rb'\{"id":"([0-9a-f-]{36})","index":([0-9]{1,10})\}\n')
 
 
@@ -627,7 +666,7 @@ class Entries:
 
     def __init__(self, source: Folder | Zip, size: int, origin: str, report: Report) -> None:
         self.source, self.size, self.origin, self.report = source, size, origin, report
-        self.fullmatch = leaf_pattern(origin).fullmatch
+        self.leaves = Leaves(origin)
         self.ids = [bytearray() for _ in range(256)]
         self.announced = set[str]()
         self.newest, self.last_hour, self.late, self.first_late = b"", b"", 0, -1
@@ -641,7 +680,8 @@ class Entries:
     def _lines(self, name: str, pattern: re.Pattern[bytes], group: int) -> Lines:
         file = None
         try:
-            file = self.source.open(name)
+            if file := self.source.open(name):
+                self.source.stack.enter_context(file)
         except Fault as fault:
             self.report.add("tampered", name, str(fault))
         self.personal |= name == "openings.jsonl" and file is not None
@@ -674,18 +714,17 @@ class Entries:
         if at != len(data) or len(leaves) != width:
             raise Fault(f"has not the leaves of {width} entries")
         hashes = [sha256(b"\0" + leaf).digest() for leaf in leaves]
-        matches = list(map(self.fullmatch, leaves))
         ids, unhexlify, beside = (
             self.ids,
             binascii.unhexlify,
             any(lines.match for lines in self.lines) or self.personal,
         )
-        for index, match in enumerate(matches, first):
-            if match is None:
-                self._explain(index, leaves[index - first])
+        for index, leaf in enumerate(leaves, first):
+            if (outline := self.leaves.read(leaf)) is None:
+                self._explain(index, leaf)
                 self._skip(index + 1)
                 continue
-            commitment, hour, id, key = match.groups()
+            commitment, hour, id, key = outline
             raw = unhexlify(id.replace(b"-", b""))
             ids[raw[0]] += raw + index.to_bytes(4)
             if hour != self.last_hour:
@@ -699,7 +738,7 @@ class Entries:
         return b"".join(hashes)
 
     def _explain(self, index: int, leaf: bytes) -> None:
-        other = _ANY_LEAF.fullmatch(leaf) is not None
+        other = _ANY_LEAF.read(leaf) is not None
         said = "the leaf is of another log" if other else "is no leaf of format 1 as it would be written"
         self.report.add("tampered", f"entry {index}", said)
 
@@ -767,8 +806,6 @@ class Entries:
                 self.report.add(
                     "tampered", f"{lines.name}, line {lines.number}", "is of no entry of this log"
                 )
-            if lines.file:
-                lines.file.close()
         for bucket in self.ids:
             seen = dict[bytes, bytes]()
             for at in range(0, len(bucket), 20):
@@ -818,9 +855,10 @@ def verify(
     outside = [*kept(checkpoints, LONGEST_NOTE), *kept(receipts, LONGEST_RECEIPT)]
     source = Folder(bundle) if bundle.is_dir() else Zip(bundle)
     try:
-        for name, said in source.faults if isinstance(source, Zip) else ():
+        for name, said in source.faults:
             report.add("tampered", shown(name), said)
-        check(source, report, trust, outside, now=now, max_age=max_age)
+        with source.stack:
+            check(source, report, trust, outside, now=now, max_age=max_age)
     except Enough:
         report.remarks.append(f"Stopped after {MOST_FINDINGS} findings. Later entries were not looked at.")
     return report
@@ -831,7 +869,9 @@ def kept(paths: Sequence[Path], most: int) -> list[tuple[str, str]]:
     found = list[tuple[str, str]]()
     for path in paths:
         with path.open("rb") as file:
-            found.append((shown(str(path)), file.read(most + 1)[:most].decode(errors="replace")))
+            # Mail and other systems put in line ends of their own.
+            text = file.read(most).replace(b"\r\n", b"\n").decode(errors="replace")
+            found.append((shown(str(path)), text))
     return found
 
 
@@ -891,8 +931,7 @@ def check_documents(source: Folder | Zip, report: Report) -> None:
     for name in source.names("documents"):
         place = f"documents/{name}"
         try:
-            file = source.open(place)
-            if file is None or not re.fullmatch(r"[0-9a-f]{64}", name):
+            if not re.fullmatch(r"[0-9a-f]{64}", name) or (file := source.open(place)) is None:
                 raise Fault("is no name of a document")
             code = sha256()
             with file:
@@ -926,7 +965,6 @@ def read_outside(place: str, text: str, trust: Trust, report: Report) -> Receipt
     """The receipt or checkpoint *text* that was kept outside; None, and a finding, if it is worth nothing."""
     is_receipt = text.startswith("c2sp.org/tlog-proof@v1\n")
     try:
-        # Whoever saves a receipt on another system may get other line ends.
         return receipt_in(text, trust) if is_receipt else trust.checkpoint(text)
     except Fault as fault:
         altered = is_receipt and "altered" in str(fault)

@@ -21,16 +21,20 @@ from consent.ledger import (
     Leaf,
     Outcome,
     Receipt,
+    Record,
     check_receipt,
     commitment,
     leaf_hash,
     link,
     open_checkpoint,
 )
+from consent.ledger.bundle import Bundle
 from consent.ledger.event import Kind, opened, operated
 from consent.ledger.merkle import Frontier, check_consistency, check_inclusion
 from consent.ledger.note import Signer, sign, verifier_key
 from consent.ledger.tile import Tile, entry_bundle, tiles_of
+
+from .memory import FullTiles, files_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
 #: The fenced examples of the page, by the name after the language.
@@ -193,3 +197,38 @@ def derived(*parts: str) -> uuid.UUID:
     number = int.from_bytes(hashlib.sha256(f"[{listed}]".encode()).digest()[:16], "big")
     number = number & ~(0xF << 76) | 8 << 76
     return uuid.UUID(int=number & ~(0x3 << 62) | 2 << 62)
+
+
+def test_the_bundle_of_the_two_entries_has_these_files_and_lines() -> None:
+    document = EXAMPLES["document"].encode()
+    records = [
+        Record(
+            index=index,
+            id=uuid.UUID(json.loads(EXAMPLES[name])["id"]),
+            leaf=EXAMPLES[name].encode(),
+            leaf_hash=hash,
+            subject=None,
+            salt=salt,
+            body=body,
+        )
+        for index, (name, hash, salt, body) in enumerate(
+            [("entry-0", HASH_0, SALT_0, EXAMPLES["opening-0"].encode()), ("leaf", HASH_1, None, None)]
+        )
+    ]
+    tiles = FullTiles()
+    tiles.grow([HASH_0, HASH_1])
+    bundle = Bundle(
+        checkpoint=EXAMPLES["checkpoint"] + "\n",
+        records=lambda: iter(records),
+        tiles=tiles,
+        documents=[EXAMPLES["document-hash"]],
+        document={EXAMPLES["document-hash"]: document}.__getitem__,
+        erased=lambda: [(1, records[1].id)],
+        program=b"",
+    )
+    files = files_of(bundle.parts())
+    assert [*files] == EXAMPLES["bundle"].splitlines()
+    assert files["openings.jsonl"].decode() == EXAMPLES["bundle-opening"] + "\n"
+    assert files["erased.jsonl"].decode() == EXAMPLES["bundle-erased"] + "\n"
+    assert files["tile/0/000.p/2"].hex() == EXAMPLES["tile"]
+    assert files["checkpoint"].decode() == EXAMPLES["checkpoint"] + "\n"
