@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import fairness, gate, machine, publication, recording, report, requests, weight
+from benchmarks import fairness, gate, machine, publication, recording, report, requests, verifying, weight
 from benchmarks.environment import Unavailable
 from benchmarks.place import cache
 
@@ -16,6 +16,7 @@ SECTIONS = {
     "gate": gate.measure,
     "recording": recording.measure,
     "fairness": fairness.measure,
+    "verifying": verifying.measure,
     "weight": weight.measure,
 }
 #: The part of the machine that others may use before the figures are called into question.
