@@ -1020,7 +1020,7 @@ def in_words(report: Report) -> str:
     if "anchored" in facts:
         lines += [
             "",
-            f"Log {facts['origin']}: {facts['entries']:,} entries, the newest of {facts['newest_hour']}.",
+            f"Log {facts['origin']}: {facts['entries']:,} entries, the newest of {facts['newest_hour'] or 'unknown time'}.",
         ]
         lines.append(
             f"Openings checked: {facts['openings']:,}. Confirmed from outside: {facts['anchored']:,} entries."

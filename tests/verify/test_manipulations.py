@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from consent.ledger import Receipt, leaf_hash
+from consent.ledger import Checkpoint, Receipt, leaf_hash
+from consent.ledger.note import sign
 from consent.ledger.tile import entry_bundle
 from tests.ledger.memory import ORIGIN, MemoryLog, signer_of
 
@@ -269,3 +270,14 @@ def test_a_receipt_that_was_altered_confirms_nothing(tmp_path: Path, log: Memory
         report = checked(path, receipts=(receipt.to_text(),))
         assert (report.verdict, report.has("unanchored")) == ("tampered", True)
     assert checked(path, receipts=(good.to_text(),)).verdict == "erased"
+
+
+def test_a_proof_that_ends_too_early_confirms_nothing_though_its_hashes_fit(tmp_path: Path) -> None:
+    # Who holds the key may sign any root: here that of entry 0 alone, for a log of two.
+    log = MemoryLog().grow(2)
+    path = folder(tmp_path / "b", log.files())
+    note = sign(Checkpoint(ORIGIN, 2, log.records[0].leaf_hash).to_text(), log.signer)
+    report = checked(path, receipts=(replace(log.receipt(0), proof=(), note=note).to_text(),))
+    assert [(finding.verdict, finding.said) for finding in report.findings][:1] == [
+        ("tampered", "is not what was signed: it was altered")
+    ]

@@ -16,7 +16,7 @@ from tests.ledger.memory import MemoryLog, signer_of
 from .bundles import KEY
 
 PROGRAM = Path(consent.verify.__file__)
-README = Path(__file__).parents[2] / "docs" / "auditing.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "auditing.md"
 
 
 @pytest.fixture
@@ -93,6 +93,12 @@ def test_a_file_that_was_to_be_compared_and_is_not_there_ends_with_3(bundle: Pat
     assert "nowhere" in done.stderr
 
 
+def test_it_is_a_module_of_the_component_too(bundle: Path) -> None:
+    command = [sys.executable, "-m", "consent.verify", str(bundle), "--key", KEY]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (0, run(bundle, ".", "--key", KEY).stdout)
+
+
 def test_the_key_never_comes_from_the_bundle(bundle: Path) -> None:
     # The bundle of somebody who made a log of his own, key and all, is whole in itself.
     other = MemoryLog(signer_of(bytes(range(1, 33)))).grow(20)
@@ -103,6 +109,6 @@ def test_the_key_never_comes_from_the_bundle(bundle: Path) -> None:
 
 
 def test_readme_and_guide_name_every_verdict(bundle: Path) -> None:
-    for text in ((bundle / "README.txt").read_text(), README.read_text()):
+    for text in ((bundle / "README.txt").read_text(), GUIDE.read_text()):
         for verdict in consent.verify.VERDICTS:
             assert re.search(rf"(^ +|\| \*\*){verdict}(  |\*\*)", text, re.MULTILINE), verdict
