@@ -642,12 +642,6 @@ class Tree:
         """The root of the first *size* entries, from the tiles; None if one is missing."""
         return joined([data for _, _, data in self.edge(size)]) if size else sha256(b"").digest()
 
-    def leaf_hash(self, index: int) -> bytes | None:
-        """The hash of entry *index*, from the tiles."""
-        data = self.stored(0, index // WIDTH)
-        at = index % WIDTH * HASH
-        return data[at : at + HASH] if data else None
-
 
 def joined(edge: Sequence[bytes | None]) -> bytes | None:
     """The root of a tree from its edge, the lowest level first: what is left of one level ends the next."""
@@ -973,20 +967,22 @@ def check_age(report: Report, newest: bytes, now: datetime, max_age: timedelta |
         report.remarks.append(f"The newest entry is dated {newest.decode()}, which is yet to come.")
 
 
-def read_outside(place: str, text: str, trust: Trust, report: Report) -> Receipt | Checkpoint | None:
-    """The receipt or checkpoint *text* that was kept outside; None, and a finding, if it is worth nothing."""
+def read_outside(place: str, text: str, trust: Trust, report: Report) -> Checkpoint | None:
+    """The checkpoint in *text*, which was kept outside, or in the receipt that it is; None, and a finding, without one.
+
+    The receipt's entry is in that checkpoint's tree: if the log begins with this tree, it has the entry.
+    """
     is_receipt = text.startswith("c2sp.org/tlog-proof@v1\n")
     try:
-        return receipt_in(text, trust) if is_receipt else trust.checkpoint(text)
+        return receipt_in(text, trust).checkpoint if is_receipt else trust.checkpoint(text)
     except Fault as fault:
         altered = is_receipt and "altered" in str(fault)
         report.add("tampered" if altered else "bad-signature", place, str(fault))
     return None
 
 
-def compared(place: str, found: Receipt | Checkpoint, signed: Checkpoint, tree: Tree) -> int:
-    """How many entries of the log *found* confirms; 0, and a finding, if it contradicts it."""
-    older = found.checkpoint if isinstance(found, Receipt) else found
+def compared(place: str, older: Checkpoint, signed: Checkpoint, tree: Tree) -> int:
+    """How many entries of the log *older* confirms; 0, and a finding, if it contradicts it."""
     report = tree.report
     if older.size > signed.size:
         report.add("truncated", place, f"is of {older.size:,} entries; the bundle has {signed.size:,}")
@@ -996,9 +992,6 @@ def compared(place: str, found: Receipt | Checkpoint, signed: Checkpoint, tree: 
         return 0
     if tree.root(older.size) != older.root:
         report.add("forked", place, f"the first {older.size:,} entries were others when it was signed")
-        return 0
-    if isinstance(found, Receipt) and tree.leaf_hash(found.index) != found.leaf_hash:
-        report.add("forked", place, f"entry {found.index} was another when the receipt was given")
         return 0
     return older.size
 
@@ -1020,7 +1013,8 @@ def in_words(report: Report) -> str:
     if "anchored" in facts:
         lines += [
             "",
-            f"Log {facts['origin']}: {facts['entries']:,} entries, the newest of {facts['newest_hour'] or 'unknown time'}.",
+            f"Log {facts['origin']}: {facts['entries']:,} entries, "
+            f"the newest of {facts['newest_hour'] or 'an unknown hour'}.",
         ]
         lines.append(
             f"Openings checked: {facts['openings']:,}. Confirmed from outside: {facts['anchored']:,} entries."
