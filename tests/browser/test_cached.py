@@ -97,6 +97,8 @@ def begin(context: BrowserContext, site: Site, choice: str | None = None) -> Pag
     if choice:
         page.get_by_role("button", name=choice).first.click()
         until(page, "document.documentElement.matches('.pc-decided')")
+        if choice == "Accept all":
+            until(page, "window.ran.length === 3")
         page.wait_for_timeout(500)
         site.asked.clear()
     return page
