@@ -281,3 +281,15 @@ def test_a_proof_that_ends_too_early_confirms_nothing_though_its_hashes_fit(tmp_
     assert [(finding.verdict, finding.said) for finding in report.findings][:1] == [
         ("tampered", "is not what was signed: it was altered")
     ]
+
+
+@pytest.mark.parametrize("rewritten", [1, 300, 599])
+def test_a_rewritten_log_under_a_checkpoint_of_the_true_one(
+    tmp_path: Path, log: MemoryLog, rewritten: int
+) -> None:
+    # Who has no key rebuilds leaves and tiles, whole in themselves, and keeps what was signed.
+    fork = MemoryLog().grow(rewritten)
+    fork.append(fork.event(9_000))
+    files = fork.grow(SIZE).files() | {"checkpoint": log.files()["checkpoint"]}
+    report = checked(folder(tmp_path / "b", files))
+    assert (report.verdict, places(report)) == ("tampered", ["checkpoint"])
