@@ -123,6 +123,7 @@ def run_in_place(command: argparse.Namespace, rest: list[str]) -> NoReturn:
         environment["CONSENT_CHROMIUM"] = chromium()
         java()
         environment["CONSENT_NGINX"] = nginx()
+        postgresql()
     if command.name == "demo":
         environment["DEMO_COMMAND"] = "python3 dev.py demo"
     set_up(tools=command.name != "demo")
@@ -356,6 +357,14 @@ def found_nginx() -> str | None:
 def found_chromium() -> str | None:
     """The path of a Chromium or Chrome on PATH."""
     return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+
+def postgresql() -> None:
+    """PostgreSQL's programs for the tests of the storage, installed now if they are missing."""
+    programs = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    if os.environ.get("CONSENT_TEST_PG_URL") or any(programs) or shutil.which("initdb"):
+        return
+    install_packages(["postgresql"], otherwise="PostgreSQL, or set CONSENT_TEST_PG_URL to a server's URL")
 
 
 def on_debian() -> bool:

@@ -39,7 +39,7 @@ FOREIGN: dict[str, frozenset[str]] = {
     "policy": frozenset({"pydantic", "pydantic_core"}),
     "decision": frozenset({"itsdangerous"}),
     "ledger": frozenset({"cryptography"}),
-    "storage": frozenset({"alembic", "cryptography", "sqlalchemy"}),
+    "storage": frozenset({"alembic", "cryptography", "psycopg", "sqlalchemy"}),
     "verify": frozenset({"cryptography"}),
 }
 

@@ -16,7 +16,8 @@ MOST_POLICIES = 64
 class Row:
     """One event. What is None isn't known: erased with its opening, or never there."""
 
-    index: int
+    index: int | None
+    """Its place in the log; None while it waits to be sealed, which no event in a list does."""
     id: str
     kind: str | None
     """None only when not even the leaf can be read."""

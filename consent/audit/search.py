@@ -8,7 +8,7 @@ from itertools import islice
 
 from consent.audit.row import Reader, Row
 from consent.errors import ConsentError
-from consent.ledger import Kind, Ledger, Record
+from consent.ledger import Kind, Ledger, Sealed
 from consent.policy.values import shown
 
 #: Records fetched at a time while looking for matches.
@@ -73,7 +73,7 @@ def find(reader: Reader, search: Search, *, before: int | None = None, limit: in
     return Found(found[:limit], found[limit - 1].index if more else None)
 
 
-def newest_first(ledger: Ledger, before: int | None, fetched: int = FETCHED) -> Iterator[Record]:
+def newest_first(ledger: Ledger, before: int | None, fetched: int = FETCHED) -> Iterator[Sealed]:
     """The records below index *before* (None: all), newest first, *fetched* in memory at a time."""
     while records := ledger.newest(before, fetched):
         yield from records

@@ -69,7 +69,7 @@ def answers_text(row: Row) -> str:
 def facts_of(row: Row, policy: Policy | None) -> Iterator[tuple[str, str]]:
     """Every field of *row* but its answers, each with what it says; *policy* is the one in force then."""
     yield "id", row.id
-    yield "index", f"{row.index} (its place in the log)"
+    yield "index", "not sealed yet" if row.index is None else f"{row.index} (its place in the log)"
     yield "kind", row.kind or "unreadable"
     if row.event is not None:
         yield "time", f"{row.event.time:%Y-%m-%d %H:%M:%S}.{row.event.time.microsecond // 1000:03d} UTC"

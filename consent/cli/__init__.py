@@ -8,6 +8,7 @@ from consent.cli.doctor import doctor
 from consent.cli.export import export
 from consent.cli.init import init
 from consent.cli.log import log
+from consent.cli.seal import seal
 from consent.cli.show import show
 from consent.cli.stats import stats
 
@@ -15,5 +16,5 @@ from consent.cli.stats import stats
 cli = Group(
     "consent",
     help="Declare what the site stores, check it, and read what visitors answered.",
-    commands=[init, diff, check, doctor, log, show, stats, export, db],
+    commands=[init, diff, check, doctor, log, show, stats, export, seal, db],
 )

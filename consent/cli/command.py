@@ -113,9 +113,15 @@ def has_database(site: Site) -> bool:
 
 
 def database_file(site: Site) -> Path | None:
-    """The file that the site's ledger is kept in; None when it is kept in memory."""
-    name = make_url(site.settings.database).database
+    """The file that the site's ledger is kept in; None when it is kept in memory, or on a server."""
+    url = make_url(site.settings.database)
+    name = url.database if url.get_backend_name() == "sqlite" else None
     return None if name in (None, "", ":memory:") else Path(str(name))
+
+
+def on_server(site: Site) -> bool:
+    """Whether the site's ledger is kept on a server, which has its own rights and is made by nobody in passing."""
+    return make_url(site.settings.database).get_backend_name() != "sqlite"
 
 
 def ledger_of(ctx: click.Context) -> Ledger:

@@ -13,7 +13,7 @@ import click
 from werkzeug.test import Client, TestResponse
 
 from consent.cli.check import found as checked
-from consent.cli.command import WRONG, command, database_file, has_database
+from consent.cli.command import WRONG, command, database_file, has_database, on_server
 from consent.cli.terminal import say, say_json
 from consent.decision import Answer, decide
 from consent.errors import LedgerUnavailable
@@ -279,6 +279,9 @@ def proxy(patient: Patient) -> Iterator[Line]:
 def files(patient: Patient) -> Iterator[Line]:
     """The ledger's files: who may read them, and where they lie."""
     database = database_file(patient.site)
+    if on_server(patient.site):
+        yield from served(patient)
+        return
     if database is None:
         fix = "Name a file in CONSENT_DATABASE."
         yield Line(
@@ -315,6 +318,14 @@ def files(patient: Patient) -> Iterator[Line]:
         yield Line(
             "look", "ledger", "the key lies beside the database, so one theft or one backup holds both", fix
         )
+
+
+def served(patient: Patient) -> Iterator[Line]:
+    """The ledger on a server: where the key is. What is wrong with the database is among what ``check`` finds."""
+    yield Line("ok", "ledger", "it is kept on a server, which says who may do what")
+    if patient.site.settings.signing_key is not None:
+        fix = "Set CONSENT_SIGNING_KEY only where checkpoints are signed."
+        yield Line("look", "ledger", "the signing key is named here; those who only record need none", fix)
 
 
 EXAMINATIONS: tuple[Callable[[Patient], Iterator[Line]], ...] = (

@@ -13,9 +13,11 @@ from consent.ledger.leaf import leaf_hash as leaf_hash
 from consent.ledger.leaf import link as link
 from consent.ledger.ledger import Document as Document
 from consent.ledger.ledger import Entry as Entry
+from consent.ledger.ledger import Head as Head
 from consent.ledger.ledger import Ledger as Ledger
 from consent.ledger.ledger import Record as Record
 from consent.ledger.ledger import Recorded as Recorded
+from consent.ledger.ledger import Sealed as Sealed
 from consent.ledger.ledger import Storage as Storage
 from consent.ledger.ledger import Written as Written
 from consent.ledger.receipt import Outcome as Outcome

@@ -4,11 +4,14 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from consent.errors import LedgerConflict, LedgerError
 from consent.ledger.event import Event
 from consent.ledger.leaf import Leaf, commitment, leaf_hash
+from consent.ledger.merkle import root_of
+from consent.ledger.tile import TileReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +53,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """An entry as it is stored. Salt, body and subject are None once its opening is erased."""
+    """An event as it is stored. Salt, body and subject are None once its opening is erased."""
 
-    index: int
-    """Its place in the log: 0, 1, 2 … without gaps."""
+    index: int | None
+    """Its place in the log: 0, 1, 2 … without gaps. None while it waits to be sealed."""
     id: uuid.UUID
     leaf: bytes
     leaf_hash: bytes
@@ -71,28 +74,54 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """Where an append ended: at its own entry, or at the earlier one that it repeats."""
+class Sealed(Record):
+    """A record that has its place in the log."""
 
     index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The tree as it was last sealed."""
+
+    size: int
+    """How many entries it is over."""
+    root: bytes
+    """32 bytes (RFC 6962 §2.1)."""
+    at: datetime
+    """When it was sealed: UTC, by the clock of whoever did it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """Where an append ended: at its own event, or at the earlier one that it repeats."""
+
+    index: int | None
+    """None while it waits to be sealed."""
     id: uuid.UUID
     leaf: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """Where a recorded event is found. ``merged``: it repeats an earlier one, whose id and index these are."""
+    """Where a recorded event is found. ``merged``: it repeats an earlier one, whose id and index these are.
+
+    ``index`` is None while the event waits to be sealed. It is as durable as the others, and found by its id.
+    """
 
     id: uuid.UUID
-    index: int
+    index: int | None
     merged: bool
 
 
 class Storage(Protocol):
     """Where entries, openings and documents are kept.
 
-    * **Order.** Indexes run from 0 without gaps, in the order in which appends returned. Entry 0 names
-      the log and its key; the storage writes it before anything else.
+    * **Order.** Indexes run from 0 without gaps. An event that was appended after another append had
+      returned comes after it. Entry 0 names the log and its key; the storage writes it before anything else.
+    * **Sealing.** An event is appended, and sealed: it gets its index and comes under the tree's root. Both may
+      be one step. Where they are two, an event waits for the second without an index; its record is found
+      by id and subject, and among the others once it is sealed. What is sealed stays below every later root.
     * **Durability.** What a method has written when it returns survives the process and a power cut.
       One that raises may have written or not: the caller repeats it with the same id.
     * **Concurrency.** Any number of threads and processes may use one database at once. Readers don't
@@ -112,10 +141,10 @@ class Storage(Protocol):
         patience: float,
         news: bool = False,
     ) -> Written:
-        """Store *documents*, then *entry* at the next index, in one transaction; with it its account's opt-out.
+        """Store *documents*, then *entry*, in one transaction; with it its account's opt-out.
 
         If an entry with this id is there, it is returned and nothing of *entry* is stored. Else, if *repeats*
-        is given and says yes to leaf and body of the subject's newest entry, that one is returned; and if *news*
+        is given and says yes to leaf and body of the subject's newest event, that one is returned; and if *news*
         is asked for, the one by which the account is opted out already.
         """
 
@@ -127,6 +156,18 @@ class Storage(Protocol):
 
     def account_key(self) -> bytes:
         """The 32 bytes under which accounts are linked: the same for as long as the log is, and nowhere else."""
+
+    def seal(self, *, patience: float) -> int:
+        """Seal what waits, as much as one transaction takes; how many events that were.
+
+        0 when nothing waits, and when somebody else is sealing at this moment.
+        """
+
+    def head(self) -> Head:
+        """The tree as it was last sealed."""
+
+    def tile(self, level: int, index: int) -> bytes:
+        """The hashes of this tile of the tree that are there by now (``TileStore``)."""
 
     def keep(self, documents: Sequence[Document], *, patience: float) -> None:
         """Store those of *documents* that aren't stored yet."""
@@ -140,17 +181,17 @@ class Storage(Protocol):
     def get(self, id: uuid.UUID) -> Record | None:
         """The record of the event *id*."""
 
-    def newest(self, before: int | None, limit: int) -> Sequence[Record]:
-        """Up to *limit* records below index *before* (None: from the end), newest first."""
+    def newest(self, before: int | None, limit: int) -> Sequence[Sealed]:
+        """Up to *limit* sealed records below index *before* (None: from the end), newest first."""
 
-    def records(self, after: int) -> Iterator[Record]:
-        """The records above index *after* in index order, in constant memory, also while others append."""
+    def records(self, after: int) -> Iterator[Sealed]:
+        """The sealed records above index *after* in index order, in constant memory, also while others append."""
 
     def of_subject(self, subject: uuid.UUID) -> Sequence[Record]:
         """The records linked to *subject*, oldest first."""
 
     def size(self) -> int:
-        """The number of entries."""
+        """The number of sealed entries."""
 
     def problems(self) -> Sequence[str]:
         """What is wrong with database, key and guard file, in sentences; a missing database stays so."""
@@ -190,8 +231,8 @@ class Ledger:
         )
         if written.id == event.id and written.leaf != entry.leaf:
             raise LedgerConflict(
-                f"event {event.id} is recorded at index {written.index} with another leaf. An id belongs "
-                "to one event for ever: give the new event its own."
+                f"event {event.id} is recorded {_place(written)} with another leaf. An id belongs to one event "
+                "for ever: give the new event its own."
             )
         return Recorded(id=written.id, index=written.index, merged=written.id != event.id)
 
@@ -254,12 +295,12 @@ class Ledger:
         """The record of the event *id*."""
         return self.storage.get(id)
 
-    def newest(self, before: int | None = None, limit: int = 50) -> Sequence[Record]:
-        """Up to *limit* records below index *before* (None: from the end), newest first."""
+    def newest(self, before: int | None = None, limit: int = 50) -> Sequence[Sealed]:
+        """Up to *limit* sealed records below index *before* (None: from the end), newest first."""
         return self.storage.newest(before, limit)
 
-    def records(self, after: int = -1) -> Iterator[Record]:
-        """The records above index *after* in index order, in constant memory."""
+    def records(self, after: int = -1) -> Iterator[Sealed]:
+        """The sealed records above index *after* in index order, in constant memory."""
         return self.storage.records(after)
 
     def of_subject(self, subject: uuid.UUID) -> Sequence[Record]:
@@ -267,8 +308,30 @@ class Ledger:
         return self.storage.of_subject(subject)
 
     def size(self) -> int:
-        """The number of entries, entry 0 included."""
+        """The number of sealed entries, entry 0 included."""
         return self.storage.size()
+
+    def seal(self, *, patience: float = 2.0) -> int:
+        """Seal what waits, as much as one transaction takes; how many events that were.
+
+        0 also when somebody else is sealing at this moment. Where recording seals, there is nothing to do.
+        """
+        return self.storage.seal(patience=patience)
+
+    def head(self) -> Head:
+        """The tree as it was last sealed."""
+        return self.storage.head()
+
+    @property
+    def tree(self) -> TileReader:
+        """The tree's hashes, to make proofs from (``merkle.inclusion_proof``, ``merkle.consistency_proof``)."""
+        return TileReader(self.storage)
+
+    def root(self, size: int) -> bytes:
+        """The root of the tree as it was when it had *size* entries, 32 bytes; ValueError above the head's size."""
+        if not 0 <= size <= (largest := self.head().size):
+            raise ValueError(f"no tree of {size} entries is sealed; the largest has {largest}")
+        return root_of(size, self.tree)
 
     def problems(self) -> Sequence[str]:
         """What is wrong with database, key and guard file, in sentences; empty when all is well."""
@@ -284,6 +347,10 @@ def _repeats(event: Event, within: int) -> Callable[[bytes, bytes], bool]:
             return False
 
     return repeats
+
+
+def _place(written: Written) -> str:
+    return "and waits to be sealed," if written.index is None else f"at index {written.index}"
 
 
 def _sound(documents: Sequence[Document]) -> Sequence[Document]:

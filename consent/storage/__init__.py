@@ -1,13 +1,16 @@
-"""Where the ledger is kept: SQLAlchemy Core on SQLite; PostgreSQL comes with a later release."""
+"""Where the ledger is kept: SQLAlchemy Core on SQLite and PostgreSQL."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from consent.errors import ConfigurationError
+from consent.ledger import Storage
 from consent.storage.birth import Birth
 from consent.storage.database import FIRST_USE, Database
 from consent.storage.keyfile import KeyFile
@@ -16,6 +19,27 @@ from consent.storage.sqlite import SqliteStorage as SqliteStorage
 
 #: Bytes that must stay free on the disk, unless the caller says otherwise.
 FLOOR = 64 * 2**20
+
+_EXPECTED = "expected sqlite:///<path of a file> or postgresql+psycopg://<user>@<host>/<database>"
+
+
+@runtime_checkable
+class OwnStorage(Storage, Protocol):
+    """What ``open_storage`` opens: besides what a ledger needs, it can be upgraded and closed."""
+
+    def upgrade(self) -> Sequence[str]:
+        """Make the database, or bring it to this release's schema; a line for each revision applied."""
+
+    def close(self) -> None:
+        """Close the connections of this process; the next use opens new ones."""
+
+
+@runtime_checkable
+class GuardedStorage(OwnStorage, Protocol):
+    """One in which roles and rights say who may do what: on a server, not in a file."""
+
+    def apply(self, statements: Sequence[str]) -> None:
+        """Run *statements*, which change rights, in one transaction."""
 
 
 def _now() -> datetime:
@@ -30,34 +54,58 @@ def open_storage(
     clock: Callable[[], datetime] = _now,
     floor: int = FLOOR,
     first_use: float = FIRST_USE,
-) -> SqliteStorage:
+) -> OwnStorage:
     """The storage at *url* for the log named *origin*. Nothing is opened or created before its first use.
 
     ``sqlite:///`` and a path, relative to the current folder or absolute; ``sqlite://`` keeps it in memory,
     for tests. *signing_key*: the key file, else it lies beside the database with the ending ``.key``. Below
-    *floor* bytes of free disk nothing is recorded. ConfigurationError for any other URL, and for a path on
-    a network file system.
+    *floor* bytes of free disk nothing is recorded.
+
+    ``postgresql+psycopg://`` is a server's database, in which the tables have the schema ``consent``. They are made
+    by ``upgrade``, which needs *signing_key*; to record, no key is needed.
+
+    ConfigurationError for any other URL, for a path on a network file system, and without PostgreSQL's driver.
     """
-    file = _file(url)
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "postgresql":
+        key = KeyFile(signing_key.absolute(), origin) if signing_key else None
+        return _served(parsed, Birth(origin, key, clock, served=True), first_use)
+    file = _file(parsed)
     if file is None:
         return SqliteStorage(Database(None, Birth(origin, None, clock)))
     require_local(file)
-    key = signing_key.absolute() if signing_key else file.with_suffix(".key")
-    return SqliteStorage(Database(Place(file, floor), Birth(origin, KeyFile(key, origin), clock), first_use))
+    path = signing_key.absolute() if signing_key else file.with_suffix(".key")
+    return SqliteStorage(Database(Place(file, floor), Birth(origin, KeyFile(path, origin), clock), first_use))
 
 
-def _file(url: str) -> Path | None:
-    """The path that *url* names, None for memory."""
-    expected = "expected sqlite:///<path of a file>"
+def _served(url: URL, birth: Birth, first_use: float) -> OwnStorage:
+    if url.drivername != "postgresql+psycopg":
+        raise ConfigurationError(
+            f"CONSENT_DATABASE is {url.render_as_string()!r}; expected it to begin with postgresql+psycopg://."
+        )
+    if find_spec("psycopg") is None:
+        raise ConfigurationError(
+            "CONSENT_DATABASE names PostgreSQL, whose driver isn't installed. Run: pip install 'flask-assent[postgres]'"
+        )
+    # Here, because the driver takes its time and only those who use it have it.
+    from consent.storage.postgres import PostgresStorage
+    from consent.storage.server import Server
+
+    return PostgresStorage(Server(url, birth, first_use))
+
+
+def _parsed(url: str) -> URL:
     try:
-        parsed = make_url(url)
+        return make_url(url)
     except ArgumentError:
-        raise ConfigurationError(f"CONSENT_DATABASE is {url!r}, which is no URL; {expected}.") from None
-    if parsed.get_backend_name() == "postgresql":
-        raise ConfigurationError(f"CONSENT_DATABASE: PostgreSQL comes with a later release; {expected}.")
+        raise ConfigurationError(f"CONSENT_DATABASE is {url!r}, which is no URL; {_EXPECTED}.") from None
+
+
+def _file(parsed: URL) -> Path | None:
+    """The path that the URL names, None for memory."""
     database = parsed.database or ""
     if parsed != URL.create("sqlite", database=parsed.database) or database.startswith("file:"):
         raise ConfigurationError(
-            f"CONSENT_DATABASE is {parsed.render_as_string()!r}; {expected}, without options."
+            f"CONSENT_DATABASE is {parsed.render_as_string()!r}; {_EXPECTED}; for SQLite without options."
         )
     return None if database in ("", ":memory:") else Path(database).absolute()

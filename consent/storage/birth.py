@@ -23,13 +23,18 @@ from consent.storage.schema import entry, opening
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """How the log named *origin* begins. *keys* is None for a log in memory, whose key nobody sees."""
+    """How the log named *origin* begins.
+
+    *keys* is None for a log in memory, whose key nobody sees. On a *served* database it is None wherever the key
+    isn't kept: there no log can begin.
+    """
 
     origin: str
     keys: KeyFile | None
     clock: Callable[[], datetime]
     unkept: bytes = field(default_factory=lambda: os.urandom(32), repr=False)
     """The secret of a log in memory."""
+    served: bool = False
 
     def lacking(self, connection: Connection) -> bool:
         """Whether anything is still to be done."""
@@ -37,10 +42,13 @@ class Birth:
         return size == 0 or (size == 1 and self.keys is not None and not self.keys.guard.exists())
 
     def enter(self, connection: Connection) -> None:
-        """Make the key and write entry 0, unless the log has one. The caller commits."""
+        """Make the key, or on a served database take the one there is, and write entry 0, unless the log has one.
+
+        The caller commits. LedgerUnavailable without a key.
+        """
         if records.size(connection):
             return
-        key = Ed25519PrivateKey.generate() if self.keys is None else self.keys.make()
+        key = self._key()
         name = verifier_key(self.origin, key.public_key())
         event = opened(name, origin=self.origin, time=self.clock())
         salt, body = os.urandom(SALT_BYTES), event.body()
@@ -49,6 +57,17 @@ class Birth:
             insert(entry), {"leaf_index": 0, "uid": event.id, "leaf": leaf, "leaf_hash": leaf_hash(leaf)}
         )
         connection.execute(insert(opening), {"uid": event.id, "subject": None, "salt": salt, "body": body})
+
+    def _key(self) -> Ed25519PrivateKey:
+        if self.keys is None and self.served:
+            raise LedgerUnavailable(
+                "The log's first entry names its signing key, and CONSENT_SIGNING_KEY isn't set here. Name the "
+                'key\'s file there; "openssl genpkey -algorithm ed25519 -out consent.key" makes one.',
+                retry_after=300,
+            )
+        if self.keys is None:
+            return Ed25519PrivateKey.generate()
+        return self.keys.use() if self.served else self.keys.make()
 
     def settle(self, connection: Connection) -> None:
         """Write the guard, if entry 0 is all there is and the key is the one it names."""
@@ -75,6 +94,12 @@ class Birth:
 
     def secret(self, purpose: bytes, connection: Connection) -> bytes:
         """32 bytes for *purpose* that follow from the log's key; LedgerError when that isn't there."""
+        if self.keys is None and self.served:
+            raise LedgerUnavailable(
+                "Accounts are linked under a secret that follows from the log's key, and CONSENT_SIGNING_KEY isn't set "
+                "here. Name the key's file there.",
+                retry_after=300,
+            )
         if self.keys is None:
             return self.unkept
         return self.keys.secret(purpose, Leaf.from_bytes(_first(connection)).key)
@@ -100,5 +125,7 @@ class Birth:
 
 
 def _first(connection: Connection) -> bytes:
-    (first,) = records.above(connection, -1, 1)
-    return first.leaf
+    leaf = records.first_leaf(connection)
+    if leaf is None:
+        raise LedgerError("The database has no entry 0. Restore it from a backup.")
+    return leaf

@@ -8,12 +8,13 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 from sqlalchemy import Connection, Engine
 
 from consent.errors import LedgerUnavailable
 from consent.storage import engine as engines
-from consent.storage import faults, migrate
+from consent.storage import faults, migrate, records, sealing
 from consent.storage.birth import Birth
 from consent.storage.place import Identity, Place
 from consent.storage.queue import OutOfPatienceError, Queue
@@ -61,6 +62,10 @@ class Database:
         """What messages call it."""
         return "in memory" if self._place is None else str(self._place.file)
 
+    def now(self) -> int:
+        """The time in milliseconds since 1970."""
+        return round(self._birth.clock().timestamp() * 1000)
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that reads one state of the database."""
@@ -91,11 +96,11 @@ class Database:
         return self._ready().upgraded
 
     def problems(self) -> Sequence[str]:
-        """What is wrong with the log's beginning. A database that isn't there is not made for this."""
+        """What is wrong with the log's beginning and its tree. A database that isn't there is not made for this."""
         if self._place is not None and self._place.identity() is None:
             return self._birth.bereaved()
         with self.reading() as connection:
-            return self._birth.problems(connection)
+            return [*self._birth.problems(connection), *records.tree_problems(connection)]
 
     def secret(self, purpose: bytes) -> bytes:
         """32 bytes for *purpose* that follow from the log's key; LedgerError when that isn't there."""
@@ -186,6 +191,9 @@ class Database:
         with engines.creating(process.engine) as connection:
             process.upgraded += tuple(migrate.upgrade(connection))
             self._birth.enter(connection)
+            # Over what an older release has recorded, the tree is built here.
+            driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+            sealing.seal(driver, sealing.read(driver), (), self.now())
         with process.engine.connect() as connection:
             self._birth.settle(connection)
 

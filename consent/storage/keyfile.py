@@ -53,12 +53,16 @@ class KeyFile:
             self._sweep()
             key = Ed25519PrivateKey.generate()
             publish(self.path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        return self.use()  # read back: another process may have been first
+
+    def use(self) -> Ed25519PrivateKey:
+        """The key; LedgerUnavailable, with what to do, if there is none that can be used."""
         try:
-            return self.private()  # read back: another process may have been first
-        except (ValueError, TypeError) as error:
+            return self.private()
+        except (ValueError, TypeError, OSError) as error:
             raise LedgerUnavailable(
-                f"The signing key {self.path} can't be used ({error}). Put an unencrypted Ed25519 key in PKCS #8 "
-                "PEM there, or remove the file to have one made.",
+                f"The signing key {self.path} can't be used ({error}). Put an unencrypted Ed25519 key in PKCS #8 PEM "
+                'there: "openssl genpkey -algorithm ed25519" makes one.',
                 retry_after=300,
             ) from error
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from consent.storage.schema import REVISIONS, VERSION_TABLE
+from consent.storage.schema import REVISIONS, SCHEMA, VERSION_TABLE
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -15,12 +15,19 @@ def pending(connection: Connection) -> Sequence[str]:
 
     None when a later release has upgraded it: that release keeps what this one needs.
     """
-    if not inspect(connection).has_table(VERSION_TABLE):
+    schema = schema_of(connection)
+    if not inspect(connection).has_table(VERSION_TABLE, schema=schema):
         return REVISIONS
-    version = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+    name = f"{schema}.{VERSION_TABLE}" if schema else VERSION_TABLE
+    version = connection.execute(text(f"SELECT version_num FROM {name}")).scalar()
     if version is None:
         return REVISIONS
     return REVISIONS[REVISIONS.index(version) + 1 :] if version in REVISIONS else ()
+
+
+def schema_of(connection: Connection) -> str | None:
+    """The schema that the tables are in; None on SQLite, which has none."""
+    return SCHEMA if connection.dialect.name == "postgresql" else None
 
 
 def load() -> None:

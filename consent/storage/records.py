@@ -2,12 +2,17 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
-from consent.ledger import Document, Record
-from consent.storage.schema import account, document, entry, opening
+from consent.errors import LedgerError
+from consent.ledger import Document, Head, Record, Sealed
+from consent.storage import tree
+from consent.storage.schema import account, document, entry, opening, tile
+from consent.storage.schema import head as head_table
 
 _RECORD = select(
     entry.c.leaf_index,
@@ -39,6 +44,20 @@ _DOCUMENTS_ABOVE = (
     .order_by(document.c.hash)
     .limit(bindparam("limit"))
 )
+_FIRST = select(entry.c.leaf).where(entry.c.leaf_index == 0)
+_HEAD = select(head_table.c.size, head_table.c.root, head_table.c.sealed_at)
+_OF_ENTRIES = (
+    select(entry.c.leaf_hash)
+    .where(entry.c.leaf_index >= bindparam("first"), entry.c.leaf_index < bindparam("end"))
+    .order_by(entry.c.leaf_index)
+)
+_OF_TILES = (
+    select(tile.c.root)
+    .where(tile.c.level == bindparam("level"), tile.c.n >= bindparam("first"), tile.c.n < bindparam("end"))
+    .order_by(tile.c.n)
+)
+_TILES = select(func.count()).where(tile.c.level == 0)
+_TILE = select(tile.c.hashes).where(tile.c.level == bindparam("level"), tile.c.n == bindparam("n"))
 _STORED = select(document.c.hash).where(document.c.hash.in_(bindparam("hashes", expanding=True)))
 
 _OPTED_OUT = select(account.c.uid).where(account.c.link == bindparam("link"))
@@ -52,12 +71,12 @@ def get(connection: Connection, id: uuid.UUID) -> Record | None:
     return next(iter(_records(connection, _BY_ID, uid=id)), None)
 
 
-def below(connection: Connection, before: int | None, limit: int) -> Sequence[Record]:
+def below(connection: Connection, before: int | None, limit: int) -> Sequence[Sealed]:
     """Up to *limit* records below index *before* (None: from the end), newest first."""
     return _records(connection, _BELOW, before=_END if before is None else before, limit=limit)
 
 
-def above(connection: Connection, after: int, limit: int) -> Sequence[Record]:
+def above(connection: Connection, after: int, limit: int) -> Sequence[Sealed]:
     """Up to *limit* records above index *after*, in index order."""
     return _records(connection, _ABOVE, after=after, limit=limit)
 
@@ -67,9 +86,52 @@ def of_subject(connection: Connection, subject: uuid.UUID) -> Sequence[Record]:
     return _records(connection, _OF_SUBJECT, subject=subject)
 
 
+def first_leaf(connection: Connection) -> bytes | None:
+    """The leaf of entry 0. It needs no right to read openings."""
+    return connection.execute(_FIRST).scalar()
+
+
 def size(connection: Connection) -> int:
     """The number of entries, which is also the next index."""
     return int(connection.execute(_NEXT).scalar_one())
+
+
+def head(connection: Connection) -> Head:
+    """The tree as it was last sealed."""
+    row = connection.execute(_HEAD).one_or_none()
+    if row is None:
+        raise LedgerError("The database has no tree head. Restore it from a backup.")
+    return Head(size=row.size, root=row.root, at=datetime.fromtimestamp(row.sealed_at / 1000, UTC))
+
+
+def tree_problems(connection: Connection) -> list[str]:
+    """What is wrong with the tree, as far as counting tells."""
+    tiles = connection.execute(_TILES).scalar_one()
+    return list(tree.problems(head(connection).size, size(connection), tiles))
+
+
+@dataclass(frozen=True, slots=True)
+class Hashes:
+    """What the tree is made of, as *connection* sees it (``consent.storage.tree.Hashes``)."""
+
+    connection: Connection
+
+    def of_entries(self, first: int, count: int) -> Sequence[bytes]:
+        """The leaf hashes of up to *count* entries from index *first* on."""
+        return self.connection.execute(_OF_ENTRIES, {"first": first, "end": first + count}).scalars().all()
+
+    def of_tiles(self, level: int, first: int, count: int) -> Sequence[bytes]:
+        """The roots of up to *count* full tiles of *level* from the tile *first* on."""
+        values = {"level": level, "first": first, "end": first + count}
+        return self.connection.execute(_OF_TILES, values).scalars().all()
+
+    def stored(self, level: int, index: int) -> bytes | None:
+        """The hashes of this tile if it is full."""
+        return self.connection.execute(_TILE, {"level": level, "n": index}).scalar()
+
+    def add(self, level: int, index: int, root: bytes, hashes: bytes) -> None:
+        """Store this tile, which is full."""
+        self.connection.execute(insert(tile), {"level": level, "n": index, "root": root, "hashes": hashes})
 
 
 def documents(connection: Connection, kind: str, after: str, limit: int) -> Sequence[Document]:
@@ -94,9 +156,9 @@ def opted_out(connection: Connection, link: str) -> bool:
     return connection.execute(_OPTED_OUT, {"link": link}).one_or_none() is not None
 
 
-def _records(connection: Connection, statement: Select[Any], **parameters: object) -> Sequence[Record]:
+def _records(connection: Connection, statement: Select[Any], **parameters: object) -> Sequence[Sealed]:
     return [
-        Record(
+        Sealed(
             index=row.leaf_index,
             id=row.uid,
             leaf=row.leaf,

@@ -1,12 +1,29 @@
 """The tables, as statements name them. What a database is really created by are the migrations."""
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Uuid
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Identity,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Uuid,
+    text,
+)
 
 #: The schema's revisions that this release knows, oldest first; a test compares them with the migrations.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 VERSION_TABLE = "consent_alembic_version"
+#: Where all of them are on PostgreSQL.
+SCHEMA = "consent"
 
-metadata = MetaData()
+#: The tables of both databases, and those that only PostgreSQL has.
+metadata, served = MetaData(), MetaData()
 
 #: The log: one row per event, for ever.
 entry = Table(
@@ -45,4 +62,64 @@ account = Table(
     metadata,
     Column("link", String(22), primary_key=True),
     Column("uid", Uuid, nullable=False),
+)
+
+#: The full tiles of the tree: 256 hashes each, and the root over them. Partial ones follow from these and entries.
+tile = Table(
+    "tile",
+    metadata,
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("hashes", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: The tree as it stands: the only row that changes, and it only grows. Whoever locks it may seal.
+head = Table(
+    "head",
+    metadata,
+    Column("one", SmallInteger, CheckConstraint("one = 1"), primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+    Column("sealed_at", BigInteger, nullable=False),  # milliseconds since 1970, UTC
+    sqlite_with_rowid=False,
+)
+
+#: Signed checkpoints, for ever.
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Whose openings were erased, so that they are again when an older backup is restored.
+erased = Table(
+    "erased",
+    metadata,
+    Column("uid", Uuid, primary_key=True),
+    Column("at", BigInteger, nullable=False),  # milliseconds since 1970, UTC
+    sqlite_with_rowid=False,
+)
+
+#: What was recorded and waits to be sealed.
+inbox = Table(
+    "inbox",
+    served,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("uid", Uuid, nullable=False, unique=True),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+)
+
+#: Leaves that came under an id that another leaf has. There should be none.
+conflict = Table(
+    "conflict",
+    served,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("uid", Uuid, nullable=False),
+    Column("leaf", LargeBinary, nullable=False),
 )

@@ -4,8 +4,8 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 
-from consent.ledger import Document, Entry, Record, Written
-from consent.storage import records
+from consent.ledger import Document, Entry, Head, Record, Sealed, Written
+from consent.storage import records, sealing, tree
 from consent.storage.database import Database
 
 #: How many are in memory at a time where all are read.
@@ -19,7 +19,6 @@ _LATEST = """
     FROM opening JOIN entry ON entry.uid = opening.uid
     WHERE opening.subject = ? ORDER BY opening.rowid DESC LIMIT 1
 """
-_NEXT = "SELECT coalesce(max(leaf_index), -1) + 1 FROM entry"
 _ADD_ENTRY = "INSERT INTO entry (leaf_index, uid, leaf, leaf_hash) VALUES (?, ?, ?, ?)"
 _ADD_OPENING = "INSERT INTO opening (uid, subject, salt, body) VALUES (?, ?, ?, ?)"
 _OPTED_OUT = (
@@ -31,7 +30,7 @@ _ADD_DOCUMENT = "INSERT OR IGNORE INTO document (hash, kind, body) VALUES (?, ?,
 
 
 class SqliteStorage:
-    """Keeps the promises of ``consent.ledger.Storage``: each append is a transaction, synced to the disk."""
+    """Keeps the promises of ``consent.ledger.Storage``: each append is a transaction, sealed and synced to the disk."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -50,7 +49,19 @@ class SqliteStorage:
             found = _known(connection, entry) or _repeated(connection, entry, repeats)
             if found is None and news:
                 found = _opted_out(connection, entry)
-            return found or _add(connection, entry)
+            return found or _add(connection, entry, self._database.now())
+
+    def seal(self, *, patience: float) -> int:
+        with self._database.writing(patience) as connection:
+            return sealing.seal(connection, sealing.read(connection), (), self._database.now())
+
+    def head(self) -> Head:
+        with self._database.reading() as connection:
+            return records.head(connection)
+
+    def tile(self, level: int, index: int) -> bytes:
+        with self._database.reading() as connection:
+            return tree.tile(records.Hashes(connection), level, index)
 
     def keep(self, documents: Sequence[Document], *, patience: float) -> None:
         with self._database.reading() as connection:
@@ -77,11 +88,11 @@ class SqliteStorage:
         with self._database.reading() as connection:
             return records.get(connection, id)
 
-    def newest(self, before: int | None, limit: int) -> Sequence[Record]:
+    def newest(self, before: int | None, limit: int) -> Sequence[Sealed]:
         with self._database.reading() as connection:
             return records.below(connection, before, limit)
 
-    def records(self, after: int) -> Iterator[Record]:
+    def records(self, after: int) -> Iterator[Sealed]:
         while True:
             # A transaction per batch: one that lasted would keep the write-ahead log from being folded back.
             with self._database.reading() as connection:
@@ -143,15 +154,16 @@ def _opted_out(connection: sqlite3.Connection, new: Entry) -> Written | None:
     return None if row is None else Written(index=row[0], id=uuid.UUID(row[1]), leaf=row[2])
 
 
-def _add(connection: sqlite3.Connection, new: Entry) -> Written:
-    (index,) = connection.execute(_NEXT).fetchone()
-    subject = None if new.subject is None else new.subject.hex
+def _add(connection: sqlite3.Connection, new: Entry, now: int) -> Written:
+    tree = sealing.read(connection)
+    index, subject = tree.next, None if new.subject is None else new.subject.hex
     connection.execute(_ADD_ENTRY, (index, new.id.hex, new.leaf, new.leaf_hash))
     connection.execute(_ADD_OPENING, (new.id.hex, subject, new.salt, new.body))
     if new.account is not None and new.opted_out:
         connection.execute(_OPT_OUT, (new.account, new.id.hex))
     elif new.account is not None:
         connection.execute(_OPT_IN, (new.account,))
+    sealing.seal(connection, tree, [new.leaf_hash], now)
     return Written(index=index, id=new.id, leaf=new.leaf)
 
 

@@ -8,7 +8,7 @@ from flask import Flask, request
 
 from consent import Consent
 from consent.ledger import Ledger
-from consent.storage import SqliteStorage
+from consent.storage import OwnStorage
 
 from .clinic import POLICY, Auditor, Clock, MakeApp, site_of
 
@@ -42,7 +42,7 @@ def make_app(tmp_path: Path, clock: Clock) -> Iterator[MakeApp]:
     yield make
     for app in made:
         opened = site_of(app).recorder.opened
-        if opened is not None and isinstance(opened.storage, SqliteStorage):
+        if opened is not None and isinstance(opened.storage, OwnStorage):
             opened.storage.close()
 
 

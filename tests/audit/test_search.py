@@ -27,7 +27,9 @@ def day(number: int, hour: int = 12) -> datetime:
     return datetime(2026, 11, number, hour, tzinfo=UTC)
 
 
-def indexes(ledger: Ledger, search: Search, *, before: int | None = None, limit: int = 50) -> list[int]:
+def indexes(
+    ledger: Ledger, search: Search, *, before: int | None = None, limit: int = 50
+) -> list[int | None]:
     """The places of what is found."""
     return [row.index for row in find(Reader(ledger), search, before=before, limit=limit).rows]
 
@@ -35,7 +37,7 @@ def indexes(ledger: Ledger, search: Search, *, before: int | None = None, limit:
 def test_pages_hold_every_event_once_newest_first(ledger: Ledger) -> None:
     for _ in range(6):
         record(ledger)
-    reader, seen, before = Reader(ledger), list[int](), None
+    reader, seen, before = Reader(ledger), list[int | None](), None
     while True:
         found = find(reader, Search(), before=before, limit=3)
         seen += [row.index for row in found.rows]

@@ -13,7 +13,7 @@ from flask.cli import FlaskGroup
 from consent import Consent
 from consent.cli import cli
 from consent.ledger import Ledger
-from consent.storage import SqliteStorage
+from consent.storage import OwnStorage
 from tests.audit.clinic import POLICY, Clock, MakeApp, site_of
 
 #: Runs ``flask consent …``.
@@ -42,7 +42,7 @@ def make_app(tmp_path: Path, clock: Clock) -> Iterator[MakeApp]:
     yield make
     for app in made:
         opened = site_of(app).recorder.opened if "consent" in app.extensions else None
-        if opened is not None and isinstance(opened.storage, SqliteStorage):
+        if opened is not None and isinstance(opened.storage, OwnStorage):
             opened.storage.close()
 
 

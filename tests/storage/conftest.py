@@ -1,29 +1,78 @@
-"""Ledgers on disk and in memory."""
+"""Ledgers on disk, in memory, and on a PostgreSQL server."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from sqlalchemy import URL
 
 from consent.ledger import Ledger
-from consent.storage import SqliteStorage, open_storage
+from consent.storage import OwnStorage, open_storage
 
-from .events import ORIGIN, open_ledger
+from . import cluster
+from .cluster import Cluster
+from .events import ORIGIN, open_ledger, open_served
 
 
-@pytest.fixture(params=["file", "memory"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteStorage]:
-    """An empty storage, of each kind."""
-    url = "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path}/consent.sqlite3"
-    opened = open_storage(url, origin=ORIGIN, floor=0)
-    yield opened
-    opened.close()
+@pytest.fixture(scope="session")
+def server() -> Iterator[Cluster]:
+    """A PostgreSQL server. Without one the tests that need it fail, and say what is missing."""
+    with cluster.running() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a signing key; its guard is made beside a copy in each test."""
+    path = tmp_path_factory.mktemp("key") / "consent.key"
+    own = Ed25519PrivateKey.generate()
+    path.write_bytes(own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    path.chmod(0o600)
+    return path
 
 
 @pytest.fixture
-def ledger(storage: SqliteStorage) -> Ledger:
+def empty(server: Cluster) -> Iterator[URL]:
+    """A database on the server without any table."""
+    with server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def begun_url(empty: URL, key: Path, tmp_path: Path) -> URL:
+    """A database on the server in which a log is begun; its key is in tmp_path."""
+    own = tmp_path / "consent.key"
+    own.write_bytes(key.read_bytes())
+    own.chmod(0o600)
+    _, storage = open_served(empty, signing_key=own)
+    storage.upgrade()
+    storage.close()
+    return empty
+
+
+@pytest.fixture
+def served(begun_url: URL) -> Iterator[Ledger]:
+    """An empty ledger on the server, for those who have no key."""
+    ledger, storage = open_served(begun_url)
+    yield ledger
+    storage.close()
+
+
+@pytest.fixture(params=["file", "memory", "server"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     """An empty ledger in each kind of storage."""
-    return Ledger(storage, ORIGIN)
+    if request.param == "server":
+        yield request.getfixturevalue("served")
+        return
+    storage: OwnStorage = open_storage(
+        "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path}/consent.sqlite3",
+        origin=ORIGIN,
+        floor=0,
+    )
+    yield Ledger(storage, ORIGIN)
+    storage.close()
 
 
 @pytest.fixture

@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import URL
+
 from consent.ledger import Event, Kind, Ledger, Recorded
-from consent.storage import SqliteStorage, open_storage
+from consent.storage import OwnStorage, open_storage
 
 ORIGIN = "clinic.example/privacy-choices"
 NOW = datetime(2026, 11, 21, 18, 4, 5, 123000, UTC)
@@ -40,10 +42,32 @@ def record(ledger: Ledger, event: Event | None = None, **options: Any) -> Record
     return ledger.record(event or new_event(), **({"salt": os.urandom(32)} | options))
 
 
-def open_ledger(folder: Path, *, floor: int = 0, **options: Any) -> tuple[Ledger, SqliteStorage]:
+def open_ledger(folder: Path, *, floor: int = 0, **options: Any) -> tuple[Ledger, OwnStorage]:
     """The ledger in *folder*, and its storage, which the caller closes."""
     storage = open_storage(f"sqlite:///{folder}/consent.sqlite3", origin=ORIGIN, floor=floor, **options)
     return Ledger(storage, ORIGIN), storage
+
+
+def open_served(url: URL, **options: Any) -> tuple[Ledger, OwnStorage]:
+    """The ledger in the server's database at *url*, and its storage, which the caller closes."""
+    storage = open_storage(url.render_as_string(hide_password=False), origin=ORIGIN, **options)
+    return Ledger(storage, ORIGIN), storage
+
+
+def seal_all(ledger: Ledger) -> None:
+    """Seal whatever waits; where recording seals, nothing does."""
+    while ledger.seal(patience=30):
+        pass
+
+
+def place(ledger: Ledger, recorded: Recorded) -> int:
+    """The index of what was recorded, sealed now if it wasn't."""
+    seal_all(ledger)
+    found = ledger.get(recorded.id)
+    assert found is not None
+    assert found.index is not None
+    assert recorded.index in (None, found.index)
+    return found.index
 
 
 def rows(folder: Path, statement: str, *values: object) -> list[Any]:
@@ -59,16 +83,22 @@ def change(folder: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
-def start(program: str, folder: Path) -> subprocess.Popen[str]:
+def start(program: str, folder: Path, url: URL | None = None) -> subprocess.Popen[str]:
     """A real process that runs *program* with `ledger`, `storage` and `record` of *folder* at hand.
 
-    It waits for a line on its standard input before it begins.
+    With *url* the ledger is the one there, and the key the one in *folder*. The process waits for a line on its
+    standard input before it begins.
     """
+    opened = f"open_ledger(Path({str(folder)!r}))"
+    if url is not None:
+        there, key = url.render_as_string(hide_password=False), str(folder / "consent.key")
+        opened = f"open_served(make_url({there!r}), signing_key=Path({key!r}))"
     head = f"""
         import sys
         from pathlib import Path
+        from sqlalchemy import make_url
         from tests.storage.events import *
-        ledger, storage = open_ledger(Path({str(folder)!r}))
+        ledger, storage = {opened}
         print("started", flush=True)
         sys.stdin.readline()
     """

@@ -1,4 +1,4 @@
-"""What is recorded, once, in which order, and how it is found again: the same in a file and in memory."""
+"""What is recorded, once, in which order, and how it is found again: the same in a file, in memory, on a server."""
 
 import sqlite3
 import threading
@@ -13,9 +13,9 @@ from sqlalchemy.dialects.sqlite import dialect
 
 from consent.errors import LedgerConflict, LedgerError
 from consent.ledger import Document, Event, Kind, Ledger, leaf_hash, operated
-from consent.storage import records, sqlite
+from consent.storage import records, sealing, sqlite
 
-from .events import NOW, ORIGIN, SUBJECT, change, new_event, open_ledger, record, rows
+from .events import NOW, ORIGIN, SUBJECT, change, new_event, open_ledger, place, record, rows, seal_all
 
 SALT = bytes(range(32))
 
@@ -23,10 +23,11 @@ SALT = bytes(range(32))
 @pytest.mark.requirement("REC-01")
 def test_every_event_gets_the_next_index_and_is_found_whole(ledger: Ledger) -> None:
     events = [new_event(subject=uuid.uuid4()) for _ in range(3)]
-    assert [record(ledger, each).index for each in events] == [1, 2, 3]
+    assert [place(ledger, record(ledger, each)) for each in events] == [1, 2, 3]
     found = [ledger.get(each.id) for each in events]
     assert [each and each.event() for each in found] == events
     assert [each and each.index for each in found] == [1, 2, 3]
+    seal_all(ledger)
     assert ledger.size() == 4
 
 
@@ -55,15 +56,21 @@ def test_a_withdrawal_is_added_and_the_grant_before_it_stays(ledger: Ledger) -> 
 def test_recording_the_same_event_again_finds_it(ledger: Ledger) -> None:
     event = new_event()
     first = record(ledger, event, salt=SALT)
-    assert record(ledger, event, salt=SALT) == first
+    assert record(ledger, event, salt=SALT).id == first.id
+    assert place(ledger, first) == 1
+    again = record(ledger, event, salt=SALT)
+    assert (again.id, again.index, again.merged) == (event.id, 1, False)
+    seal_all(ledger)
     assert ledger.size() == 2
 
 
 def test_another_event_under_a_recorded_id_is_refused(ledger: Ledger) -> None:
     event = new_event()
     record(ledger, event, salt=SALT)
-    with pytest.raises(LedgerConflict, match=f"event {event.id} is recorded at index 1 with another leaf"):
-        record(ledger, replace(event, granted=()), salt=SALT)
+    for _ in range(2):
+        with pytest.raises(LedgerConflict, match=f"event {event.id} is recorded a.* with another leaf"):
+            record(ledger, replace(event, granted=()), salt=SALT)
+        seal_all(ledger)
     found = ledger.get(event.id)
     assert found is not None
     assert found.event() == event
@@ -73,29 +80,39 @@ def test_an_event_with_a_derived_id_is_recorded_once_whatever_its_salt(ledger: L
     event = operated({"policy": "9f" * 32}, origin=ORIGIN, time=NOW)
     later = replace(event, time=NOW + timedelta(days=1))
     first = ledger.record_once(event, salt=SALT)
-    assert ledger.record_once(later, salt=bytes(32)) == first
+    assert ledger.record_once(later, salt=bytes(32)).id == first.id
+    seal_all(ledger)
+    assert ledger.record_once(later, salt=bytes(32)).id == first.id
+    seal_all(ledger)
     assert ledger.size() == 2
+    found = ledger.get(first.id)
+    assert found is not None
+    assert found.event() == event
 
 
 def test_the_same_answer_of_a_subject_within_a_minute_is_recorded_once(ledger: Ledger) -> None:
     first = record(ledger, new_event(), merge_within=60)
     again = record(ledger, new_event(time=NOW + timedelta(seconds=59)), merge_within=60)
-    assert (again.id, again.index, again.merged) == (first.id, first.index, True)
+    assert (again.id, again.merged) == (first.id, True)
+    assert place(ledger, again) == 1
+    seal_all(ledger)
+    sealed = record(ledger, new_event(time=NOW + timedelta(seconds=59)), merge_within=60)
+    assert (sealed.id, sealed.index, sealed.merged) == (first.id, 1, True)
     later = record(ledger, new_event(time=NOW + timedelta(seconds=61)), merge_within=60)
-    assert (later.index, later.merged) == (2, False)
+    assert (place(ledger, later), later.merged) == (2, False)
 
 
 def test_only_a_subjects_newest_event_is_repeated(ledger: Ledger) -> None:
     yes, no = new_event(), new_event(kind=Kind.WITHDRAWN, granted=(), refused=("statistics", "videos"))
     recorded = [record(ledger, replace(each, id=uuid.uuid4()), merge_within=60) for each in (yes, no, yes)]
-    assert [each.index for each in recorded] == [1, 2, 3]
+    assert [place(ledger, each) for each in recorded] == [1, 2, 3]
 
 
 def test_answers_without_subject_are_never_merged(ledger: Ledger) -> None:
     def refusal() -> Event:
         return new_event(kind=Kind.REFUSED, subject=None, granted=(), refused=("statistics",))
 
-    assert [record(ledger, refusal(), merge_within=60).index for _ in range(2)] == [1, 2]
+    assert [place(ledger, record(ledger, refusal(), merge_within=60)) for _ in range(2)] == [1, 2]
 
 
 @pytest.mark.requirement("REC-02")
@@ -128,6 +145,7 @@ def test_a_document_under_a_hash_that_isnt_its_own_is_refused(ledger: Ledger) ->
 def test_the_newest_come_first_and_page_by_page(ledger: Ledger) -> None:
     for _ in range(4):
         record(ledger)
+    seal_all(ledger)
     assert [each.index for each in ledger.newest(limit=3)] == [4, 3, 2]
     assert [each.index for each in ledger.newest(before=2, limit=3)] == [1, 0]
 
@@ -141,11 +159,13 @@ def test_what_isnt_there_isnt_found(ledger: Ledger) -> None:
 def test_all_records_are_read_in_order_while_others_write(ledger: Ledger) -> None:
     for _ in range(3):
         record(ledger)
+    seal_all(ledger)
     seen = []
     for found in ledger.records():
         seen.append(found.index)
         if found.index == 1:
             record(ledger)
+            seal_all(ledger)
     assert seen == [0, 1, 2, 3]
     assert [each.index for each in ledger.records(after=2)] == [3, 4]
 
@@ -154,6 +174,7 @@ def test_threads_of_one_process_share_a_ledger(ledger: Ledger) -> None:
     def work() -> None:
         for _ in range(5):
             record(ledger, new_event(subject=uuid.uuid4()), patience=30)
+            ledger.seal(patience=30)
             list(ledger.newest(limit=2))
 
     threads = [threading.Thread(target=work) for _ in range(6)]
@@ -161,6 +182,7 @@ def test_threads_of_one_process_share_a_ledger(ledger: Ledger) -> None:
         each.start()
     for each in threads:
         each.join()
+    seal_all(ledger)
     assert [each.index for each in ledger.records()] == list(range(31))
 
 
@@ -189,7 +211,7 @@ def test_reading_all_records_takes_the_same_memory_for_many_as_for_few(filed: Le
 
 #: Every statement that runs in a request or over the whole log, in SQLite's words.
 STATEMENTS = [
-    *(sqlite._KNOWN, sqlite._LATEST, sqlite._NEXT),
+    *(sqlite._KNOWN, sqlite._LATEST, sealing._OF_ENTRIES, sealing._OF_TILES, sealing._STORED),
     *(
         str(statement.compile(dialect=dialect(), compile_kwargs={"render_postcompile": True}))
         for statement in (records._BY_ID, records._OF_SUBJECT, records._BELOW, records._ABOVE, records._NEXT)
@@ -270,6 +292,7 @@ def test_an_account_is_opted_out_from_one_event_to_another(ledger: Ledger) -> No
         record(ledger, act(ADA, opted_out=opted_out), merge_within=60)
         assert ledger.opted_out(ADA) is opted_out
         assert not ledger.opted_out(BO)
+    seal_all(ledger)
     assert ledger.size() == 4, "none of them repeats another"
 
 
@@ -285,9 +308,11 @@ def test_what_is_no_news_of_an_account_is_not_recorded(ledger: Ledger) -> None:
     for account in (ADA, ADA, BO):
         event = act(account, opted_out=True, subject=None, granted=(), refused=())
         ledger.record_news(event, salt=SALT)
+    seal_all(ledger)
     assert ledger.size() == 3
     record(ledger, act(ADA, opted_out=False))
     ledger.record_news(act(ADA, opted_out=True), salt=SALT)
+    seal_all(ledger)
     assert ledger.size() == 5
     assert ledger.opted_out(ADA)
 

@@ -47,13 +47,18 @@ def test_the_revisions_that_are_listed_are_those_there_are() -> None:
 def test_the_tables_are_those_that_the_documentation_names(recorded: Path) -> None:
     columns = "SELECT name FROM pragma_table_info('{}')"
     assert [name for (name,) in rows(recorded, "SELECT name FROM sqlite_schema WHERE type = 'table'")] == [
-        *("consent_alembic_version", "entry", "opening", "document", "account")
+        *("consent_alembic_version", "entry", "opening", "document", "account"),
+        *("tile", "head", "checkpoint", "erased"),
     ]
     for table, names in {
         "entry": ["leaf_index", "uid", "leaf", "leaf_hash"],
         "opening": ["uid", "subject", "salt", "body"],
         "document": ["hash", "kind", "body"],
         "account": ["link", "uid"],
+        "tile": ["level", "n", "root", "hashes"],
+        "head": ["one", "size", "root", "frontier", "sealed_at"],
+        "checkpoint": ["size", "note"],
+        "erased": ["uid", "at"],
     }.items():
         assert [name for (name,) in rows(recorded, columns.format(table))] == names
 
@@ -84,14 +89,33 @@ ENTRY_1 = "leaf_index, uid, leaf, leaf_hash FROM entry WHERE leaf_index = 1"
         "REPLACE INTO entry (leaf_index, rowid, uid, leaf, leaf_hash) VALUES (2, 1, 'x', x'', x'')",
         "REPLACE INTO document (rowid, hash, kind, body) SELECT rowid, 'x', kind, x'7b7d' FROM document",
         "INSERT INTO document (rowid, hash, kind, body) VALUES (-1, 'x', 'notice', x'')",
+        "UPDATE tile SET root = x''",
+        "DELETE FROM tile",
+        "REPLACE INTO tile SELECT level, n, x'', hashes FROM tile",
+        "UPDATE checkpoint SET note = x''",
+        "DELETE FROM checkpoint",
+        "REPLACE INTO checkpoint SELECT size, x'' FROM checkpoint",
+        "UPDATE erased SET at = 1",
+        "DELETE FROM erased",
+        "REPLACE INTO erased SELECT uid, 1 FROM erased",
+        "UPDATE head SET root = x''",
+        "UPDATE head SET size = size - 1",
+        "DELETE FROM head",
+        "REPLACE INTO head SELECT one, size, x'', frontier, sealed_at FROM head",
         "UPDATE document SET body = x'7b7d'",
         "DELETE FROM document",
     ],
 )
 def test_the_database_itself_refuses_to_change_what_is_recorded(recorded: Path, statement: str) -> None:
-    everything = "SELECT * FROM entry JOIN opening USING (uid), document"
+    change(
+        recorded,
+        "INSERT INTO tile VALUES (0, 0, x'01', x'02')",
+        "INSERT INTO checkpoint VALUES (1, x'01')",
+        "INSERT INTO erased VALUES ('x', 0)",
+    )
+    everything = "SELECT * FROM entry JOIN opening USING (uid), document, tile, head, checkpoint, erased"
     before = rows(recorded, everything)
-    with pytest.raises(sqlite3.IntegrityError, match=r"entries are|never"):
+    with pytest.raises(sqlite3.IntegrityError, match=r"entries are|never|head"):
         change(recorded, statement)
     assert rows(recorded, everything) == before
 
@@ -122,6 +146,7 @@ def test_upgrading_says_what_it_did_once(tmp_path: Path) -> None:
     assert list(first.upgrade()) == [
         "0001: entries, openings and documents, and the triggers that keep them",
         "0002: opt-outs of accounts",
+        "0003: the tree over the entries; on PostgreSQL the inbox, and the triggers",
     ]
     assert list(second.upgrade()) == []
     first.close()

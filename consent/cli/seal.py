@@ -1,0 +1,83 @@
+"""``flask consent seal``: puts what was recorded under the tree's root, where recording doesn't do it by itself."""
+
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from consent.cli.command import command, site_of
+from consent.cli.terminal import complain, say
+from consent.errors import LedgerUnavailable
+from consent.ledger import Ledger
+
+#: Seconds that one transaction may take.
+_PATIENCE = 30.0
+_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0}
+
+
+class Interval(click.ParamType[float]):
+    """A number of seconds, such as ``1s``, ``500ms`` or ``2``."""
+
+    name = "interval"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds; click's own error for anything else."""
+        found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|)", str(value))
+        seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+        if not 0.05 <= seconds <= 3600:
+            self.fail(f"{value!r} is no interval; expected 50ms to 3600s, such as 1s", param, ctx)
+        return seconds
+
+
+@command("seal", "flask consent seal", "flask consent seal --every 1s")
+@click.option("--every", type=Interval(), metavar="INTERVAL", help="Go on, and seal so often, until stopped.")
+@click.pass_context
+def seal(ctx: click.Context, every: float | None) -> None:
+    """Put what was recorded under the tree's root.
+
+    On PostgreSQL recording an event is one step and sealing it another. Workers whose role may do so seal in
+    passing; with --every this is a process of its own that does it, so that they needn't. Any number may run, on any
+    machine: one seals at a time. In SQLite recording seals, and there is nothing to do but after an older release.
+    """
+    ledger = site_of(ctx).recorder.ledger
+    if every is None:
+        count = sum(batches(ledger))
+        size = ledger.head().size
+        say(f"Sealed {count:,} events; the tree has {size:,}.")
+        return
+    with until_stopped() as stopped:
+        well = True
+        while not stopped.is_set():
+            try:
+                for _ in batches(ledger):
+                    if stopped.is_set():
+                        break
+                well = True
+            except LedgerUnavailable as error:
+                if well:  # once, not with every try
+                    complain(f"Nothing was sealed: {error} Trying again.")
+                well = False
+            stopped.wait(every)
+
+
+def batches(ledger: Ledger) -> Iterator[int]:
+    """Seal until nothing waits, or somebody else is sealing; how many at a time."""
+    while count := ledger.seal(patience=_PATIENCE):
+        yield count
+
+
+@contextmanager
+def until_stopped() -> Iterator[threading.Event]:
+    """An event that is set once this process is asked to end."""
+    stopped = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

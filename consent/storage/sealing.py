@@ -1,0 +1,58 @@
+"""Sealing in SQLite: an entry comes under the tree's root in the transaction that writes it."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from consent.errors import LedgerError
+from consent.storage.tree import Tree
+
+# For the driver itself, as all that an append runs (``engine.immediate`` says why).
+_HEAD = "SELECT size, frontier, (SELECT coalesce(max(leaf_index), -1) + 1 FROM entry) FROM head"
+_MOVE = "UPDATE head SET size = ?, root = ?, frontier = ?, sealed_at = ?"
+_OF_ENTRIES = "SELECT leaf_hash FROM entry WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
+_OF_TILES = "SELECT root FROM tile WHERE level = ? AND n >= ? AND n < ? ORDER BY n"
+_STORED = "SELECT hashes FROM tile WHERE level = ? AND n = ?"
+_ADD = "INSERT INTO tile (level, n, root, hashes) VALUES (?, ?, ?, ?)"
+
+
+def read(connection: sqlite3.Connection) -> Tree:
+    """The tree as it stands; LedgerError without a head."""
+    row = connection.execute(_HEAD).fetchone()
+    if row is None:
+        raise LedgerError("The database has no tree head. Restore it from a backup.")
+    size, frontier, following = row
+    return Tree(_Hashes(connection), size, frontier, following)
+
+
+def seal(connection: sqlite3.Connection, tree: Tree, added: Iterable[bytes], now: int) -> int:
+    """Seal the entries with the leaf hashes *added*, which were just stored, and all before them; how many.
+
+    *now* in milliseconds since 1970.
+    """
+    count = tree.grow(added)
+    if count:
+        edge = tree.edge
+        connection.execute(_MOVE, (edge.size, edge.root(), edge.to_bytes(), now))
+    return count
+
+
+class _Hashes:
+    """What the tree is made of, by the driver's own connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def of_entries(self, first: int, count: int) -> Sequence[bytes]:
+        rows = self._connection.execute(_OF_ENTRIES, (first, first + count))
+        return [leaf_hash for (leaf_hash,) in rows]
+
+    def of_tiles(self, level: int, first: int, count: int) -> Sequence[bytes]:
+        rows = self._connection.execute(_OF_TILES, (level, first, first + count))
+        return [root for (root,) in rows]
+
+    def stored(self, level: int, index: int) -> bytes | None:
+        row = self._connection.execute(_STORED, (level, index)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def add(self, level: int, index: int, root: bytes, hashes: bytes) -> None:
+        self._connection.execute(_ADD, (level, index, root, hashes))

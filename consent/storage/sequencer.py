@@ -1,0 +1,116 @@
+"""Sealing in PostgreSQL: what waits in the inbox gets its index and comes under the tree's root.
+
+Whoever locks the head's row seals; nobody waits for it. Recording doesn't touch that row, so that commits of many
+can be synced together. Were two at it all the same, both would write the same indexes, and one fails whole.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from consent.errors import LedgerError
+from consent.ledger import leaf_hash
+from consent.storage import records
+from consent.storage.tree import Tree
+
+#: Events that one transaction seals, and that a visitor's request does at most.
+BATCH, IN_PASSING = 5000, 500
+#: Seconds after which it is a problem that an event still waits.
+LATE = 60
+
+_HEAD = "SELECT size, frontier FROM consent.head FOR UPDATE SKIP LOCKED"
+# All that is committed is seen and taken out, in whatever order it was committed; nothing is skipped by its number.
+_TAKE = text(
+    "DELETE FROM consent.inbox WHERE number IN (SELECT number FROM consent.inbox ORDER BY number LIMIT :limit) "
+    "RETURNING number, uid, leaf"
+)
+_KNOWN = text("SELECT uid, leaf FROM consent.entry WHERE uid = ANY(:uids)")
+_ADD = text(
+    "INSERT INTO consent.entry (leaf_index, uid, leaf, leaf_hash) SELECT * FROM "
+    "unnest(CAST(:indexes AS bigint[]), CAST(:uids AS uuid[]), CAST(:leaves AS bytea[]), CAST(:hashes AS bytea[]))"
+)
+_SET_ASIDE = text("INSERT INTO consent.conflict (number, uid, leaf) VALUES (:number, :uid, :leaf)")
+_MOVE = text(
+    "UPDATE consent.head SET size = :size, root = :root, frontier = :frontier, "
+    "sealed_at = floor(1000 * extract(epoch FROM clock_timestamp())) WHERE size = :before"
+)
+_CONFLICTS = text("SELECT count(*), min(uid::text) FROM consent.conflict")
+_LATE = text(
+    "SELECT count(*) FROM (SELECT FROM consent.inbox WHERE at < clock_timestamp() - make_interval(secs => :late) "
+    "LIMIT 100000) AS late"
+)
+#: Tables whose triggers are missing or don't always fire.
+_UNGUARDED = text(
+    "SELECT string_agg(name, ', ' ORDER BY name) FROM unnest(CAST(:tables AS text[])) AS name WHERE NOT EXISTS ("
+    "SELECT FROM pg_trigger WHERE tgrelid = to_regclass('consent.' || name) AND tgname = name || '_stays' "
+    "AND tgenabled = 'A')"
+)
+_GUARDED = ["checkpoint", "conflict", "document", "entry", "erased", "head", "inbox", "opening", "tile"]
+
+
+def seal(connection: Connection, limit: int = BATCH) -> int:
+    """Seal up to *limit* of the events that wait, and entries that no tree is over yet; how many.
+
+    In the transaction *connection* is in, which the caller commits. 0 when somebody else is sealing.
+    """
+    head = connection.execute(text(_HEAD)).one_or_none()
+    if head is None:
+        return 0
+    tree = Tree(records.Hashes(connection), head.size, head.frontier, records.size(connection))
+    taken = sorted(connection.execute(_TAKE, {"limit": limit}).all(), key=lambda row: row.number)
+    new = _new(connection, taken)
+    hashes = [leaf_hash(row.leaf) for row in new]
+    if new:
+        values = {
+            "indexes": list(range(tree.next, tree.next + len(new))),
+            "uids": [row.uid for row in new],
+            "leaves": [row.leaf for row in new],
+            "hashes": hashes,
+        }
+        connection.execute(_ADD, values)
+    if count := tree.grow(hashes):
+        edge = tree.edge
+        moved = {"size": edge.size, "root": edge.root(), "frontier": edge.to_bytes(), "before": head.size}
+        if connection.execute(_MOVE, moved).rowcount != 1:
+            raise LedgerError(
+                "Somebody else sealed the same events at the same time; nothing was changed here."
+            )
+    return count
+
+
+def _new(connection: Connection, taken: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """Those of *taken* whose ids no entry has. Of the others, leaves that say something else are set aside."""
+    if not taken:
+        return []
+    known: dict[Any, bytes] = {
+        row.uid: row.leaf for row in connection.execute(_KNOWN, {"uids": [row.uid for row in taken]})
+    }
+    for row in taken:
+        if row.uid in known and known[row.uid] != row.leaf:
+            connection.execute(_SET_ASIDE, {"number": row.number, "uid": row.uid, "leaf": row.leaf})
+    return [row for row in taken if row.uid not in known]
+
+
+def problems(connection: Connection) -> list[str]:
+    """What is wrong with what waits, and with the triggers."""
+    return list(_problems(connection))
+
+
+def _problems(connection: Connection) -> Iterator[str]:
+    count, uid = connection.execute(_CONFLICTS).one()
+    if count:
+        yield (
+            f"{count} leaves came under ids that other leaves have, one of them under {uid}. They are kept aside in "
+            "the table conflict, and in no tree. Find out who writes to the inbox besides this site."
+        )
+    if late := connection.execute(_LATE, {"late": LATE}).scalar_one():
+        yield (
+            f"{late} events have waited to be sealed for more than {LATE} s. They are recorded, but under no root yet. "
+            "Run: flask consent seal --every 1s, as a role that may seal."
+        )
+    if tables := connection.execute(_UNGUARDED, {"tables": _GUARDED}).scalar_one():
+        yield (
+            "The database doesn't refuse to change what is recorded: triggers are missing or switched off on "
+            f"{tables}. Run: flask consent db roles --apply, as the owner of the tables."
+        )

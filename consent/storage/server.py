@@ -1,0 +1,288 @@
+"""One PostgreSQL server: its connections in each process, its transactions, and how the database is made there."""
+
+import os
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, TypeVar, cast
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from consent.errors import LedgerUnavailable
+from consent.storage import migrate, outages, records, sequencer
+from consent.storage.birth import Birth
+from consent.storage.bounded import BoundedConnection
+from consent.storage.schema import SCHEMA
+
+#: Seconds that a read may take, and that opening a connection may.
+READING, CONNECTING = 10.0, 2.0
+#: Holds the creation and the upgrade of the database to one process at a time, together with the schema's name.
+_CREATING = 0x636F6E73656E74
+
+# For this transaction alone: a pooler may hand the connection to somebody else between any two of them.
+_BOUNDED = (
+    "SELECT set_config('synchronous_commit', 'on', true), set_config('statement_timeout', '{0}', true), "
+    "set_config('lock_timeout', '{0}', true), set_config('search_path', 'consent', true)"
+)
+_RIGHTS = text(
+    "SELECT current_setting('fsync') = 'on' AS synced, has_table_privilege('consent.inbox', 'DELETE') AS may_seal"
+)
+
+Found = TypeVar("Found")
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class _Process:
+    """What one process holds of the server. A forked child has its own, and never its parent's."""
+
+    engine: Engine
+    opening: Lock = field(default_factory=Lock)
+    ready: bool = False
+    refused: LedgerUnavailable | None = None
+    """Why nothing may be recorded."""
+    may_seal: bool = False
+
+    def __post_init__(self) -> None:
+        # Whoever forgets a database has it closed, but only in the process that opened it.
+        weakref.finalize(self, _dispose, self.engine, os.getpid())
+
+
+class Server:
+    """The database at *url*, in which *birth* begins a log.
+
+    It is made by ``upgrade`` and by nothing else: whoever merely records needs neither the right to create tables
+    nor the key.
+    """
+
+    def __init__(self, url: URL, birth: Birth, first_use: float) -> None:
+        self._url = url
+        self._birth = birth
+        self._first_use = first_use
+        self._processes = {os.getpid(): _Process(_engine(url))}
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self._url.set(query={}).render_as_string()
+
+    @property
+    def may_seal(self) -> bool:
+        """Whether the role that this process connects as may seal."""
+        return self._ready(READING).may_seal
+
+    def read(self, work: Callable[[Connection], Found]) -> Found:
+        """What *work* reads in one transaction. A lost connection is opened anew, once."""
+        return self._twice(self._ready(READING), lambda engine: _reading(engine, work), READING)
+
+    def write(self, work: Callable[[Connection], Found], patience: float) -> Found:
+        """What *work* returns, which writes in one transaction; durable when this returns."""
+        process = self._writable(patience)
+        return self._twice(process, lambda engine: _writing(engine, work, patience), patience)
+
+    def pipeline(self, work: "Callable[[psycopg.Connection], Found]", patience: float) -> Found:
+        """What *work* returns, which writes and commits on the driver's own connection; durable when this returns.
+
+        A connection that is lost is opened anew, once, and *work* done again: whatever it writes, it writes under
+        an id, and a second time finds it.
+        """
+        process = self._writable(patience)
+        return self._twice(process, lambda engine: _driving(engine, work, patience), patience)
+
+    def upgrade(self) -> Sequence[str]:
+        """Make schema and tables, or bring them to this release's; then begin the log, if it isn't begun.
+
+        A line for each revision applied. LedgerUnavailable when the role may not, or without the key.
+        """
+        migrate.load()
+        process = self._here()
+        try:
+            with process.engine.begin() as connection:
+                self._take_turn(connection)
+                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+                done = migrate.upgrade(connection)
+            with process.engine.begin() as connection:
+                self._take_turn(connection)
+                self._birth.enter(connection)
+                sequencer.seal(connection, 0)
+            with process.engine.connect() as connection:
+                self._birth.settle(connection)
+        except SQLAlchemyError as error:
+            raise outages.explain(error, self.name) from error
+        process.ready = False
+        return done
+
+    def secret(self, purpose: bytes) -> bytes:
+        """32 bytes for *purpose* that follow from the log's key; LedgerError when that isn't there."""
+        return self.read(lambda connection: self._birth.secret(purpose, connection))
+
+    def apply(self, statements: Sequence[str]) -> None:
+        """Run *statements*, which change rights, in one transaction; LedgerUnavailable when the role may not."""
+        engine = self._here().engine
+        try:
+            with engine.begin() as connection:
+                for statement in (bounded(READING), *statements):
+                    connection.exec_driver_sql(statement)
+        except SQLAlchemyError as error:
+            raise outages.explain(error, self.name) from error
+
+    def problems(self) -> Sequence[str]:
+        """What is wrong with the log's beginning, its tree, its rows that wait, and how the server is set up."""
+        try:
+            process = self._ready(READING)
+        except LedgerUnavailable as error:
+            return [str(error)]
+        found = [
+            *self.read(self._birth.problems),
+            *self.read(records.tree_problems),
+            *self.read(sequencer.problems),
+        ]
+        if process.refused is not None and str(process.refused) not in found:
+            found.append(str(process.refused))
+        return found
+
+    def close(self) -> None:
+        """Close the connections of this process; the next use opens new ones."""
+        process = self._here()
+        process.ready = False
+        process.engine.dispose()
+
+    def _here(self) -> _Process:
+        process = self._processes.get(os.getpid())
+        if process is None:
+            # Forked. The parent's connections are the parent's: they are neither used nor closed here.
+            process = _Process(_engine(self._url))
+            self._processes = {os.getpid(): process}
+        return process
+
+    def _ready(self, patience: float) -> _Process:
+        process = self._here()
+        if not process.ready:
+            if not process.opening.acquire(timeout=patience):
+                raise outages.busy(self.name, patience)
+            try:
+                if not process.ready:
+                    self._twice(
+                        process, lambda engine: _reading(engine, lambda c: self._look(process, c)), patience
+                    )
+                    process.ready = True
+            finally:
+                process.opening.release()
+        return process
+
+    def _look(self, process: _Process, connection: Connection) -> None:
+        if migrate.pending(connection):
+            raise outages.lacking(self.name)
+        if records.size(connection) == 0:
+            raise outages.unbegun(self.name)
+        rights = connection.execute(_RIGHTS).one()
+        process.may_seal = rights.may_seal
+        process.refused = self._birth.foreign(connection) or (
+            None if rights.synced else outages.unsynced(self.name)
+        )
+
+    def _writable(self, patience: float) -> _Process:
+        process = self._ready(patience)
+        if process.refused is not None:
+            raise process.refused
+        return process
+
+    def _twice(self, process: _Process, work: Callable[[Engine], Found], patience: float) -> Found:
+        deadline = time.monotonic() + patience
+        try:
+            try:
+                return work(process.engine)
+            except outages.RAISED as error:
+                if not outages.lost(error) or time.monotonic() > deadline:
+                    raise
+                process.engine.dispose()  # the others of the pool are as old
+                return work(process.engine)
+        except outages.RAISED as error:
+            if outages.lost(error):
+                process.engine.dispose()
+            raise outages.explain(error, self.name) from error
+
+    def _take_turn(self, connection: Connection) -> None:
+        connection.exec_driver_sql(bounded(self._first_use))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CREATING})
+
+
+def bounded(patience: float) -> str:
+    """The statement that makes the transaction it begins durable, and bounds what each further one waits."""
+    return _BOUNDED.format(max(1, int(1000 * patience)))
+
+
+def _engine(url: URL) -> Engine:
+    """An engine that keeps no state in sessions. Nothing is opened yet."""
+    usual = {
+        "connect_timeout": str(int(CONNECTING)),
+        "application_name": "flask-assent",
+        "tcp_user_timeout": str(int(1000 * READING)),
+        "keepalives_idle": "10",
+        "keepalives_interval": "5",
+        "keepalives_count": "2",
+    }
+    options = {name: value for name, value in usual.items() if name not in url.query}
+    engine = create_engine(
+        url,
+        pool_size=5,
+        max_overflow=5,
+        pool_timeout=CONNECTING,
+        isolation_level="READ COMMITTED",
+        use_native_hstore=False,
+        connect_args={**options, "prepare_threshold": None},
+        execution_options={"schema_translate_map": {None: SCHEMA}},
+    )
+    event.listen(engine, "do_connect", _connect)
+    event.listen(engine, "connect", _connected)
+    return engine
+
+
+def _dispose(engine: Engine, process: int) -> None:
+    if os.getpid() == process:
+        engine.dispose()
+
+
+def _connect(
+    dialect: object, record: object, arguments: list[str], options: dict[str, Any]
+) -> BoundedConnection:
+    return BoundedConnection.connect(*arguments, **options)
+
+
+def _connected(connection: psycopg.Connection, record: object) -> None:
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+
+
+def _reading(engine: Engine, work: Callable[[Connection], Found]) -> Found:
+    with engine.connect() as connection, _driver(connection).within(READING):
+        connection.exec_driver_sql(bounded(READING))
+        return work(connection)
+
+
+def _writing(engine: Engine, work: Callable[[Connection], Found], patience: float) -> Found:
+    with engine.connect() as connection, _driver(connection).within(patience):
+        connection.exec_driver_sql(bounded(patience))
+        found = work(connection)
+        outages.acknowledged(_driver(connection), connection.commit)
+        return found
+
+
+def _driver(connection: Connection) -> BoundedConnection:
+    return cast(BoundedConnection, connection.connection.driver_connection)
+
+
+def _driving(engine: Engine, work: Callable[[psycopg.Connection], Found], patience: float) -> Found:
+    pooled = engine.raw_connection()
+    try:
+        connection = cast(BoundedConnection, pooled.driver_connection)
+        with connection.within(patience):
+            return outages.acknowledged(connection, lambda: work(connection))
+    except psycopg.Error as error:
+        if outages.lost(error):
+            pooled.invalidate(error)
+        raise
+    finally:
+        pooled.close()  # the pool rolls back what was not committed

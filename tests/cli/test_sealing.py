@@ -1,0 +1,113 @@
+"""``seal`` and ``db roles``, for a site whose ledger is on a PostgreSQL server and for one in a file."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tests.audit.clinic import MakeApp, site_of, visit
+from tests.storage import cluster
+from tests.storage.events import new_event
+
+from .conftest import Run, run_for
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[cluster.Cluster]:
+    """A PostgreSQL server."""
+    with cluster.running() as running:
+        yield running
+
+
+@pytest.fixture
+def on_server(make_app: MakeApp, server: cluster.Cluster, tmp_path: Path) -> Iterator[Flask]:
+    """The site with its ledger in a database there, which has no tables yet."""
+    site_of(make_app()).recorder.ledger.size()  # a log in a file is begun, for the sake of its key
+    key = tmp_path / "instance" / "consent.key"
+    key.with_suffix(".guard").unlink()
+    with server.database() as url:
+        there = url.render_as_string(hide_password=False)
+        yield make_app(CONSENT_DATABASE=there, CONSENT_SIGNING_KEY=str(key))
+
+
+@pytest.fixture
+def waiting(on_server: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """The site with its database made, in which nothing is sealed in passing."""
+    assert run_for(on_server)("db", "upgrade").stdout.startswith("Applied 0001")
+    monkeypatch.setattr("consent.storage.postgres.PostgresStorage._seal_in_passing", lambda *_: None)
+    return on_server
+
+
+def size(app: Flask) -> int:
+    return site_of(app).recorder.ledger.size()
+
+
+def test_until_the_database_is_made_commands_say_what_to_run(on_server: Flask) -> None:
+    run = run_for(on_server)
+    for command in ("log", "seal"):
+        result = run(command)
+        assert (result.exit_code, result.stdout) == (3, "")
+        assert "Run: flask consent db upgrade" in result.stderr
+    assert "db upgrade" in run("check").output
+    assert run("db", "upgrade").stdout.startswith("Applied 0001")
+    assert run("db", "upgrade").stdout == "The database is up to date.\n"
+    assert run("db", "roles", "--apply").exit_code == 0
+    assert "db upgrade" not in run("check").output
+
+
+def test_seal_says_how_many_it_sealed(waiting: Flask) -> None:
+    visit(waiting, "all").answer("none")
+    assert size(waiting) == 1
+    run = run_for(waiting)
+    assert run("seal").stdout == "Sealed 3 events; the tree has 4.\n"
+    assert run("seal").stdout == "Sealed 0 events; the tree has 4.\n"
+
+
+def test_an_event_that_isnt_sealed_is_shown_and_said_to_be(waiting: Flask) -> None:
+    ledger, event, run = site_of(waiting).recorder.ledger, new_event(), run_for(waiting)
+    ledger.record(event, salt=bytes(32))
+    assert "not sealed yet" in run("show", str(event.id)).stdout
+    ledger.seal()
+    assert "1 (its place in the log)" in run("show", str(event.id)).stdout
+
+
+def test_seal_goes_on_until_it_is_stopped(waiting: Flask) -> None:
+    seen = []
+
+    def record_and_stop() -> None:
+        visit(waiting, "all")
+        deadline = time.monotonic() + 20
+        while size(waiting) == 1 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        seen.append(size(waiting))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    other = threading.Timer(0.5, record_and_stop)
+    other.start()
+    result = run_for(waiting)("seal", "--every", "50ms")
+    other.join()
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert seen[0] > 1
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_in_a_file_there_is_nothing_to_seal_and_there_are_no_roles(app: Flask, run: Run) -> None:
+    visit(app, "all")
+    assert run("seal").stdout.startswith("Sealed 0 events; the tree has ")
+    assert "CREATE ROLE consent_app" in run("db", "roles").stdout
+    result = run("db", "roles", "--apply")
+    assert result.exit_code == 3
+    assert "no roles for a file" in result.stderr
+
+
+@pytest.mark.parametrize("interval", ["0", "1m", "-1s", "soon", "1e9"])
+def test_what_is_no_interval_is_used_wrongly(run: Run, interval: str) -> None:
+    result = run("seal", f"--every={interval}")
+    assert result.exit_code == 2
+    assert "is no interval" in result.stderr

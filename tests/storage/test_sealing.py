@@ -1,0 +1,196 @@
+"""What is recorded comes under a root, at once or from the inbox, and stays under every later one."""
+
+import sqlite3
+import uuid
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from consent.errors import LedgerError
+from consent.ledger import Kind, Ledger, leaf_hash
+from consent.ledger.tile import WIDTH, tile_root
+from consent.storage import tree
+
+from .events import NOW, ORIGIN, change, new_event, open_ledger, record, rows, seal_all
+from .trees import check_growth, check_tree
+
+
+def refuse(ledger: Ledger, count: int) -> None:
+    for _ in range(count):
+        record(ledger, new_event(kind=Kind.REFUSED, subject=None, granted=()))
+
+
+@pytest.mark.requirement("REC-05")
+def test_each_tree_begins_with_the_one_before_and_is_the_root_over_its_entries(ledger: Ledger) -> None:
+    heads = [check_tree(ledger)]
+    for count in (1, 1, 2, 5, WIDTH - 11, 3, WIDTH + 1):
+        refuse(ledger, count)
+        seal_all(ledger)
+        heads.append(check_tree(ledger))
+    assert [head.size for head in heads] == [1, 2, 3, 5, 10, 255, 258, 515]
+    check_growth(ledger, heads)
+    assert [ledger.root(head.size) for head in heads] == [head.root for head in heads]
+    assert ledger.problems() == []
+
+
+def test_a_head_says_when_it_was_sealed(ledger: Ledger) -> None:
+    refuse(ledger, 1)
+    seal_all(ledger)
+    assert abs(ledger.head().at - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_there_is_no_root_of_a_tree_that_is_not_sealed(ledger: Ledger) -> None:
+    with pytest.raises(ValueError, match="the largest has 1"):
+        ledger.root(2)
+    with pytest.raises(LedgerError, match="no tile 1 of level 0"):
+        ledger.storage.tile(0, 1)
+
+
+def test_full_tiles_are_stored_once_and_partial_ones_follow_from_the_entries(
+    filed: Ledger, tmp_path: Path
+) -> None:
+    refuse(filed, WIDTH + 3)
+    ((hashes, root),) = rows(tmp_path, "SELECT hashes, root FROM tile")
+    leaves = [each.leaf_hash for each in filed.records()]
+    assert hashes == b"".join(leaves[:WIDTH])
+    assert root == tile_root(hashes)
+    assert filed.storage.tile(0, 0) == hashes
+    assert filed.storage.tile(0, 1) == b"".join(leaves[WIDTH:])
+    assert filed.storage.tile(1, 0) == root
+
+
+def test_a_clock_that_goes_back_an_hour_changes_nothing_of_the_order(tmp_path: Path) -> None:
+    clock = [NOW]
+    ledger, storage = open_ledger(tmp_path, clock=lambda: clock[0])
+    record(ledger, new_event(time=NOW))
+    clock[0] = NOW - timedelta(hours=1)
+    record(ledger, new_event(time=clock[0]))
+    assert [each.index for each in ledger.records()] == [0, 1, 2]
+    assert check_tree(ledger).at == clock[0]
+    storage.close()
+
+
+class OlderRelease:
+    """Writes as the release before did, which knows no tree."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "consent.sqlite3"
+
+    def record(self, count: int) -> None:
+        with closing(sqlite3.connect(self.file)) as connection:
+            for _ in range(count):
+                (index,) = connection.execute(
+                    "SELECT coalesce(max(leaf_index), -1) + 1 FROM entry"
+                ).fetchone()
+                event = new_event(kind=Kind.REFUSED, subject=None, granted=())
+                leaf = event.leaf(ORIGIN, bytes(32))
+                connection.execute(
+                    "INSERT INTO entry VALUES (?, ?, ?, ?)", (index, event.id.hex, leaf, leaf_hash(leaf))
+                )
+            connection.commit()
+
+
+@pytest.fixture
+def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OlderRelease:
+    """A database that the release before has made, with 300 entries."""
+    ledger, storage = open_ledger(tmp_path)
+    refuse(ledger, 1)
+    storage.close()
+    # What the release before made is what is left without this one's tables.
+    triggers = rows(
+        tmp_path,
+        "SELECT name FROM sqlite_schema WHERE type = 'trigger' "
+        "AND tbl_name IN ('tile', 'head', 'checkpoint', 'erased')",
+    )
+    change(
+        tmp_path,
+        *(f"DROP TRIGGER {name}" for (name,) in triggers),
+        *(f"DROP TABLE {table}" for table in ("tile", "head", "checkpoint", "erased")),
+        "UPDATE consent_alembic_version SET version_num = '0002'",
+    )
+    release = OlderRelease(tmp_path)
+    release.record(298)
+    return release
+
+
+def test_an_upgrade_builds_the_tree_over_the_stored_leaf_hashes(older: OlderRelease, tmp_path: Path) -> None:
+    before = rows(tmp_path, "SELECT * FROM entry")
+    ledger, storage = open_ledger(tmp_path)
+    assert list(storage.upgrade()) == [
+        "0003: the tree over the entries; on PostgreSQL the inbox, and the triggers"
+    ]
+    assert check_tree(ledger).size == 300
+    assert rows(tmp_path, "SELECT * FROM entry") == before
+    assert rows(tmp_path, "SELECT level, n FROM tile") == [(0, 0)]
+    refuse(ledger, 1)
+    assert check_tree(ledger).size == 301
+    assert ledger.problems() == []
+    storage.close()
+
+
+def test_what_an_older_release_writes_beside_this_one_is_sealed_with_the_next(
+    older: OlderRelease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree, "_BATCH", 100)
+    ledger, storage = open_ledger(tmp_path)
+    heads = [check_tree(ledger)]
+    older.record(250)
+    assert (ledger.size(), ledger.head().size) == (550, 300)
+    refuse(ledger, 1)
+    heads.append(check_tree(ledger))
+    older.record(1)
+    assert ledger.seal() == 1
+    heads.append(check_tree(ledger))
+    assert [head.size for head in heads] == [300, 551, 552]
+    check_growth(ledger, heads)
+    storage.close()
+
+
+def test_where_entries_were_taken_away_recording_goes_on_and_nothing_is_sealed_over_the_gap(
+    filed: Ledger, tmp_path: Path
+) -> None:
+    refuse(filed, 5)
+    change(tmp_path, "DROP TRIGGER entry_remains", "DELETE FROM entry WHERE leaf_index > 3")
+    record(filed)
+    assert (filed.size(), filed.head().size) == (5, 6)
+    (problem,) = filed.problems()
+    assert "5 entries, but its tree was sealed over 6" in problem
+
+
+def test_a_tile_that_was_taken_away_is_noticed(filed: Ledger, tmp_path: Path) -> None:
+    refuse(filed, WIDTH)
+    change(tmp_path, "DROP TRIGGER tile_remains", "DELETE FROM tile")
+    (problem,) = filed.problems()
+    assert "0 full tiles of its tree where 1 belong" in problem
+
+
+def test_an_event_that_waits_is_found_by_id_and_subject_and_comes_last(
+    served: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consent.storage.sequencer._HEAD", "SELECT 1 WHERE false")  # somebody else is at it
+    first, second = new_event(), new_event(granted=())
+    assert record(served, first).index is None
+    monkeypatch.undo()
+    seal_all(served)
+    monkeypatch.setattr("consent.storage.sequencer._HEAD", "SELECT 1 WHERE false")
+    assert record(served, second).index is None
+    found = served.get(second.id)
+    assert found is not None
+    assert (found.index, found.event()) == (None, second)
+    assert [each.index for each in served.of_subject(first.subject or uuid.uuid4())] == [1, None]
+    assert [each.id for each in served.newest(limit=1)] == [first.id]
+    monkeypatch.undo()
+    seal_all(served)
+    assert [each.index for each in served.of_subject(first.subject or uuid.uuid4())] == [1, 2]
+
+
+def test_a_process_seals_in_passing_once_in_an_interval(
+    served: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consent.storage.postgres.INTERVAL", 3600.0)
+    refuse(served, 3)  # the first of them was sealed as it was recorded
+    assert served.head().size == 2
+    monkeypatch.setattr("consent.storage.postgres.time.monotonic", lambda: 1e9)
+    assert served.head().size == 4

@@ -1,0 +1,39 @@
+"""What any tree must be, worked out from the entries alone."""
+
+from itertools import pairwise
+
+from consent.ledger import Head, Ledger
+from consent.ledger.merkle import (
+    Frontier,
+    check_consistency,
+    check_inclusion,
+    consistency_proof,
+    inclusion_proof,
+)
+
+
+def check_tree(ledger: Ledger) -> Head:
+    """The head, which must be the root over the entries' own leaves, without a gap; some entries are proved in it."""
+    head = ledger.head()
+    tree, hashes = Frontier(), list[bytes]()
+    for record in ledger.records():
+        if record.index == head.size:
+            break
+        assert record.index == len(hashes)
+        hashes.append(record.leaf_hash)
+        tree.append(record.leaf_hash)
+    assert (tree.size, tree.root()) == (head.size, head.root)
+    for index in {0, head.size // 2, head.size - 1}:
+        proof = inclusion_proof(index, head.size, ledger.tree)
+        check_inclusion(proof, index=index, size=head.size, leaf_hash=hashes[index], root=head.root)
+    return head
+
+
+def check_growth(ledger: Ledger, heads: list[Head]) -> None:
+    """Each of *heads* must begin with the one before it."""
+    for old, new in pairwise(heads):
+        if old.size == new.size:
+            assert old.root == new.root
+            continue
+        proof = consistency_proof(old.size, new.size, ledger.tree)
+        check_consistency(proof, old_size=old.size, old_root=old.root, new_size=new.size, new_root=new.root)
