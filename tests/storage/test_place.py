@@ -60,7 +60,7 @@ def test_where_the_system_doesnt_tell_nothing_is_refused(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("postgresql+psycopg://db/consent", "PostgreSQL comes with a later release"),
+        ("postgresql://db/consent", "expected it to begin with postgresql"),
         ("mysql://db/consent", "expected sqlite:///"),
         ("sqlite+aiosqlite:///consent.sqlite3", "expected sqlite:///"),
         ("sqlite:///consent.sqlite3?mode=ro", "without options"),
