@@ -176,7 +176,7 @@ def test_several_apps_in_one_process_keep_apart(make_app: MakeSite) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["instance/c.sqlite3", "postgresql+psycopg://x/y", "mysql://x/y", "sqlite:///a.sqlite3?mode=ro"]
+    "url", ["instance/c.sqlite3", "postgresql://x/y", "mysql://x/y", "sqlite:///a.sqlite3?mode=ro"]
 )
 def test_a_database_that_cannot_be_used_stops_the_start(make_app: MakeSite, url: str) -> None:
     with pytest.raises(ConfigurationError, match="CONSENT_DATABASE"):
