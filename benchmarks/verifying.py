@@ -18,7 +18,7 @@ from benchmarks.progress import Progress
 from benchmarks.report import OURS, Beside, Figure, Section
 from benchmarks.spread import Spread
 from consent.audit.export import write_folder
-from consent.ledger import Checkpoint, Event, Kind, Record, commitment, leaf_hash, opened
+from consent.ledger import Checkpoint, Event, Kind, Sealed, commitment, leaf_hash, opened
 from consent.ledger.bundle import Bundle
 from consent.ledger.merkle import root_of
 from consent.ledger.note import Signer, sign
@@ -64,7 +64,7 @@ class Log:
             whole = range(0, len(below) - TILE + 1, TILE)
             self.levels.append(bytearray().join(tile_root(bytes(below[at : at + TILE])) for at in whole))
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[Sealed]:
         """Its records. Answers differ in id, salt and hour; the rest of their bytes is written once."""
         yield record(0, opened(self.signer.key, origin=ORIGIN, time=START))
         first = answer(1, START)
@@ -82,7 +82,7 @@ class Log:
                 str(first.id).encode(), str(id).encode()
             )
             made = made.replace(hour, now.strftime("%Y-%m-%dT%H").encode())
-            yield Record(
+            yield Sealed(
                 index=index, id=id, leaf=made, leaf_hash=leaf_hash(made), subject=None, salt=salt, body=told
             )
 
@@ -121,11 +121,11 @@ def answer(index: int, now: datetime) -> Event:
     )
 
 
-def record(index: int, event: Event) -> Record:
+def record(index: int, event: Event) -> Sealed:
     """*event* as it is stored at *index*."""
     salt, body = salt_of(index), event.body()
     leaf = event.leaf(ORIGIN, salt)
-    return Record(
+    return Sealed(
         index=index, id=event.id, leaf=leaf, leaf_hash=leaf_hash(leaf), subject=None, salt=salt, body=body
     )
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from consent.errors import LedgerError
-from consent.ledger import Checkpoint, Document, Event, Kind, Receipt, Record, commitment, leaf_hash, opened
+from consent.ledger import Checkpoint, Document, Event, Kind, Receipt, Sealed, commitment, leaf_hash, opened
 from consent.ledger.bundle import Bundle, Part
 from consent.ledger.merkle import inclusion_proof, root_of
 from consent.ledger.note import Signer, sign
@@ -60,7 +60,7 @@ class MemoryLog:
     """The log ``ORIGIN``, which entry 0 opens; always the same bytes for the same acts."""
 
     signer: Signer = field(default_factory=signer_of)
-    records: list[Record] = field(default_factory=list)
+    records: list[Sealed] = field(default_factory=list)
     tiles: FullTiles = field(default_factory=FullTiles)
     documents: dict[str, bytes] = field(default_factory=dict)
     erased: list[tuple[int, uuid.UUID]] = field(default_factory=list)
@@ -79,7 +79,7 @@ class MemoryLog:
         body = event.body()
         leaf = event.leaf_over(commitment(salt, body), origin)
         self.records.append(
-            Record(
+            Sealed(
                 index=len(self.records),
                 id=event.id,
                 leaf=leaf,
@@ -116,7 +116,7 @@ class MemoryLog:
     def erase(self, index: int) -> None:
         """Delete the opening of entry *index*, and say so."""
         record = self.records[index]
-        self.records[index] = Record(
+        self.records[index] = Sealed(
             index=index,
             id=record.id,
             leaf=record.leaf,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from consent.errors import LedgerError, ProofError
-from consent.ledger import Record, leaf_hash
+from consent.ledger import Sealed, leaf_hash
 from consent.ledger.tile import tiles_of
 
 from .memory import MemoryLog, files_of
@@ -68,7 +68,7 @@ def test_an_opening_that_was_erased_while_the_bundle_was_made_is_nowhere_in_it()
 def test_of_a_log_with_holes_there_is_no_bundle(gone: list[int]) -> None:
     log = MemoryLog().grow(600)
 
-    def records() -> Iterator[Record]:
+    def records() -> Iterator[Sealed]:
         return (record for record in log.records if record.index not in gone)
 
     with pytest.raises(LedgerError, match=r"missing|there are"):

@@ -21,7 +21,7 @@ from consent.ledger import (
     Leaf,
     Outcome,
     Receipt,
-    Record,
+    Sealed,
     check_receipt,
     commitment,
     leaf_hash,
@@ -202,7 +202,7 @@ def derived(*parts: str) -> uuid.UUID:
 def test_the_bundle_of_the_two_entries_has_these_files_and_lines() -> None:
     document = EXAMPLES["document"].encode()
     records = [
-        Record(
+        Sealed(
             index=index,
             id=uuid.UUID(json.loads(EXAMPLES[name])["id"]),
             leaf=EXAMPLES[name].encode(),
