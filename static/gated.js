@@ -18,17 +18,19 @@ const done = new WeakSet();
 /** Milliseconds that the next one waits for a script that doesn't come. */
 const PATIENCE = 10000;
 
+/** What only a script that runs may say; until then it waits under another name. */
+const WAITING =
+  /^data-(?=(async|blocking|crossorigin|defer|fetchpriority|integrity|nomodule|referrerpolicy|src|type)$)/;
+
 /** A script that runs: a copy of *old*, or with all that it says if it is inert. @param {any} old @param {boolean} inert */
 function running(old, inert) {
   const made = document.createElement("script");
   for (const { name, value } of old.attributes) {
-    if (!inert || !["type", "data-type", "data-src"].includes(name)) made.setAttribute(name, value);
+    if (!inert) made.setAttribute(name, value);
+    else if (name !== "type") made.setAttribute(name.replace(WAITING, ""), value);
   }
-  const { type, src } = old.dataset;
-  if (inert && type) made.type = type;
-  if (inert && src) made.src = src;
   made.nonce = old.nonce; // which attributes don't tell
-  made.async = old.hasAttribute("async");
+  made.async = made.hasAttribute("async");
   made.text = old.text;
   done.add(made);
   return made;

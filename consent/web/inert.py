@@ -7,8 +7,21 @@ from markupsafe import Markup
 from consent.web.attributes import written
 from consent.web.request import Anybody, ConsentRequest
 
-#: Attributes that only mean something once a script runs; until then they wait under another name.
-WAITING: Final = ("src", "type")
+#: What only a script that runs may say (HTML §4.12.1); until then it waits under another name.
+WAITING: Final = frozenset(
+    {
+        "async",
+        "blocking",
+        "crossorigin",
+        "defer",
+        "fetchpriority",
+        "integrity",
+        "nomodule",
+        "referrerpolicy",
+        "src",
+        "type",
+    }
+)
 
 
 def runs(visitor: ConsentRequest, key: str) -> bool | None:

@@ -15,12 +15,13 @@ from .served import served
 
 PAGE = """<!doctype html><html lang=en><head>{{ consent_head(nonce=g.nonce, inert=true) }}
 <script nonce="{{ g.nonce }}">window.ran = [];</script></head><body>{{ consent_banner() }}<main>
-<script type="text/plain" data-service="statistics" data-src="/slow.js" nonce="{{ g.nonce }}" data-own="kept"></script>
+<script type="text/plain" data-service="statistics" data-src="/slow.js" nonce="{{ g.nonce }}" data-own="kept"
+  data-crossorigin="anonymous"></script>
 <script type="text/plain" data-service="statistics" nonce="{{ g.nonce }}">ran.push("inline after slow")</script>
 <script type="text/plain" data-category="performance" data-type="module" data-src="/module.js"
   nonce="{{ g.nonce }}"></script>
 <script type="text/plain" data-service="statistics" data-type="application/ld+json" id="ld">{"@type": "Thing"}</script>
-<script type="text/plain" data-service="videos" data-src="/videos.js" nonce="{{ g.nonce }}"></script>
+<script type="text/plain" data-service="videos" data-src="/videos.js" data-async nonce="{{ g.nonce }}"></script>
 <script type="text/plain" data-src="/nobody.js" nonce="{{ g.nonce }}"></script>
 <img data-service="statistics" data-src="/pixel.gif?1" data-srcset="/pixel.gif?2 2x" src="data:," alt="">
 <iframe data-service="statistics" data-src="/frame" title="Frame"></iframe>
@@ -139,7 +140,10 @@ def test_after_a_yes_it_runs_in_order_and_once_under_a_strict_policy(
     for path in OPTIONAL:
         assert asked.count(path) == (0 if path == "/nobody.js" else 1), path
     assert page.locator("#block").inner_text() == "Block"
-    assert page.locator("script[data-own]").get_attribute("data-own") == "kept"
+    said = {"data-own": "kept", "crossorigin": "anonymous", "data-crossorigin": None}
+    assert {name: page.locator("script[data-own]").get_attribute(name) for name in said} == said
+    scripts = "script[src='/slow.js'], script[src='/videos.js']"
+    assert page.locator(scripts).evaluate_all("found => found.map((each) => each.async)") == [False, True]
     assert page.locator("#ld").get_attribute("type") == "application/ld+json"
     assert violations == []
 

@@ -24,7 +24,8 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Clin
 </main><footer>{{ consent_link() }}</footer></body></html>"""
 INERT = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Inert</title>
 <link rel="stylesheet" data-service="statistics" data-href="/style.css" href="data:,"></head><body><h1>Inert</h1>
-<script type="text/plain" data-category="performance" data-service="statistics" data-src="/count.js"></script>
+<script type="text/plain" data-category="performance" data-service="statistics" data-src="/count.js" data-async
+  data-crossorigin="anonymous"></script>
 <script type="text/plain" data-service="statistics" data-type="module" nonce="n0nce">import "/x.js"</script>
 <script type="text/plain" data-service="statistics" data-type="application/ld+json">{"@type": "Thing"}</script>
 <iframe data-service="videos" data-src="https://video.example/v/1" title="A film"></iframe>
@@ -40,18 +41,41 @@ def documents(folder: Path, demo: Callable[..., Flask]) -> Iterator[Document]:
     """All of them. *demo* makes the sample site; *folder* is for a site of the tests' own."""
     yield "inert markup", INERT
     yield from of_helpers(folder)
+    shared = demo(CONSENT_CACHE_SAFE=True).test_client()
+    yield "/how-billing-works, cache-safe", shared.get("/how-billing-works").text
     for language in ("en", "de", "ar"):
         for name, text in of_demo(demo(), language):
             yield f"{name}, {language}", text
 
 
 def of_helpers(folder: Path) -> Iterator[Document]:
-    """A page with every helper, before an answer, after a Yes, after a No, under a signal, and on a marked page."""
+    """A page with every helper, before an answer, after a Yes, after a No, under a signal, and on a marked page.
+
+    And as shared caches keep it, for everybody.
+    """
     folder.mkdir()
     (folder / "consent.toml").write_text(POLICY)
+    shared = clinic(folder, CONSENT_CACHE_SAFE=True).test_client()
+    yield "helpers, cache-safe", shared.get("/").text
+    yield "helpers, cache-safe, marked page", shared.get("/portal").text
+    client = clinic(folder).test_client()
+    yield "helpers, not answered", client.get("/").text
+    yield "helpers, marked page", client.get("/portal").text
+    yield "helpers, under a signal", client.get("/", headers={"Sec-GPC": "1"}).text
+    answer(client, "all")
+    yield "helpers, all allowed", client.get("/").text
+    yield "centre with a conflict", client.get("/privacy-choices", headers={"Sec-GPC": "1"}).text
+    fields = {"service.videos": "yes", "from": "centre"}
+    yield "second of two steps", answer(client, "opt_in", **fields)
+    answer(client, "none")
+    yield "helpers, all refused", client.get("/").text
+
+
+def clinic(folder: Path, **config: object) -> Flask:
+    """The site of the tests' own, with a page and a marked page."""
     app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
     app.config.from_mapping(
-        SECRET_KEY="a key for tests", CONSENT_DATABASE="sqlite://", CONSENT_PROFILE="us_ca"
+        config, SECRET_KEY="a key for tests", CONSENT_DATABASE="sqlite://", CONSENT_PROFILE="us_ca"
     )
     consent = Consent(app)
 
@@ -64,17 +88,7 @@ def of_helpers(folder: Path) -> Iterator[Document]:
     def portal() -> str:
         return render_template_string(PAGE)
 
-    client = app.test_client()
-    yield "helpers, not answered", client.get("/").text
-    yield "helpers, marked page", client.get("/portal").text
-    yield "helpers, under a signal", client.get("/", headers={"Sec-GPC": "1"}).text
-    answer(client, "all")
-    yield "helpers, all allowed", client.get("/").text
-    yield "centre with a conflict", client.get("/privacy-choices", headers={"Sec-GPC": "1"}).text
-    fields = {"service.videos": "yes", "from": "centre"}
-    yield "second of two steps", answer(client, "opt_in", **fields)
-    answer(client, "none")
-    yield "helpers, all refused", client.get("/").text
+    return app
 
 
 def of_demo(app: Flask, language: str) -> Iterator[Document]:

@@ -52,8 +52,8 @@ def checker(pytestconfig: pytest.Config) -> Path:
 @pytest.mark.requirement("ENF-02")
 @pytest.mark.requirement("ENF-07")
 def test_every_form_of_our_markup_is_valid(checker: Path, tmp_path: Path, prepared_demo: Path) -> None:
-    def make() -> Flask:
-        return demo(prepared_demo)
+    def make(**config: object) -> Flask:
+        return demo(prepared_demo, **config)
 
     found = dict(documents(tmp_path / "clinic", make))
     folder = tmp_path / "documents"

@@ -199,8 +199,8 @@ def test_what_may_run_for_somebody_waits_in_the_page(client: FlaskClient) -> Non
         in html
     )
     assert (
-        '<script type="text/plain" data-service="statistics" data-src="/count.js?a=1&amp;b=2" data-type="module" async'
-        ' id="&#34;&gt;&lt;b&gt;"></script>'
+        '<script type="text/plain" data-service="statistics" data-src="/count.js?a=1&amp;b=2" data-type="module"'
+        ' data-async id="&#34;&gt;&lt;b&gt;"></script>'
     ) in html
     assert '<script type="text/plain" data-service="reach" data-src="/tags.js"></script>' in html
     assert '<template data-service="statistics"><img src="/pixel.gif"' in html
