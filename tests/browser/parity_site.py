@@ -106,9 +106,15 @@ class Parity:
         found: Site = self.app.extensions["consent"]
         return found
 
+    @property
+    def shared(self) -> bool:
+        """Whether its pages are the same for everybody."""
+        return self.site.settings.cache_safe
+
 
 HEAD: Final = '<!doctype html><html lang="en"><head><title>Parity</title><link rel="icon" href="data:,">'
 #: Everything by our markup, without any security policy: nothing but the markup keeps it back.
+#: A page from a cache knows what holds once the server has said it, and has cookies set by another response.
 BY_MARKUP: Final = (
     HEAD
     + """<script>window.acts = [];</script>{{ consent_head(inert=true) }}</head><body>{{ consent_banner() }}
@@ -133,10 +139,24 @@ BY_MARKUP: Final = (
 {% elif use.item in by_script %}
 {{ consent_script(use.key, src=act ~ "/markup.js") }}
 <script type="text/plain" data-service="{{ use.key }}" data-src="{{ act }}/inert.js"></script>
-<script type="module">if (consent.allows("{{ use.key }}")) {{ acts(use, "asked") | safe }};</script>
 {% endif %}{% endfor %}
-<script type="module">window.asked = true;</script>
-<script type="text/plain" data-service="k0_pixel">window.revived = true;</script></body></html>"""
+<script type="module">
+const ask = () => {
+  {% for use in uses if use.item in by_script %}
+  if (consent.allows("{{ use.key }}")) {{ acts(use, "asked") | safe }};
+  {% endfor %}
+  // Comes to life after all that stood before it.
+  const last = Object.assign(document.createElement("script"), { type: "text/plain", text: "window.over = true" });
+  last.dataset.service = "k0_pixel";
+  document.body.append(last);
+};
+{% if shared %}
+document.addEventListener("consent:changed", ask, { once: true });
+acts.push(fetch(`${location.href}&cookies`));
+{% else %}
+ask();
+{% endif %}
+</script></body></html>"""
 )
 #: Everything as bare elements and scripts: nothing but the security policy keeps it back.
 BARE: Final = (
@@ -214,6 +234,8 @@ def declared(use: Use, kind: Kind) -> str:
     return "\n".join(lines)
 
 
+#: What pages say that shared caches may keep.
+KEPT_BY_CACHES: Final = "public, max-age=60"
 POLICY: Final = """revision = 1
 effective = 2026-11-01
 language = "en"
@@ -241,7 +263,10 @@ def second_site(log: Log) -> Flask:
 
 
 def first_site(folder: Path, uses: tuple[Use, ...], log: Log, config: Mapping[str, object]) -> Flask:
-    """The site itself. ``?bare`` is a page of bare elements under a security policy; who holds ``minor`` is a child."""
+    """The site itself. ``?bare`` is a page of bare elements under a security policy; who holds ``minor`` is a child.
+
+    In cache-safe mode shared caches may keep its pages, and ``?cookies`` sets what the page itself sets otherwise.
+    """
     text = [POLICY, *(declared(use, KINDS[use.kind]) for use in uses)]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "consent.toml").write_text("\n".join(text))
@@ -253,19 +278,24 @@ def first_site(folder: Path, uses: tuple[Use, ...], log: Log, config: Mapping[st
     app.config.update(config)
     consent = Consent(app)
     by_key = {use.key: use for use in uses}
+    shared = bool(app.config.get("CONSENT_CACHE_SAFE"))
 
     def page() -> Response:
-        case, bare = request.args.get("case", ""), "bare" in request.args
+        case, bare, cookies = request.args.get("case", ""), "bare" in request.args, "cookies" in request.args
         html = render_template_string(
             BARE if bare else BY_MARKUP,
             uses=uses,
             case=case,
             by_script=BY_SCRIPT,
+            shared=shared,
             acts=lambda use, way: act(use, case, way),
         )
-        response = Response(html, mimetype="text/html")
+        response = Response("" if cookies else html, mimetype="text/html")
         if bare:
             response.headers["Content-Security-Policy"] = security_policy(uses)
+        if shared and not cookies:
+            response.headers["Cache-Control"] = KEPT_BY_CACHES
+            return response
         for use in uses:
             if use.item == "server_cookie":
                 response.set_cookie(f"{use.key}.set", "1", httponly=True)
@@ -279,9 +309,7 @@ def first_site(folder: Path, uses: tuple[Use, ...], log: Log, config: Mapping[st
     @app.get("/bare/<case>.js")
     def bare_acts(case: str) -> Response:
         asked = [act(use, case, "bare") for use in uses if use.item in ("font", "connect")]
-        return Response(
-            ";\n".join([*asked, "window.asked = window.revived = true;"]), mimetype="text/javascript"
-        )
+        return Response(";\n".join([*asked, "window.over = true;"]), mimetype="text/javascript")
 
     @app.errorhandler(NotFound)
     def nowhere(_: NotFound) -> tuple[Response, int]:

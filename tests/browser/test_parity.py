@@ -16,11 +16,13 @@ from consent.web.site import Site
 from tests.decision.pairwise import pairwise
 from tests.decision.verdict_table import ANSWERS, ENDPOINTS, KINDS, MARKS, Row, expected
 
-from .parity_site import Asked, Parity, kept, loaded, running
+from .parity_site import KEPT_BY_CACHES, Asked, Parity, kept, loaded, running
 from .test_inert import until
 
 #: How pages are made. Each has a site of its own.
-MODES: dict[str, dict[str, object]] = {"for each visitor": {}}
+MODES: dict[str, dict[str, object]] = {"for each visitor": {}, "cache-safe": {"CONSENT_CACHE_SAFE": True}}
+#: What of a page's headers a shared cache goes by, or keeps for everybody.
+CACHED = ("Cache-Control", "Content-Security-Policy", "Set-Cookie", "Vary")
 DAY = 86_400
 #: Seconds that what may run has until it was asked for, and those in which nothing else may be.
 PATIENCE, SETTLE = 5.0, 0.15
@@ -54,9 +56,16 @@ CASES = [
     for case in map(Case._make, product(MODES, ANSWERS, YES_NO, YES_NO, MARKS, ENDPOINTS, YES_NO))
     if case.endpoint or not case.mark
 ]
-PAIRWISE = pairwise(CASES)
+#: Every two values together, in each mode.
+PAIRWISE = {case for mode in MODES for case in pairwise([each for each in CASES if each.mode == mode])}
+#: One of each page, for whoever has said Yes to everything: no page from a cache is made for anybody else.
+PAGES = [
+    case
+    for case in CASES
+    if case == Case("cache-safe", "confirmed", False, False, case.mark, case.endpoint, False)
+]
 WHOLE = [
-    pytest.param(case, id=str(number), marks=() if case in PAIRWISE else pytest.mark.full)
+    pytest.param(case, id=f"{case.mode} {number}", marks=() if case in PAIRWISE else pytest.mark.full)
     for number, case in enumerate(CASES)
 ]
 
@@ -153,13 +162,26 @@ def test_it_does_so_after_an_answer_to_the_banner(
     compare(page, parity, case, verdict)
 
 
+@pytest.mark.browser
+@pytest.mark.requirement("ENF-05")
+@pytest.mark.parametrize("case", PAGES, ids=lambda case: case.view or "nowhere")
+def test_the_security_policy_of_a_page_from_a_cache_lets_in_what_somebody_may_allow_there(
+    case: Case, page: Page, sites: dict[str, Parity]
+) -> None:
+    parity = sites[case.mode]
+    possible = [use for use in parity.uses if expected(case.row(use.kind))[0]]
+    wanted = {each for use in possible for each in loaded(use, bare=True)}
+    assert asked(page, parity, case, wanted, bare=True) == wanted
+
+
 def compare(page: Page, parity: Parity, case: Case, verdict: Verdict) -> None:
     """Open both pages of *case* and see that the browser does what *verdict* says."""
-    for bare in (False, True):
-        allowed = [use for use in parity.uses if verdict.allows(use.key)]
+    allowed = [use for use in parity.uses if verdict.allows(use.key)]
+    # Bare elements are no markup of ours, and a page from a cache has one security policy for everybody.
+    for bare in (False,) if parity.shared else (False, True):
         wanted = {each for use in allowed for each in loaded(use, bare=bare)}
         assert asked(page, parity, case, wanted, bare=bare) == wanted
-        assert stored(page) == {name for use in allowed for name in kept(use)}
+        assert stored(page, parity) == {name for use in allowed for name in kept(use)}
 
 
 def hold(context: BrowserContext, parity: Parity, decision: Decision) -> None:
@@ -172,8 +194,16 @@ def hold(context: BrowserContext, parity: Parity, decision: Decision) -> None:
 def asked(page: Page, parity: Parity, case: Case, wanted: set[Asked], *, bare: bool) -> set[Asked]:
     """What the servers are asked for by a page of *case*, once *wanted* was or time is up, and a moment later."""
     token = token_hex(4)
-    page.goto(f"{parity.url}{case.view or 'nowhere'}?case={token}{'&bare' if bare else ''}")
-    until(page, "window.asked && window.revived")
+    address = f"{parity.url}{case.view or 'nowhere'}?case={token}{'&bare' if bare else ''}"
+    response = page.goto(address)
+    assert response
+    if parity.shared:  # it is what a shared cache would serve
+        stranger = parity.app.test_client().get(address, base_url=parity.url)
+        assert response.text() == stranger.text
+        same = {name: stranger.headers.get(name) for name in CACHED}
+        assert {name: response.header_value(name) for name in CACHED} == same
+        assert same["Cache-Control"] == KEPT_BY_CACHES
+    until(page, "window.over")
     page.evaluate(
         "Promise.race([Promise.allSettled(window.acts ?? []), new Promise((over) => setTimeout(over, 5000))])"
     )
@@ -184,11 +214,11 @@ def asked(page: Page, parity: Parity, case: Case, wanted: set[Asked], *, bare: b
     return parity.log.of(token)
 
 
-def stored(page: Page) -> set[str]:
+def stored(page: Page, parity: Parity) -> set[str]:
     """The names of all that the browser stores for the site, but for the answer and whose it is."""
     names: list[str] = page.evaluate(
         """async () => [...Object.keys(localStorage), ...Object.keys(sessionStorage),
           ...(await indexedDB.databases()).map(({ name }) => name), ...(await caches.keys())]"""
     )
     cookies = [str(cookie.get("name")) for cookie in page.context.cookies()]
-    return {*names, *cookies} - {"consent", "minor"}
+    return {*names, *cookies} - parity.site.own_cookies - {"minor"}
