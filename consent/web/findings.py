@@ -13,7 +13,7 @@ log = logging.getLogger("consent")
 #: Findings that are named; a name made of what a visitor sends must not fill the log.
 MOST = 512
 
-About = Literal["undeclared", "stopped", "drift", "policy"]
+About = Literal["undeclared", "stopped", "drift", "policy", "late"]
 
 
 @dataclass(slots=True, eq=False)

@@ -20,7 +20,7 @@ from consent.web.expiry import MOST_NAMES, deletions, refused_cookies
 from consent.web.headers import Headers, keep_private, seal, vary
 from consent.web.limits import TooMany
 from consent.web.navigation import KEPT, VARY, VARY_ERROR, full_load, is_soft, marks_at
-from consent.web.request import ConsentRequest, endpoint_of, view_for, visitor_of
+from consent.web.request import LEFT, ConsentRequest, endpoint_of, view_for, visitor_of
 from consent.web.setcookie import SetCookie
 from consent.web.signalled import end_by_script, honour
 from consent.web.signals import item_blocked, tell
@@ -57,11 +57,13 @@ class Gate:
 
     def judged(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """What the application answers, with what the gate makes of its headers."""
+        environ.pop(LEFT, None)
 
         def start(status: str, headers: Headers, exc_info: object = None) -> Any:
             made = passed(self.site, environ, headers, status)
             if (probe := environ.get(PROBE)) is not None:
                 probe.append((dict(environ), made))
+            environ[LEFT] = self.site
             return start_response(status, made, exc_info) if exc_info else start_response(status, made)
 
         return self.application(environ, start)

@@ -1,5 +1,6 @@
 """One request's view of the visitor's answer, kept in ``environ["consent"]`` and made on first use."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 from uuid import UUID
@@ -9,6 +10,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.local import LocalProxy
 
 from consent.decision import Asking, Circumstances, Decision, Lifetimes, Reason, Verdict
+from consent.errors import Fault
 from consent.web.account import UNKNOWN, Account
 from consent.web.language import Catalogue, accepted, catalogue, negotiate
 from consent.web.notice import Notice
@@ -16,11 +18,19 @@ from consent.web.returning import address
 from consent.web.site import Site, asked
 
 ENVIRON = "consent"
+#: Where the gate says whose headers have left: that site's.
+LEFT = "consent.left"
 #: Flask's proxies, typed as such: the object behind them is looked up once instead of at each use.
 REQUEST = cast("LocalProxy[Request]", request)
 APP = cast("LocalProxy[Flask]", current_app)
 #: Headers of our own pages that their site can't weaken.
 SEALED = ("X-Frame-Options", "Content-Security-Policy", "Cache-Control", "X-Robots-Tag")
+#: What is noted of an answer that is asked for too late.
+TOO_LATE = Fault(
+    "a streamed page",
+    "it asks for the visitor's answer after its headers have left, so nothing optional runs in it",
+    "Ask current_consent.decided in the view, before the stream starts.",
+)
 
 
 class ConsentRequest:
@@ -81,7 +91,13 @@ class ConsentRequest:
 
     @property
     def decision(self) -> Decision | None:
-        """The visitor's answer; None when there is none that can be trusted (rule 1: unknown means no)."""
+        """The visitor's answer; None when there is none that can be trusted (rule 1: unknown means no).
+
+        Also None for who asks first when the headers have left, as in a stream: a shared cache may keep the response.
+        """
+        if not self.read and self.environ.get(LEFT) is self.site:
+            self.site.findings.note("late", "answer", self.endpoint, "", TOO_LATE)
+            return None
         self.read = True
         if not self._asked:
             self._asked = True
@@ -167,9 +183,23 @@ class ConsentRequest:
 
     @property
     def cache_key(self) -> str:
-        """A text that is equal for all visitors who may be served the same page."""
-        allowed = ",".join(sorted(self.verdict.allowed))
-        return f"{self.site.policy.digest[:16]}:{allowed}:{'answered' if self.decided else 'ask'}"
+        """A text that is equal for all visitors who may be served the same page at this address (ENF-06).
+
+        It covers all that template calls go by: answers, and whether they have lapsed; signal, account, mark, profile,
+        language. 64 hex digits.
+        """
+        site, decision, frame = self.site, self.decision, self.environ.get("HTTP_TURBO_FRAME")
+        answers = decision and [
+            *(sorted(terms) for terms in decision.said[:3]),
+            decision.opted_out,
+            decision.lapsed(self.lifetimes, now=self.now),
+        ]
+        parts = (
+            *(site.policy.digest, self.mount, self.address, self.language, self.profile),
+            *(answers, self.circumstances, self.sends_signal, self.account is None),
+            frame and (frame, self.environ.get("HTTP_REFERER")),
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     @property
     def subject(self) -> UUID | None:
