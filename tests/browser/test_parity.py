@@ -56,8 +56,14 @@ CASES = [
     for case in map(Case._make, product(MODES, ANSWERS, YES_NO, YES_NO, MARKS, ENDPOINTS, YES_NO))
     if case.endpoint or not case.mark
 ]
+#: A page from a cache learns no reasons: whatever the server doesn't allow is off alike.
+TELLING = {"for each visitor": ANSWERS, "cache-safe": ("none", "granted", "confirmed")}
 #: Every two values together, in each mode.
-PAIRWISE = {case for mode in MODES for case in pairwise([each for each in CASES if each.mode == mode])}
+PAIRWISE = {
+    case
+    for mode, answers in TELLING.items()
+    for case in pairwise([each for each in CASES if each.mode == mode and each.answer in answers])
+}
 #: One of each page, for whoever has said Yes to everything: no page from a cache is made for anybody else.
 PAGES = [
     case
