@@ -1,10 +1,13 @@
 """The signed-in visitor's account and its opt-out, which holds wherever they sign in, and only narrows (GPC-09)."""
 
+import logging
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from consent.errors import LedgerError
 from consent.web.recorder import Recorder
+
+log = logging.getLogger("consent")
 
 #: Seconds for which an answer of the database holds: another process may have learned better.
 FRESH = 5.0
@@ -46,8 +49,16 @@ class Accounts:
             return UNKNOWN
         try:
             link = self.recorder.link(str(said))
-            return Account(link, self.opted_out(link, now))
         except LedgerError:
+            self.ask_at = now + ASK_AGAIN
+            return UNKNOWN
+        # What the site's function gave may be anything, and a refusal has to hold all the same (rules 9 and 11).
+        except Exception:
+            log.exception("the account that CONSENT_ACCOUNT gave is no text")
+            return UNKNOWN
+        try:
+            return Account(link, self.opted_out(link, now))
+        except (LedgerError, OSError):
             self.ask_at = now + ASK_AGAIN
             return UNKNOWN
 

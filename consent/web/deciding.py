@@ -41,10 +41,11 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
         return failed(visitor, request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except BadRequest:
         return failed(visitor, request, HTTPStatus.BAD_REQUEST)
-    visitor.hear(script=form.signal)
-    if form.by_signal:
-        return heard(visitor, request, form)
     sender = origin_of(request.headers, own=own_origin(request), trusted=site.settings.trusted_origins)
+    if sender is Origin.SAME:  # what others say of the signal may narrow, and is no record of it
+        visitor.hear(script=form.signal)
+        if form.by_signal:
+            return heard(visitor, request, form)
     try:
         shown = shown_to(site, form)
         answer = judge_form(form, current=site.policy, shown=shown)

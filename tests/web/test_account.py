@@ -378,3 +378,20 @@ def test_a_signal_that_cannot_be_recorded_reaches_the_account_with_a_later_page(
     site.recorder.steady = lambda: time.monotonic() + 3600
     first.client.get("/", headers=GPC)
     assert not second.allowed("videos")
+
+
+class Unsayable:
+    """What no text can be made of."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("nothing to say")
+
+
+@pytest.mark.parametrize("account", ["\ud800", Unsayable()])
+def test_an_account_that_is_no_text_costs_nobody_the_page_or_the_refusal(
+    make_app: MakeSite, account: object
+) -> None:
+    app = make_app(CONSENT_ACCOUNT=lambda: account)
+    visitor = Visitor(app.test_client())
+    assert visitor.client.get("/allowed/videos").status_code == 200
+    assert visitor.answer("none").status_code == 303

@@ -375,7 +375,7 @@ def stops(html: str) -> tuple[str, bool] | None:
 
 
 @pytest.mark.requirement("GPC-02")
-@pytest.mark.parametrize("headers", [SAME, {}, {**SAME, "Accept": "application/json"}])
+@pytest.mark.parametrize("headers", [SAME, {**SAME, "Accept": "application/json"}])
 def test_what_a_script_sees_of_the_signal_ends_what_the_header_would(
     visitor: Visitor, site: Site, headers: dict[str, str]
 ) -> None:
@@ -576,3 +576,21 @@ def test_of_the_profiles_then_and_now_the_shorter_grant_and_the_longer_refusal_h
 def test_the_declaration_says_how_the_signal_is_treated_where_it_matters(make_app: MakeSite) -> None:
     assert "Global Privacy Control" in make_app().test_client().get("/privacy-choices/declaration").text
     assert "Global Privacy" not in make_app(UNSOLD).test_client().get("/privacy-choices/declaration").text
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [{"choice": "opt_out", "from": "signal"}, {"choice": "none", "signal": "1"}],
+)
+@pytest.mark.parametrize("site_of", ["cross-site", "same-site"])
+def test_what_another_site_says_of_the_signal_is_no_record_of_one(
+    make_app: MakeSite, sent: dict[str, str], site_of: str
+) -> None:
+    app = make_app()
+    visitor = Visitor(app.test_client())
+    visitor.answer("all")
+    visitor.client.post("/privacy-choices", data=sent, headers={"Sec-Fetch-Site": site_of})
+    last = events(app.extensions["consent"])[-1]
+    assert not last.signal
+    assert last.kind is not Kind.SIGNAL_OPT_OUT
+    assert last.source != "navigator"
