@@ -10,13 +10,14 @@ from typing import Final
 
 import pytest
 
-#: By the name the tests call them: package, version, and its file for browsers; of the checker, its program.
+#: By the name the tests call them: package, version, and its file for browsers.
 LIBRARIES: Final = {
     "htmx2": ("htmx.org", "2.0.11", "dist/htmx.min.js"),
     "htmx4": ("htmx.org", "4.0.1", "dist/htmx.min.js"),
-    "vnu": ("vnu-jar", "26.9.27", "build/dist/vnu.jar"),
     "turbo": ("@hotwired/turbo", "8.0.23", "dist/turbo.es2017-umd.js"),
 }
+#: The Nu HTML checker, which no page is walked with.
+CHECKER: Final = {"vnu": ("vnu-jar", "26.9.27", "build/dist/vnu.jar")}
 QUIET: Final = (
     "--ignore-scripts",
     "--no-audit",
@@ -36,7 +37,7 @@ def library(name: str, cache: Path) -> bytes:
 
 def file_of(name: str, cache: Path) -> Path:
     """The file of *name*, fetched into *cache* when it isn't there; the test fails if it can't be."""
-    package, version, file = LIBRARIES[name]
+    package, version, file = {**LIBRARIES, **CHECKER}[name]
     home = cache / f"{name}-{version}"
     if not home.is_dir():
         fetch(f"{package}@{version}", home)
