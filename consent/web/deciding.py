@@ -41,7 +41,7 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
         return failed(visitor, request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except BadRequest:
         return failed(visitor, request, HTTPStatus.BAD_REQUEST)
-    sender = origin_of(request.headers, own=own_origin(request), trusted=site.settings.trusted_origins)
+    sender = sender_of(visitor, request)
     if sender is Origin.SAME:  # what others say of the signal may narrow, and is no record of it
         visitor.hear(script=form.signal)
         if form.by_signal:
@@ -78,6 +78,12 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
     return carrying(taken(visitor, request, form, outcome), visitor, outcome)
 
 
+def sender_of(visitor: ConsentRequest, request: Request) -> Origin:
+    """Who sent the form. Only the site's own pages speak of the browser's signal and for an account."""
+    trusted = visitor.site.settings.trusted_origins
+    return origin_of(request.headers, own=own_origin(request), trusted=trusted)
+
+
 def own_origin(request: Request) -> str:
     """Scheme and host that *request* was sent to."""
     return f"{request.scheme}://{request.host or request.environ.get('HTTP_HOST', '')}"
@@ -98,6 +104,7 @@ def record(visitor: ConsentRequest, request: Request, form: Form, answer: Answer
     site = visitor.site
     named = form.notice if known else None
     notice = site.notices.by_hash.get(form.notice or "")
+    account = visitor.account if sender_of(visitor, request) is Origin.SAME else None
     outcome = take(
         site.recorder,
         answer,
@@ -108,7 +115,7 @@ def record(visitor: ConsentRequest, request: Request, form: Form, answer: Answer
             profile=visitor.profile,
             signal=visitor.signal,
             address=request.remote_addr,
-            account=visitor.account.link if visitor.account else None,
+            account=account.link if account else None,
         ),
         held=visitor.decision,
         now=site.clock(),

@@ -21,7 +21,7 @@ class Headers(Protocol):
 
 
 class Origin(StrEnum):
-    """What is known of a POST's sender. Only ``SAME`` may grant or erase; every one may refuse."""
+    """What is known of a POST's sender. Only ``SAME`` may grant, erase or speak of a signal; every one may refuse."""
 
     SAME = "same"
     CROSS = "cross"
