@@ -1,6 +1,7 @@
 """The signed-in visitor's account and its opt-out, which holds wherever they sign in, and only narrows (GPC-09)."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,8 +14,6 @@ log = logging.getLogger("consent")
 FRESH = 5.0
 #: Seconds until the database is asked again after it couldn't answer.
 ASK_AGAIN = 2.0
-#: Accounts remembered; a full memory starts anew.
-MOST = 4096
 
 
 class Account(NamedTuple):
@@ -37,39 +36,44 @@ class Accounts:
     recorder: Recorder
     ask_at: float = float("-inf")
 
-    def of(self, said: object) -> Account | None:
-        """The account that the host names (*said*); None when it names none, for which nothing is looked up.
+    def of(self, named: Callable[[], object]) -> Account | None:
+        """The account that the host's function *named* names; None when it names none, so nothing is looked up.
 
-        UNKNOWN when the host couldn't say, or the ledger can't.
+        UNKNOWN when the function fails or names what has no text, or when the ledger can't say.
         """
-        if said is None or said == "":
+        try:
+            name = text_of(named())
+        # The site's own code may raise anything, and a refusal has to hold all the same (rules 9 and 11).
+        except Exception:
+            log.exception("%r named no account; taking it as opted out", named)
+            return UNKNOWN
+        if name is None:
             return None
         now = self.recorder.steady()
-        if said is UNKNOWN or now < self.ask_at:
+        if now < self.ask_at:
             return UNKNOWN
         try:
-            link = self.recorder.link(str(said))
-        except LedgerError:
-            self.ask_at = now + ASK_AGAIN
-            return UNKNOWN
-        # What the site's function gave may be anything, and a refusal has to hold all the same (rules 9 and 11).
-        except Exception:
-            log.exception("the account that CONSENT_ACCOUNT gave is no text")
-            return UNKNOWN
-        try:
+            link = self.recorder.link(name)
             return Account(link, self.opted_out(link, now))
-        except (LedgerError, OSError):
+        except (LedgerError, OSError) as error:
+            log.error("whether an account is opted out can't be looked up, so it counts as such: %s", error)
             self.ask_at = now + ASK_AGAIN
             return UNKNOWN
 
     def opted_out(self, link: str, now: float) -> bool:
         """Whether the account is, by the memory or by one look-up."""
         memory = self.recorder.opt_outs
-        until, found = memory.get(link, (now, False))
-        if now < until:
-            return found
+        known = memory.get(link, now)
+        if known is not None:
+            return known
+        changes = memory.changes
         found = self.recorder.ledger.opted_out(link)
-        if len(memory) >= MOST:
-            memory.clear()
-        memory[link] = now + FRESH, found
+        memory.keep(link, found, until=now + FRESH, changes=changes)
         return found
+
+
+def text_of(named: object) -> str | None:
+    """The account's name as text; None when it names nobody. UnicodeEncodeError for halves of characters."""
+    name = "" if named is None else str(named)
+    name.encode()
+    return name or None

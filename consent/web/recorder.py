@@ -23,6 +23,42 @@ MOST_WAITERS, PATIENCE = 2, 2.0
 TURN, STUCK = 0.1, 0.5
 #: The same browser giving the same answers within so many seconds is recorded once.
 REPEAT = 60
+#: Accounts remembered; a full memory starts anew.
+MOST_ACCOUNTS = 4096
+
+
+@dataclass(slots=True, eq=False)
+class OptOuts:
+    """What one process remembers of accounts: whether they are opted out, and for how long that is known."""
+
+    known: dict[str, tuple[float, bool]] = field(default_factory=dict)
+    changes: int = 0
+    """How often something was recorded that may change what a look-up finds."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, link: str, now: float) -> bool | None:
+        """Whether the account *link* is opted out; None when that isn't known at *now* (seconds, steady clock)."""
+        until, found = self.known.get(link, (now, False))
+        return found if now < until else None
+
+    def keep(self, link: str, found: bool, *, until: float, changes: int) -> None:
+        """Remember what a look-up *found*, unless something was recorded since *changes* was read before it."""
+        with self.lock:
+            if changes == self.changes:
+                if len(self.known) >= MOST_ACCOUNTS:
+                    self.known.clear()
+                self.known[link] = until, found
+
+    def forget(self, link: str) -> None:
+        """Forget what is known of *link*, and what look-ups that are under way will find."""
+        with self.lock:
+            self.changes += 1
+            self.known.pop(link, None)
+
+    def clear(self) -> None:
+        """Forget all accounts."""
+        with self.lock:
+            self.known.clear()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,8 +80,7 @@ class Recorder:
     """When a request last got through."""
     key: bytes | None = None
     """What accounts are linked under, once it was asked for."""
-    opt_outs: dict[str, tuple[float, bool]] = field(default_factory=dict)
-    """By an account's link: until when it is known (seconds of the steady clock), and whether it is opted out."""
+    opt_outs: OptOuts = field(default_factory=OptOuts)
     ready: bool = False
     """Whether this process has found the policy on record and in order."""
 
@@ -92,7 +127,8 @@ class Recorder:
         try:
             yield
         finally:
-            self.opt_outs.pop(event.account or "", None)
+            if event.account:
+                self.opt_outs.forget(event.account)
 
     def link(self, account: str) -> str:
         """What stands for the site's *account* in the log; LedgerError when the ledger's key isn't there."""
@@ -105,7 +141,7 @@ class Recorder:
         linked = self.link(account)
         with self.turn():
             found = self.ledger.forget_account(linked, patience=PATIENCE)
-        self.opt_outs.pop(linked, None)
+        self.opt_outs.forget(linked)
         return found
 
     def keep(self, documents: Sequence[Document]) -> None:

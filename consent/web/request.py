@@ -11,7 +11,7 @@ from werkzeug.local import LocalProxy
 
 from consent.decision import Asking, Circumstances, Decision, Lifetimes, Reason, Verdict
 from consent.errors import Fault
-from consent.web.account import UNKNOWN, Account
+from consent.web.account import Account
 from consent.web.language import Catalogue, accepted, catalogue, negotiate
 from consent.web.notice import Notice
 from consent.web.returning import address
@@ -145,7 +145,7 @@ class ConsentRequest:
         """The account that the visitor is signed in to; None when there is none, or when nothing sells or shares."""
         if self._account is False:
             site, who = self.site, self.site.settings.account
-            self._account = site.accounts.of(asked(who, UNKNOWN)) if who and site.accounts else None
+            self._account = site.accounts.of(who) if who and site.accounts else None
         return self._account
 
     @property

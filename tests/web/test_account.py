@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -87,6 +88,23 @@ def statements() -> Iterator[list[str]]:
         yield asked
     finally:
         event.remove(Engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def at_look_up(when: str, act: Callable[[], object]) -> Iterator[None]:
+    """*act* as soon as the database is next asked whether an account is opted out, *when* ("before", "after")."""
+    todo = [act]
+
+    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        if todo and statement.startswith("SELECT") and "account" in statement:
+            todo.pop()()
+
+    event.listen(Engine, f"{when}_cursor_execute", note)
+    try:
+        yield
+    finally:
+        event.remove(Engine, f"{when}_cursor_execute", note)
+    assert not todo, "nobody asked"
 
 
 @contextmanager
@@ -231,6 +249,15 @@ def test_an_opt_in_of_somebody_else_ends_nothing(app: Flask) -> None:
     assert not second.allowed("videos")
 
 
+@pytest.mark.parametrize("source", ["signal", "centre"])
+def test_another_site_opts_out_nobodys_account(app: Flask, source: str) -> None:
+    first, second = device(app), device(app)
+    cross = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    first.client.post("/privacy-choices", data={"choice": "opt_out", "from": source}, headers=cross)
+    assert not first.allowed("videos"), "a No is taken from anywhere"
+    assert second.allowed("videos")
+
+
 # -- what is kept of it
 
 
@@ -347,6 +374,57 @@ def test_where_the_sites_own_function_fails_the_visitor_counts_as_opted_out(clin
     assert visitor.answer("none").status_code == 303
 
 
+class Nameless:
+    """What a site may return that can't be written down."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no connection")
+
+
+@pytest.mark.parametrize("named", ["\ud800", Nameless()], ids=["half a character", "no text"])
+def test_a_name_that_is_no_text_counts_as_opted_out_and_costs_no_page_and_no_refusal(
+    clinic: Clinic, named: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitor = Visitor(clinic(CONSENT_ACCOUNT=lambda: named).test_client())
+    visitor.answer("all")
+    assert reason(visitor) == "no: opted_out"
+    assert visitor.answer("none").status_code == 303
+    assert "named no account" in caplog.text
+
+
+def test_a_look_up_that_the_disk_fails_counts_as_opted_out(
+    app: Flask, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitor = device(app)
+    visitor.client.get("/plain")
+
+    def fails() -> None:
+        raise OSError("input/output error")
+
+    site.recorder.opt_outs.clear()
+    with at_look_up("before", fails):
+        assert reason(visitor) == "no: opted_out"
+    assert visitor.answer("none").status_code == 303
+    assert "input/output error" in caplog.text
+
+
+def test_a_look_up_that_an_opt_out_overtakes_is_not_remembered(app: Flask, site: Site) -> None:
+    first, second = device(app), device(app)
+    notice = {"notice": first.notice(), "choice": "opt_out"}
+    site.recorder.opt_outs.clear()
+    accounts = site.accounts
+    assert accounts is not None
+
+    def opt_out() -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(first.client.post, "/privacy-choices", data=notice, headers=SAME).result()
+
+    with at_look_up("after", opt_out):
+        found = accounts.opted_out(site.recorder.link("ada"), site.recorder.steady())
+    assert not found, "it was so when the look-up began"
+    assert reason(second) == "no: opted_out"
+
+
 @pytest.mark.parametrize("nobody", [None, ""])
 def test_an_empty_name_is_nobodys(clinic: Clinic, nobody: str | None) -> None:
     visitor = Visitor(clinic(CONSENT_ACCOUNT=lambda: nobody).test_client())
@@ -378,20 +456,3 @@ def test_a_signal_that_cannot_be_recorded_reaches_the_account_with_a_later_page(
     site.recorder.steady = lambda: time.monotonic() + 3600
     first.client.get("/", headers=GPC)
     assert not second.allowed("videos")
-
-
-class Unsayable:
-    """What no text can be made of."""
-
-    def __str__(self) -> str:
-        raise RuntimeError("nothing to say")
-
-
-@pytest.mark.parametrize("account", ["\ud800", Unsayable()])
-def test_an_account_that_is_no_text_costs_nobody_the_page_or_the_refusal(
-    make_app: MakeSite, account: object
-) -> None:
-    app = make_app(CONSENT_ACCOUNT=lambda: account)
-    visitor = Visitor(app.test_client())
-    assert visitor.client.get("/allowed/videos").status_code == 200
-    assert visitor.answer("none").status_code == 303
