@@ -53,7 +53,8 @@ class Circumstances(NamedTuple):
     signal: bool = False
     """The browser sends Global Privacy Control."""
     opted_out: bool = False
-    """An opt-out is stored elsewhere than in the decision."""
+    """The account that is signed in is opted out, or nobody can say whether it is. No confirmation overrides that:
+    whose browser it was given in says nothing of whose account it is (GPC-09)."""
     mark: Mark | None = None
     endpoint: str | None = None
     """None: no view; then nothing that is limited to certain pages runs."""
@@ -108,7 +109,8 @@ def judge(
         allows(service) = page_allows and (always or (granted and current and not expired
                                                       and not (sells_or_shares and opted_out) and not minor))
 
-    An opt-out stops no service whose conflict with it the visitor settled in two steps. On a marked page a
+    The browser's signal and its own opt-out stop no service whose conflict with them the visitor settled in two
+    steps; an account's opt-out stops it all the same, until it ends for that account. On a marked page a
     first party's service may run, and a third party's under an agreement; one's own service that a third
     party carries counts as that third party's.
     """
@@ -204,9 +206,9 @@ def _overlaid(
         return Reason.MINOR
     if reason is not Reason.GRANTED or not service.sells_or_shares:
         return reason
-    opted_out = (
-        circumstances.signal or circumstances.opted_out or (decision is not None and decision.opted_out)
-    )
+    if circumstances.opted_out:
+        return Reason.OPTED_OUT
+    opted_out = circumstances.signal or (decision is not None and decision.opted_out)
     if opted_out and (decision is None or policy.terms[service.key] not in decision.confirmed):
         return Reason.OPTED_OUT
     return reason

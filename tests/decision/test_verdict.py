@@ -50,7 +50,7 @@ def given_answer(answer: str, terms: str) -> Decision | None:
 def circumstances(row: Row) -> Circumstances:
     return Circumstances(
         signal=row.signal,
-        opted_out=row.stored,
+        opted_out=row.account,
         mark=Mark(row.mark) if row.mark else None,
         endpoint=row.endpoint,
         minor=row.minor,
@@ -97,12 +97,12 @@ def test_every_no_of_the_table_has_its_reason_and_every_yes_one_of_two() -> None
 
 @pytest.mark.requirement("GPC-05")
 @pytest.mark.parametrize("row", [row for row in ROWS if row.answer != "none"][::7], ids=str)
-def test_an_opt_out_in_the_decision_counts_as_one_stored_elsewhere(row: Row) -> None:
+def test_an_opt_out_in_the_decision_counts_as_the_signal_does(row: Row) -> None:
     there = site(row.kind)
     given = given_answer(row.answer, there.terms["it"])
     assert given is not None
-    inside = replace(given, opted_out=row.stored)
-    verdict = judge(there, inside, circumstances(replace(row, stored=False)), now=NOW, lifetimes=LIFETIMES)
+    inside = replace(given, opted_out=row.signal)
+    verdict = judge(there, inside, circumstances(replace(row, signal=False)), now=NOW, lifetimes=LIFETIMES)
     assert (verdict.allows("it"), verdict.reason("it")) == expected(row)
 
 

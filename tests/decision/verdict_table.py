@@ -10,7 +10,7 @@ from itertools import product
 from typing import Final
 
 #: What the visitor said about the service. "expired" is a grant that is too old, "changed" one under other
-#: terms, "confirmed" a grant whose conflict with an opt-out was settled in two steps.
+#: terms, "confirmed" a grant whose conflict with the browser's opt-out was settled in two steps.
 ANSWERS: Final = ("none", "granted", "refused", "changed", "expired", "confirmed")
 MARKS: Final = (None, "sensitive", "first_party")
 #: The page the service is limited to, another one, and none (an error page without a view).
@@ -51,7 +51,7 @@ class Row:
     kind: str
     answer: str = "none"
     signal: bool = False
-    stored: bool = False
+    account: bool = False
     mark: str | None = None
     endpoint: str | None = "home"
     minor: bool = False
@@ -77,7 +77,7 @@ def expected(row: Row) -> tuple[bool, str]:
     granted = row.answer in ("granted", "changed", "expired", "confirmed")
     current = row.answer != "changed"
     expired = row.answer == "expired"
-    opted_out = (row.signal or row.stored) and row.answer != "confirmed"
+    opted_out = row.account or (row.signal and row.answer != "confirmed")
 
     allows = page_allows and (
         kind.always
@@ -103,7 +103,7 @@ def expected(row: Row) -> tuple[bool, str]:
 
 TELLING: Final = [
     (Row("always on"), True, "always"),
-    (Row("always on", "refused", signal=True, stored=True, mark="sensitive", minor=True), True, "always"),
+    (Row("always on", "refused", signal=True, account=True, mark="sensitive", minor=True), True, "always"),
     (Row("always on, of a third party", mark="sensitive"), False, "marked"),
     (Row("always on, of a third party, with an agreement, limited", mark="sensitive"), False, "page"),
     (
@@ -117,14 +117,16 @@ TELLING: Final = [
     ),
     (Row("first party"), False, "undecided"),
     (Row("first party", "granted"), True, "granted"),
-    (Row("first party", "granted", signal=True, stored=True), True, "granted"),
+    (Row("first party", "granted", signal=True, account=True), True, "granted"),
     (Row("first party", "granted", mark="sensitive"), True, "granted"),
     (Row("first party", "granted", minor=True), False, "minor"),
     (Row("first party", minor=True), False, "minor"),
     (Row("first party", "expired"), False, "expired"),
     (Row("first party, sells", "granted", signal=True), False, "opted_out"),
-    (Row("first party, sells", "granted", stored=True), False, "opted_out"),
-    (Row("first party, sells", "confirmed", signal=True, stored=True), True, "granted"),
+    (Row("first party, sells", "granted", account=True), False, "opted_out"),
+    (Row("first party, sells", "confirmed", signal=True), True, "granted"),
+    (Row("first party, sells", "confirmed", account=True), False, "opted_out"),
+    (Row("first party, sells", "confirmed", signal=True, account=True), False, "opted_out"),
     (Row("first party, sells", "refused", signal=True), False, "refused"),
     (Row("third party", "granted"), True, "granted"),
     (Row("third party", "granted", mark="first_party"), False, "marked"),
