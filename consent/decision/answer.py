@@ -175,7 +175,7 @@ def judge_form(form: Form, *, current: Policy, shown: Policy | None) -> Answer:
 
     ``choice=opt_in`` is about services that sell or share, one ``service.<key>=yes`` each, and about nothing
     else: other answers stay. Only with ``confirm=yes`` are they granted and confirmed; without it, or with
-    ``confirm=no``, they are withheld (TTL-08).
+    ``confirm=no``, they are withheld (TTL-08). Whether a first step came before it, in ``step``, the caller checks.
 
     ``choice=always`` and ``choice=once``, in an embed's place, are about the one service of their only
     ``service.<key>=yes``: other answers stay. What ``once`` grants holds for one response; whoever calls sees to that.
@@ -229,7 +229,7 @@ def _faults(form: Form, shown: Policy) -> Iterator[Fault]:
     single: tuple[str, ...] = _SINGLE
     if form.opts_in:
         allowed = {name: values for name, values in allowed.items() if name not in _bound_to_stay(shown)}
-        single = (*_SINGLE, "confirm")
+        single = (*_SINGLE, "confirm", "step")
         if not any(name.startswith("service.") for name, _ in form.pairs):
             yield Fault("service", "missing", "Send service.<key>=yes for one that sells or shares.")
     if form._names_one:

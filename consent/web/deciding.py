@@ -12,6 +12,7 @@ from consent.errors import Fault, LedgerError, LedgerUnavailable
 from consent.policy import Policy
 from consent.web.answering import Asked, Outcome, take
 from consent.web.centre import Problem, centre
+from consent.web.confirmation import contradicts, first_step, follows
 from consent.web.cookie import choice_cookie
 from consent.web.embed import Embed, once_page, record_once
 from consent.web.form import read_form
@@ -68,10 +69,12 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
             return forbidden(visitor, request, form, answer, about="minor")
     if form.once:
         return loaded(visitor, request, form, answer)
-    if form.opts_in and form.confirms is None:
-        return first_step(visitor, request, form, answer)
-    if form.opts_in and not form.confirms:
-        return taken(visitor, request, form, None)
+    if form.opts_in:
+        named = answer.confirmed or answer.withheld
+        if form.confirms is False or not contradicts(visitor, named):
+            return taken(visitor, request, form, None)
+        if not (form.confirms and follows(visitor, named, form.value("step"))):
+            return to_confirm(visitor, request, form, named)
     outcome = record(visitor, request, form, answer, known=shown is not None)
     if outcome.failure:
         return carrying(unavailable(visitor, request, outcome, outcome.failure), visitor, outcome)
@@ -165,14 +168,16 @@ def loaded(visitor: ConsentRequest, request: Request, form: Form, answer: Answer
     return once_page(visitor, embed, back=returning(request, form))
 
 
-def first_step(visitor: ConsentRequest, request: Request, form: Form, answer: Answer) -> Response:
-    """200: the page that asks to confirm what the visitor has opted out of; nothing is changed yet (TTL-08)."""
+def to_confirm(visitor: ConsentRequest, request: Request, form: Form, services: frozenset[str]) -> Response:
+    """200: the page that asks to confirm *services*, opted out of before; nothing is changed yet (TTL-08)."""
+    step = first_step(visitor, services)
     if not wants_json(request):
-        return make_response(opt_in_page(visitor, answer.withheld, back=returning(request, form)))
+        return make_response(opt_in_page(visitor, services, step=step, back=returning(request, form)))
     return jsonify(
         ok=True,
-        confirm=sorted(answer.withheld),
-        message=opt_in_in_words(visitor, answer.withheld, visitor.words).striptags(),
+        confirm=sorted(services),
+        step=step,
+        message=opt_in_in_words(visitor, services, visitor.words).striptags(),
         notice=visitor.notice.hash,
         **answers(visitor),
         reload=False,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flask import render_template
 from markupsafe import Markup
 
+from consent.web.confirmation import contradicts
 from consent.web.declaration import title_of
 from consent.web.language import Catalogue
 from consent.web.notice import ENVIRONMENT, addresses, surroundings
@@ -193,6 +194,7 @@ def sale(visitor: ConsentRequest) -> Markup:
     if not (optout.on or optout.off) or not (out or optout.conflicts) or visitor.site.minor():
         return Markup()
     words = visitor.words
+    asked = frozenset(service.key for service in optout.conflicts)
     confirmed = optout.on if optout.stored or optout.signal else ()
     return piece(
         visitor,
@@ -200,14 +202,14 @@ def sale(visitor: ConsentRequest) -> Markup:
         words,
         services=titles(visitor, optout.on + optout.off, words),
         conflict=conflict_in_words(visitor, words),
-        asked=[service.key for service in optout.conflicts],
+        asked=sorted(asked) if contradicts(visitor, asked) else [],
         confirmed=titles(visitor, confirmed, words),
         opt_out=out,
         notice=visitor.notice.hash,
     )
 
 
-def opt_in_page(visitor: ConsentRequest, keys: frozenset[str], *, back: str | None) -> str:
+def opt_in_page(visitor: ConsentRequest, keys: frozenset[str], *, step: str, back: str | None) -> str:
     """The second of the two steps: what would be shared with whom, and the same button for Yes and for No (GPC-06)."""
     optout = OptOut.of(visitor)
     return page(
@@ -219,6 +221,7 @@ def opt_in_page(visitor: ConsentRequest, keys: frozenset[str], *, back: str | No
         stored=optout.stored,
         link=link_name(visitor),
         notice=visitor.notice.hash,
+        step=step,
         next=back,
     )
 

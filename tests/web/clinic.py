@@ -111,6 +111,15 @@ class Visitor:
         data = {"notice": self.notice(), "choice": choice, "from": "banner", **named}
         return self.client.post("/privacy-choices", data=data, headers=headers)
 
+    def opt_in(self, *keys: str, headers: dict[str, str] = SAME, **fields: str) -> TestResponse:
+        """Opt in to the services *keys* from the centre, in both steps; *fields* are added to the second."""
+        named = {"from_": "centre", **{f"service__{key}": "yes" for key in keys}}
+        page = self.answer("opt_in", headers, **named).text
+        step = re.search(r'name="step" value="([^"]+)"', page)
+        return self.answer(
+            "opt_in", headers, **named, **{"step": step[1] if step else "", "confirm": "yes", **fields}
+        )
+
     def allowed(self, key: str) -> bool:
         """Whether a page may use *key*."""
         return self.client.get(f"/allowed/{key}").text == "yes"

@@ -1,5 +1,6 @@
 """The opt-out of an account: it holds wherever its owner signs in, only narrows, and ends with sign-out or account."""
 
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,18 @@ from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events
 GPC = {"Sec-GPC": "1"}
 HONORED = "Opt-Out Request Honored"
 UNSOLD = POLICY.replace("sells_or_shares = true", "sells_or_shares = false")
+ADVERTS = """
+[services.adverts]
+category = "media"
+provider = "video_co"
+purposes = ["advertising"]
+title = "Adverts"
+text = "Shows adverts."
+data = ["pages"]
+retention = "1 year"
+sells_or_shares = true
+
+"""
 
 Clinic = Callable[..., Flask]
 
@@ -71,8 +84,7 @@ def reason(visitor: Visitor, key: str = "videos") -> str:
 
 def opt_in(visitor: Visitor) -> None:
     """Opt in to the videos, in two steps."""
-    visitor.answer("opt_in", service__videos="yes", from_="centre")
-    visitor.answer("opt_in", service__videos="yes", from_="centre", confirm="yes")
+    visitor.opt_in("videos")
 
 
 @contextmanager
@@ -229,14 +241,64 @@ def test_it_ends_with_an_opt_in_in_two_steps_and_can_begin_anew(app: Flask) -> N
     assert not first.allowed("videos"), "another browser's own opt-out stays"
     first.answer("opt_out")
     assert reason(third) == "no: opted_out"
-    assert second.allowed("videos"), "confirmed there against an opt-out"
+    assert reason(second) == "no: opted_out", "what was confirmed before is opted out of since"
+    opt_in(second)
+    assert second.allowed("videos")
+    assert third.allowed("videos")
+
+
+@pytest.mark.requirement("GPC-09")
+def test_what_somebody_else_confirmed_in_a_shared_browser_overrides_no_accounts_opt_out(app: Flask) -> None:
+    device(app).answer("opt_out")
+    shared = device(app, name="bo")
+    shared.answer("opt_out")
+    opt_in(shared)
+    assert shared.allowed("videos")
+    shared.client.get("/out")
+    shared.client.get("/in/ada")
+    assert reason(shared) == "no: opted_out"
+    assert "Off for this reason: Videos." in shared.client.get("/privacy-choices").text
+    shared.client.get("/out")
+    assert shared.allowed("videos"), "without an account the browser's own answer counts"
+
+
+def test_what_was_confirmed_stays_off_while_nobody_can_say_who_is_signed_in(clinic: Clinic) -> None:
+    told: dict[str, object] = {"name": None}
+
+    def named() -> object:
+        if isinstance(told["name"], Exception):
+            raise told["name"]
+        return told["name"]
+
+    visitor = Visitor(clinic(CONSENT_ACCOUNT=named).test_client())
+    visitor.answer("all")
+    visitor.answer("opt_out")
+    opt_in(visitor)
+    assert visitor.allowed("videos")
+    told["name"] = RuntimeError("no connection")
+    assert reason(visitor) == "no: opted_out"
+    assert 'value="opt_in"' not in visitor.client.get("/privacy-choices").text, "it would lead nowhere"
+
+
+def test_an_accounts_opt_out_ends_as_a_whole_or_not_at_all(clinic: Clinic) -> None:
+    app = clinic(POLICY + ADVERTS)
+    device(app, answer=None).answer("opt_out")
+    visitor = device(app)
+    partly = {"category__media": "some", "service__videos": "yes"}
+    visitor.answer("some", SAME, **partly, category__performance="no", category__functionality="no")
+    assert 'value="opt_in"' not in visitor.client.get("/privacy-choices").text
+    opt_in(visitor)
+    assert reason(visitor) == "no: opted_out"
+    visitor.answer("all")
+    visitor.opt_in("videos", "adverts")
+    assert visitor.allowed("videos")
+    assert visitor.allowed("adverts")
 
 
 def test_who_confirmed_in_spite_of_the_signal_is_not_opted_out_by_it_again(app: Flask) -> None:
     first, second = device(app), device(app)
     first.client.get("/", headers=GPC)
-    for step in ({}, {"confirm": "yes"}):
-        first.answer("opt_in", {**SAME, **GPC}, service__videos="yes", from_="centre", **step)
+    first.opt_in("videos", headers={**SAME, **GPC})
     first.client.get("/", headers=GPC)
     assert second.allowed("videos")
 
@@ -256,6 +318,26 @@ def test_another_site_opts_out_nobodys_account(app: Flask, source: str) -> None:
     first.client.post("/privacy-choices", data={"choice": "opt_out", "from": source}, headers=cross)
     assert not first.allowed("videos"), "a No is taken from anywhere"
     assert second.allowed("videos")
+
+
+@pytest.mark.requirement("GPC-09")
+def test_the_first_step_of_one_account_is_none_for_another(app: Flask, site: Site) -> None:
+    shared, elsewhere = device(app, name="bo"), device(app)
+    shared.answer("opt_out")
+    elsewhere.answer("opt_out")
+    page = shared.answer("opt_in", service__videos="yes", from_="centre").text
+    step = re.search(r'name="step" value="([^"]+)"', page)
+    assert step
+    second = {"service__videos": "yes", "from_": "centre", "confirm": "yes", "step": step[1]}
+    before = len(events(site))
+    for path in ("/out", "/in/ada"):
+        shared.client.get(path)
+        assert shared.answer("opt_in", SAME, **second).status_code == 200, "asked again"
+        assert len(events(site)) == before
+    shared.client.get("/in/bo")
+    assert shared.answer("opt_in", SAME, **second).status_code == 303
+    assert shared.allowed("videos")
+    assert reason(device(app)) == "no: opted_out"
 
 
 # -- what is kept of it

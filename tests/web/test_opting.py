@@ -13,9 +13,10 @@ from werkzeug.test import TestResponse
 
 from consent.decision import Decision
 from consent.ledger import Kind
+from consent.web.confirmation import VALID
 from consent.web.site import Site
 
-from .clinic import POLICY, SAME, MakeSite, Visitor, events, held
+from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, held
 
 GPC = {"Sec-GPC": "1"}
 JSON = {**SAME, "Accept": "application/json"}
@@ -44,7 +45,9 @@ def decided(site: Site, visitor: Visitor) -> Decision | None:
 
 
 def opt_in(visitor: Visitor, headers: dict[str, str] = SAME, **fields: str) -> TestResponse:
-    """Send an opt-in to the videos."""
+    """Send an opt-in to the videos; one that confirms follows a first step."""
+    if "confirm" in fields:
+        return visitor.opt_in("videos", headers=headers, **fields)
     return visitor.answer("opt_in", headers, **{"service__videos": "yes", "from_": "centre", **fields})
 
 
@@ -299,11 +302,62 @@ def test_json_callers_take_the_two_steps_too(visitor: Visitor, site: Site) -> No
     )
     assert "videos" in told["refused"]
     second = visitor.client.post(
-        "/privacy-choices", json={**data, "notice": told["notice"], "confirm": "yes"}, headers=JSON
+        "/privacy-choices",
+        json={**data, "notice": told["notice"], "step": told["step"], "confirm": "yes"},
+        headers=JSON,
     ).json
     assert second is not None
     assert "videos" in second["granted"]
     assert len(events(site)) == 2
+
+
+@pytest.mark.requirement("TTL-08")
+@pytest.mark.parametrize("step", [{}, {"step": ""}, {"step": "nonsense"}])
+def test_a_second_step_without_the_first_is_taken_for_the_first(
+    visitor: Visitor, site: Site, step: dict[str, str]
+) -> None:
+    visitor.answer("opt_out")
+    page = visitor.answer("opt_in", SAME, service__videos="yes", from_="centre", confirm="yes", **step)
+    assert (page.status_code, len(events(site))) == (200, 1)
+    assert "Set-Cookie" not in page.headers
+    assert not visitor.allowed("videos")
+    second = {**fields_of(page.text, "opt_in"), "confirm": "yes"}
+    assert visitor.client.post("/privacy-choices", data=second, headers=SAME).status_code == 303
+    assert visitor.allowed("videos")
+
+
+def test_a_first_step_holds_for_half_an_hour(visitor: Visitor, clock: Clock) -> None:
+    visitor.answer("opt_out")
+    for later, taken in ((VALID + 1, 200), (VALID, 303)):
+        page = opt_in(visitor)
+        clock.now += later
+        second = {**fields_of(page.text, "opt_in"), "confirm": "yes"}
+        assert visitor.client.post("/privacy-choices", data=second, headers=SAME).status_code == taken
+    assert visitor.allowed("videos")
+
+
+def test_a_first_step_counts_for_what_it_named_only(make_app: MakeSite) -> None:
+    visitor = Visitor(make_app(TWO).test_client())
+    visitor.answer("opt_out")
+    step = fields_of(opt_in(visitor).text, "opt_in")["step"]
+    both = {"service__videos": "yes", "service__adverts": "yes"}
+    assert visitor.answer("opt_in", SAME, **both, confirm="yes", step=step).status_code == 200
+    assert not visitor.allowed("videos")
+    assert not visitor.allowed("adverts")
+
+
+@pytest.mark.requirement("GPC-06")
+def test_where_nothing_is_opted_out_of_there_is_nothing_to_confirm(visitor: Visitor, site: Site) -> None:
+    visitor.answer("opt_out")
+    step = fields_of(opt_in(visitor).text, "opt_in")["step"]
+    visitor.client.delete_cookie("consent")
+    for fields in ({}, {"confirm": "yes", "step": step}):
+        response = visitor.answer("opt_in", SAME, service__videos="yes", from_="centre", **fields)
+        assert (response.status_code, response.headers["Location"]) == (303, "/privacy-choices#pc-status")
+    assert (visitor.cookie(), len(events(site))) == (None, 1)
+    visitor.answer("all")
+    visitor.answer("opt_in", service__videos="yes", confirm="yes", step=step)
+    assert visitor.client.get("/allowed/videos", headers=GPC).text == "no: opted_out"
 
 
 # -- bad input

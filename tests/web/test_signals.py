@@ -468,8 +468,7 @@ def test_a_page_says_what_a_signal_would_stop_that_only_scripts_see(visitor: Vis
 
 def test_what_was_confirmed_in_spite_of_a_signal_is_not_stopped_by_a_script(visitor: Visitor) -> None:
     visitor.answer("opt_out")
-    visitor.answer("opt_in", service__videos="yes", from_="centre")
-    visitor.answer("opt_in", service__videos="yes", from_="centre", confirm="yes")
+    visitor.opt_in("videos")
     assert stops(visitor.client.get("/").text) == ("", False)
     visitor.client.post("/privacy-choices", data=TOLD, headers=SAME)
     assert visitor.allowed("videos")
