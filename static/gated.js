@@ -10,7 +10,14 @@ const declared = JSON.parse(dataset.pcStorage);
 /** @type {(key: string) => boolean} */
 const allows = (key) => /** @type {any} */ (window).consent.allows(key);
 
-const INERT = "script[type='text/plain'], template, [data-src], [data-srcset], [data-href]";
+/** Whose address may wait under which name. @type {Record<string, string>} */
+const HOLDERS = { src: "iframe, img, source, video, audio, track, embed", srcset: "img, source", href: "link" };
+const INERT = Object.entries(HOLDERS).reduce(
+  (found, [name, elements]) => `${found}, :is(${elements})[data-${name}]`,
+  "script[type='text/plain'], template",
+);
+/** Whether something may be loaded from there: never `javascript:` or the like. */
+const loadable = (address = "") => /^https?:$/.test(new URL(address, document.baseURI).protocol);
 /** One after the other, as in a page that was made with them. */
 let line = Promise.resolve();
 /** What has been brought to life. */
@@ -50,6 +57,7 @@ async function revive(element) {
   if (done.has(element) || !element.isConnected || !(service || category)) return;
   // Of several services, what carries them needs one.
   if (![service, category].every((keys) => !keys || keys.split(" ").some(allows))) return;
+  if (![data.src, data.href, ...(data.srcset ?? "").split(/[\s,]+/)].every(loadable)) return;
   if (element.localName === "script") await run(element, running(element, true));
   else if (element.localName === "template") {
     if ("pcInstead" in data) element.nextElementSibling?.remove();
@@ -64,7 +72,7 @@ async function revive(element) {
     element.replaceWith(content);
     for (const [place, made] of scripts) await run(place, made);
   } else {
-    for (const name of ["src", "srcset", "href"].filter((each) => each in data)) {
+    for (const name of Object.keys(HOLDERS).filter((each) => each in data && element.matches(HOLDERS[each]))) {
       element.removeAttribute(`data-${name}`);
       element.setAttribute(name, data[name]);
     }

@@ -204,3 +204,36 @@ def test_what_is_inert_within_something_that_may_run_stays_so_and_nothing_holds_
     assert ran(page, 9)[6:] == ["real", "once", "after"]
     assert not {"/nested.js", "/wrong.js", "/old.js"} & set(asked)
     assert page.locator("#data").text_content() == '{"a": 1}'
+
+
+#: What an author of a site may be allowed to write; the last one alone names an address to load.
+WRITTEN = """() => {
+  const part = document.createElement("div");
+  part.innerHTML = `<a data-category="essential" data-href="/away">a</a>
+    <a data-category="essential" data-href="javascript:ran.push('link')">b</a>
+    <form data-category="essential" data-src="/f" data-href="/f"></form>
+    <link data-category="essential" data-href="javascript:0">
+    <iframe data-category="essential" data-src="\tJava\nScript:parent.ran.push('frame')"></iframe>
+    <iframe data-category="essential" data-src="data:text/html,x"></iframe>
+    <img data-category="essential" data-src="/half.gif" data-srcset="/a.gif 1x, javascript:0 2x" data-href="/x">
+    <script type="text/plain" data-category="essential" data-src="data:text/javascript,ran.push('data')"></` + `script>
+    <img data-category="essential" data-src="/whole.gif" data-srcset="/b.gif 1x, /c.gif 2x" data-href="/x">`;
+  document.body.append(part);
+}"""
+
+
+@pytest.mark.requirement("ENF-02")
+def test_only_what_loads_gets_an_address_and_only_one_of_the_web(
+    page: Page, address: str, asked: list[str]
+) -> None:
+    page.goto(address)
+    page.evaluate(WRITTEN)
+    until(page, "document.querySelector('img[src$=\"whole.gif\"]') !== null")
+    page.wait_for_timeout(300)
+    live = "found => found.map((each) => each.outerHTML)"
+    found = page.locator("div > :is([src], [srcset], [href])[data-category]").evaluate_all(live)
+    assert found == [
+        '<img data-category="essential" data-href="/x" src="/whole.gif" srcset="/b.gif 1x, /c.gif 2x">'
+    ]
+    assert page.evaluate("window.ran") == []
+    assert "/half.gif" not in asked
