@@ -12,14 +12,39 @@ Value = str | int | bool | None
 ADDRESS: Final = re.compile(r'(https?://[A-Za-z0-9.:\[\]_-]+(?=[/?#]|$)|/(?!/))[^\s\x00-\x20\x7f"<>\\`]*')
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 #: What runs or restyles, in place of or beside the address that was declared.
-RUNNING: Final = frozenset({"srcdoc", "style"})
+RUNNING: Final = frozenset({"http-equiv", "srcdoc", "style"})
+#: Addresses beside the one in ``src``.
+ADDRESSES: Final = frozenset(
+    {
+        "action",
+        "archive",
+        "background",
+        "cite",
+        "classid",
+        "codebase",
+        "data",
+        "formaction",
+        "href",
+        "imagesrcset",
+        "longdesc",
+        "lowsrc",
+        "manifest",
+        "ping",
+        "poster",
+        "srcset",
+        "xlink-href",
+    }
+)
+#: What says which markup is inert, and what it waits for.
+GATING: Final = re.compile(r"data-(category|service|type|src|srcset|href|pc-.*)")
 
 
 def checked(place: str, /, **attributes: Value) -> dict[str, str | bool]:
     """*attributes* by their names in HTML: ``async_`` as ``async``, ``data_size`` as ``data-size``.
 
-    ValueError, naming *place* (the helper and its key), for a name that is none or runs something, for an
-    address in ``src`` that is neither http(s) nor a path of this site, and for an empty ``title``.
+    ValueError, naming *place* (the helper and its key), for a name that is none, runs something, holds a further
+    address or says what markup waits for, for an address in ``src`` that is neither http(s) nor a path of this site,
+    and for an empty ``title``.
     """
     found: dict[str, str | bool] = {}
     for given, value in attributes.items():
@@ -30,6 +55,13 @@ def checked(place: str, /, **attributes: Value) -> dict[str, str | bool]:
             raise ValueError(
                 f"{place}: {given!r} can't be an attribute here; expected a plain lower-case name, nothing that runs "
                 "(on…, srcdoc) or restyles (style). Take it out, or use class_=… and a style sheet."
+            )
+        if name in ADDRESSES or GATING.fullmatch(name):
+            raise ValueError(
+                f"{place}: {given!r} can't be an attribute here; expected none that holds a further address (href, "
+                "srcset) or says what markup waits for (data-service, data-category, data-type, data-src, "
+                "data-srcset, data-href, data-pc-…). Take it out; src is the one address, and the key says what it "
+                "waits for."
             )
         if name == "src" and not ADDRESS.fullmatch(str(value)):
             raise ValueError(

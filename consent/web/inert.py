@@ -52,7 +52,8 @@ def possible(visitor: ConsentRequest) -> list[str]:
 def script(visitor: ConsentRequest, key: str, attributes: dict[str, str | bool]) -> Markup:
     """The inert form of a ``<script>`` of *key* with *attributes*."""
     held = {f"data-{name}" if name in WAITING else name: value for name, value in attributes.items()}
-    given = {"type": "text/plain", **waits_for(visitor, key), **held}
+    waits = {"type": "text/plain", **waits_for(visitor, key)}
+    given = {**waits, **held, **waits}  # the key given wins
     return Markup("<script{}></script>").format(written(given))
 
 
