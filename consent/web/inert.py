@@ -1,5 +1,6 @@
 """Markup for pages that are the same for everybody: it waits in each browser for what that visitor has answered."""
 
+import re
 from typing import Final
 
 from markupsafe import Markup
@@ -22,6 +23,9 @@ WAITING: Final = frozenset(
         "type",
     }
 )
+
+#: Where a template begins or ends, as browsers read it (HTML §13.2.5.6 to .8).
+TAG: Final = re.compile(r"<(/?)template(?=[\t\n\f\r />])", re.IGNORECASE)
 
 
 def runs(visitor: ConsentRequest, key: str) -> bool | None:
@@ -60,8 +64,20 @@ def script(visitor: ConsentRequest, key: str, attributes: dict[str, str | bool])
 def template(visitor: ConsentRequest, key: str, html: Markup, *, instead: bool = False) -> Markup:
     """*html* of *key*, inert: nothing in a ``<template>`` is shown, asked for or run.
 
-    With *instead* it takes the place of the element after it, once it comes to life.
+    With *instead* it takes the place of the element after it, once it comes to life. ValueError where *html* would
+    end the template, or not let it end.
     """
+    depth = 0
+    for tag in TAG.finditer(html):
+        depth += -1 if tag[1] else 1
+        if depth < 0:
+            break
+    if depth:
+        problem = "a </template> that nothing in it begins" if depth < 0 else "a <template> that nothing in it ends"
+        raise ValueError(
+            f'the markup for "{key}" has {problem}; expected as many of both, so that all of it waits for an answer. '
+            "Write each <template> with its end, and text that isn't markup with &lt;."
+        )
     given = {**waits_for(visitor, key), "data-pc-instead": True} if instead else waits_for(visitor, key)
     return Markup("<template{}>{}</template>").format(written(given), html)
 

@@ -451,3 +451,26 @@ def test_a_frame_of_turbo_is_never_shared(client: FlaskClient) -> None:
     response = client.get("/page", headers=headers)
     assert Markup("turbo-visit-control") in response.text
     assert response.headers["Cache-Control"].startswith("private")
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("</template><script src=/x.js></script>", "begins"),
+        ("<p></TempLate\t><p>", "begins"),
+        ("</template/><template>", "begins"),
+        ("<template></template></template >", "begins"),
+        ("<template id=a>", "ends"),
+        ("<template><p></template><templates></templates>", None),
+    ],
+)
+def test_what_waits_cannot_end_the_template_it_waits_in(
+    cached: Flask, client: FlaskClient, body: str, fault: str | None
+) -> None:
+    template = '{% call consent_block("statistics") %}{{ body | safe }}{% endcall %}'
+    cached.add_url_rule("/b", "b", lambda: render_template_string(template, body=body))
+    if fault is None:
+        assert body in client.get("/b").text
+        return
+    with pytest.raises(ValueError, match=f'"statistics" has a .* {fault}'):
+        client.get("/b")
