@@ -169,9 +169,10 @@ def judge_form(form: Form, *, current: Policy, shown: Policy | None) -> Answer:
        an answer, one under Choose with nothing ticked, a service not ticked.
     5. A Yes counts when the service's material terms are today's; if none of those given does, FormConflict.
 
-    A category's Yes grants its services except those of special categories of data. These, too, get a Yes of
-    their own by ``service.<key>=yes`` under ``category.<its category>=some`` and in no other way, so neither
-    Accept all nor the category's Yes ever grants one (rule 4, CON-14).
+    A category's Yes grants its services except those of special categories of data. These get only a Yes of
+    their own, ``service.<key>=yes``: under ``category.<its category>=some``, or as the one service that
+    ``choice=always`` or ``choice=opt_in`` names. Neither Accept all nor the category's Yes ever grants one, and
+    nothing grants one that *shown* doesn't hold (rule 4, CON-14).
 
     ``choice=opt_in`` is about services that sell or share, one ``service.<key>=yes`` each, and about nothing
     else: other answers stay. Only with ``confirm=yes`` are they granted and confirmed; without it, or with
