@@ -24,7 +24,7 @@ from consent.web.declaration import CategoryView, ServiceView, declared
 from consent.web.gate import Gate
 from consent.web.guard import ConsentRequired, Marked, View
 from consent.web.language import shipped
-from consent.web.limits import Limits
+from consent.web.limits import ONCE, Limits
 from consent.web.markup import Helpers
 from consent.web.notice import Notices, environment
 from consent.web.page import page
@@ -112,6 +112,7 @@ class Consent:
                 "version": own_version(),
             },
             limits=Limits(secrets.token_bytes(32)),
+            once=Limits(secrets.token_bytes(32), ONCE),
             clock=self.clock,
             steady=time.monotonic,
         )

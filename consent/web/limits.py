@@ -17,6 +17,8 @@ from consent.errors import LedgerUnavailable
 ADDRESS_BURST, ADDRESS_RATE = 120.0, 2.0
 #: The same for all addresses together, for one process.
 GLOBAL_BURST, GLOBAL_RATE = 1200.0, 50.0
+#: The same for what is loaded once, which takes nothing from answers.
+ONCE = (30.0, 0.5, 300.0, 10.0)
 #: Buckets remembered; the one used longest ago makes room.
 MOST_ADDRESSES = 4096
 
@@ -50,6 +52,8 @@ class Limits:
     """Token buckets per address and for everybody; *key* (bytes) keeps the addresses unreadable."""
 
     key: bytes
+    sizes: tuple[float, float, float, float] = ADDRESS_BURST, ADDRESS_RATE, GLOBAL_BURST, GLOBAL_RATE
+    """Burst and rate for one address, burst and rate for everybody."""
     buckets: OrderedDict[bytes, Bucket] = field(default_factory=OrderedDict)
     everybody: Bucket | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -69,12 +73,14 @@ class Limits:
 
     def _of_everybody(self, now: float) -> Bucket:
         if self.everybody is None:
-            self.everybody = Bucket(GLOBAL_BURST, GLOBAL_RATE, GLOBAL_BURST, now)
+            burst, rate = self.sizes[2:]
+            self.everybody = Bucket(burst, rate, burst, now)
         return self.everybody
 
     def _of(self, address: str | None, now: float) -> Bucket:
         name = hashlib.blake2b(network(address).encode(), key=self.key, digest_size=16).digest()
-        bucket = self.buckets.pop(name, None) or Bucket(ADDRESS_BURST, ADDRESS_RATE, ADDRESS_BURST, now)
+        burst, rate = self.sizes[:2]
+        bucket = self.buckets.pop(name, None) or Bucket(burst, rate, burst, now)
         self.buckets[name] = bucket
         if len(self.buckets) > MOST_ADDRESSES:
             self.buckets.popitem(last=False)

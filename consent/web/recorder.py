@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from consent.errors import LedgerConflict, LedgerError, LedgerUnavailable, PolicyError
-from consent.ledger import Document, Event, Ledger, Record, Recorded, link, operated
+from consent.ledger import Document, Event, Kind, Ledger, Record, Recorded, link, operated
 from consent.policy import Policy, compare
 from consent.web.limits import Limits
 
@@ -69,6 +69,8 @@ class Recorder:
     policy: Policy
     fingerprint: Mapping[str, str]
     limits: Limits
+    once: Limits
+    """Those of what is loaded once."""
     clock: Callable[[], float]
     steady: Callable[[], float]
     waiters: threading.BoundedSemaphore = field(
@@ -100,7 +102,8 @@ class Recorder:
         LedgerUnavailable when it can't be written now: over the limits, another process holds the ledger,
         no space. LedgerConflict when the policy contradicts what is on record.
         """
-        self.limits.take(address, self.steady())
+        limits = self.once if event.kind is Kind.GIVEN_ONCE else self.limits
+        limits.take(address, self.steady())
         with self.turn(), self.learning(event):
             self.prepare()
             return self.ledger.record(
