@@ -12,12 +12,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from flask import Response, url_for
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 from markupsafe import Markup, escape
 
 from consent.decision import Reason, if_granted
 from consent.ledger import Event, Kind
 from consent.policy import Service
+from consent.web.address import foreign
 from consent.web.answering import write
 from consent.web.assets import asset
 from consent.web.attributes import written
@@ -33,6 +34,10 @@ from consent.web.site import Site
 STOPPING: Final = frozenset({Reason.MINOR, Reason.OPTED_OUT, Reason.PAGE, Reason.MARKED})
 #: Reasons that a placeholder tells, besides.
 TOLD: Final = STOPPING | {Reason.CHANGED, Reason.EXPIRED}
+
+#: Seconds of a day, and for how long an embed can be loaded once by the page that asked: caches keep pages for long.
+DAY: Final = 86_400
+LASTING: Final = 30 * DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +57,15 @@ class Embed:
 
     @classmethod
     def read(cls, site: Site, text: str | None) -> "Embed | None":
-        """The embed that *site* signed as *text*; None for anything else."""
+        """The embed that *site* signed as *text* at most ``LASTING`` ago, under the policy of now.
+
+        None for anything else, and for an address that isn't on what its service declares.
+        """
         try:
-            endpoint, service, attributes = serializer(site).loads(text or "")
+            endpoint, service, attributes = serializer(site).loads(text or "", max_age=LASTING)
         except BadData:
+            return None
+        if foreign(site.located, service, "frame", attributes["src"]):
             return None
         return cls(service=service, attributes=attributes, endpoint=endpoint)
 
@@ -79,11 +89,20 @@ class Embed:
         return "once" if mark or site.policy.service(self.service).special_category else None
 
 
-def serializer(site: Site) -> URLSafeSerializer:
-    """What signs embeds, with Flask's keys and a salt of its own."""
-    return URLSafeSerializer(
+def serializer(site: Site) -> URLSafeTimedSerializer:
+    """What signs embeds, with Flask's keys and a salt of its own that holds the policy.
+
+    The time it signs is that of the site's clock, in whole days: so a page stays the same for a day.
+    """
+
+    class Signer(TimestampSigner):
+        def get_timestamp(self) -> int:
+            return int(site.clock() // DAY * DAY)
+
+    return URLSafeTimedSerializer(
         [key.encode() if isinstance(key, str) else key for key in site.settings.keys],
-        salt=f"consent.embed.1|{site.located.controller.site}",
+        salt=f"consent.embed.2|{site.located.controller.site}|{site.policy.digest}",
+        signer=Signer,
         signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
     )
 

@@ -73,7 +73,9 @@ def template(visitor: ConsentRequest, key: str, html: Markup, *, instead: bool =
         if depth < 0:
             break
     if depth:
-        problem = "a </template> that nothing in it begins" if depth < 0 else "a <template> that nothing in it ends"
+        problem = (
+            "a </template> that nothing in it begins" if depth < 0 else "a <template> that nothing in it ends"
+        )
         raise ValueError(
             f'the markup for "{key}" has {problem}; expected as many of both, so that all of it waits for an answer. '
             "Write each <template> with its end, and text that isn't markup with &lt;."

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from flask import Flask, request
 from markupsafe import Markup, escape
 
-from consent.web import inert, navigation
+from consent.web import address, inert, navigation
 from consent.web.assets import asset
 from consent.web.attributes import Value, checked, written
 from consent.web.declaration import Declaration
@@ -233,7 +233,7 @@ class Helpers:
         """A ``<script src>`` when *key* is allowed, else nothing; ``async_=True``, ``nonce=…`` and so on."""
         visitor = here()
         live = runs(visitor, key)
-        given = checked(f'consent_script("{key}")', src=src, **attributes)
+        given = self.given(f'consent_script("{key}")', key, "script", src=src, **attributes)
         if live is None:
             return inert.script(visitor, key, given)
         return Markup("<script{}></script>").format(written(given)) if live else Markup()
@@ -242,11 +242,12 @@ class Helpers:
         """An ``<iframe>`` when *key* is allowed, else a placeholder: what it is, and the ways to it (CON-12).
 
         ``width`` and ``height`` give the placeholder the shape of what comes. ValueError for an address that is
-        neither http(s) nor a path of this site, and for attributes that run something.
+        neither http(s) nor a path of this site, or not on what the service declares under ``frame``, and for
+        attributes that run something.
         """
         visitor = here()
         live = runs(visitor, key)
-        given = checked(f'consent_embed("{key}")', src=src, title=title, **attributes)
+        given = self.given(f'consent_embed("{key}")', key, "frame", src=src, title=title, **attributes)
         if live:
             return frame(given)
         box = placeholder(inert.asker(visitor), key, given)
@@ -256,9 +257,16 @@ class Helpers:
         """A 1×1 image for a beacon when *key* is allowed, else nothing (ENF-07)."""
         visitor = here()
         live = runs(visitor, key)
-        given = checked(f'consent_pixel("{key}")', src=src, alt="", width=1, height=1, class_="pc-pixel")
+        place = f'consent_pixel("{key}")'
+        given = self.given(place, key, "img", src=src, alt="", width=1, height=1, class_="pc-pixel")
         image = Markup("<img{}>").format(written(given))
         return inert.template(visitor, key, image) if live is None else image if live else Markup()
+
+    def given(self, place: str, key: str, kind: str, /, **attributes: Value) -> dict[str, str | bool]:
+        """*attributes*, checked, with a ``src`` that is on the origins *key* declares under *kind*, if any."""
+        found = checked(place, **attributes)
+        address.check(self.site.located, place, key, kind, str(found["src"]))
+        return found
 
     def declaration(self) -> Markup:
         """Everything the policy declares, for a cookie page of the site's own."""

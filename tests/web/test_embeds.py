@@ -18,7 +18,7 @@ from consent.ledger import Kind
 from consent.web.embed import Embed
 from consent.web.site import Site
 
-from .clinic import PAGE, POLICY, SAME, MakeSite, Visitor, events
+from .clinic import PAGE, POLICY, SAME, Clock, MakeSite, Visitor, events
 
 CROSS = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
 FRAMED = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "iframe"}
@@ -583,3 +583,69 @@ def test_no_template_hides_anything_in_noscript() -> None:
         if "<noscript" in path.read_text()
     ]
     assert not found
+
+
+WILD = POLICY.replace(
+    'frame = ["https://video.example"]', 'frame = ["https://*.films.example"]\nscript = ["https://s.example"]'
+)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        ('consent_embed("videos", src="https://other.example/x", title="T")', "frame"),
+        ('consent_embed("media", src="https://films.example/x", title="T")', "frame"),
+        ('consent_embed("videos", src="http://a.films.example/x", title="T")', "frame"),
+        ('consent_embed("videos", src="https://a.films.example:8443/x", title="T")', "frame"),
+        ('consent_script("videos", src="https://a.films.example/x.js")', "script"),
+        ('consent_embed("videos", src="https://a.b.films.example/x", title="T")', None),
+        ('consent_embed("media", src="https://A.films.example:443/x", title="T")', None),
+        ('consent_embed("videos", src="http://localhost/own", title="T")', None),
+        ('consent_script("videos", src="https://s.example/x.js")', None),
+        ('consent_pixel("videos", src="https://anywhere.example/x.gif")', None),
+    ],
+)
+def test_an_address_is_on_an_origin_that_its_service_declares_where_it_declares_any(
+    make_app: MakeSite, call: str, kind: str | None
+) -> None:
+    app = make_app(WILD)
+    if kind is None:
+        assert show(app, "{{ " + call + " }}<p>whole</p>").endswith("<p>whole</p>")
+        return
+    with pytest.raises(ValueError, match=rf"consent_\w+\(.*\): src is .*; expected .* under {kind}\. Add"):
+        show(app, "{{ " + call + " }}")
+
+
+def test_what_was_signed_of_another_origin_is_not_loaded(visitor: Visitor, site: Site) -> None:
+    other = Embed(service="videos", attributes={"src": "https://o.example/", "title": "x"}, endpoint="home")
+    assert press(visitor.client, "once", embed=other.signed(site)).status_code == 400
+    assert not events(site)
+
+
+def test_what_a_page_asked_long_ago_is_asked_anew(visitor: Visitor, clock: Clock) -> None:
+    sent = fields(placeholder(visitor.client), "once")
+    clock.pass_days(29)
+    assert visitor.client.post("/privacy-choices", data=sent, headers=SAME).status_code == 200
+    clock.pass_days(3)
+    late = visitor.client.post("/privacy-choices", data=sent, headers=SAME)
+    assert late.status_code == 400
+    assert 'action="/privacy-choices"' in late.text
+    assert press(visitor.client, "once").status_code == 200
+
+
+def test_what_was_signed_under_another_policy_is_asked_anew(make_app: MakeSite) -> None:
+    sent = fields(placeholder(make_app().test_client()), "once")
+    client = make_app(POLICY.replace("Plays the clinic's videos.", "Plays videos.")).test_client()
+    notice = Visitor(client).notice()
+    response = client.post("/privacy-choices", data=sent | {"notice": notice}, headers=SAME)
+    assert response.status_code == 400
+
+
+def test_however_much_is_loaded_once_answers_are_still_taken(visitor: Visitor, site: Site) -> None:
+    sent = fields(placeholder(visitor.client), "once")
+    for _ in range(40):
+        last = visitor.client.post("/privacy-choices", data=sent, headers=SAME)
+    assert last.status_code == 429
+    assert not site.recorder.limits.buckets
+    assert visitor.answer("all").status_code == 303
+    assert visitor.allowed("videos")
