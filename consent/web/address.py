@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from consent.policy import Policy
+from consent.policy import Carrier, Policy, Service
 from consent.web.csp import letting_in, source
 
 
@@ -12,7 +12,8 @@ def declared(policy: Policy, key: str, kind: str) -> tuple[str, ...]:
     Those of a category are its services'; those of a carrier its own and those of all that it carries.
     """
     carried = [service for service in policy.services if service.via == key]
-    parts = [*policy.services_in(key), *(each for each in policy.carriers if each.key == key), *carried]
+    carrier = (each for each in policy.carriers if each.key == key)
+    parts: list[Service | Carrier] = [*policy.services_in(key), *carrier, *carried]
     if not parts and all(category.key != key for category in policy.categories):
         parts = [policy.service(key)]
     return tuple(dict.fromkeys(origin for part in parts for origin in dict(part.origins).get(kind, ())))
