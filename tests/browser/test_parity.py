@@ -41,7 +41,9 @@ class Case(NamedTuple):
 
     def row(self, kind: str) -> Row:
         """The row of the verdict's table for a service of *kind*."""
-        return Row(kind, self.answer, self.signal, self.stored, self.mark, self.endpoint, self.minor)
+        # The answer's own opt-out counts as the signal does.
+        opted_out = self.signal or self.stored
+        return Row(kind, self.answer, opted_out, False, self.mark, self.endpoint, self.minor)
 
     @property
     def view(self) -> str | None:
@@ -111,7 +113,7 @@ def given(site: Site, case: Case) -> Decision | None:
 def verdict_on(site: Site, case: Case, decision: Decision | None) -> Verdict:
     """What the verdict says, purely."""
     mark = Mark(case.mark) if case.mark else None
-    circumstances = Circumstances(case.signal, case.stored, mark, case.view, case.minor)
+    circumstances = Circumstances(case.signal, False, mark, case.view, case.minor)
     return judge(
         site.policy,
         decision,
