@@ -62,6 +62,11 @@ MODULES = {"demo": "demo_site", "test": "pytest", "bench": "benchmarks"}
 PYTEST_USAGE = "dev.py test [--full] [pytest's own arguments, with paths from the checkout's top]"
 BENCH_USAGE = "dev.py bench [--quick] [--only NAME] [--json FILE]"
 
+#: Browser tests that take long, and what runs beside the first share: many tests wait more than they work.
+LONG = [f"tests/browser/test_{name}.py" for name in ("cached", "parity", "sweep")]
+FIRST_SHARE = ["tests/browser", *(f"--ignore={file}" for file in LONG)]
+OTHER_SHARES = (LONG, ["tests/web"], ["tests", "--ignore=tests/browser", "--ignore=tests/web"])
+
 
 class Missing(Exception):
     """What this machine lacks and what to do about it, in one line."""
@@ -135,22 +140,25 @@ def run_in_place(command: argparse.Namespace, rest: list[str]) -> NoReturn:
 
 
 def test_all(rest: list[str], environment: dict[str, str]) -> int:
-    """All tests, those with a browser beside the others; what the others said comes at the end."""
+    """All tests, their shares side by side; what all but the first said comes at the end. The worst exit code."""
     pytest = [str(PYTHON), "-m", "pytest", *rest]
-    with tempfile.TemporaryFile() as said:
-        others = subprocess.Popen(
-            [*pytest, "-q", "--ignore=tests/browser"], env=environment, stdout=said, stderr=subprocess.STDOUT
-        )
-        say("the tests without a browser run beside those with one")
-        try:
-            browser = subprocess.run([*pytest, "tests/browser"], env=environment).returncode
-            rest_of_them = others.wait()
-        finally:
-            others.kill()
-        said.seek(0)
-        sys.stdout.buffer.write(said.read())
-        sys.stdout.flush()
-    return browser or rest_of_them
+    say(f"the tests run in {1 + len(OTHER_SHARES)} processes; what the others find stands below the first's")
+    with contextlib.ExitStack() as stack:
+        running = []
+        for share in OTHER_SHARES:
+            said = stack.enter_context(tempfile.TemporaryFile())
+            process = subprocess.Popen(
+                [*pytest, "-q", *share], env=environment, stdout=said, stderr=subprocess.STDOUT
+            )
+            stack.callback(process.kill)
+            running.append((process, said))
+        codes = [subprocess.run([*pytest, *FIRST_SHARE], env=environment).returncode]
+        for process, said in running:
+            codes.append(process.wait())
+            said.seek(0)
+            sys.stdout.buffer.write(said.read())
+            sys.stdout.flush()
+    return max(codes, key=abs)
 
 
 def say(text: str) -> None:
