@@ -100,10 +100,11 @@ def members(line: Line) -> dict[str, str]:
 
 def admitted(site: Site, page: str) -> Patient:
     """What there is to examine of *site*, with its answer for *page*."""
+    # Whoever looks puts nothing on record: neither what a site runs under that isn't published yet, nor its notice.
+    site.store_at = float("inf")
     if not has_database(site):
         # A database made for this would belong to whoever looks.
         site.recorder.open = nothing_yet
-        site.store_at = float("inf")
     address = site.settings.site or site.policy.controller.site
     url = urlsplit(address)
     left: list[tuple[Mapping[str, Any], Sequence[tuple[str, str]]]] = []

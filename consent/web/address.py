@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from consent.policy import Carrier, Policy, Service
-from consent.web.csp import letting_in, source
+from consent.web.source import letting_in, source
 
 
 def declared(policy: Policy, key: str, kind: str) -> tuple[str, ...]:

@@ -1,15 +1,14 @@
 """The two steps that follow an opt-out: the second brings a signed value back that only the first gives (TTL-08)."""
 
-import hashlib
-
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData
 
 from consent.decision import selling
 from consent.web.request import ConsentRequest
-from consent.web.site import Site
+from consent.web.signing import serializer
 
 #: Seconds for which the first step can be followed by the second.
 VALID = 30 * 60
+PURPOSE = "opt_in.2"
 
 
 def contradicts(visitor: ConsentRequest, services: frozenset[str]) -> bool:
@@ -28,18 +27,15 @@ def contradicts(visitor: ConsentRequest, services: frozenset[str]) -> bool:
 
 def first_step(visitor: ConsentRequest, services: frozenset[str]) -> str:
     """What says that *visitor* was asked just now, under their account, about *services* (keys) as their terms are."""
-    return str(
-        serializer(visitor.site).dumps([visitor.now, signed_in(visitor), sorted(terms_of(visitor, services))])
-    )
+    asked = [signed_in(visitor), sorted(terms_of(visitor, services))]
+    return str(serializer(visitor.site, PURPOSE).dumps(asked))
 
 
 def follows(visitor: ConsentRequest, services: frozenset[str], text: str | None) -> bool:
     """Whether *text* is the first step of an opt-in to *services*: of this account, to these terms, not too old."""
     try:
-        at, account, terms = serializer(visitor.site).loads(text or "")
+        account, terms = serializer(visitor.site, PURPOSE).loads(text or "", max_age=VALID)
     except BadData:
-        return False
-    if not 0 <= visitor.now - at <= VALID:
         return False
     return account is not None and account == signed_in(visitor) and terms_of(visitor, services) <= {*terms}
 
@@ -52,12 +48,3 @@ def terms_of(visitor: ConsentRequest, services: frozenset[str]) -> frozenset[str
 def signed_in(visitor: ConsentRequest) -> str | None:
     """The link of the account that is signed in; empty without one, None when nobody can say."""
     return visitor.account.link if visitor.account else ""
-
-
-def serializer(site: Site) -> URLSafeSerializer:
-    """What signs first steps, with Flask's keys and a salt of its own."""
-    return URLSafeSerializer(
-        [key.encode() if isinstance(key, str) else key for key in site.settings.keys],
-        salt=f"consent.opt_in.1|{site.located.controller.site}",
-        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
-    )

@@ -4,7 +4,6 @@ What is loaded once comes from a signed value that the placeholder carries, so t
 address of theirs.
 """
 
-import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from flask import Response, url_for
-from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeTimedSerializer
 from markupsafe import Markup, escape
 
 from consent.decision import Reason, if_granted
@@ -28,6 +27,7 @@ from consent.web.optout import conflicts
 from consent.web.page import piece
 from consent.web.recorder import moment, new_id
 from consent.web.request import ConsentRequest
+from consent.web.signing import serializer
 from consent.web.site import Site
 
 #: Reasons that a Yes doesn't settle.
@@ -53,7 +53,7 @@ class Embed:
 
     def signed(self, site: Site) -> str:
         """All of it as a text that :meth:`read` takes from a form."""
-        return str(serializer(site).dumps([self.endpoint, self.service, dict(self.attributes)]))
+        return str(signing(site).dumps([self.endpoint, self.service, dict(self.attributes)]))
 
     @classmethod
     def read(cls, site: Site, text: str | None) -> "Embed | None":
@@ -62,7 +62,7 @@ class Embed:
         None for anything else, and for an address that isn't on what its service declares.
         """
         try:
-            endpoint, service, attributes = serializer(site).loads(text or "", max_age=LASTING)
+            endpoint, service, attributes = signing(site).loads(text or "", max_age=LASTING)
         except BadData:
             return None
         if foreign(site.located, service, "frame", attributes["src"]):
@@ -89,22 +89,9 @@ class Embed:
         return "once" if mark or site.policy.service(self.service).special_category else None
 
 
-def serializer(site: Site) -> URLSafeTimedSerializer:
-    """What signs embeds, with Flask's keys and a salt of its own that holds the policy.
-
-    The time it signs is that of the site's clock, in whole days: so a page stays the same for a day.
-    """
-
-    class Signer(TimestampSigner):
-        def get_timestamp(self) -> int:
-            return int(site.clock() // DAY * DAY)
-
-    return URLSafeTimedSerializer(
-        [key.encode() if isinstance(key, str) else key for key in site.settings.keys],
-        salt=f"consent.embed.2|{site.located.controller.site}|{site.policy.digest}",
-        signer=Signer,
-        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
-    )
+def signing(site: Site) -> URLSafeTimedSerializer:
+    """What signs embeds under the policy of now; their day is signed, so a page stays the same for a day."""
+    return serializer(site, f"embed.3|{site.policy.digest}", unit=DAY)
 
 
 def frame(attributes: Mapping[str, str | bool]) -> Markup:

@@ -11,7 +11,7 @@ from flask import Flask, Response, redirect, render_template_string
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent import current_consent
-from tests.audit.clinic import POLICY, MakeApp, visit
+from tests.audit.clinic import POLICY, MakeApp, site_of, visit
 
 from .conftest import Run, run_for
 
@@ -44,6 +44,15 @@ def test_a_site_in_order_ends_with_0_and_makes_no_database(site: Flask) -> None:
     assert "gate: it sees every response last." in found["ok"]
     assert "page /home: who comes for the first time gets no cookie." in found["ok"]
     assert not Path(site.instance_path).exists()
+
+
+def test_it_puts_nothing_on_record(site: Flask, make_app: MakeApp) -> None:
+    visit(site)
+    before = [record.id for record in site_of(site).recorder.ledger.records()]
+    draft = make_app(HTTPS.replace("Counts visits", "Counts your visits"), SESSION_COOKIE_SECURE=True)
+    draft.add_url_rule("/home", "home", lambda: render_template_string("{{ consent_banner() }}"))
+    lines(draft, "--page", "/home")
+    assert [record.id for record in site_of(site).recorder.ledger.records()] == before
 
 
 def test_a_cookie_that_is_set_around_the_gate_is_named_and_a_page_past_it_is_wrong(site: Flask) -> None:

@@ -1,8 +1,11 @@
 """A small site with everything a policy can hold, its clock, and someone who visits it."""
 
 import re
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -134,3 +137,14 @@ def events(site: Site) -> list[Event]:
     """The visitors' events on record, oldest first."""
     found = [record.event() for record in site.recorder.ledger.records()]
     return [event for event in found if event and event.kind is not Kind.OPERATED]
+
+
+@contextmanager
+def locked(app: Flask) -> Iterator[None]:
+    """Hold the database's write lock from outside, as a stuck process would."""
+    holder = sqlite3.connect(Path(app.instance_path) / "consent.sqlite3", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        holder.close()

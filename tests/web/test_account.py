@@ -1,7 +1,6 @@
 """The opt-out of an account: it holds wherever its owner signs in, only narrows, and ends with sign-out or account."""
 
 import re
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from consent.web.account import FRESH
 from consent.web.extension import Consent
 from consent.web.site import Site
 
-from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events
+from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, locked
 
 GPC = {"Sec-GPC": "1"}
 HONORED = "Opt-Out Request Honored"
@@ -117,17 +116,6 @@ def at_look_up(when: str, act: Callable[[], object]) -> Iterator[None]:
     finally:
         event.remove(Engine, f"{when}_cursor_execute", note)
     assert not todo, "nobody asked"
-
-
-@contextmanager
-def locked(app: Flask) -> Iterator[None]:
-    """Hold the database's write lock from outside, as a stuck process would."""
-    holder = sqlite3.connect(Path(app.instance_path) / "consent.sqlite3", isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        holder.close()
 
 
 # -- what it does

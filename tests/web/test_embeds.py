@@ -2,7 +2,6 @@
 
 import html
 import re
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from consent.ledger import Kind
 from consent.web.embed import Embed
 from consent.web.site import Site
 
-from .clinic import PAGE, POLICY, SAME, Clock, MakeSite, Visitor, events
+from .clinic import PAGE, POLICY, SAME, Clock, MakeSite, Visitor, events, locked
 
 CROSS = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
 FRAMED = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "iframe"}
@@ -387,12 +386,8 @@ def test_an_opt_out_on_record_stops_it_too(visitor: Visitor, site: Site) -> None
 
 def test_what_cannot_be_recorded_is_not_loaded(visitor: Visitor, app: Flask) -> None:
     sent = fields(placeholder(visitor.client), "once")
-    holder = sqlite3.connect(Path(app.instance_path) / "consent.sqlite3", isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    try:
+    with locked(app):
         response = visitor.client.post("/privacy-choices", data=sent, headers=SAME)
-    finally:
-        holder.close()
     assert response.status_code == 503
     assert response.headers["Retry-After"]
     assert "<iframe" not in response.text

@@ -1,11 +1,7 @@
 """Opting out of sale and sharing here, and in again in two steps, without JavaScript and with it."""
 
 import re
-import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -16,7 +12,7 @@ from consent.ledger import Kind
 from consent.web.confirmation import VALID
 from consent.web.site import Site
 
-from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, held
+from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, held, locked
 
 GPC = {"Sec-GPC": "1"}
 JSON = {**SAME, "Accept": "application/json"}
@@ -57,17 +53,6 @@ def fields_of(html: str, choice: str) -> dict[str, str]:
         if f'name="choice" value="{choice}"' in form:
             return dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form))
     raise AssertionError(f"no form sends choice={choice}")
-
-
-@contextmanager
-def locked(app: Flask) -> Iterator[None]:
-    """Hold the database's write lock from outside, as a stuck process would."""
-    holder = sqlite3.connect(Path(app.instance_path) / "consent.sqlite3", isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        holder.close()
 
 
 # -- out

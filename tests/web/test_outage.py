@@ -1,11 +1,7 @@
 """When the ledger can't write: nothing is turned on, every refusal holds and is recorded later, once (rule 9)."""
 
-import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -13,18 +9,7 @@ from flask import Flask
 from consent.ledger import Kind
 from consent.web.site import Site
 
-from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events
-
-
-@contextmanager
-def locked(app: Flask) -> Iterator[None]:
-    """Hold the database's write lock from outside, as a stuck process would."""
-    holder = sqlite3.connect(Path(app.instance_path) / "consent.sqlite3", isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        holder.close()
+from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, locked
 
 
 @pytest.fixture

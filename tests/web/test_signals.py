@@ -2,10 +2,7 @@
 
 import json
 import re
-import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +15,7 @@ from consent.web.request import here
 from consent.web.signalled import signalled
 from consent.web.site import Site
 
-from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events
+from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, locked
 
 GPC = {"Sec-GPC": "1"}
 HONORED = "Opt-Out Request Honored"
@@ -37,17 +34,6 @@ def decided(site: Site, visitor: Visitor) -> Decision:
     found = site.codec.decode(visitor.cookie() or "", now=int(site.clock()))
     assert found is not None
     return found
-
-
-@contextmanager
-def locked(app: Flask) -> Iterator[None]:
-    """Hold the database's write lock from outside, as a stuck process would."""
-    holder = sqlite3.connect(Path(app.instance_path) / "consent.sqlite3", isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        holder.close()
 
 
 # -- what the signal ends
