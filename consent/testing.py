@@ -22,6 +22,7 @@ from werkzeug.wsgi import get_host
 
 from consent.decision import Answer, decide
 from consent.policy import Policy
+from consent.web.findings import OF_COOKIES
 from consent.web.site import Site
 
 try:
@@ -100,7 +101,7 @@ def assert_nothing_undeclared(app: Flask, *paths: str) -> None:
         with client.get(path, follow_redirects=True) as response:
             if response.status_code >= 400:
                 raise AssertionError(f"{path} answers {response.status_code}; expected a page to look at")
-    if found := site.findings.about("undeclared", "drift"):
+    if found := site.findings.about(*OF_COOKIES):
         raise AssertionError("\n".join(str(fault) for fault in found))
 
 

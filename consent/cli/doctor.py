@@ -18,6 +18,7 @@ from consent.cli.terminal import say, say_json
 from consent.decision import Answer, decide
 from consent.errors import LedgerUnavailable
 from consent.ledger import Ledger
+from consent.web.findings import OF_COOKIES
 from consent.web.gate import PROBE
 from consent.web.returning import safe_path
 from consent.web.setcookie import SetCookie
@@ -174,9 +175,9 @@ def answer(patient: Patient) -> Iterator[Line]:
             yield Line(
                 "wrong", f"cookie {cookie.name}", "scripts can read it", "Set SESSION_COOKIE_HTTPONLY."
             )
-    for fault in patient.site.findings.about("undeclared", "drift"):
-        yield Line("wrong", fault.place, fault.problem, fault.fix)
-    if not patient.site.findings.about("undeclared", "drift"):
+    faults = patient.site.findings.about(*OF_COOKIES)
+    yield from (Line("wrong", fault.place, fault.problem, fault.fix) for fault in faults)
+    if not faults:
         names = ", ".join(cookie.name for cookie, _ in cookies if cookie) or "no cookie"
         yield Line("ok", about, f"who comes for the first time gets {names}")
 

@@ -136,7 +136,7 @@ def carrying(response: Response, visitor: ConsentRequest, outcome: Outcome) -> R
     """*response* with the cookie of what now holds; the gate sends along the end of what is refused."""
     if outcome.after is not None:
         cookie = choice_cookie(visitor.site, outcome.after, secure=visitor.secure)
-        response.headers.add("Set-Cookie", cookie)
+        response.headers.add("Set-Cookie", visitor.sets(cookie))
     return response
 
 

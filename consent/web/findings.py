@@ -1,10 +1,10 @@
-"""What the gate found: cookies undeclared, stopped or not as declared; security policies that don't do their part."""
+"""What the gate found: cookies undeclared, stopped, not as declared or under our name; security policies that don't do their part."""
 
 import logging
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from consent.errors import Fault
 
@@ -13,7 +13,9 @@ log = logging.getLogger("consent")
 #: Findings that are named; a name made of what a visitor sends must not fill the log.
 MOST = 512
 
-About = Literal["undeclared", "stopped", "drift", "policy", "late"]
+About = Literal["undeclared", "stopped", "drift", "answer", "policy", "late"]
+#: Those about cookies that a site has to mend: declare, set otherwise, or call by another name.
+OF_COOKIES: Final[tuple[About, ...]] = ("undeclared", "drift", "answer")
 
 
 @dataclass(slots=True, eq=False)

@@ -7,7 +7,7 @@ same process.
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from consent.decision import Decision
 from consent.errors import Fault, LedgerError
@@ -20,8 +20,8 @@ from consent.web.expiry import MOST_NAMES, deletions, refused_cookies
 from consent.web.headers import Headers, keep_private, seal, vary
 from consent.web.limits import TooMany
 from consent.web.navigation import KEPT, VARY, VARY_ERROR, full_load, is_soft, marks_at
-from consent.web.request import LEFT, ConsentRequest, endpoint_of, view_for, visitor_of
-from consent.web.setcookie import SetCookie
+from consent.web.request import ANSWERS, LEFT, ConsentRequest, endpoint_of, view_for, visitor_of
+from consent.web.setcookie import SetCookie, pair_of
 from consent.web.signalled import end_by_script, honour
 from consent.web.signals import item_blocked, tell
 from consent.web.site import Site
@@ -58,6 +58,7 @@ class Gate:
     def judged(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """What the application answers, with what the gate makes of its headers."""
         environ.pop(LEFT, None)
+        environ.setdefault(ANSWERS, [])
 
         def start(status: str, headers: Headers, exc_info: object = None) -> Any:
             made = passed(self.site, environ, headers, status)
@@ -165,12 +166,14 @@ def kept_out(visitor: ConsentRequest, headers: Headers) -> Headers:
 def lets_out(visitor: ConsentRequest, text: str) -> bool:
     """Whether the ``Set-Cookie`` value *text* may leave (ENF-01); what may not, or isn't as declared, is noted.
 
-    Deletions pass, so does the visitor's answer, and what browsers ignore: it sets nothing.
+    Deletions pass, so does the visitor's answer from a response of ours, and what browsers ignore: it sets nothing.
     """
     site = visitor.site
     cookie = SetCookie.read(text, now=visitor.now)
-    if cookie is None or cookie.deletes or cookie.name in site.own_cookies:
+    if cookie is None or cookie.deletes:
         return True
+    if cookie.name in site.own_cookies:
+        return pair_of(text) in visitor.environ[ANSWERS] or not_ours(visitor, cookie)
     services = site.declared.of(cookie.name)
     if not services:
         return lets_undeclared_out(visitor, cookie)
@@ -184,6 +187,22 @@ def lets_out(visitor: ConsentRequest, text: str) -> bool:
     return False
 
 
+def not_ours(visitor: ConsentRequest, cookie: SetCookie) -> Literal[False]:
+    """False: a cookie under the name of the visitor's answer that no response of ours sets; note that it was kept back.
+
+    It could end an answer, or bring one back that was withdrawn.
+    """
+    fault = Fault(
+        place(visitor, cookie),
+        "it was not sent: under this name the component keeps what the visitor has answered, and nobody else may set it",
+        "Give it another name, or the component's cookie one: CONSENT_COOKIE_NAME. What copies cookies from requests "
+        "to responses has to leave this one out.",
+    )
+    visitor.site.findings.note("answer", cookie.name, visitor.endpoint, "", fault)
+    blocked(visitor, cookie, None, "answer", fault)
+    return False
+
+
 def lets_undeclared_out(visitor: ConsentRequest, cookie: SetCookie) -> bool:
     """Whether a cookie may leave that no service declares: that is a setting."""
     site = visitor.site
@@ -191,10 +210,13 @@ def lets_undeclared_out(visitor: ConsentRequest, cookie: SetCookie) -> bool:
     became = "so it was not sent" if dropped else "and was sent all the same"
     why = cookie.ignored(host_of(visitor.environ))
     vain = f"; browsers ignore it: {why}" if why else ""
+    fix = f'Declare it: cookies = {{ "{cookie.name}" = "{in_words(cookie.lifetime)}" }} in the service that sets it.'
+    if not cookie.name:
+        fix = "Give it a name, before its =, and declare that, or don't set it: what has no name can't be declared."
     fault = Fault(
         place(visitor, cookie),
         f"no service of {site.settings.policy.name} declares it, {became} (INF-03){vain}",
-        f'Declare it: cookies = {{ "{cookie.name}" = "{in_words(cookie.lifetime)}" }} in the service that sets it.',
+        fix,
     )
     site.findings.note("undeclared", cookie.name, visitor.endpoint, "", fault)
     if dropped:
@@ -292,4 +314,5 @@ def late(visitor: ConsentRequest, held: Decision) -> Headers:
             site.late.clear()
         site.late.add(event.id)
         return []
-    return [("Set-Cookie", choice_cookie(site, replace(held, pending=None), secure=visitor.secure))]
+    cookie = choice_cookie(site, replace(held, pending=None), secure=visitor.secure)
+    return [("Set-Cookie", visitor.sets(cookie))]

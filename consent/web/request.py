@@ -15,11 +15,14 @@ from consent.web.account import Account
 from consent.web.language import Catalogue, accepted, catalogue, negotiate
 from consent.web.notice import Notice
 from consent.web.returning import address
+from consent.web.setcookie import pair_of
 from consent.web.site import Site, asked
 
 ENVIRON = "consent"
 #: Where the gate says whose headers have left: that site's.
 LEFT = "consent.left"
+#: Where the answers stand that our own responses to this request set, of all apps that make one: ``name=value``.
+ANSWERS = "consent.answers"
 #: Flask's proxies, typed as such: the object behind them is looked up once instead of at each use.
 REQUEST = cast("LocalProxy[Request]", request)
 APP = cast("LocalProxy[Flask]", current_app)
@@ -280,6 +283,11 @@ class ConsentRequest:
         self._asked, self._decision = True, decision
         self.answered = True
         self.forget_account()
+
+    def sets(self, cookie: str) -> str:
+        """*cookie*, the ``Set-Cookie`` value with the answer that this response sets: the gate lets no other pass."""
+        self.environ.setdefault(ANSWERS, []).append(pair_of(cookie))
+        return cookie
 
     def forget_account(self) -> None:
         """Look the account's opt-out up again where it matters: this request may have changed it."""

@@ -77,6 +77,11 @@ class SetCookie:
         return cls(name, None if expires is None else min(expires - now, LONGEST_LIFE), attributes)
 
 
+def pair_of(text: str) -> str:
+    """Name and value of the header's value *text*, as they stand there; what comes after may be anybody's."""
+    return text.partition(";")[0].strip(" \t")
+
+
 @lru_cache(1024)
 def _attributes(rest: str) -> Attributes:
     """Those that *rest* says, the last of each name; a site sets its cookies with the same ones again and again."""

@@ -63,7 +63,8 @@ def end(visitor: ConsentRequest, source: str) -> list[tuple[str, str]]:
         site.late_at = now + TRY_AGAIN
     visitor.replace(outcome.after)
     announce(site, outcome)
-    return [("Set-Cookie", choice_cookie(site, outcome.after, secure=visitor.secure))]
+    cookie = choice_cookie(site, outcome.after, secure=visitor.secure)
+    return [("Set-Cookie", visitor.sets(cookie))]
 
 
 def asked_by(visitor: ConsentRequest, source: str) -> Asked:

@@ -14,12 +14,13 @@ from werkzeug.test import Client
 from werkzeug.wrappers import Response as ResponseBase
 
 from consent import Consent, current_consent, item_blocked
+from consent.testing import assert_nothing_undeclared
 from consent.web.expiry import MOST_BYTES, MOST_HEADERS
 from consent.web.gate import Gate
 from consent.web.headers import keep_private, seal
 from consent.web.site import Site
 
-from .clinic import PAGE, POLICY, Clock, MakeSite, Visitor
+from .clinic import PAGE, POLICY, SAME, Clock, MakeSite, Visitor
 
 
 def with_headers(app: Flask, *headers: tuple[str, str]) -> Flask:
@@ -170,9 +171,9 @@ def setting(app: Flask, *cookies: str, path: str = "/set") -> Flask:
     return app
 
 
-def sent(client: FlaskClient, path: str = "/set") -> list[str]:
+def sent(client: FlaskClient, path: str = "/set", base_url: str | None = None) -> list[str]:
     """The names of the cookies that a response sets, deletions left out."""
-    with client.get(path) as response:
+    with client.get(path, base_url=base_url) as response:
         values = response.headers.getlist("Set-Cookie")
     return [value.partition("=")[0] for value in values if "Max-Age=0" not in value]
 
@@ -312,6 +313,90 @@ def test_the_visitors_answer_is_never_taken_for_undeclared(make_app: MakeSite, s
     client.environ_base["wsgi.url_scheme"] = scheme
     assert "consent=" in Visitor(client).answer("all").headers["Set-Cookie"]
     assert app.extensions["consent"].findings.known == {}
+
+
+@pytest.mark.parametrize("text", ["mystery", "=mystery", " = mystery; Path=/"])
+def test_a_cookie_without_a_name_is_to_get_one_since_none_can_be_declared(
+    app: Flask, site: Site, text: str
+) -> None:
+    setting(app, text)
+    app.test_client(use_cookies=False).get("/set")
+    (fault,) = site.findings.about("undeclared")
+    assert fault.place == "cookie (without a name), set by endpoint set"
+    assert fault.fix.startswith("Give it a name")
+    assert "cookies = {" not in fault.fix
+
+
+@pytest.mark.requirement("ENF-01")
+@pytest.mark.parametrize(
+    ("scheme", "name"),
+    [
+        ("https", "__Host-consent"),
+        ("http", "consent"),
+        ("https", "consent"),
+        ("https", "__Host-consent-shown"),
+    ],
+)
+def test_nobody_but_the_component_sets_a_cookie_under_the_name_of_the_answer(
+    app: Flask, site: Site, scheme: str, name: str
+) -> None:
+    setting(app, f"{name}=theirs; Path=/; Secure", "session=2; Path=/")
+    told: list[object] = []
+
+    def listen(sender: object, **what: object) -> None:
+        told.append((what["name"], what["service"], what["reason"]))
+
+    with item_blocked.connected_to(listen, app):
+        assert sent(app.test_client(), base_url=f"{scheme}://localhost") == ["session"]
+    assert told == [(name, None, "answer")]
+    (fault,) = site.findings.about("answer")
+    assert "nobody else may set it" in fault.problem
+    with pytest.raises(AssertionError, match="nobody else may set it"):
+        assert_nothing_undeclared(app)
+
+
+def test_an_answer_that_the_site_copies_back_from_a_request_stays_out(app: Flask) -> None:
+    @app.after_request
+    def renew(response: Response) -> Response:
+        for name, value in request.cookies.items():
+            response.set_cookie(name, value, max_age=60)
+        return response
+
+    client = app.test_client()
+    visitor = Visitor(client)
+    visitor.answer("all")
+    granted = client.get_cookie("consent")
+    visitor.answer("none")  # the hook's copy of the old answer comes after the new one
+    refused = client.get_cookie("consent")
+    assert granted and refused and granted.value != refused.value
+    assert "counted" not in client.get("/").text
+    assert client.get_cookie("consent") == refused
+
+
+def test_an_answer_leaves_whatever_the_site_makes_of_its_attributes(app: Flask) -> None:
+    @app.after_request
+    def harden(response: Response) -> Response:
+        values = response.headers.getlist("Set-Cookie")
+        response.headers.setlist("Set-Cookie", [value.replace("Lax", "Strict") for value in values])
+        return response
+
+    client = app.test_client()
+    assert "SameSite=Strict" in Visitor(client).answer("all").headers["Set-Cookie"]
+    assert "counted" in client.get("/").text
+
+
+def test_an_answer_to_another_app_that_this_one_calls_leaves_it(make_app: MakeSite) -> None:
+    inner, outer = make_app(), make_app(CONSENT_DATABASE="sqlite://")
+    outer.wsgi_app.application = DispatcherMiddleware(  # type: ignore[attr-defined]
+        outer.wsgi_app.application,  # type: ignore[attr-defined]
+        {"/inner": lambda environ, start: inner.wsgi_app(dict(environ), start)},
+    )
+    client = outer.test_client()
+    notice = Visitor(inner.test_client()).notice()
+    page = client.post(
+        "/inner/privacy-choices", data={"notice": notice, "choice": "none"}, headers=SAME, buffered=True
+    )
+    assert any(value.startswith("consent=") for value in page.headers.getlist("Set-Cookie"))
 
 
 def test_code_of_the_site_is_told_of_each_cookie_that_was_stopped(app: Flask, site: Site) -> None:
