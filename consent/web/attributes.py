@@ -48,7 +48,7 @@ def checked(place: str, /, **attributes: Value) -> dict[str, str | bool]:
     """
     found: dict[str, str | bool] = {}
     for given, value in attributes.items():
-        if value is None or value is False:
+        if (value is None or value is False) and given not in ("src", "title"):
             continue
         name = given.rstrip("_").replace("_", "-")
         if not NAME.fullmatch(name) or name.startswith("on") or name in RUNNING:
@@ -69,7 +69,7 @@ def checked(place: str, /, **attributes: Value) -> dict[str, str | bool]:
                 "a path of this site that begins with one slash. Write it in full, and what can't stand in an "
                 "address as %xx."
             )
-        if name == "title" and not str(value).strip():
+        if name == "title" and (value is None or value is False or not str(value).strip()):
             raise ValueError(f"{place}: title is empty; expected words. Say what is shown in the frame.")
         found[name] = True if value is True else str(value)
     return found

@@ -1,4 +1,4 @@
-"""What the gate found: cookies undeclared, stopped, not as declared or under our name; security policies that don't do their part."""
+"""What the gate found: cookies undeclared, stopped, not as declared or not ours; security policies that fail."""
 
 import logging
 import threading

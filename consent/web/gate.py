@@ -194,7 +194,7 @@ def not_ours(visitor: ConsentRequest, cookie: SetCookie) -> Literal[False]:
     """
     fault = Fault(
         place(visitor, cookie),
-        "it was not sent: under this name the component keeps what the visitor has answered, and nobody else may set it",
+        "it was not sent: under this name the component keeps the visitor's answer, and nobody else may set it",
         "Give it another name, or the component's cookie one: CONSENT_COOKIE_NAME. What copies cookies from requests "
         "to responses has to leave this one out.",
     )

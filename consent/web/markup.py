@@ -10,6 +10,7 @@ from flask import Flask, request
 from markupsafe import Markup, escape
 
 from consent.web import address, inert, navigation
+from consent.web.arguments import named
 from consent.web.assets import asset
 from consent.web.attributes import Value, checked, written
 from consent.web.declaration import Declaration
@@ -48,7 +49,8 @@ class Helpers:
     def register(self, app: Flask) -> None:
         """Make them known to the templates of *app*, in macros and imported templates too."""
         for name in ("head", "banner", "link", "block", "script", "embed", "pixel", "declaration", "signal"):
-            app.add_template_global(getattr(self, name), f"consent_{name}")
+            call = f"consent_{name}"
+            app.add_template_global(named(call, getattr(self, name)), call)
 
     def head(self, nonce: str | None = None, *, inert: bool = False) -> Markup:
         """The style sheet and the module, with the page's *nonce* if it has one; put it first into ``<head>``.

@@ -368,7 +368,9 @@ def test_an_answer_that_the_site_copies_back_from_a_request_stays_out(app: Flask
     granted = client.get_cookie("consent")
     visitor.answer("none")  # the hook's copy of the old answer comes after the new one
     refused = client.get_cookie("consent")
-    assert granted and refused and granted.value != refused.value
+    assert granted
+    assert refused
+    assert granted.value != refused.value
     assert "counted" not in client.get("/").text
     assert client.get_cookie("consent") == refused
 
