@@ -9,8 +9,10 @@ from typing import Final
 from flask import Flask
 from jinja2 import TemplateError, nodes
 
+from consent.cli.unscripted import address_of, hidden, origin_of
 from consent.errors import Fault, did_you_mean
 from consent.policy import Policy
+from consent.web.source import letting_in, source
 
 #: Functions of our markup whose first argument is a key.
 KEYED = frozenset({"consent_block", "consent_script", "consent_embed", "consent_pixel"})
@@ -117,6 +119,7 @@ class Reading(HTMLParser):
         self.field: int | None = None
         self.branches = 0
         self.unscripted = 0
+        self.called = 0
         self.begun = ""
         self.posting = False
 
@@ -130,6 +133,10 @@ class Reading(HTMLParser):
         elif kind == "name" and not self.begun:
             self.begun = text
             self.branches += {"if": 1, "endif": -1}.get(text, 0)
+            self.called += {"call": 1, "endcall": -1}.get(text, 0)
+        elif kind == "name" and self.unscripted and text in KEYED:
+            problem = f"{text} within <noscript> is for browsers without JavaScript only, and dead on pages from a cache"
+            self.note(problem, "Take it out of <noscript>.", wrong=False)
         if kind == "variable_begin":
             self.feed(WORKED_OUT)
             self.begun = "variable"
@@ -151,8 +158,35 @@ class Reading(HTMLParser):
             )
         elif tag in ("input", "select", "textarea") and self.asks_who(said):
             self.field = self.field or self.getpos()[0]
+        if self.unscripted:
+            self.loads_unscripted(tag, said)
         if "data-service" in said or "data-category" in said:
             self.inert(tag, said)
+
+    def loads_unscripted(self, tag: str, said: dict[str, str]) -> None:
+        """Judge what browsers without JavaScript would load from another site, unasked (ENF-07).
+
+        Within a ``call`` it may wait for an answer, and what isn't hidden may be a picture of the site's.
+        """
+        address = address_of(tag, said)
+        origin = origin_of(address, self.policy.controller.site)
+        if origin is None or WORKED_OUT in origin:
+            return
+        optional = {service.key for service in self.policy.optional_services}
+        known = letting_in(origin)
+        owners = [
+            service.key
+            for service in self.policy.services
+            if any(source(each).text in known for _, origins in service.origins for each in origins)
+        ]
+        if owners and optional.isdisjoint(owners):
+            return
+        whose = f', of the service "{owners[0]}",' if owners else ""
+        self.note(
+            f"browsers without JavaScript load {address[:100]}{whose} whatever its visitor has answered",
+            "Take it out of <noscript>; consent_pixel and consent_embed ask first, and need no JavaScript.",
+            wrong=not self.called and (bool(owners) or hidden(tag, said)),
+        )
 
     def handle_endtag(self, tag: str) -> None:
         """Leave an element."""

@@ -10,6 +10,9 @@ from .conftest import run_for
 from .test_check import found
 
 
+ASKS_FIRST = "Take it out of <noscript>; consent_pixel and consent_embed ask first, and need no JavaScript."
+
+
 def said_of(app: Flask, folder: Path, text: str) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """Faults and advice about a template with *text*."""
     (folder / "templates").mkdir()
@@ -37,6 +40,22 @@ WRONG = {
         '<noscript><img data-service="statistics" data-src="/p.gif" src="data:," alt=""></noscript>',
         "Take it out of <noscript>.",
     ),
+    "another company's pixel within noscript": (
+        '<noscript><img src="https://pixel.example/p?{{ id }}" height="1" width="1" alt=""></noscript>',
+        "Take it out of <noscript>;",
+    ),
+    "one hidden by its style": (
+        '<noscript><div><img alt="" src="//pixel.example/p" style="Display : None"></div></noscript>',
+        "Take it out of <noscript>;",
+    ),
+    "a tag manager's frame within noscript": (
+        '<noscript><iframe src="https://www.googletagmanager.com/ns.html?id=GTM-1" height="0" width="0"></iframe></noscript>',
+        "Take it out of <noscript>;",
+    ),
+    "what a service declares within noscript": (
+        '<noscript><iframe src="https://video.example/1" title="A film"></iframe></noscript>',
+        "Take it out of <noscript>;",
+    ),
 }
 
 
@@ -61,6 +80,8 @@ def test_inert_markup_that_cannot_do_what_it_says_is_a_fault_with_its_line(
         '<img data-service="videos" data-src="https://video.example/p" src="/static/still.png" alt="">',
         '<iframe data-category="media" data-service="videos" data-src="https://video.example/1"></iframe>',
         '<li data-category="shoes">Shoes</li><img data-src="/lazy.png" src="https://a.example/b" alt="">',
+        '<noscript><img src="https://clinic.example/1.gif" width="1" alt=""></noscript>',
+        '<noscript><img src="{{ url }}" width="1" alt=""></noscript><img src="https://a.example/b" width="1">',
         '<noscript><img src="/own.png" alt=""></noscript><template data-service="statistics"></template>',
         '{% raw %}{{ x }}{% endraw %}<meta http-equiv="refresh" content="9">',
         "{% broken <script data-service='x' data-src='y'>",
@@ -87,6 +108,16 @@ def test_an_unknown_key_within_an_if_may_wait_for_the_next_revision(app: Flask, 
             "Write data-src instead.",
         ),
         ('<meta http-equiv="Content-Security-Policy" content="{{ csp }}">', "Send it as a header."),
+        ('<noscript><img src="https://pictures.example/1.jpg" alt="A house"></noscript>', ASKS_FIRST),
+        (
+            '{% call consent_block("statistics") %}<noscript><img src="https://p.example/1" width="1" alt="">'
+            "</noscript>{% endcall %}",
+            ASKS_FIRST,
+        ),
+        (
+            '<noscript>{{ consent_pixel("statistics", src="/p.gif") }}</noscript>',
+            "Take it out of <noscript>.",
+        ),
     ],
 )
 def test_what_does_less_than_it_seems_is_advice(app: Flask, tmp_path: Path, html: str, said: str) -> None:

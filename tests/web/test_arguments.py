@@ -14,7 +14,7 @@ WRONG = {
     "consent_pixel()": "consent_pixel: key and src are missing",
     "consent_script('statistics')": "src is missing; expected key and src and attributes by name. Add src=…",
     "consent_script('statistics', '/a.js', 'async')": "values without a name: 3, that is too many",
-    "consent_script('statistics', src=none)": 'consent_script("statistics"): src is 'None'; expected an address',
+    "consent_script('statistics', src=none)": "src is 'None'; expected an address",
     "consent_embed('videos', src='/v')": 'consent_embed("videos"): title is missing; expected key, src and title',
     "consent_embed('videos', src='/v', title=none)": "title is empty; expected words",
     "consent_block('statistics')": 'expected a body. Write {% call consent_block("key") %}…{% endcall %}.',
