@@ -195,12 +195,15 @@ def security_policy(patient: Patient) -> Iterator[Line]:
             "Send one, with Flask-Talisman for instance; it is edited by what may run.",
         )
         return
-    if patient.site.settings.csp != "enforce":
+    enforced = patient.site.settings.csp == "enforce"
+    if not enforced:
         said = f'it is not edited by what may run (CONSENT_CSP = "{patient.site.settings.csp}")'
         yield Line("look", "content security policy", said, "Set enforce once reports are clean.")
-    faults = patient.site.findings.about("policy")
-    yield from (Line("look", f"content security policy, {f.place}", f.problem, f.fix) for f in faults)
-    if not faults and patient.site.settings.csp == "enforce":
+    defeated, weak = (patient.site.findings.about(about) for about in ("defeated", "policy"))
+    for fault in (*defeated, *weak):
+        level: Level = "wrong" if enforced and fault in defeated else "look"
+        yield Line(level, f"content security policy, {fault.place}", fault.problem, fault.fix)
+    if enforced and not defeated and not weak:
         yield Line(
             "ok", "content security policy", "it lets in what may run, and nothing else that is declared"
         )

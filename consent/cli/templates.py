@@ -135,7 +135,9 @@ class Reading(HTMLParser):
             self.branches += {"if": 1, "endif": -1}.get(text, 0)
             self.called += {"call": 1, "endcall": -1}.get(text, 0)
         elif kind == "name" and self.unscripted and text in KEYED:
-            problem = f"{text} within <noscript> is for browsers without JavaScript only, and dead on pages from a cache"
+            problem = (
+                f"{text} within <noscript> is for browsers without JavaScript only, and dead from a cache"
+            )
             self.note(problem, "Take it out of <noscript>.", wrong=False)
         if kind == "variable_begin":
             self.feed(WORKED_OUT)

@@ -5,12 +5,11 @@ that run need, out goes what the others have. Section numbers are those of CSP3,
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
-from consent.errors import Fault
 from consent.policy import Carrier, Policy, Service
 from consent.web.source import letting_in, source
 
@@ -108,8 +107,8 @@ class Plan:
     @classmethod
     def of(cls, policy: Policy, running: frozenset[str]) -> Self:
         """The plan for *running*, keys of *policy*; those of categories don't matter."""
-        parts = _parts(policy)
-        needed = {name: _origins((part for part in parts if part.key in running), name) for name in KINDS}
+        parts = parts_of(policy)
+        needed = {name: origins_of((part for part in parts if part.key in running), name) for name in KINDS}
         own = source(policy.controller.site).within[0]
         return cls(
             policy,
@@ -138,7 +137,7 @@ class Plan:
     @classmethod
     def shared(cls, policy: Policy) -> Self:
         """The plan for pages that a shared cache keeps, the same for everybody: all of *policy* may run."""
-        return cls.of(policy, frozenset(part.key for part in _parts(policy)))
+        return cls.of(policy, frozenset(part.key for part in parts_of(policy)))
 
     def edit(self, value: str) -> str:
         """The header *value* with each of its policies (they stand between commas) as the plan wants it.
@@ -158,7 +157,7 @@ class Plan:
             return text
         changed: Directives = {}
         for name, words in found.items():
-            if name in LISTS and (kept := self._kept(name, words)) is not words:
+            if name in LISTS and (kept := self.kept(name, words)) is not words:
                 changed[name] = kept
         for need in self.needs:
             standing = [name for name in need.kind.own if name in found]
@@ -170,11 +169,11 @@ class Plan:
                 continue
             if need.missing(changed.get(base, found[base])):
                 name = need.kind.own[-1]
-                words = self._kept(name, [name, *found[base][1:]])
+                words = self.kept(name, [name, *found[base][1:]])
                 changed[name] = added(words, need.missing(words))
         return rewritten(text, changed) if changed else text
 
-    def _kept(self, name: str, words: list[str]) -> list[str]:
+    def kept(self, name: str, words: list[str]) -> list[str]:
         """The directive *words* without what is refused in it; *words* itself if nothing is."""
         disjoint = self.refused.isdisjoint
         gone = [word for word in words[1:] if word[0] != "'" and not disjoint(source(word).within)]
@@ -183,81 +182,6 @@ class Plan:
         if not gone:
             return words
         return [words[0], *([word for word in words[1:] if word not in gone] or ["'none'"])]
-
-    def problems(self, value: str) -> tuple[Fault, ...]:
-        """Why *value* can't do what the plan wants, each once and with the directive as its place.
-
-        *value* is what the site sends, before or after ``edit``; of several headers, all, joined by commas:
-        what one of them keeps out is kept out. Of a value without any policy there is nothing to say. Slower than
-        ``edit``: for start, ``check`` and first sight.
-        """
-        faults: list[Fault] = []
-        policies: list[Directives] = []
-        for text in value.split(","):
-            if (found := directives(text)) is None:
-                faults.append(_UNREADABLE)
-            elif found:
-                policies.append(found)
-        if policies:
-            for name, kind in KINDS.items():
-                faults += self._let_in(name, kind, policies)
-        for found in policies:
-            faults += [*_dynamic(found), *self._own_blocked(found), *self._reported_to(found)]
-        return tuple(dict.fromkeys(faults))
-
-    def _let_in(self, name: str, kind: Kind, policies: list[Directives]) -> Iterator[Fault]:
-        """Why refused origins of the kind *name* get past all of *policies*; one fault for each expression."""
-        known = set[tuple[str, str]]()
-        for origin in self._unwanted(name):
-            ways = [self._ways(kind, found, origin) for found in policies]
-            if not all(ways):
-                continue
-            for directive, expression in (way for each in ways for way in each):
-                if (directive, expression) not in known:
-                    known.add((directive, expression))
-                    yield _let_in(directive, expression, origin)
-        if name in ("script", "worker"):
-            lists = [(deciding, found[deciding]) for found in policies if (deciding := kind.deciding(found))]
-            if lists and all("data:" in map(str.lower, words) and not dynamic(words) for _, words in lists):
-                yield from (_data(directive) for directive, _ in lists)
-
-    def _unwanted(self, name: str) -> list[str]:
-        """The refused origins of the kind *name* that no service that runs needs for the same."""
-        spared = self.spared.get(KINDS[name].own[-1], frozenset())
-        idle = (part for part in _parts(self.policy) if part.key not in self.running)
-        return [
-            origin
-            for origin in _origins(idle, name)
-            if (within := source(origin).within)[0] in self.refused and spared.isdisjoint(within)
-        ]
-
-    def _ways(self, kind: Kind, found: Directives, origin: str) -> list[tuple[str, str]]:
-        """What of the one policy *found* lets *origin* in: directive and expression, ``""`` where it has none."""
-        name = kind.deciding(found)
-        if name is None:
-            return [(kind.own[-1], "")]
-        words = self._kept(name, found[name])
-        if kind is KINDS["script"] and dynamic(words):
-            return []
-        letting = letting_in(origin)
-        return [(name, word) for word in words[1:] if source(word).text in letting]
-
-    def _own_blocked(self, found: Directives) -> Iterator[Fault]:
-        site = letting_in(self.policy.controller.site)
-        for kind, what in (("script", "module"), ("style", "style sheet")):
-            name = KINDS[kind].deciding(found)
-            if name is None or (kind == "script" and dynamic(found[name])):
-                continue
-            words = found[name][1:]
-            if not any(word.lower() == "'self'" or source(word).text in site for word in words):
-                problem = f"the site itself is not in it, so browsers block the {what} of consent_head()"
-                yield Fault(name, problem, "Add 'self'.")
-
-    def _reported_to(self, found: Directives) -> Iterator[Fault]:
-        for word in found.get("report-uri", [])[1:]:
-            if not self.refused.isdisjoint(source(word).within):
-                problem = f'"{word[:100]}" is told the address of pages, and what it belongs to may not run'
-                yield Fault("report-uri", problem, "Let reports go to the site itself.")
 
 
 @lru_cache(1024)
@@ -312,46 +236,11 @@ def dynamic(words: list[str]) -> bool:
     return any(word.lower() == "'strict-dynamic'" for word in words)
 
 
-def _parts(policy: Policy) -> tuple[Service | Carrier, ...]:
+def parts_of(policy: Policy) -> tuple[Service | Carrier, ...]:
+    """All of *policy* that declares origins."""
     return (*policy.carriers, *policy.services)
 
 
-def _origins(parts: Iterable[Service | Carrier], name: str) -> list[str]:
+def origins_of(parts: Iterable[Service | Carrier], name: str) -> list[str]:
     """The origins that *parts* declare under *name*, each once."""
     return list(dict.fromkeys(origin for part in parts for origin in dict(part.origins).get(name, ())))
-
-
-_UNREADABLE = Fault(
-    "Content-Security-Policy",
-    "a policy holds non-ASCII or control characters, or words that are no directive, so it is left as it is",
-    "Separate directives by semicolons and begin each with its name.",
-)
-
-
-def _let_in(directive: str, expression: str, origin: str) -> Fault:
-    if expression:
-        problem = f'"{expression[:100]}" lets in {origin}, which belongs to what may not run'
-        return Fault(directive, problem, "Name only the origins that the site itself needs.")
-    fix = (
-        "Add it."
-        if directive == "form-action"
-        else f"Add it, or default-src; {directive} 'self' to begin with."
-    )
-    return Fault(
-        directive, f"neither it nor a fallback is there, so {origin} is let in, which may not run", fix
-    )
-
-
-def _data(directive: str) -> Fault:
-    problem = '"data:" lets in scripts that come from no origin, and so from anybody'
-    return Fault(directive, problem, "Take it out, and load scripts from files.")
-
-
-def _dynamic(found: Directives) -> Iterator[Fault]:
-    name = KINDS["script"].deciding(found)
-    if name is not None and dynamic(found[name]):
-        problem = (
-            "because of 'strict-dynamic' browsers ignore every origin in it, so the policy neither lets in scripts "
-            "that may run, the module of consent_head() among them, nor keeps out others"
-        )
-        yield Fault(name, problem, "Remove it, or give a nonce to each script while it may run.")

@@ -13,7 +13,7 @@ log = logging.getLogger("consent")
 #: Findings that are named; a name made of what a visitor sends must not fill the log.
 MOST = 512
 
-About = Literal["undeclared", "stopped", "drift", "answer", "policy", "late"]
+About = Literal["undeclared", "stopped", "drift", "answer", "policy", "defeated", "late"]
 #: Those about cookies that a site has to mend: declare, set otherwise, or call by another name.
 OF_COOKIES: Final[tuple[About, ...]] = ("undeclared", "drift", "answer")
 

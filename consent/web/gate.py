@@ -17,6 +17,7 @@ from consent.web.cookie import choice_cookie, readable_cookie
 from consent.web.debug import noting
 from consent.web.drift import drift, host_of, in_words
 from consent.web.expiry import MOST_NAMES, deletions, refused_cookies
+from consent.web.findings import About
 from consent.web.headers import Headers, keep_private, seal, vary
 from consent.web.limits import TooMany
 from consent.web.navigation import KEPT, VARY, VARY_ERROR, full_load, is_soft, marks_at
@@ -25,6 +26,7 @@ from consent.web.setcookie import SetCookie, pair_of
 from consent.web.signalled import end_by_script, honour
 from consent.web.signals import item_blocked, tell
 from consent.web.site import Site
+from consent.web.weakness import weaknesses
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -139,9 +141,10 @@ def restricted(visitor: ConsentRequest, headers: Headers) -> Headers:
     plan = site.plan(verdict.running | visitor.lent)
     theirs = [value for name, value in headers if name.lower() == POLICY and value not in ours]
     whole = ", ".join(theirs)
-    if theirs and site.first_sight(plan, whole):
-        for fault in plan.problems(whole):
-            site.findings.note("policy", str(fault), None, "", fault)
+    if theirs and site.first_sight(plan, whole, nonced=visitor.nonce is not None):
+        for weakness in weaknesses(plan, whole, visitor.nonce):
+            about: About = "defeated" if weakness.defeats else "policy"
+            site.findings.note(about, str(weakness), None, "", weakness)
     made: Headers = []
     for name, value in headers:
         if name.lower() not in POLICIES or value in ours:

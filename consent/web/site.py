@@ -79,7 +79,7 @@ class Site:
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     """In debug mode, what the gate stopped since the last page."""
     plans: dict[frozenset[str], Plan] = field(default_factory=dict)
-    policies_seen: set[tuple[frozenset[str], str]] = field(default_factory=set)
+    policies_seen: set[tuple[frozenset[str], str, bool]] = field(default_factory=set)
     findings: Findings = field(default_factory=Findings)
     declared: DeclaredCookies = field(init=False)
     located: Policy = field(init=False)
@@ -153,9 +153,12 @@ class Site:
             found = self.plans[running] = Plan.of(self.located, running)
         return found
 
-    def first_sight(self, plan: Plan, policy: str) -> bool:
-        """Whether the text *policy* of a security policy, but for its nonce, is new under *plan*."""
-        seen = (plan.running, without_nonce(policy))
+    def first_sight(self, plan: Plan, policy: str, *, nonced: bool) -> bool:
+        """Whether the text *policy* of a security policy, but for its nonce, is new under *plan* and on such pages.
+
+        *nonced*: whether the page gives a nonce to what is ours.
+        """
+        seen = (plan.running, without_nonce(policy), nonced)
         if seen in self.policies_seen:
             return False
         if len(self.policies_seen) >= MOST_PLANS:

@@ -112,17 +112,58 @@ def test_cookies_of_a_first_visit_are_looked_at(site: Flask) -> None:
     assert any("no service of consent.toml declares it" in line for line in wrong)
 
 
-def test_what_defeats_the_content_security_policy_is_said(site: Flask) -> None:
-    said = ["default-src *"]
+OWN = "default-src 'self'"
+STRICT = f"{OWN}; script-src 'strict-dynamic' 'nonce-page'"
+#: A policy, what the page gives to ``consent_head``, the level, and what is said.
+POLICIES = [
+    (OWN, "", "ok", "it lets in what may run"),
+    (f"{OWN}; img-src *", "", "ok", "it lets in what may run"),  # no service asks for pictures
+    ("default-src *", "", "wrong", '"*" lets in https://video.example'),
+    (f"{OWN}; frame-src 'self' https:", "", "wrong", '"https:" lets in https://video.example'),
+    (f"{OWN}; frame-src *.example", "", "wrong", '"*.example" lets in https://video.example'),
+    (f"{OWN}; report-uri https://video.example/r", "", "wrong", "is told the address of pages"),
+    (f"{OWN}; 'unsafe-inline'; frame-src *", "", "wrong", "so it is left as it is"),
+    (f"{OWN}; style-src 'none'", "", "wrong", "browsers block the style sheet of consent_head()"),
+    (STRICT, "", "wrong", "the module of consent_head() among them"),
+    (STRICT, "nonce='page'", "look", "scripts go by their nonce alone"),
+    (f"{OWN}; script-src 'nonce-page'", "", "wrong", "browsers block the module of consent_head()"),
+    (f"{OWN}; script-src 'nonce-page'", "nonce='page'", "ok", "it lets in what may run"),
+    (f"{OWN}; script-src 'self' data:", "", "look", '"data:" lets in scripts'),
+    ("frame-ancestors 'none'", "", "look", "neither it nor a fallback is there"),
+]
 
-    @site.after_request
+
+def with_policy(app: Flask, policy: str, given: str) -> Flask:
+    """*app* with a page that sends *policy* and gives *given* to ``consent_head``."""
+    app.add_url_rule("/page", "page", lambda: render_template_string(f"{{{{ consent_head({given}) }}}}"))
+
+    @app.after_request
     def send(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = said[0]
+        response.headers["Content-Security-Policy"] = policy
         return response
 
-    assert any(
-        line.startswith("content security policy, ") for line in lines(site, "--page", "/home")["look"]
-    )
+    return app
+
+
+@pytest.mark.requirement("ENF-05")
+@pytest.mark.parametrize(("policy", "given", "level", "said"), POLICIES)
+def test_a_defeated_content_security_policy_is_wrong_and_a_missing_one_worth_a_look(
+    site: Flask, policy: str, given: str, level: str, said: str
+) -> None:
+    found = lines(with_policy(site, policy, given), "--page", "/page")
+    about = {
+        each: [line for line in found[each] if line.startswith("content security policy")] for each in found
+    }
+    assert [each for each in about if about[each]] == [level]
+    assert any(said in line for line in about[level])
+    assert bool(found["wrong"]) is (level == "wrong")
+
+
+def test_a_policy_that_is_only_tried_out_is_never_wrong(make_app: MakeApp) -> None:
+    site = make_app(HTTPS, SESSION_COOKIE_SECURE=True, CONSENT_CSP="report")
+    found = lines(with_policy(site, "default-src *", ""), "--page", "/page")
+    assert found["wrong"] == []
+    assert any('"*" lets in' in line for line in found["look"])
 
 
 def test_a_site_without_https_or_with_an_open_session_is_wrong(make_app: MakeApp) -> None:

@@ -9,7 +9,6 @@ from flask import Flask
 from .conftest import run_for
 from .test_check import found
 
-
 ASKS_FIRST = "Take it out of <noscript>; consent_pixel and consent_embed ask first, and need no JavaScript."
 
 
@@ -49,7 +48,7 @@ WRONG = {
         "Take it out of <noscript>;",
     ),
     "a tag manager's frame within noscript": (
-        '<noscript><iframe src="https://www.googletagmanager.com/ns.html?id=GTM-1" height="0" width="0"></iframe></noscript>',
+        '<noscript><iframe src="https://www.googletagmanager.com/ns.html?id=GTM-1" height="0"></iframe></noscript>',
         "Take it out of <noscript>;",
     ),
     "what a service declares within noscript": (

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from consent.policy import DIRECTIVES, Carrier, Controller, Policy, Service
 from consent.web.csp import KINDS, Plan, without_nonce
+from consent.web.weakness import weaknesses
 
 SITE = "https://clinic.example"
 
@@ -198,7 +199,7 @@ def test_a_page_that_caches_keep_lets_in_whatever_is_declared() -> None:
         "default-src 'self'; frame-src 'self' https://video.example; img-src 'self' https://*.count.example; "
         "script-src 'self' https://video.example https://count.example"
     )
-    assert shared.problems(site) == ()
+    assert weaknesses(shared, site) == ()
 
 
 # -- what is taken out
@@ -295,8 +296,8 @@ def test_a_policy_that_can_not_be_read_is_left_alone_and_reported(text: str) -> 
     one = plan("video", VIDEO)
     good = "frame-src 'self'"
     assert one.edit(f"{text}, {good}") == f"{text}, {good} https://video.example"
-    assert any("left as it is" in str(fault) for fault in one.problems(text))
-    assert one.problems(f"{text},{text}") == one.problems(text)
+    assert any("left as it is" in str(fault) for fault in weaknesses(one, text))
+    assert weaknesses(one, f"{text},{text}") == weaknesses(one, text)
 
 
 @pytest.mark.parametrize(
@@ -304,10 +305,10 @@ def test_a_policy_that_can_not_be_read_is_left_alone_and_reported(text: str) -> 
 )
 def test_what_lets_in_a_refused_origin_is_reported(expression: str) -> None:
     site = f"script-src 'self' {expression}; style-src 'self'; img-src 'self'"
-    (fault,) = plan("", COUNT).problems(site)
+    (fault,) = weaknesses(plan("", COUNT), site)
     assert fault.place == "script-src"
     assert f'"{expression}" lets in https://count.example' in fault.problem
-    assert plan("count", COUNT).problems(site) == ()
+    assert weaknesses(plan("count", COUNT), site) == ()
 
 
 @pytest.mark.parametrize(
@@ -327,11 +328,12 @@ def test_what_lets_in_a_refused_origin_is_reported(expression: str) -> None:
 def test_what_is_not_restricted_at_all_is_reported_but_not_what_another_policy_keeps_out(
     site: str, places: set[str]
 ) -> None:
-    assert {fault.place for fault in plan("", COUNT).problems(site)} == places
+    assert {fault.place for fault in weaknesses(plan("", COUNT), site)} == places
 
 
 def test_a_form_that_may_go_anywhere_is_reported() -> None:
-    (fault,) = plan("", service("it", form=("https://pay.example",))).problems("default-src 'self'")
+    one = plan("", service("it", form=("https://pay.example",)))
+    (fault,) = weaknesses(one, "default-src 'self'")
     assert (fault.place, fault.fix) == ("form-action", "Add it.")
 
 
@@ -344,12 +346,12 @@ def test_a_form_that_may_go_anywhere_is_reported() -> None:
     ],
 )
 def test_strict_dynamic_is_reported_because_origins_mean_nothing_beside_it(site: str) -> None:
-    faults = plan("", VIDEO).problems(site + "; style-src 'self'; frame-src 'self'")
+    faults = weaknesses(plan("", VIDEO), site + "; style-src 'self'; frame-src 'self'")
     assert ["strict-dynamic" in fault.problem for fault in faults] == [True]
 
 
 def test_scripts_out_of_the_address_itself_are_reported() -> None:
-    (fault,) = plan("").problems("script-src 'self' data:; img-src data:")
+    (fault,) = weaknesses(plan(""), "script-src 'self' data:; img-src data:")
     assert (fault.place, '"data:"' in fault.problem) == ("script-src", True)
 
 
@@ -366,18 +368,32 @@ def test_scripts_out_of_the_address_itself_are_reported() -> None:
     ],
 )
 def test_a_policy_that_blocks_our_own_files_is_reported(site: str, places: list[str]) -> None:
-    assert [fault.place for fault in plan("").problems(site)] == places
+    assert [fault.place for fault in weaknesses(plan(""), site)] == places
+
+
+@pytest.mark.parametrize(
+    ("site", "defeats"),
+    [
+        ("script-src 'nonce-page'; style-src 'nonce-page'", []),
+        ("script-src 'nonce-other'; style-src 'nonce-page'", [True]),
+        ("script-src 'strict-dynamic' 'nonce-page'; style-src 'self'", [False]),
+        ("script-src 'strict-dynamic' 'nonce-other'; style-src 'self'", [True]),
+    ],
+)
+def test_what_the_page_gives_its_nonce_to_is_not_blocked(site: str, defeats: list[bool]) -> None:
+    assert [each.defeats for each in weaknesses(plan(""), site, "page")] == defeats
+    assert all(each.defeats for each in weaknesses(plan(""), site))
 
 
 def test_reports_to_what_may_not_run_are_reported() -> None:
     site = "default-src 'self'; report-uri /here https://count.example/api"
-    assert [fault.place for fault in plan("", COUNT).problems(site)] == ["report-uri"]
-    assert plan("count", COUNT).problems(site) == ()
+    assert [fault.place for fault in weaknesses(plan("", COUNT), site)] == ["report-uri"]
+    assert weaknesses(plan("count", COUNT), site) == ()
 
 
 def test_a_fault_is_told_once_and_in_whole_sentences() -> None:
     many = [service(f"s{number}", img=(f"https://s{number}.example",)) for number in range(50)]
-    faults = plan("", *many).problems("default-src 'self' https:, img-src https:")
+    faults = weaknesses(plan("", *many), "default-src 'self' https:, img-src https:")
     assert len(faults) == 2
     assert str(faults[0]) == (
         'default-src: "https:" lets in https://s0.example, which belongs to what may not run. '
@@ -562,8 +578,8 @@ PROBES = sorted(
 def test_no_text_makes_it_fail_and_editing_twice_is_editing_once(one: Plan, text: str) -> None:
     edited = one.edit(text)
     assert one.edit(edited) == edited
-    one.problems(text)
-    one.problems(edited)
+    weaknesses(one, text)
+    weaknesses(one, edited)
 
 
 @given(cases(), HEADERS)
@@ -577,7 +593,7 @@ def test_whatever_runs_is_let_in(one: Plan, site: str) -> None:
 @given(cases(), HEADERS)
 def test_whatever_does_not_run_is_kept_out_or_reported(one: Plan, site: str) -> None:
     assume(any(read(text) for text in site.split(",")))
-    edited, places = one.edit(site), {fault.place for fault in one.problems(site)}
+    edited, places = one.edit(site), {fault.place for fault in weaknesses(one, site)}
     needed = declared(one, running=True)
     let_in = False
     for kind, origin in declared(one, running=False):
@@ -588,7 +604,10 @@ def test_whatever_does_not_run_is_kept_out_or_reported(one: Plan, site: str) -> 
                 assert places & set(CHAINS[kind]), (kind, origin, edited)
     if not let_in:
         assert not [
-            fault for fault in one.problems(site) if "may not run" in fault.problem if "let" in fault.problem
+            fault
+            for fault in weaknesses(one, site)
+            if "may not run" in fault.problem
+            if "let" in fault.problem
         ]
 
 
