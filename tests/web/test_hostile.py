@@ -30,6 +30,20 @@ def test_a_hostile_next_stays_on_the_site(visitor: Visitor, path: str) -> None:
     assert 'name="next"' not in centre
 
 
+def test_nothing_is_made_from_the_host_that_a_request_names(app: Flask) -> None:
+    client = app.test_client()
+    there = "https://other-host.example"
+    for path in ("/", "/privacy-choices", "/privacy-choices/mine", "/.well-known/gpc.json"):
+        page = client.get(path, base_url=there)
+        assert page.status_code == 200
+        assert "other-host" not in page.text + str(page.headers)
+    data = {"notice": Visitor(client).notice(), "choice": "all"}
+    for headers in (SAME, SAME | {"Accept": "application/json"}):
+        answer = client.post("/privacy-choices", data=data, headers=headers, base_url=there)
+        assert answer.status_code in (200, 303)
+        assert "other-host" not in answer.text + answer.headers.get("Location", "")
+
+
 def test_a_foreign_referer_is_not_followed(visitor: Visitor) -> None:
     headers = {**SAME, "Referer": "http://localhost.evil.example/x"}
     assert visitor.answer("none", headers=headers).headers["Location"] == "/privacy-choices#pc-status"
