@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, TemplateError
+from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, TemplateError, TemplateNotFound
 from markupsafe import Markup, escape
 
 from consent.decision import PROFILES, Decision
@@ -273,15 +273,28 @@ def surroundings(words: Catalogue, *, controller: str, urls: Mapping[str, str | 
     }
 
 
+def _environment(loader: BaseLoader) -> Environment:
+    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+
+#: Of our templates alone.
+ENVIRONMENT = _environment(FileSystemLoader(TEMPLATES))
+
+
 def environment(host: BaseLoader | None) -> Environment:
-    """A Jinja environment of the notice's own: the host's ``templates/consent/…`` first, then ours."""
-    ours = FileSystemLoader(TEMPLATES)
-    return Environment(
-        loader=ChoiceLoader([host, ours]) if host else ours,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    """A Jinja environment of the notice's own: the host's ``templates/consent/…`` first, then ours.
+
+    Where the host has none of them it is that of all such apps, which may have compiled ours already.
+    """
+    ours = ENVIRONMENT.loader
+    if host is None or ours is None or not any(_has(host, name) for name in ENVIRONMENT.list_templates()):
+        return ENVIRONMENT
+    return _environment(ChoiceLoader([host, ours]))
 
 
-ENVIRONMENT = environment(None)
+def _has(loader: BaseLoader, name: str) -> bool:
+    try:
+        loader.get_source(ENVIRONMENT, name)
+    except TemplateNotFound:
+        return False
+    return True

@@ -16,9 +16,9 @@ LEFT = "html[title]"
 
 
 @pytest.fixture(scope="module")
-def keeping(launch_browser: Callable[..., Browser]) -> Iterator[Browser]:
-    """A browser that keeps the pages it leaves, as they do outside Playwright."""
-    browser = launch_browser(ignore_default_args=["--disable-back-forward-cache"])
+def keeping(launch_browser: Callable[..., Browser], chromium: str | None) -> Iterator[Browser]:
+    """A browser that keeps the pages it leaves, as they do outside Playwright; its engine alone keeps none."""
+    browser = launch_browser(executable_path=chromium, ignore_default_args=["--disable-back-forward-cache"])
     yield browser
     browser.close()
 

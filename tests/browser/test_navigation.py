@@ -150,10 +150,16 @@ class Walk:
 
 
 @pytest.fixture(scope="module", params=["kept", "not kept"])
-def browsers(request: pytest.FixtureRequest, launch_browser: Callable[..., Browser]) -> Iterator[Browser]:
+def browsers(
+    request: pytest.FixtureRequest, launch_browser: Callable[..., Browser], chromium: str | None
+) -> Iterator[Browser]:
     """A browser that keeps the pages it leaves, as they do outside Playwright, and one that doesn't."""
-    ignored = ["--disable-back-forward-cache"] if request.param == "kept" else []
-    browser = launch_browser(ignore_default_args=ignored)
+    if request.param == "kept":
+        browser = launch_browser(
+            executable_path=chromium, ignore_default_args=["--disable-back-forward-cache"]
+        )
+    else:
+        browser = launch_browser()
     yield browser
     browser.close()
 
@@ -172,6 +178,10 @@ def walk(request: pytest.FixtureRequest, browsers: Browser, tmp_path: Path) -> I
 def with_each(*names: str) -> pytest.MarkDecorator:
     """The test, with each of these libraries."""
     return pytest.mark.parametrize("walk", names, indirect=True)
+
+
+#: For tests in which nobody goes back.
+in_one_browser = pytest.mark.parametrize("browsers", ["not kept"], indirect=True)
 
 
 @with_each(*LIBRARIES)
@@ -225,6 +235,7 @@ def test_a_form_and_a_redirect_lead_over_the_border_too(walk: Walk) -> None:
     walk.at("/more")
 
 
+@in_one_browser
 @with_each(*LIBRARIES)
 def test_error_pages_have_marks_like_others(walk: Walk) -> None:
     walk.begin()
@@ -234,6 +245,7 @@ def test_error_pages_have_marks_like_others(walk: Walk) -> None:
     walk.to("/missing")
 
 
+@in_one_browser
 @with_each("htmx2", "htmx4")
 def test_a_part_of_a_page_of_another_mark_becomes_that_page(walk: Walk) -> None:
     walk.begin()
@@ -269,6 +281,7 @@ def test_a_frame_of_another_mark_becomes_the_page(walk: Walk) -> None:
     walk.at("/more")
 
 
+@in_one_browser
 @with_each("turbo")
 @pytest.mark.parametrize(("path", "error"), [("/", "/portal/none"), ("/portal", "/missing")])
 def test_a_frame_never_becomes_an_error_page_of_another_mark(walk: Walk, path: str, error: str) -> None:
@@ -279,6 +292,7 @@ def test_a_frame_never_becomes_an_error_page_of_another_mark(walk: Walk, path: s
     assert walk.at(path) == before
 
 
+@in_one_browser
 @with_each("htmx2")
 def test_htmx_notes_no_address_of_a_marked_page(walk: Walk) -> None:
     walk.begin("/portal")

@@ -120,7 +120,7 @@ def test_an_export_that_is_interrupted_leaves_the_last_one_and_no_half(
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 3
+    assert process.returncode == 3, said
     assert said.startswith(b"Interrupted.")
     assert b"Traceback" not in said
     assert (tmp_path / "out").read_text() == "the last good one"
