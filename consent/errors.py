@@ -57,6 +57,10 @@ class LedgerConflict(LedgerError):
     """An event of the same id, but with other contents, is recorded already."""
 
 
+class SigningRefused(LedgerError):
+    """The tree is not one that may be signed: it doesn't continue the one that was signed last."""
+
+
 class ProofError(ConsentError):
     """A receipt, proof or checkpoint does not hold. The message gives no detail a forger could use."""
 

@@ -6,6 +6,8 @@ from consent.ledger.event import Event as Event
 from consent.ledger.event import Kind as Kind
 from consent.ledger.event import opened as opened
 from consent.ledger.event import operated as operated
+from consent.ledger.keys import KeyState as KeyState
+from consent.ledger.keys import LogKey as LogKey
 from consent.ledger.leaf import Leaf as Leaf
 from consent.ledger.leaf import commitment as commitment
 from consent.ledger.leaf import derived_id as derived_id

@@ -7,13 +7,15 @@ from typing import Protocol
 
 from consent.errors import LedgerConflict, LedgerError
 from consent.ledger.event import Event
+from consent.ledger.keys import LogKey
 from consent.ledger.leaf import commitment, leaf_hash
 from consent.ledger.merkle import root_of
 from consent.ledger.record import Document, Entry, Head, Record, Recorded, Sealed, Written
+from consent.ledger.signing import SignedStorage, Signing
 from consent.ledger.tile import TileReader
 
 
-class Storage(Protocol):
+class Storage(SignedStorage, Protocol):
     """Where entries, openings and documents are kept.
 
     * **Order.** Indexes run from 0 without gaps. An event that was appended after another append had
@@ -62,26 +64,11 @@ class Storage(Protocol):
         0 when nothing waits, and when somebody else is sealing at this moment.
         """
 
-    def head(self) -> Head:
-        """The tree as it was last sealed."""
-
-    def tile(self, level: int, index: int) -> bytes:
-        """The hashes of this tile of the tree that are there by now (``TileStore``)."""
-
     def keep(self, documents: Sequence[Document], *, patience: float) -> None:
         """Store those of *documents* that aren't stored yet."""
 
     def document(self, hash: str) -> Document | None:
         """The document with this hash."""
-
-    def documents(self, kind: str) -> Iterator[Document]:
-        """All documents of *kind*, in no particular order, in constant memory."""
-
-    def get(self, id: uuid.UUID) -> Record | None:
-        """The record of the event *id*."""
-
-    def newest(self, before: int | None, limit: int) -> Sequence[Sealed]:
-        """Up to *limit* sealed records below index *before* (None: from the end), newest first."""
 
     def records(self, after: int) -> Iterator[Sealed]:
         """The sealed records above index *after* in index order, in constant memory, also while others append."""
@@ -231,6 +218,36 @@ class Ledger:
         if not 0 <= size <= (largest := self.head().size):
             raise ValueError(f"no tree of {size} entries is sealed; the largest has {largest}")
         return root_of(size, self.tree)
+
+    @property
+    def _signing(self) -> Signing:
+        return Signing(self.storage, self.origin)
+
+    def keys(self) -> Sequence[LogKey]:
+        """The keys the log is or was signed with, the first at the head."""
+        return self._signing.keys()
+
+    def verifier_keys(self) -> Sequence[str]:
+        """The verifier keys that check notes and receipts of this log: old ones too, revoked ones not."""
+        return [key.verifier for key in self.keys() if key.counts]
+
+    def checkpoint(self, covering: int | None = None, *, patience: float = 2.0) -> str | None:
+        """The newest signed note; None when there is none, or it isn't over entry *covering*, if one is named.
+
+        On one machine a newer one is signed first when the newest isn't of the whole tree, or with *covering* not
+        over that entry. On a server whoever has the key signs in time. SigningRefused when the tree may not be
+        signed, LedgerUnavailable when it can't be now.
+        """
+        return self._signing.checkpoint(covering, patience=patience)
+
+    def sign(self, *, patience: float = 2.0) -> str:
+        """The note of the tree as it was last sealed, signed now; the guard has it, durably, when this returns.
+
+        SigningRefused, with what was found, for a tree that doesn't continue the one signed last. LedgerUnavailable
+        where the log's key isn't kept, when others sign for longer than *patience* seconds, and when the guard can't
+        be written. LedgerConflict when another tree of this size was signed elsewhere.
+        """
+        return self._signing.sign(patience=patience)
 
     def problems(self) -> Sequence[str]:
         """What is wrong with database, key and guard file, in sentences; empty when all is well."""

@@ -11,8 +11,10 @@ from sqlalchemy.exc import ArgumentError
 
 from consent.errors import ConfigurationError
 from consent.ledger import Storage
+from consent.ledger.note import Signer
 from consent.storage.birth import Birth
 from consent.storage.database import FIRST_USE, Database
+from consent.storage.desk import FileDesk, MemoryDesk
 from consent.storage.keyfile import KeyFile
 from consent.storage.place import Place, require_local
 from consent.storage.sqlite import SqliteStorage as SqliteStorage
@@ -53,13 +55,15 @@ def open_storage(
     signing_key: Path | None = None,
     clock: Callable[[], datetime] = _now,
     floor: int = FLOOR,
+    signers: Sequence[Signer] = (),
     first_use: float = FIRST_USE,
 ) -> OwnStorage:
     """The storage at *url* for the log named *origin*. Nothing is opened or created before its first use.
 
     ``sqlite:///`` and a path, relative to the current folder or absolute; ``sqlite://`` keeps it in memory,
     for tests. *signing_key*: the key file, else it lies beside the database with the ending ``.key``. Below
-    *floor* bytes of free disk nothing is recorded.
+    *floor* bytes of free disk nothing is recorded. *signers*: keys that sign besides those in files, such as one in
+    a hardware module, once the log announces them.
 
     ``postgresql+psycopg://`` is a server's database, in which the tables have the schema ``consent``. They are made
     by ``upgrade``, which needs *signing_key*; to record, no key is needed.
@@ -69,16 +73,20 @@ def open_storage(
     parsed = _parsed(url)
     if parsed.get_backend_name() == "postgresql":
         key = KeyFile(signing_key.absolute(), origin) if signing_key else None
-        return _served(parsed, Birth(origin, key, clock, served=True), first_use)
+        desk = FileDesk(key, signers, served=True) if key else None
+        return _served(parsed, Birth(origin, key, clock, served=True), desk, first_use)
     file = _file(parsed)
     if file is None:
-        return SqliteStorage(Database(None, Birth(origin, None, clock)))
+        birth = Birth(origin, None, clock)
+        return SqliteStorage(Database(None, birth), MemoryDesk(origin, birth.unnamed))
     require_local(file)
     path = signing_key.absolute() if signing_key else file.with_suffix(".key")
-    return SqliteStorage(Database(Place(file, floor), Birth(origin, KeyFile(path, origin), clock), first_use))
+    key = KeyFile(path, origin)
+    database = Database(Place(file, floor), Birth(origin, key, clock), first_use)
+    return SqliteStorage(database, FileDesk(key, signers, served=False))
 
 
-def _served(url: URL, birth: Birth, first_use: float) -> OwnStorage:
+def _served(url: URL, birth: Birth, desk: FileDesk | None, first_use: float) -> OwnStorage:
     if url.drivername != "postgresql+psycopg":
         raise ConfigurationError(
             f"CONSENT_DATABASE is {url.render_as_string()!r}; expected it to begin with postgresql+psycopg://."
@@ -91,7 +99,7 @@ def _served(url: URL, birth: Birth, first_use: float) -> OwnStorage:
     from consent.storage.postgres import PostgresStorage
     from consent.storage.server import Server
 
-    return PostgresStorage(Server(url, birth, first_use))
+    return PostgresStorage(Server(url, birth, first_use), desk)
 
 
 def _parsed(url: str) -> URL:

@@ -35,6 +35,8 @@ class Birth:
     unkept: bytes = field(default_factory=lambda: os.urandom(32), repr=False)
     """The secret of a log in memory."""
     served: bool = False
+    unnamed: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate, repr=False)
+    """The key of a log in memory."""
 
     def lacking(self, connection: Connection) -> bool:
         """Whether anything is still to be done."""
@@ -66,7 +68,7 @@ class Birth:
                 retry_after=300,
             )
         if self.keys is None:
-            return Ed25519PrivateKey.generate()
+            return self.unnamed
         return self.keys.use() if self.served else self.keys.make()
 
     def settle(self, connection: Connection) -> None:

@@ -4,11 +4,9 @@ Both are files outside the database, so that restoring an old database doesn't r
 last checkpoint that was signed: a tree which is shorter than it, or another, is not signed again.
 """
 
-import os
 import stat
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from consent.errors import LedgerUnavailable, ProofError
 from consent.ledger.checkpoint import Checkpoint
 from consent.ledger.leaf import Leaf, leaf_hash
 from consent.ledger.note import Signer, open_note, sign, verifier_key
+from consent.storage.files import publish, sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,20 @@ class KeyFile:
         """The guard file: same folder, same stem, ``.guard``."""
         return self.path.with_suffix(".guard")
 
+    def ring(self) -> list["KeyFile"]:
+        """This key's file, which is there or not, and those of later keys beside it: ``.1.key``, ``.2.key`` …"""
+        found = [self]
+        while (following := self._numbered(len(found))).path.exists():
+            found.append(following)
+        return found
+
+    def following(self) -> "KeyFile":
+        """The file of the next key, which isn't there yet."""
+        return self._numbered(len(self.ring()))
+
+    def _numbered(self, number: int) -> "KeyFile":
+        return KeyFile(self.path.with_suffix(f".{number}{self.path.suffix}"), self.origin)
+
     def private(self) -> Ed25519PrivateKey:
         """The key; FileNotFoundError without the file, ValueError if it holds something else, OSError."""
         key = load_pem_private_key(self.path.read_bytes(), password=None)
@@ -50,7 +63,7 @@ class KeyFile:
     def make(self) -> Ed25519PrivateKey:
         """The key, made now if there is none. Only for an empty log: any other is signed with a key it names."""
         if not self.path.exists():
-            self._sweep()
+            sweep(self.path)
             key = Ed25519PrivateKey.generate()
             publish(self.path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return self.use()  # read back: another process may have been first
@@ -96,8 +109,23 @@ class KeyFile:
         return Checkpoint(self.origin, 1, leaf_hash(leaf))
 
     def problems(self, leaf: bytes, size: int) -> Iterator[str]:
-        """What is wrong with key and guard of a log of *size* entries whose entry 0 is *leaf*."""
-        announced = Leaf.from_bytes(leaf).key
+        """What is wrong with keys and guard of a log of *size* entries whose entry 0 is *leaf*."""
+        announced = Leaf.from_bytes(leaf).key or ""
+        first, *later = self.ring()
+        keys = [announced, *(found for key in later if (found := key._verifier()))]
+        if first.path.exists() or not later:
+            yield from first._problems(announced)
+        for key in later:
+            yield from key._problems(None)
+        yield from self._guard_problems(keys, leaf, size)
+
+    def _verifier(self) -> str | None:
+        try:
+            return verifier_key(self.origin, self.private().public_key())
+        except (ValueError, TypeError, OSError):
+            return None
+
+    def _problems(self, announced: str | None) -> Iterator[str]:
         lasting = "Events are still recorded, but no checkpoint can be signed."
         try:
             own = verifier_key(self.origin, self.private().public_key())
@@ -106,18 +134,20 @@ class KeyFile:
         except (ValueError, TypeError, OSError) as error:
             yield f"The signing key {self.path} can't be read ({error}). {lasting} Restore it from your backup."
         else:
-            if own != announced:
+            if announced is not None and own != announced:
                 yield f"The signing key {self.path} is not the one this log names, {announced}. {lasting}"
             if sys.platform != "win32" and stat.S_IMODE(self.path.stat().st_mode) & 0o077:
                 yield f"Others may read the signing key {self.path}. Run: chmod 600 {self.path}"
-        yield from self._guard_problems(announced, leaf, size)
 
-    def _guard_problems(self, announced: str | None, leaf: bytes, size: int) -> Iterator[str]:
+    def _guard_problems(self, keys: Sequence[str], leaf: bytes, size: int) -> Iterator[str]:
         try:
-            signed = open_note(self.guard.read_text(encoding="utf-8"), [announced or ""])
+            signed = open_note(self.guard.read_text(encoding="utf-8"), keys)
             known = Checkpoint.parse(signed.text)
         except FileNotFoundError:
-            yield f"The guard file {self.guard} is missing: a database restored from a backup would not be noticed."
+            yield (
+                f"The guard file {self.guard} is missing: a database restored from a backup would not be noticed, and "
+                "nothing is signed. Put it back, or run: flask consent keys recover"
+            )
         except (ProofError, ValueError, OSError):
             yield f"The guard file {self.guard} doesn't belong to this log: the key it names hasn't signed it."
         else:
@@ -128,36 +158,3 @@ class KeyFile:
                     f"database has {size}. Was the database replaced, or restored from a backup? Put the newest "
                     "one back."
                 )
-
-    def _sweep(self) -> None:
-        """Remove what a process left that was killed while it made a key."""
-        for left in self.path.parent.glob(f".{self.path.name}.*.new"):
-            left.unlink(missing_ok=True)
-
-
-def publish(path: Path, data: bytes) -> bool:
-    """Write *data* to *path*, mode 0600, whole and durable or not at all; False if there was a file already."""
-    descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        # Unlike a rename it never replaces; unlike O_EXCL it never shows a half-written file.
-        os.link(new, path)
-    except FileExistsError:
-        return False
-    finally:
-        os.unlink(new)
-        _sync(path.parent)
-    return True
-
-
-def _sync(folder: Path) -> None:
-    if sys.platform == "win32":  # folders can't be opened there
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, TextClause, text
 
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Document, Entry, Head, Record, Sealed, Written, leaf_hash
+from consent.ledger.signing import Desk
 from consent.storage import records, sequencer, tree
 from consent.storage.server import Server, bounded
 
@@ -70,6 +71,7 @@ _OPTED_OUT = """
     WHERE a.link = %s AND (e.uid IS NOT NULL OR i.uid IS NOT NULL)
 """
 _OPT_IN = text("DELETE FROM consent.account WHERE link = :link")
+_ADD_NOTE = text("INSERT INTO consent.checkpoint (size, note) VALUES (:size, :note) ON CONFLICT DO NOTHING")
 _BY_ID = text("""
     SELECT e.leaf_index, e.uid, e.leaf, e.leaf_hash, o.subject, o.salt, o.body
     FROM consent.entry e LEFT JOIN consent.opening o USING (uid) WHERE e.uid = :uid
@@ -87,8 +89,9 @@ class PostgresStorage:
     may. Where that is left to ``flask consent seal --every 1s``, workers need no right to do it.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, desk: Desk | None) -> None:
         self._server = server
+        self.desk: Desk | None = desk
         self._next_try = 0.0
 
     def append(
@@ -113,6 +116,25 @@ class PostgresStorage:
     def head(self) -> Head:
         self._seal_in_passing()
         return self._server.read(records.head)
+
+    def durable_head(self, *, patience: float) -> Head:
+        def read(connection: Connection) -> Head:
+            head = records.head(connection)
+            connection.exec_driver_sql(_TOUCH)
+            return head
+
+        self._seal_in_passing()
+        return self._server.write(read, patience)
+
+    def note(self, at_most: int) -> str | None:
+        return self._server.read(lambda connection: records.note(connection, at_most))
+
+    def keep_note(self, size: int, note: str, *, patience: float) -> str:
+        def keep(connection: Connection) -> str:
+            connection.execute(_ADD_NOTE, {"size": size, "note": note.encode()})
+            return records.note(connection, size) or ""
+
+        return self._server.write(keep, patience)
 
     def tile(self, level: int, index: int) -> bytes:
         return self._server.read(lambda connection: tree.tile(records.Hashes(connection), level, index))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, bindparam, func, insert, select
 from consent.errors import LedgerError
 from consent.ledger import Document, Head, Record, Sealed
 from consent.storage import tree
-from consent.storage.schema import account, document, entry, opening, tile
+from consent.storage.schema import account, checkpoint, document, entry, opening, tile
 from consent.storage.schema import head as head_table
 
 _RECORD = select(
@@ -58,6 +58,12 @@ _OF_TILES = (
 )
 _TILES = select(func.count()).where(tile.c.level == 0)
 _TILE = select(tile.c.hashes).where(tile.c.level == bindparam("level"), tile.c.n == bindparam("n"))
+_NOTE = (
+    select(checkpoint.c.note)
+    .where(checkpoint.c.size <= bindparam("size"))
+    .order_by(checkpoint.c.size.desc())
+    .limit(1)
+)
 _STORED = select(document.c.hash).where(document.c.hash.in_(bindparam("hashes", expanding=True)))
 
 _OPTED_OUT = select(account.c.uid).where(account.c.link == bindparam("link"))
@@ -102,6 +108,12 @@ def head(connection: Connection) -> Head:
     if row is None:
         raise LedgerError("The database has no tree head. Restore it from a backup.")
     return Head(size=row.size, root=row.root, at=datetime.fromtimestamp(row.sealed_at / 1000, UTC))
+
+
+def note(connection: Connection, at_most: int) -> str | None:
+    """The signed note of the largest tree of *at_most* entries that was signed."""
+    found: bytes | None = connection.execute(_NOTE, {"size": at_most}).scalar()
+    return None if found is None else found.decode(errors="replace")
 
 
 def tree_problems(connection: Connection) -> list[str]:

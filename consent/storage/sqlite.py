@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 
 from consent.ledger import Document, Entry, Head, Record, Sealed, Written
+from consent.ledger.signing import Desk
 from consent.storage import records, sealing, tree
 from consent.storage.database import Database
 
@@ -26,14 +27,17 @@ _OPTED_OUT = (
 )
 _OPT_OUT = "INSERT OR REPLACE INTO account (link, uid) VALUES (?, ?)"
 _OPT_IN = "DELETE FROM account WHERE link = ?"
+_NOTE = "SELECT note FROM checkpoint WHERE size = ?"
+_ADD_NOTE = "INSERT INTO checkpoint (size, note) VALUES (?, ?)"
 _ADD_DOCUMENT = "INSERT OR IGNORE INTO document (hash, kind, body) VALUES (?, ?, ?)"
 
 
 class SqliteStorage:
     """Keeps the promises of ``consent.ledger.Storage``: each append is a transaction, sealed and synced to the disk."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, desk: Desk) -> None:
         self._database = database
+        self.desk: Desk | None = desk
 
     def append(
         self,
@@ -58,6 +62,21 @@ class SqliteStorage:
     def head(self) -> Head:
         with self._database.reading() as connection:
             return records.head(connection)
+
+    def durable_head(self, *, patience: float) -> Head:
+        # What is committed is synced before others see it (synchronous = FULL).
+        return self.head()
+
+    def note(self, at_most: int) -> str | None:
+        with self._database.reading() as connection:
+            return records.note(connection, at_most)
+
+    def keep_note(self, size: int, note: str, *, patience: float) -> str:
+        with self._database.writing(patience) as connection:
+            if (row := connection.execute(_NOTE, (size,)).fetchone()) is not None:
+                return bytes(row[0]).decode(errors="replace")
+            connection.execute(_ADD_NOTE, (size, note.encode()))
+            return note
 
     def tile(self, level: int, index: int) -> bytes:
         with self._database.reading() as connection:

@@ -22,7 +22,7 @@ from consent.ledger import Kind, Ledger, leaf_hash
 from consent.ledger.checkpoint import Checkpoint, open_checkpoint
 from consent.ledger.note import verifier_key
 from consent.storage import open_storage
-from consent.storage.keyfile import publish
+from consent.storage.files import publish
 
 from .events import ORIGIN, new_event, open_ledger, record, rows, start
 

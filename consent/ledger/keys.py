@@ -1,0 +1,155 @@
+"""The log's keys: the first, which entry 0 names, and later ones, each vouched for by one before it.
+
+A new key is announced by an ``operated`` event, whose leaf has it in ``key``. That alone is no reason to trust it, as
+who can write into the database can write such an event. So the old key and the new both sign a note that says it,
+and the note is stored with the event as a document of kind ``key``::
+
+    consent/key/v1
+    clinic.example/privacy-choices
+    clinic.example/privacy-choices+e75f9e02+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4
+
+    — clinic.example/privacy-choices 51+eAtk72oVJ…
+    — clinic.example/privacy-choices nm8fQ3kT0pXz…
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from consent.errors import ProofError
+from consent.ledger.checkpoint import Checkpoint
+from consent.ledger.event import Event, Kind
+from consent.ledger.leaf import derived_id
+from consent.ledger.note import Note, Signer, encoded, sign
+from consent.ledger.record import Document, Head, Record
+
+#: The kind of the documents that vouch for keys.
+VOUCHER = "key"
+_FORMAT = "consent/key/v1"
+
+
+class KeyState(StrEnum):
+    """What a key of the log is worth. The list is closed."""
+
+    CURRENT = "current"
+    """It signs."""
+    OLD = "old"
+    """It signs no longer; what it signed stays valid."""
+    REVOKED = "revoked"
+    """It counts no longer: others may have had it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogKey:
+    """One of the keys the log is or was signed with."""
+
+    verifier: str
+    """The verifier key, by which others know it."""
+    state: KeyState
+    announced: int | None
+    """Index of the entry that announces it; None while that waits to be sealed."""
+    ended: int | None = None
+    """Index of the entry that ends it; None while there is none, or that waits to be sealed."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether what it signed is to be believed."""
+        return self.state is not KeyState.REVOKED
+
+    def signs(self, size: int) -> bool:
+        """Whether it signs the tree of *size* entries: once that holds its announcement."""
+        return self.state is KeyState.CURRENT and self.announced is not None and self.announced < size
+
+
+def voucher(key: str, origin: str, signers: Sequence[Signer]) -> Document:
+    """The document by which *signers*, old keys and the new one, say that *key* is one of the log *origin*."""
+    return Document.of(VOUCHER, sign(f"{_FORMAT}\n{origin}\n{key}\n", *signers).encode())
+
+
+def announcement(key: str, *, origin: str, time: datetime) -> Event:
+    """The event that announces *key*; its id follows from the key."""
+    return Event(id=_id("announced", origin, key), kind=Kind.OPERATED, time=time, policy=None, key=key)
+
+
+def ending(key: str, *, revoked: bool, origin: str, time: datetime) -> Event:
+    """The event that ends *key*: it signs no longer; *revoked*: what it signed counts no longer either."""
+    act = "revoked" if revoked else "retired"
+    return Event(
+        id=_id(act, origin, key), kind=Kind.OPERATED, time=time, policy=None, detail={"key": {act: key}}
+    )
+
+
+def recovery(signed: Checkpoint | None, found: Head, *, origin: str, time: datetime) -> Event:
+    """The event that says that a tree is signed which doesn't continue the one signed last.
+
+    *signed*: what the guard said, None if it was lost; *found*: the tree as it was when this was decided.
+    """
+    last = None if signed is None else {"root": encoded(signed.root), "size": signed.size}
+    detail = {"recovered": {"found": {"root": encoded(found.root), "size": found.size}, "signed": last}}
+    mark = "" if signed is None else f"{signed.size} {encoded(signed.root)}"
+    id = derived_id("recovered", origin, mark, f"{found.size} {encoded(found.root)}")
+    return Event(id=id, kind=Kind.OPERATED, time=time, policy=None, detail=detail)
+
+
+def known_keys(
+    first: str,
+    vouchers: Iterable[Document],
+    get: Callable[[uuid.UUID], Record | None],
+    origin: str,
+) -> list[LogKey]:
+    """The keys of the log *origin*, the *first* at the head and each after the one that vouches for it.
+
+    *get* gives the record of an event. Who isn't both announced and vouched for by a key that counts is none.
+    """
+    found = [_stated(first, 0, get, origin)]
+    waiting = [note for document in vouchers if (note := _parsed(document, origin)) is not None]
+    while True:
+        for note in waiting:
+            key = note.text.split("\n")[2]
+            record = get(_id("announced", origin, key))
+            if record is None or record.outline().key != key or key in [other.verifier for other in found]:
+                continue
+            if _vouched(note, key, [other.verifier for other in found if _vouches(other, record.index)]):
+                found.append(_stated(key, record.index, get, origin))
+                waiting.remove(note)
+                break
+        else:
+            return found
+
+
+def _stated(
+    key: str, announced: int | None, get: Callable[[uuid.UUID], Record | None], origin: str
+) -> LogKey:
+    if revoked := get(_id("revoked", origin, key)):
+        return LogKey(key, KeyState.REVOKED, announced, revoked.index)
+    if retired := get(_id("retired", origin, key)):
+        return LogKey(key, KeyState.OLD, announced, retired.index)
+    return LogKey(key, KeyState.CURRENT, announced)
+
+
+def _vouches(key: LogKey, announced: int | None) -> bool:
+    """Whether *key* may speak for one announced there: a revoked key may for those from before."""
+    return key.counts or key.ended is None or (announced is not None and announced < key.ended)
+
+
+def _parsed(document: Document, origin: str) -> Note | None:
+    try:
+        note = Note.parse(document.body.decode())
+    except (ProofError, UnicodeDecodeError):
+        return None
+    lines = note.text.split("\n")
+    return note if len(lines) == 4 and lines[:2] == [_FORMAT, origin] else None
+
+
+def _vouched(note: Note, key: str, trusted: Sequence[str]) -> bool:
+    try:
+        signers = note.signed_by({*trusted, key})
+    except (ProofError, ValueError):
+        return False
+    return key in signers and len(signers) > 1
+
+
+def _id(act: str, origin: str, key: str) -> uuid.UUID:
+    return derived_id(f"key {act}", origin, key)

@@ -1,0 +1,239 @@
+"""What may be signed: a tree that begins with the one that was signed last, and no other.
+
+Whoever signs two trees of which neither begins with the other has forked the log, and outsiders who hold the two
+notes can prove it. So what was signed last, the *guard*, is kept beside the key, where restoring an older database
+doesn't touch it; it is replaced before a note is handed out.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
+
+from consent.errors import LedgerConflict, LedgerError, LedgerUnavailable, ProofError, SigningRefused
+from consent.ledger.checkpoint import Checkpoint, open_checkpoint
+from consent.ledger.keys import VOUCHER, LogKey, known_keys
+from consent.ledger.merkle import EMPTY_ROOT, HashReader, check_consistency, consistency_proof, root_of
+from consent.ledger.note import Note, Signer, sign
+from consent.ledger.record import Document, Head, Record, Sealed
+from consent.ledger.tile import TileReader, TileStore
+
+
+class Desk(Protocol):
+    """The signer's place: the log's keys, its guard, and one signer at a time."""
+
+    def in_passing(self, *, eager: bool) -> bool:
+        """Whether who merely asks for a checkpoint has one signed now; if not *eager*, so not too often."""
+
+    def turn(self, patience: float) -> AbstractContextManager[None]:
+        """Nobody else signs while the block runs; LedgerUnavailable when that can't be had in *patience* seconds."""
+
+    def guard(self) -> str | None:
+        """The note that was signed last; None when that is gone. LedgerUnavailable when it can't be read."""
+
+    def replace_guard(self, note: str) -> None:
+        """Put *note* in the guard's place, whole and durable or not at all: then LedgerUnavailable."""
+
+    def signers(self) -> Sequence[Signer]:
+        """The keys that are here, oldest first; LedgerUnavailable when one of them can't be used."""
+
+
+class SignedStorage(TileStore, Protocol):
+    """What signing needs of the storage."""
+
+    def head(self) -> Head:
+        """The tree as it was last sealed."""
+
+    def get(self, id: uuid.UUID) -> Record | None:
+        """The record of the event *id*."""
+
+    def newest(self, before: int | None, limit: int) -> Sequence[Sealed]:
+        """Up to *limit* sealed records below index *before* (None: from the end), newest first."""
+
+    def documents(self, kind: str) -> Iterator[Document]:
+        """All documents of *kind*, in no particular order, in constant memory."""
+
+    def durable_head(self, *, patience: float) -> Head:
+        """The tree as it was last sealed, once that survives a power cut, on synchronous standbys too."""
+
+    def note(self, at_most: int) -> str | None:
+        """The signed note of the largest tree of *at_most* entries that was signed; None if there is none."""
+
+    def keep_note(self, size: int, note: str, *, patience: float) -> str:
+        """Store *note*, of the tree of *size* entries, unless there is one of it; the one that is stored then."""
+
+    @property
+    def desk(self) -> Desk | None:
+        """Where checkpoints are signed; None where the log's key isn't kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """The signed notes of the log *origin*: which there are, and the next one."""
+
+    storage: SignedStorage
+    origin: str
+
+    def keys(self) -> Sequence[LogKey]:
+        """The keys the log is or was signed with, the first at the head; those that count verify its notes."""
+        first = self.storage.newest(1, 1)
+        key = first[0].outline().key if first else None
+        if key is None:
+            raise LedgerError("The database has no entry 0 that names a key. Restore it from a backup.")
+        return known_keys(key, self.storage.documents(VOUCHER), self.storage.get, self.origin)
+
+    def checkpoint(self, covering: int | None = None, *, patience: float = 2.0) -> str | None:
+        """The newest signed note; None when there is none, or it isn't over entry *covering*, if one is named.
+
+        Where the key is kept beside the database a newer one is signed first, when the newest isn't of the tree
+        as it is, or with *covering* not over that entry. Elsewhere whoever has the key signs when it is time.
+        SigningRefused when that tree may not be signed.
+        """
+        size = self.storage.head().size
+        wanted = size if covering is None else covering + 1
+        if wanted > size:
+            return None
+        note = self._newest(wanted)
+        desk = self.storage.desk
+        if note is None and desk is not None and desk.in_passing(eager=covering is not None):
+            note = self.sign(wanted, patience=patience)
+        if note is None and covering is None:
+            note = self._newest(0)
+        return note
+
+    def sign(self, wanted: int | None = None, *, patience: float = 2.0) -> str:
+        """The note of the tree as it was last sealed, signed now; durable with the guard when this returns.
+
+        With *wanted* any note of so many entries will do that somebody else signed meanwhile. One at a time signs.
+        SigningRefused, with what was found, for a tree that doesn't continue the one signed last. LedgerUnavailable
+        where the log's key isn't kept, when others sign for longer than *patience* seconds, and when the guard can't
+        be written; LedgerConflict when another tree of this size was signed elsewhere.
+        """
+        desk = self.storage.desk
+        if desk is None:
+            raise LedgerUnavailable(
+                "The log's key isn't kept here, so nothing is signed here. Set CONSENT_SIGNING_KEY where checkpoints "
+                "are signed.",
+                retry_after=60,
+            )
+        with desk.turn(patience):
+            if wanted is not None and (note := self._newest(wanted)) is not None:
+                return note
+            head = self.storage.durable_head(patience=patience)
+            keys, guard = self.keys(), desk.guard()
+            signing = {key.verifier for key in keys if key.signs(head.size)}
+            note = next_note(
+                head,
+                TileReader(self.storage),
+                origin=self.origin,
+                guard=guard,
+                newest=self.storage.note(head.size),
+                keys=[key.verifier for key in keys],
+                signers=[signer for signer in desk.signers() if signer.key in signing],
+            )
+            if note != guard:
+                desk.replace_guard(note)
+            # Only now does it leave this place: whatever ends the process, what others have seen is in the guard.
+            kept = self.storage.keep_note(head.size, note, patience=patience)
+        if Note.parse(kept).text != Note.parse(note).text:
+            raise LedgerConflict(
+                f"Another tree of {head.size} entries was signed elsewhere. Find out who else has the log's key."
+            )
+        return kept
+
+    def _newest(self, wanted: int) -> str | None:
+        """The newest note of at least *wanted* entries that is of this tree."""
+        head = self.storage.head()
+        size = head.size
+        while size >= wanted and (note := self.storage.note(size)) is not None:
+            signed = _signed(note)
+            if signed is not None and wanted <= signed.size <= size and self._holds(signed, head):
+                return note
+            # The note of a tree that was lost stays, and is passed over.
+            size = (size if signed is None else min(size, signed.size)) - 1
+        return None
+
+    def _holds(self, signed: Checkpoint, head: Head) -> bool:
+        if signed.size == head.size:
+            return signed.root == head.root
+        return signed.root == root_of(signed.size, TileReader(self.storage))
+
+
+def next_note(
+    head: Head,
+    tree: HashReader,
+    *,
+    origin: str,
+    guard: str | None,
+    newest: str | None,
+    keys: Iterable[str],
+    signers: Sequence[Signer],
+) -> str:
+    """The note of the tree at *head*: *guard* itself if it is of that tree, else signed now by all *signers*.
+
+    *head* has to be durable. *newest* is the newest note in the database, which is ahead of a guard that was itself
+    restored. *keys* are the verifier keys one of which must have signed either.
+
+    SigningRefused, with what was found, unless the tree is the same as the guard's, or proves to continue it.
+    """
+    signed = read_guard(guard, keys, origin)
+    _require_continued(signed, head, tree)
+    try:
+        recorded = None if newest is None else open_checkpoint(newest, keys, origin)
+    except ProofError:
+        recorded = None  # not one of ours, and so nothing that was signed
+    if recorded is not None and signed.size < recorded.size <= head.size:
+        _require_continued(recorded, head, tree)
+    if guard is not None and signed.size == head.size:
+        return guard
+    if not signers:
+        raise LedgerUnavailable(
+            "None of the log's keys is here that may sign. Put back the key file that CONSENT_SIGNING_KEY names.",
+            retry_after=300,
+        )
+    return sign(Checkpoint(origin, head.size, head.root).to_text(), *signers)
+
+
+def read_guard(guard: str | None, keys: Iterable[str], origin: str) -> Checkpoint:
+    """The checkpoint that was signed last; SigningRefused if *guard* isn't one of the log."""
+    if guard is None:
+        _refuse("The guard file is missing, so nobody here knows which tree was signed last.")
+    try:
+        return open_checkpoint(guard, keys, origin)
+    except ProofError:
+        _refuse("The guard file holds no checkpoint that one of this log's keys signed.")
+
+
+def _require_continued(signed: Checkpoint, head: Head, tree: HashReader) -> None:
+    if head.size < signed.size:
+        _refuse(
+            f"A tree of {signed.size} entries was signed, and the database holds {head.size}: it is an older copy, or "
+            "entries were taken away."
+        )
+    if signed.size == 0 and signed.root == EMPTY_ROOT:
+        return
+    try:
+        proof = consistency_proof(signed.size, head.size, tree)
+        check_consistency(
+            proof, old_size=signed.size, old_root=signed.root, new_size=head.size, new_root=head.root
+        )
+    except (ProofError, LedgerError, ValueError):
+        _refuse(
+            f"The tree of {head.size} entries doesn't continue the one of {signed.size} that was signed: entries were "
+            "changed, or the database is another."
+        )
+
+
+def _refuse(found: str) -> NoReturn:
+    raise SigningRefused(
+        f"{found} Nothing is signed; recording and withdrawal go on. Put the newest database and guard file back. "
+        "Where they are lost, run: flask consent keys recover"
+    )
+
+
+def _signed(note: str) -> Checkpoint | None:
+    try:
+        return Checkpoint.parse(Note.parse(note).text)
+    except ProofError:
+        return None
