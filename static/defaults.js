@@ -14,7 +14,13 @@
     for (const type in types) states[type] = types[type].every(allows) ? "granted" : "denied";
     site.gtag("consent", command, states);
   };
-  const tell = (allows = may) => {
+  const keys = Object.values(types).concat(carried).flat();
+  let told = "";
+  // An answer is told, whatever it is; without one, only what has changed.
+  const tell = (allows = may, answered = false) => {
+    const on = `${keys.filter(allows)}`;
+    if (on === told && !answered) return;
+    told = on;
     say("update", allows);
     const refused = carried.filter((key = "") => !allows(key));
     // Without `_clear`, tag managers lay a list over the longer one of before.
@@ -22,6 +28,6 @@
   };
 
   say("default", () => false, { wait_for_update: 500 });
-  if (Object.values(types).concat(carried).flat().some(may)) tell();
-  document.addEventListener("consent:changed", () => tell(site.consent.allows));
+  tell();
+  document.addEventListener("consent:changed", (/** @type {any} */ { detail }) => tell(site.consent.allows, detail.ok));
 }

@@ -69,11 +69,11 @@ def vendors(site: Tagged) -> Flask:
     return app
 
 
-def clinic(site: Tagged, folder: Path) -> Flask:
-    """The site, under a strict policy that lets in nothing but itself."""
+def clinic(site: Tagged, folder: Path, *, cached: bool) -> Flask:
+    """The site, under a strict policy that lets in nothing but itself; with *cached* its pages are for all alike."""
     (folder / "consent.toml").write_text(POLICY.format(**site.vendors))
     app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
-    app.config["SECRET_KEY"] = "a key for tests, long enough"
+    app.config.from_mapping(SECRET_KEY="a key for tests, long enough", CONSENT_CACHE_SAFE=cached)
     consent = Consent(app)
 
     @app.after_request
@@ -100,7 +100,7 @@ def clinic(site: Tagged, folder: Path) -> Flask:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Tagged]:
+def running(folder: Path, *, cached: bool = False) -> Iterator[Tagged]:
     """The site and its vendors, each at an origin of its own."""
     site = Tagged()
     app = vendors(site)
@@ -108,7 +108,7 @@ def running(folder: Path) -> Iterator[Tagged]:
         for name in ("tags", "counting", "heatmap", "adverts"):
             address = stack.enter_context(served(app))
             site.vendors[name] = address.rstrip("/").replace("127.0.0.1", "localhost")
-        site.address = stack.enter_context(served(clinic(site, folder)))
+        site.address = stack.enter_context(served(clinic(site, folder, cached=cached)))
         yield site
 
 
@@ -116,6 +116,13 @@ def running(folder: Path) -> Iterator[Tagged]:
 def site(tmp_path: Path) -> Iterator[Tagged]:
     """The running site."""
     with running(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[Tagged]:
+    """The same in cache-safe mode."""
+    with running(tmp_path, cached=True) as found:
         yield found
 
 
@@ -292,3 +299,38 @@ def test_a_site_that_has_the_command_already_keeps_its_own(page: Page, site: Tag
     until(page, "dataLayer.length > 0")
     assert page.evaluate("gtag.own")
     assert layer(page) == [DEFAULT]
+
+
+@pytest.mark.requirement("GCM-02")
+@pytest.mark.requirement("GCM-03")
+@pytest.mark.requirement("ENF-06")
+def test_on_pages_from_a_cache_tags_are_told_after_an_answer_and_once(page: Page, shared: Tagged) -> None:
+    def load() -> list[Any]:
+        """What the layer holds once the server has said what holds."""
+        with page.expect_response("**/privacy-choices/state"):
+            page.goto(shared.address)
+        page.wait_for_timeout(300)
+        return layer(page)
+
+    assert load() == [DEFAULT], "nobody has answered"
+    page.get_by_role("button", name="Reject all").first.click()
+    until(page, "dataLayer.length > 1")
+    page.wait_for_timeout(200)
+    assert layer(page) == [DEFAULT, update(), changed()]
+    assert load() == [DEFAULT]
+    assert shared.asked == []
+    page.context.clear_cookies()
+    load()
+    accept(page)
+    everything = [DEFAULT, update(f"{ADS} analytics_storage"), changed("counting heatmap adverts")]
+    for begin in (lambda: None, page.reload):
+        begin()
+        until(page, "dataLayer.filter(({ event }) => event === 'tag').length === 3")
+        assert layer(page)[:3] == everything, "in place, and on the next page"
+        other = page.context.new_page()
+        other.goto(shared.address)
+        other.evaluate("() => { new BroadcastChannel('pc').postMessage(0); }")
+        page.wait_for_timeout(300)
+        other.close()
+        assert [one[1] for one in layer(page) if isinstance(one, list)] == ["default", "update"]
+    assert shared.names() == ["adverts", "counting", "heatmap", "tags"]
