@@ -127,6 +127,7 @@ def placeholder(visitor: ConsentRequest, key: str, attributes: Mapping[str, str 
         provider=words.gettext("list.comma").join(dict.fromkeys(view.provider_name for view in views)),
         data=words.gettext("list.comma").join(data),
         why=str(why) if why in TOLD else None,
+        cached=site.settings.cache_safe,
         shape=shape(attributes),
         choose=to_choices(visitor, why),
         dialog=not conflicts(visitor),

@@ -71,9 +71,10 @@ BESIDE: tuple[tuple[str, dict[str, object]], ...] = (
     ("mine.html", LEAST_MINE),
 )
 """The other templates that stand on a page with the notice, or are a page of ours."""
-EMBED: dict[str, object] = {"title": "T", "provider": "T"}
+EMBED: dict[str, object] = {"title": "T", "provider": "T", "cached": False}
 PLACEHOLDERS = (
     EMBED | {"data": "T", "why": None, "shape": (16, 9), "choose": "/", "dialog": True},
+    EMBED | {"data": "T", "why": None, "cached": True, "shape": None, "choose": "/", "dialog": True},
     EMBED | {"data": "T", "why": "opted_out", "shape": None, "choose": "/", "dialog": False},
     EMBED | {"data": "", "why": "marked", "shape": None, "choose": None, "dialog": False},
 )

@@ -10,6 +10,10 @@ HIDDEN = (
 )
 
 
+#: Without JavaScript no embed comes to life on such a page: a standing Yes would promise that.
+NEVER_ALWAYS = ".pc-embed [value=always] { display: none !important; }\n"
+
+
 def settled_for(visitor: ConsentRequest) -> bool:
     """Whether *visitor* is not to be asked: they have answered, or are a child (CH-01)."""
     return visitor.decided or visitor.site.minor()
@@ -31,5 +35,8 @@ def state(visitor: ConsentRequest) -> dict[str, object]:
 
 
 def sheet(visitor: ConsentRequest) -> str:
-    """The style sheet for browsers without JavaScript: it hides what asks from who is not to be asked."""
-    return HIDDEN if settled_for(visitor) else ""
+    """The style sheet for browsers without JavaScript: it hides what asks from who is not to be asked.
+
+    From everybody it hides the button to always allow an embed.
+    """
+    return NEVER_ALWAYS + (HIDDEN if settled_for(visitor) else "")
