@@ -86,12 +86,13 @@ def admit() -> None:
 
 @blueprint.after_request
 def protect(response: Response) -> Response:
-    """Nobody keeps, indexes or frames these pages. Strangers' responses stay as they are, like any other's."""
+    """Nobody keeps, indexes, frames or embeds these pages. Strangers' responses stay as they are, like any other's."""
     if AUDITOR in request.environ:
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Robots-Tag"] = "noindex, nofollow"
         response.headers["Referrer-Policy"] = "same-origin"
         response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
         response.headers.setdefault("X-Frame-Options", "DENY")
         here().seal(response.headers)

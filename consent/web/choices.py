@@ -40,7 +40,7 @@ def exempt_from_tokens(endpoint: str | None, values: dict[str, object] | None) -
 
 @blueprint.after_request
 def protect(response: Response) -> Response:
-    """Nobody may frame these pages, and nobody but the visitor may keep them."""
+    """Nobody may frame these pages, nobody but the visitor keep them, and no other origin load what they say."""
     if request.endpoint == "consent.static":
         named = assets.versions().get((request.view_args or {}).get("filename", ""))
         if response.status_code == 200 and named and request.args.get("v") == named:
@@ -50,6 +50,8 @@ def protect(response: Response) -> Response:
     response.headers.setdefault("Content-Security-Policy", "frame-ancestors 'none'")
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Robots-Tag"] = "noindex"
+    # Sibling hosts are the same site: their requests bring the cookie along.
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     here().seal(response.headers)
     return response
 

@@ -27,7 +27,13 @@ ANSWERS = "consent.answers"
 REQUEST = cast("LocalProxy[Request]", request)
 APP = cast("LocalProxy[Flask]", current_app)
 #: Headers of our own pages that their site can't weaken.
-SEALED = ("X-Frame-Options", "Content-Security-Policy", "Cache-Control", "X-Robots-Tag")
+SEALED = (
+    "X-Frame-Options",
+    "Content-Security-Policy",
+    "Cache-Control",
+    "X-Robots-Tag",
+    "Cross-Origin-Resource-Policy",
+)
 #: What is noted of an answer that is asked for too late.
 TOO_LATE = Fault(
     "a streamed page",
@@ -275,7 +281,7 @@ class ConsentRequest:
         return self.verdict.reason(key)
 
     def seal(self, headers: Headers) -> None:
-        """Let nobody's hooks weaken what *headers* say about who may frame, run, keep or index the response."""
+        """Let nobody's hooks weaken what *headers* say about who may frame, run, keep, index or load the response."""
         self.sealed = {name: headers[name] for name in SEALED if name in headers}
 
     def replace(self, decision: Decision | None) -> None:

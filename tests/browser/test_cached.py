@@ -116,6 +116,8 @@ def test_who_has_not_answered_sees_the_banner_and_nothing_runs(page: Page, site:
     page.goto(site.address)
     assert {"banner", "place"} <= set(painted(page))
     assert page.locator(".pc-banner").is_visible()
+    place = page.locator(".pc-embed")
+    assert place.get_by_role("button", name="Always allow").is_visible()
     assert site.ran == set()
     assert page.context.cookies() == []
 
@@ -260,7 +262,14 @@ def test_without_javascript_an_answer_hides_the_banner_and_nothing_runs(browser:
     context = browser.new_context(java_script_enabled=False)
     page = begin(context, site)
     assert page.locator(".pc-banner").is_visible()
+    place = page.locator(".pc-embed")
+    said = "It loads by itself only if you have allowed it and JavaScript is on."
+    offered = ["Load once"]
+    assert said in place.inner_text()
+    assert [each.inner_text() for each in place.locator(".pc-button:visible").all()] == offered
     page.get_by_role("button", name="Accept all").first.click()
+    assert said in place.inner_text()
+    assert [each.inner_text() for each in place.locator(".pc-button:visible").all()] == offered
     assert page.locator("#pc-status", has_text="We have received your answer.").is_visible()
     card, told = page.locator(".pc-place").bounding_box(), page.locator("#pc-status").bounding_box()
     assert card is not None
@@ -272,3 +281,16 @@ def test_without_javascript_an_answer_hides_the_banner_and_nothing_runs(browser:
     assert page.locator("body").evaluate("each => getComputedStyle(each).paddingBottom") == "0px"
     assert site.ran == set()
     context.close()
+
+
+def test_a_page_of_a_sibling_origin_does_not_learn_whether_somebody_has_answered(
+    context: BrowserContext, site: Site
+) -> None:
+    page = begin(context, site, "Reject all")
+    own = Flask("sibling")  # the same site, as cookies see it
+    sheet = f'<link rel="stylesheet" href="{site.address}privacy-choices/state.css">'
+    own.add_url_rule("/", "page", lambda: f'<!doctype html>{sheet}<p class="pc-place">Seen</p>')
+    with served(own) as sibling:
+        page.goto(sibling)
+    assert "/privacy-choices/state.css" in site.asked
+    assert page.locator(".pc-place").is_visible()

@@ -393,7 +393,8 @@ def test_leftovers_go_where_the_browser_asks(client: FlaskClient, path: str) -> 
 
 def test_the_style_sheet_hides_the_banner_from_who_has_answered(client: FlaskClient) -> None:
     before = client.get("/privacy-choices/state.css")
-    assert (before.text, before.mimetype, before.headers["Cache-Control"]) == ("", "text/css", "no-store")
+    assert (before.mimetype, before.headers["Cache-Control"]) == ("text/css", "no-store")
+    assert ".pc-place" not in before.text
     Visitor(client).answer("none")
     after = client.get("/privacy-choices/state.css")
     assert ".pc-place" in after.text
@@ -408,6 +409,44 @@ def test_after_an_answer_without_javascript_the_page_says_what_is_true_for_every
     html = client.get("/page").text
     assert re.search(r'id="pc-status".*?We have received your answer\.', html, re.S)
     assert "Everything optional is off" in str(state(client)["message"])
+
+
+@pytest.mark.requirement("CON-12")
+def test_a_placeholder_says_what_holds_for_who_has_allowed_it_too(
+    make_app: MakeSite, client: FlaskClient
+) -> None:
+    html = client.get("/page").text
+    assert "It loads by itself only if you have allowed it and JavaScript is on.</p>" in html
+    assert "until you allow it" not in html
+    for answered in (False, True):
+        if answered:
+            Visitor(client).answer("all")
+        sheet = client.get("/privacy-choices/state.css").text
+        assert ".pc-embed [value=always] { display: none !important; }" in sheet
+    alone = make_app(policy=CARRIED)
+    alone.add_url_rule("/page", "page", lambda: render_template_string(PAGE))
+    assert "It stays off until you allow it.</p>" in alone.test_client().get("/page").text
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_what_holds_for_the_visitor_is_for_pages_of_the_same_host_only(
+    make_app: MakeSite, mode: bool
+) -> None:
+    app = make_app(CONSENT_CACHE_SAFE=mode, CONSENT_COOKIE_DOMAIN="clinic.example")
+    for host in ("https://clinic.example", "https://shop.clinic.example"):
+        client = app.test_client()
+        found = re.findall(r'(?:href|src|action|data-pc-url)="([^#"]+)"', client.get("/", base_url=host).text)
+        assert "/privacy-choices" in found
+        ours = [each for each in found if "privacy-choices" in each]
+        assert all(each.startswith("/privacy-choices") for each in ours), (
+            "each host's pages ask their own host"
+        )
+        for path in ("", "/state", "/state.css", "/mine"):
+            answer = client.get(f"/privacy-choices{path}", base_url=host)
+            assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        [css] = [each for each in ours if "choices.css" in each]
+        with client.get(css, base_url=host) as file:
+            assert "Cross-Origin-Resource-Policy" not in file.headers
 
 
 def test_both_cookies_are_declared_by_themselves(cached: Flask, site: Site) -> None:

@@ -83,18 +83,20 @@ def test_a_list_of_headers_that_a_middleware_keeps_is_left_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/mine", "/declaration", "/state"])
-def test_no_hook_of_the_site_lets_others_frame_or_keep_our_pages(app: Flask, path: str) -> None:
+def test_no_hook_of_the_site_lets_others_frame_keep_or_load_our_pages(app: Flask, path: str) -> None:
     @app.after_request
     def loosen(response: Response) -> Response:
         response.headers["X-Frame-Options"] = "ALLOWALL"
         response.headers["Content-Security-Policy"] = "default-src *"
         response.headers["Cache-Control"] = "public, max-age=600"
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return response
 
     headers = app.test_client().get(f"/privacy-choices{path}").headers
     assert headers.getlist("X-Frame-Options") == ["DENY"]
     assert headers.getlist("Content-Security-Policy") == ["default-src *", "frame-ancestors 'none'"]
     assert headers.getlist("Cache-Control") == ["no-store"]
+    assert headers.getlist("Cross-Origin-Resource-Policy") == ["same-origin"]
     assert app.test_client().get("/plain").headers.getlist("X-Frame-Options") == ["ALLOWALL"]
 
 
