@@ -19,6 +19,8 @@ from benchmarks.wsgi import Application, environ, expect
 PEER, RELEASE = "vanilla-cookieconsent", "3.1.0"
 FILES = ("cookieconsent.umd.js", "cookieconsent.css")
 DIALOG = "dialog, HTML"
+#: What only pages load that need it, beside `choices.js`.
+MODULES = ("embeds.js", "gated.js", "first.js", "heard.js", "defaults.js")
 METHOD = (
     "Bytes after gzip -9, each file by itself, as served for the policy of the sample site "
     f"(`{POLICY.parent.name}/{POLICY.name}`) in English. The HTML of banner and dialog lies within the page. The peer "
@@ -33,11 +35,15 @@ def measure(folder: Path, *, quick: bool) -> Section:
     own = folder / "weight"
     own.mkdir()
     section = Section(name="weight", title="Weight", method=METHOD)
-    section.figures += [weighed(what, OURS, data) for what, data in ours(own).items()]
+    application = site(own).wsgi_app
+    section.figures += [weighed(what, OURS, data) for what, data in ours(application).items()]
     whole = sum(each.spread.median for each in section.figures)
     dialog = next(each.spread.median for each in section.figures if each.what == DIALOG)
     section.figures.append(total("style, script and banner", OURS, whole - dialog, goal="≤ 6.5 kB"))
     section.figures.append(total("style, script, banner and dialog", OURS, whole))
+    section.figures += [
+        weighed(f"{name}, where a page needs it", OURS, data) for name, data in modules(application).items()
+    ]
     try:
         progress.say(f"{PEER}: its files")
         theirs = [weighed(name, PEER, data) for name, data in peer().items()]
@@ -48,9 +54,8 @@ def measure(folder: Path, *, quick: bool) -> Section:
     return section
 
 
-def ours(folder: Path) -> Mapping[str, bytes]:
+def ours(application: Application) -> Mapping[str, bytes]:
     """What our site serves to a new visitor."""
-    application = site(folder).wsgi_app
     page = expect(application, environ("/page"), holds="pc-banner-form")
     top = page[page.index("<body>") + len("<body>") : page.index("<header>")]
     before, start, rest = top.partition("<dialog")
@@ -60,6 +65,13 @@ def ours(folder: Path) -> Mapping[str, bytes]:
         "choices.js": linked(application, page, r'src="([^"?]*choices\.js)'),
         "banner, HTML": (before.strip() + after.strip()).encode(),
         DIALOG: (start + dialog + end).encode(),
+    }
+
+
+def modules(application: Application) -> Mapping[str, bytes]:
+    """What our site serves to pages that need more."""
+    return {
+        name: expect(application, environ(f"/privacy-choices/static/{name}")).encode() for name in MODULES
     }
 
 

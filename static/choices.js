@@ -6,11 +6,12 @@ const find = (selector) => document.querySelector(selector);
 const { pcUrl, pcGranted, pcPossible } = find("script[data-pc-url]").dataset;
 const failed = { message: find("#pc-status")?.dataset.failed };
 const problem = Object.assign(document.createElement("p"), { role: "alert" });
+/** @type {string[]} */
+let granted = pcGranted.split(" ");
+const here = pcPossible?.split(" ") ?? granted;
+const always = pcPossible ? granted : [];
 // Global Privacy Control, which proxies may keep from the server.
-const heard = /** @type {any} */ (navigator).globalPrivacyControl === true;
-const here = (pcPossible ?? pcGranted).split(" ");
-const always = pcPossible ? pcGranted.split(" ") : [];
-let granted = [...pcGranted.split(" ")];
+const headers = { "PC-Signal": /** @type {any} */ (navigator).globalPrivacyControl === true ? "1" : "" };
 let [native, pending, coming, typed, tabs, told, asked] = /** @type {any[]} */ ([]);
 let stop = () => {};
 
@@ -27,7 +28,7 @@ const hold = (/** @type {any} */ answer) => {
 const look = async (more = false) => {
   const own = (asked = {});
   await coming;
-  const answer = await fetch(`${pcUrl}/state`, heard ? { headers: { "PC-Signal": "1" } } : {})
+  const answer = await fetch(`${pcUrl}/state`, { headers })
     .then((response) => response.json())
     .catch(() => ({ granted: always }));
   // What was asked before an answer, or before the last question, is out of date.
@@ -81,7 +82,8 @@ async function send(form) {
     tabs?.postMessage(0);
     hold(answer);
     if (reload) {
-      rename("#pc-status"); // sends no form again
+      // Sends no form again.
+      rename("#pc-status");
       location.reload();
     } else {
       close();
@@ -121,17 +123,15 @@ addEventListener("pageshow", ({ persisted }) => {
   told = false;
 });
 
-Object.assign(window, {
-  consent: {
-    allows: (key = "") => here.includes(key) && granted.includes(key),
-    open: () => open() || location.assign(pcUrl),
-    async withdraw() {
-      const answer = await (coming = send(new URLSearchParams("choice=none&from=mine")));
-      if (!answer.ok) show(answer.message || failed.message);
-      return !!answer.ok;
-    },
+/** @type {any} */ (window).consent = {
+  allows: (key = "") => here.includes(key) && granted.includes(key),
+  open: () => open() || location.assign(pcUrl),
+  async withdraw() {
+    const answer = await (coming = send(new URLSearchParams("choice=none&from=mine")));
+    if (!answer.ok) show(answer.message || failed.message);
+    return !!answer.ok;
   },
-});
+};
 
 // After a reload it is not the target yet.
 if ((told = location.hash === "#pc-status")) rename();

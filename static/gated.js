@@ -36,7 +36,8 @@ function running(old, inert) {
     if (!inert) made.setAttribute(name, value);
     else if (name !== "type") made.setAttribute(name.replace(WAITING, ""), value);
   }
-  made.nonce = old.nonce; // which attributes don't tell
+  // Which attributes don't tell.
+  made.nonce = old.nonce;
   made.async = made.hasAttribute("async");
   made.text = old.text;
   done.add(made);

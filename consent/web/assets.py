@@ -1,9 +1,12 @@
-"""The style sheet and the module that browsers load, under addresses that change with their content."""
+"""The style sheets and modules that browsers load, under addresses that change with their content."""
 
 import hashlib
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from flask import url_for
 
@@ -14,13 +17,43 @@ STATIC = ROOT / "static"
 #: Browsers may keep an asset for ever: other content has another address.
 IMMUTABLE = "public, max-age=31536000, immutable"
 
+#: The kinds of files that there are, by the end of their name.
+KINDS: Final = {".css": "text/css", ".js": "text/javascript"}
+#: What only their readers need: comments, but for those that begin in the middle of a line with ``//``.
+COMMENT: Final = re.compile(r"/\*.*?\*/ ?|^\s*//[^\n]*", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file as browsers get it."""
+
+    body: bytes
+    kind: str
+    """Its media type."""
+    version: str
+    """The first 12 hex digits of its SHA-256."""
+
+
+def lean(source: str) -> str:
+    """*source* without comments, indentation and empty lines: a fifth less to load, and line by line what was written.
+
+    No string or regular expression in it may hold the beginning of a comment or the end of a line.
+    """
+    lines = (line.strip() for line in COMMENT.sub("", source).splitlines())
+    return "".join(f"{line}\n" for line in lines if line)
+
 
 @cache
-def versions() -> Mapping[str, str]:
-    """The first 12 hex digits of the SHA-256 of each static file, by its name."""
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in STATIC.glob("*.*")}
+def assets() -> Mapping[str, Asset]:
+    """All of them, by the names of their files."""
+    found = {}
+    for file in STATIC.iterdir():
+        if kind := KINDS.get(file.suffix):
+            body = lean(file.read_text(encoding="utf-8")).encode()
+            found[file.name] = Asset(body, kind, hashlib.sha256(body).hexdigest()[:12])
+    return found
 
 
 def asset(name: str) -> str:
     """The address of our static file *name*; it changes with the content."""
-    return url_for("consent.static", filename=name, v=versions()[name])
+    return url_for("consent.static", filename=name, v=assets()[name].version)

@@ -21,8 +21,6 @@ from consent.web.state import state as state_of
 blueprint = Blueprint(
     "consent",
     __name__,
-    static_folder=assets.STATIC,
-    static_url_path="/static",
     template_folder=assets.ROOT / "templates",
 )
 
@@ -42,9 +40,6 @@ def exempt_from_tokens(endpoint: str | None, values: dict[str, object] | None) -
 def protect(response: Response) -> Response:
     """Nobody may frame these pages, nobody but the visitor keep them, and no other origin load what they say."""
     if request.endpoint == "consent.static":
-        named = assets.versions().get((request.view_args or {}).get("filename", ""))
-        if response.status_code == 200 and named and request.args.get("v") == named:
-            response.headers["Cache-Control"] = assets.IMMUTABLE
         return response
     response.headers.setdefault("X-Frame-Options", "DENY")
     response.headers.setdefault("Content-Security-Policy", "frame-ancestors 'none'")
@@ -120,6 +115,18 @@ def copy(hash: str) -> Response:
         "sandbox; default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'self'"
     )
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
+@blueprint.get("/static/<filename>")
+def static(filename: str) -> Response:
+    """A style sheet or module; under an address that names its version, for ever."""
+    found = assets.assets().get(filename) or abort(404)
+    response = Response(found.body, content_type=f"{found.kind}; charset=utf-8")
+    response.set_etag(found.version)
+    current = request.args.get("v") == found.version
+    response.headers["Cache-Control"] = assets.IMMUTABLE if current else "no-cache"
+    response.make_conditional(request)
     return response
 
 
