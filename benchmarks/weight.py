@@ -20,11 +20,12 @@ PEER, RELEASE = "vanilla-cookieconsent", "3.1.0"
 FILES = ("cookieconsent.umd.js", "cookieconsent.css")
 DIALOG = "dialog, HTML"
 #: What only pages load that need it, beside `choices.js`.
-MODULES = ("embeds.js", "gated.js", "first.js", "heard.js", "defaults.js")
+MODULES = ("embeds.js", "gated.js", "kept.js", "first.js", "heard.js", "defaults.js")
 METHOD = (
     "Bytes after gzip -9, each file by itself, as served for the policy of the sample site "
-    f"(`{POLICY.parent.name}/{POLICY.name}`) in English. The HTML of banner and dialog lies within the page. The peer "
-    "makes its own in the browser, from texts that come on top of its files; without them it says nothing."
+    f"(`{POLICY.parent.name}/{POLICY.name}`) in English. The HTML of banner and dialog lies within the page. The sums "
+    "are of what every page loads; `kept.js`, which clears storage, comes on top where some is declared, as here. The "
+    "peer makes its own in the browser, from texts that come on top of its files; without them it says nothing."
 )
 
 

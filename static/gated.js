@@ -1,12 +1,5 @@
-/**
- * Brings to life what stands inert in a page until its service may run, and clears what services have kept in the
- * browser that may not. It comes after `choices.js`, whose answer it goes by.
- */
+/** Brings to life what stands inert in a page until its service may run. It comes after `choices.js`, by whose answer. */
 
-/** @type {any} */
-const { dataset } = document.querySelector("script[data-pc-storage]");
-/** What each service keeps, as pairs of kind and name. @type {Record<string, [string, string][]>} */
-const declared = JSON.parse(dataset.pcStorage);
 /** @type {(key: string) => boolean} */
 const allows = (key) => /** @type {any} */ (window).consent.allows(key);
 
@@ -87,58 +80,8 @@ function reviveAll(root) {
   for (const element of found) line = line.then(() => revive(element)).catch(console.error);
 }
 
-/** Whether a declared name, in which * stands for any text, is the name of something kept. */
-const matches = (pattern = "", name = "") =>
-  new RegExp(`^${pattern.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", "[^]*")}$`).test(name);
-
-/** What a browser refuses to show can't be kept there either. @param {() => any} look */
-async function attempt(look) {
-  try {
-    return await look();
-  } catch {
-    return null;
-  }
-}
-
-/** @param {string[]} allowed */
-async function clear(allowed) {
-  const all = Object.entries(declared).flatMap(([key, items]) => items.map((item) => [allowed.includes(key), ...item]));
-  const goes = (kind = "", name = "") => {
-    const found = all.filter(([, itsKind, pattern]) => itsKind === kind && matches(`${pattern}`, name));
-    return found.length > 0 && !found.some(([may]) => may);
-  };
-  for (const [kind, area] of [
-    ["local", () => localStorage],
-    ["session", () => sessionStorage],
-  ]) {
-    const store = await attempt(/** @type {() => Storage} */ (area));
-    for (const name of Object.keys(store ?? {})) if (goes(`${kind}`, name)) store.removeItem(name);
-  }
-  // Some browsers don't list their databases; then names that are written out have to do.
-  const exact = all.filter(([, kind, name]) => kind === "indexeddb" && !`${name}`.includes("*"));
-  const databases = (await attempt(() => indexedDB.databases())) ?? exact.map(([, , name]) => ({ name }));
-  for (const { name } of databases) if (goes("indexeddb", name)) indexedDB.deleteDatabase(name);
-  for (const name of (await attempt(() => caches.keys())) ?? []) if (goes("cache", name)) caches.delete(name);
-}
-
-// htmx 2 notes each page's address: none of a marked page, and the right one of a page that comes back.
-const NOTE = "htmx-current-path-for-history";
-const renote = () =>
-  attempt(() => {
-    const marked = document.querySelector("[data-hx-history]");
-    if (NOTE in sessionStorage) sessionStorage[NOTE] = marked ? "" : location.pathname + location.search;
-  });
-for (const type of ["pageshow", "htmx:pushedIntoHistory", "htmx:replacedInHistory", "htmx:historyRestore"]) {
-  addEventListener(type, renote);
-}
-
 reviveAll(document);
-// A page from a cache learns it later.
-if ("pcElsewhere" in dataset) clear(dataset.pcElsewhere.split(" "));
-document.addEventListener("consent:changed", (/** @type {any} */ { detail }) => {
-  reviveAll(document);
-  clear(detail.granted);
-});
+document.addEventListener("consent:changed", () => reviveAll(document));
 new MutationObserver((changes) => {
   for (const { addedNodes } of changes) addedNodes.forEach(reviveAll);
 }).observe(document, { childList: true, subtree: true });

@@ -1,6 +1,6 @@
 /**
  * Tells the site of Global Privacy Control where only scripts can see it: the page's request came without the header.
- * It comes after `choices.js`, whose answer it narrows, and before `gated.js`, which goes by that.
+ * It comes after `choices.js`, whose answer it narrows, and before `kept.js` and `gated.js`, which go by that.
  */
 
 /** @type {any} */

@@ -115,7 +115,7 @@ class Helpers:
     ) -> Markup:
         """The elements that load them; *listens* is what :func:`unheard` says.
 
-        More for *google*, for a signal that only scripts may see, for inert markup, and where storage or marks need it.
+        More for *google*, a signal that only scripts may see, storage, marks and *inert* markup.
         """
         html = Markup(
             '<link rel="stylesheet" href="{css}">\n'
@@ -133,15 +133,23 @@ class Helpers:
             html += Markup(
                 '\n<script type="module" src="{js}" data-pc-stops="{stopped}"{tell}></script>'
             ).format(js=asset("heard.js"), stopped=stopped, tell=Markup(" data-pc-tell") if tell else "")
-        if not (inert or self.site.storage or self.site.marks_any()):
-            return html
-        return html + Markup(
-            '\n<script type="module" src="{js}" data-pc-storage="{storage}" data-pc-elsewhere="{elsewhere}"></script>'
-        ).format(
-            js=asset("gated.js"),
-            storage=self.site.storage or "{}",
-            elsewhere=" ".join(sorted(visitor.elsewhere)),
-        )
+        elsewhere = " ".join(sorted(visitor.elsewhere))
+        html += self.kept(Markup(' data-pc-elsewhere="{}"').format(elsewhere))
+        if inert:
+            html += Markup('\n<script type="module" src="{js}"></script>').format(js=asset("gated.js"))
+        return html
+
+    def kept(self, allowed: Markup) -> Markup:
+        """The element that clears what browsers keep, where storage or marks need it.
+
+        *allowed* is the attribute that says at once what may; on pages from a cache that comes later.
+        """
+        site = self.site
+        if not (site.storage or site.marks_any()):
+            return Markup()
+        return Markup(
+            '\n<script type="module" src="{js}" data-pc-storage="{storage}"{allowed}></script>'
+        ).format(js=asset("kept.js"), storage=site.storage or "{}", allowed=allowed)
 
     def defaults(self) -> Markup:
         """The element that sets what Google's tags and tag managers go by."""
@@ -162,7 +170,7 @@ class Helpers:
             '<noscript><link rel="stylesheet" href="{url}/state.css"></noscript>\n'
             '<script type="module" src="{js}" data-pc-granted="{granted}" data-pc-possible="{possible}" '
             'data-pc-url="{url}"></script>\n'
-            '<script type="module" src="{gated}" data-pc-storage="{storage}"></script>'
+            '<script type="module" src="{gated}"></script>'
         ).format(
             css=asset("choices.css"),
             first=asset("first.js"),
@@ -174,8 +182,8 @@ class Helpers:
             possible=" ".join(inert.possible(visitor)),
             url=f"{visitor.mount}{site.settings.url_prefix}",
             gated=asset("gated.js"),
-            storage=site.storage or "{}",
         )
+        html += self.kept(Markup())
         if google:
             html += self.defaults()
         if site.sells:  # what the signal stops, /state says; forms say that it was seen

@@ -1,11 +1,19 @@
 """Style sheets and modules: what is served of them, and for how long it may be kept."""
 
 import hashlib
+import re
+from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template_string
 
+from consent import Consent
 from consent.web.assets import COMMENT, STATIC, asset, assets, lean
+
+from .clinic import POLICY
+
+PLAIN = POLICY.replace("sells_or_shares = true", "sells_or_shares = false")
+KEEPING = PLAIN.replace('title = "Statistics"', 'title = "Statistics"\nstorage = { "visit.*" = "local" }')
 
 
 def test_comments_and_indentation_stay_behind() -> None:
@@ -49,3 +57,26 @@ def test_a_file_is_served_for_ever_under_the_address_of_its_content(app: Flask, 
         assert client.get(path).headers["Cache-Control"] == "no-cache"
     again = client.get(plain, headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("policy", "cached", "head", "names"),
+    [
+        (PLAIN, False, "", "choices"),
+        (KEEPING, False, "", "choices kept"),
+        (POLICY, False, "", "choices heard"),
+        (PLAIN, False, "inert=true", "choices gated"),
+        (KEEPING, False, "inert=true", "choices kept gated"),
+        (PLAIN, True, "", "first choices gated"),
+        (KEEPING, True, "", "first choices gated kept"),
+    ],
+)
+def test_a_page_loads_the_modules_that_it_needs_and_no_others(
+    tmp_path: Path, policy: str, cached: bool, head: str, names: str
+) -> None:
+    (tmp_path / "consent.toml").write_text(policy)
+    app = Flask("clinic", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
+    app.config.from_mapping(SECRET_KEY="a key for tests", CONSENT_CACHE_SAFE=cached)
+    Consent(app)
+    app.add_url_rule("/head", "head", lambda: render_template_string("{{ consent_head(" + head + ") }}"))
+    assert re.findall(r"/static/(\w+)\.js", app.test_client().get("/head").text) == names.split()
