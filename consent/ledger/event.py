@@ -194,6 +194,14 @@ def operated(
     )
 
 
+def erasure(by: str, *, id: uuid.UUID, time: datetime, policy: str | None = None) -> Event:
+    """The event that says that something was erased *by* the ``visitor``, the ``operator`` or ``retention``.
+
+    Not whose it was, nor how much.
+    """
+    return Event(id=id, kind=Kind.ERASED, time=time, policy=policy, detail={"by": by})
+
+
 def opened(key: str, *, origin: str, time: datetime) -> Event:
     """Entry 0 of the log named *origin*: its name, and the verifier key its checkpoints are signed with."""
     return Event(id=derived_id("opened", origin, key), kind=Kind.OPERATED, time=time, policy=None, key=key)

@@ -1,7 +1,7 @@
 """The ledger: events in the order they were recorded, and what its storage has to promise."""
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,6 +57,28 @@ class Storage(SignedStorage, Protocol):
 
     def account_key(self) -> bytes:
         """The 32 bytes under which accounts are linked: the same for as long as the log is, and nowhere else."""
+
+    def erase(
+        self,
+        entry: Entry,
+        *,
+        subject: uuid.UUID | None,
+        ids: Collection[uuid.UUID],
+        listed: bool,
+        patience: float,
+    ) -> int:
+        """Delete the openings linked to *subject* and those of the events *ids*, and append *entry*; how many went.
+
+        One transaction, with a tombstone for each: its id and nothing else. *entry* is appended only if any went,
+        and unless it is there. If *listed*, they are also entered, before anything is deleted, in the list by which
+        a database that is restored from a backup is cleared again; where there is a server, the list is its own.
+        """
+
+    def tombstones(self) -> Iterator[uuid.UUID]:
+        """The ids of all events whose openings were erased, in their own order, in constant memory."""
+
+    def erased(self) -> Iterator[tuple[int, uuid.UUID]]:
+        """Index and id of the sealed ones among them, in index order, in constant memory."""
 
     def seal(self, *, patience: float) -> int:
         """Seal what waits, as much as one transaction takes; how many events that were.
@@ -158,6 +180,33 @@ class Ledger:
     def forget_account(self, account: str, *, patience: float = 2.0) -> bool:
         """End the opt-out of the account with this link; whether there was one."""
         return self.storage.forget_account(account, patience=patience)
+
+    def erase(
+        self,
+        event: Event,
+        *,
+        salt: bytes,
+        subject: uuid.UUID | None = None,
+        ids: Collection[uuid.UUID] = (),
+        listed: bool = True,
+        patience: float = 2.0,
+    ) -> int:
+        """Erase the openings of *subject*'s events and of the events *ids*; how many there were (LOG-05).
+
+        *event* says that something was erased, and not of whom; it is recorded, under *salt*, only if anything was.
+        Of the erased their leaves stay, and tombstones without time or order. *listed*: so that they stay erased
+        when an older backup is restored, too; what is to be erased again by itself needs that not.
+        """
+        entry = self._entry(event, salt)
+        return self.storage.erase(entry, subject=subject, ids=ids, listed=listed, patience=patience)
+
+    def tombstones(self) -> Iterator[uuid.UUID]:
+        """The ids of all events whose openings were erased, in their own order."""
+        return self.storage.tombstones()
+
+    def erased(self) -> Iterator[tuple[int, uuid.UUID]]:
+        """Index and id of the sealed events whose openings were erased, in index order."""
+        return self.storage.erased()
 
     def keep(self, documents: Sequence[Document], *, patience: float = 2.0) -> None:
         """Store those of *documents* that aren't stored yet; durable when this returns."""

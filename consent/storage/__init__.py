@@ -18,6 +18,7 @@ from consent.storage.desk import FileDesk, MemoryDesk
 from consent.storage.keyfile import KeyFile
 from consent.storage.place import Place, require_local
 from consent.storage.sqlite import SqliteStorage as SqliteStorage
+from consent.storage.tombstones import Tombstones
 
 #: Bytes that must stay free on the disk, unless the caller says otherwise.
 FLOOR = 64 * 2**20
@@ -81,8 +82,8 @@ def open_storage(
         return SqliteStorage(Database(None, birth), MemoryDesk(origin, birth.unnamed))
     require_local(file)
     path = signing_key.absolute() if signing_key else file.with_suffix(".key")
-    key = KeyFile(path, origin)
-    database = Database(Place(file, floor), Birth(origin, key, clock), first_use)
+    key, list_of_erased = KeyFile(path, origin), Tombstones(path.with_suffix(".erased"))
+    database = Database(Place(file, floor), Birth(origin, key, clock), first_use, list_of_erased)
     return SqliteStorage(database, FileDesk(key, signers, served=False))
 
 

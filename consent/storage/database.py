@@ -1,12 +1,14 @@
 """One SQLite database: opened on first use in each process, made ready once, and its transactions."""
 
+import logging
 import os
 import sqlite3
 import threading
 import time
+import uuid
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -14,10 +16,13 @@ from sqlalchemy import Connection, Engine
 
 from consent.errors import LedgerUnavailable
 from consent.storage import engine as engines
-from consent.storage import faults, migrate, records, sealing
+from consent.storage import erasing, faults, migrate, records, sealing
 from consent.storage.birth import Birth
 from consent.storage.place import Identity, Place
 from consent.storage.queue import OutOfPatienceError, Queue
+from consent.storage.tombstones import Tombstones
+
+log = logging.getLogger("consent")
 
 #: Seconds that the first use of a database may take, while it is created or upgraded here or elsewhere.
 FIRST_USE = 15.0
@@ -51,9 +56,16 @@ class _Process:
 class Database:
     """The database at *place*, or in this process's memory if that is None, in which *birth* begins a log."""
 
-    def __init__(self, place: Place | None, birth: Birth, first_use: float = FIRST_USE) -> None:
+    def __init__(
+        self,
+        place: Place | None,
+        birth: Birth,
+        first_use: float = FIRST_USE,
+        tombstones: Tombstones | None = None,
+    ) -> None:
         self._place = place
         self._birth = birth
+        self._tombstones = tombstones
         self._first_use = first_use
         self._processes = {os.getpid(): self._process()}
 
@@ -100,12 +112,34 @@ class Database:
         if self._place is not None and self._place.identity() is None:
             return self._birth.bereaved()
         with self.reading() as connection:
-            return [*self._birth.problems(connection), *records.tree_problems(connection)]
+            found = [*self._birth.problems(connection), *records.tree_problems(connection)]
+        try:
+            if self._tombstones is not None:
+                self._tombstones.read()
+        except LedgerUnavailable as error:
+            found.append(str(error))
+        return found
 
     def secret(self, purpose: bytes) -> bytes:
         """32 bytes for *purpose* that follow from the log's key; LedgerError when that isn't there."""
         with self.reading() as connection:
             return self._birth.secret(purpose, connection)
+
+    def list_erased(self, ids: Sequence[uuid.UUID]) -> None:
+        """Enter *ids* in the list of what was erased, by whoever is writing; LedgerUnavailable when that fails."""
+        if self._tombstones is not None:
+            self._tombstones.add(ids)
+
+    def fold(self) -> None:
+        """Fold the write-ahead log back into the file, so that what was overwritten is in neither.
+
+        Who reads an older state at this moment keeps it from being emptied; then a later write does that.
+        """
+        if self._place is None:
+            return
+        process = self._ready()
+        with suppress(LedgerUnavailable), self._explained(process), self._turn(process, engines.PATIENCE):
+            engines.fold(process.engine)
 
     def close(self) -> None:
         """Close what this process holds; the next use opens it again."""
@@ -172,9 +206,29 @@ class Database:
                 self._create(process)
         with process.engine.connect() as connection:
             process.foreign = self._birth.foreign(connection)
+        if process.foreign is None:
+            self._erase_again(process)
         process.identity = None if self._place is None else self._place.identity()
         process.looked = time.monotonic()
         process.ready = True
+
+    def _erase_again(self, process: _Process) -> None:
+        """Erase what an older backup has brought back of what the list says was erased."""
+        try:
+            listed = self._tombstones.read() if self._tombstones else frozenset()
+        except LedgerUnavailable as error:
+            log.error("%s", error)  # ``problems`` says so, too; visitors are served
+            return
+        if not listed:
+            return
+        with engines.reading(process.engine) as connection:
+            back = erasing.with_openings(connection, None, listed)
+        if back:
+            with self._turn(process, self._first_use):
+                with engines.immediate(process.engine, time.monotonic() + self._first_use) as connection:
+                    erasing.erase(connection, erasing.with_openings(connection, None, back))
+                engines.fold(process.engine)
+            log.warning("%d events that had been erased were back, and are erased again", len(back))
 
     def _lacking(self, process: _Process) -> bool:
         """Whether there is something to do that needs the queue."""

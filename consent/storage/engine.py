@@ -12,6 +12,8 @@ from sqlalchemy.pool import StaticPool
 
 #: Seconds a reader waits when a database is locked as a whole, which in WAL mode hardly happens.
 PATIENCE = 2.0
+#: Milliseconds that folding back the write-ahead log waits for others who read.
+_FOLDING = 200
 
 #: ``fullfsync``: on macOS a plain fsync may stay in the drive's cache. ``secure_delete``: an erased opening is
 #: overwritten. ``trusted_schema``: a schema that somebody changed calls no functions.
@@ -83,6 +85,26 @@ def immediate(engine: Engine, deadline: float) -> Iterator[sqlite3.Connection]:
             connection.execute(f"PRAGMA busy_timeout = {int(1000 * PATIENCE)}")
     finally:
         pooled.close()  # the pool rolls back what was not committed
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[sqlite3.Connection]:
+    """The driver's own connection, for statements that read, each a state of its own."""
+    pooled = engine.raw_connection()
+    try:
+        yield cast(sqlite3.Connection, pooled.driver_connection)
+    finally:
+        pooled.close()
+
+
+def fold(engine: Engine) -> None:
+    """Fold the write-ahead log back into the file and empty it, as far as others who read let it."""
+    with reading(engine) as connection:
+        connection.execute(f"PRAGMA busy_timeout = {_FOLDING}")
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(1000 * PATIENCE)}")
 
 
 def use_write_ahead_log(engine: Engine) -> None:

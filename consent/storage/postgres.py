@@ -3,7 +3,7 @@
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, TextClause, text
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Document, Entry, Head, Record, Sealed, Written, leaf_hash
 from consent.ledger.signing import Desk
-from consent.storage import records, sequencer, tree
+from consent.storage import eraser, records, sequencer, tree
 from consent.storage.server import Server, bounded
 
 log = logging.getLogger("consent")
@@ -156,13 +156,12 @@ class PostgresStorage:
         return self._server.read(lambda connection: records.stored_document(connection, hash))
 
     def documents(self, kind: str) -> Iterator[Document]:
-        after = ""
-        while True:
-            batch = self._server.read(_batch_of_documents(kind, after))
-            yield from batch
-            if len(batch) < _DOCUMENTS:
-                return
-            after = batch[-1].hash
+        def batch(after: str) -> Sequence[Document]:
+            return self._server.read(
+                lambda connection: records.documents(connection, kind, after, _DOCUMENTS)
+            )
+
+        return records.paged(batch, "", lambda document: document.hash, _DOCUMENTS)
 
     def get(self, id: uuid.UUID) -> Record | None:
         return next(iter(self._server.read(lambda connection: _records(connection, _BY_ID, uid=id))), None)
@@ -172,16 +171,40 @@ class PostgresStorage:
         return self._server.read(lambda connection: records.below(connection, before, limit))
 
     def records(self, after: int) -> Iterator[Sealed]:
+        def batch(after: int) -> Sequence[Sealed]:
+            return self._server.read(lambda connection: records.above(connection, after, _RECORDS))
+
         self._seal_in_passing()
-        while True:
-            batch = self._server.read(_batch_of_records(after))
-            yield from batch
-            if len(batch) < _RECORDS:
-                return
-            after = batch[-1].index
+        return records.paged(batch, after, lambda record: record.index, _RECORDS)
 
     def of_subject(self, subject: uuid.UUID) -> Sequence[Record]:
         return self._server.read(lambda connection: _records(connection, _OF_SUBJECT, subject=subject))
+
+    def erase(
+        self,
+        entry: Entry,
+        *,
+        subject: uuid.UUID | None,
+        ids: Collection[uuid.UUID],
+        listed: bool,
+        patience: float,
+    ) -> int:
+        count = self._server.write(lambda each: eraser.erase(each, entry, subject, ids), patience)
+        self._seal_in_passing(patience)
+        return count
+
+    def tombstones(self) -> Iterator[uuid.UUID]:
+        def batch(after: uuid.UUID) -> Sequence[uuid.UUID]:
+            return self._server.read(lambda connection: records.tombstones(connection, after, _RECORDS))
+
+        return records.paged(batch, records.FIRST_ID, lambda id: id, _RECORDS)
+
+    def erased(self) -> Iterator[tuple[int, uuid.UUID]]:
+        def batch(after: int) -> Sequence[tuple[int, uuid.UUID]]:
+            return self._server.read(lambda connection: records.erased(connection, after, _RECORDS))
+
+        self._seal_in_passing()
+        return records.paged(batch, -1, lambda found: found[0], _RECORDS)
 
     def size(self) -> int:
         self._seal_in_passing()
@@ -314,14 +337,6 @@ def _add_documents(connection: psycopg.Connection, documents: Sequence[Document]
     if documents:
         columns = zip(*((each.hash, each.kind, each.body) for each in documents), strict=True)
         connection.execute(_ADD_DOCUMENTS, [list(column) for column in columns])
-
-
-def _batch_of_documents(kind: str, after: str) -> Callable[[Connection], Sequence[Document]]:
-    return lambda connection: records.documents(connection, kind, after, _DOCUMENTS)
-
-
-def _batch_of_records(after: int) -> Callable[[Connection], Sequence[Sealed]]:
-    return lambda connection: records.above(connection, after, _RECORDS)
 
 
 def _records(connection: Connection, statement: TextClause, **parameters: object) -> Sequence[Record]:

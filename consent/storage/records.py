@@ -1,10 +1,10 @@
 """Reading the tables: the statements, and how rows become records and documents."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
@@ -12,6 +12,7 @@ from consent.errors import LedgerError
 from consent.ledger import Document, Head, Record, Sealed
 from consent.storage import tree
 from consent.storage.schema import account, checkpoint, document, entry, opening, tile
+from consent.storage.schema import erased as erased_table
 from consent.storage.schema import head as head_table
 
 _RECORD = select(
@@ -66,7 +67,26 @@ _NOTE = (
 )
 _STORED = select(document.c.hash).where(document.c.hash.in_(bindparam("hashes", expanding=True)))
 
+_ERASED = (
+    select(entry.c.leaf_index, entry.c.uid)
+    .select_from(entry.join(erased_table, entry.c.uid == erased_table.c.uid))
+    .where(entry.c.leaf_index > bindparam("after"))
+    .order_by(entry.c.leaf_index)
+    .limit(bindparam("limit"))
+)
+_TOMBSTONES = (
+    select(erased_table.c.uid)
+    .where(erased_table.c.uid > bindparam("after"))
+    .order_by(erased_table.c.uid)
+    .limit(bindparam("limit"))
+)
 _OPTED_OUT = select(account.c.uid).where(account.c.link == bindparam("link"))
+
+#: Below the ids of all events.
+FIRST_ID = uuid.UUID(int=0)
+
+Found = TypeVar("Found")
+After = TypeVar("After")
 
 #: No log is longer: the largest whole number both databases hold.
 _END = 2**63 - 1
@@ -146,6 +166,18 @@ class Hashes:
         self.connection.execute(insert(tile), {"level": level, "n": index, "root": root, "hashes": hashes})
 
 
+def paged(
+    batch: Callable[[After], Sequence[Found]], after: After, key: Callable[[Found], After], limit: int
+) -> Iterator[Found]:
+    """All that *batch* finds above *after*, and then above the last one's *key*, *limit* at a time."""
+    while True:
+        found = batch(after)
+        yield from found
+        if len(found) < limit:
+            return
+        after = key(found[-1])
+
+
 def documents(connection: Connection, kind: str, after: str, limit: int) -> Sequence[Document]:
     """Up to *limit* documents of *kind* whose hashes come after *after*, in the order of their hashes."""
     rows = connection.execute(_DOCUMENTS_ABOVE, {"kind": kind, "after": after, "limit": limit})
@@ -161,6 +193,17 @@ def stored_document(connection: Connection, hash: str) -> Document | None:
 def stored_hashes(connection: Connection, hashes: Sequence[str]) -> frozenset[str]:
     """Those of *hashes* under which there is a document."""
     return frozenset(connection.execute(_STORED, {"hashes": list(hashes)}).scalars())
+
+
+def erased(connection: Connection, after: int, limit: int) -> Sequence[tuple[int, uuid.UUID]]:
+    """Index and id of up to *limit* events above index *after* whose openings were erased, in index order."""
+    rows = connection.execute(_ERASED, {"after": after, "limit": limit})
+    return [(row.leaf_index, row.uid) for row in rows]
+
+
+def tombstones(connection: Connection, after: uuid.UUID, limit: int) -> Sequence[uuid.UUID]:
+    """Up to *limit* ids above *after* of events whose openings were erased, in their own order."""
+    return connection.execute(_TOMBSTONES, {"after": after, "limit": limit}).scalars().all()
 
 
 def opted_out(connection: Connection, link: str) -> bool:

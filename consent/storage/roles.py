@@ -20,7 +20,7 @@ _RIGHTS = {
         "INSERT": "entry, tile, checkpoint, conflict",
         "UPDATE": "head",
     },
-    ERASER: {"SELECT": f"{_READ}, opening, inbox", "DELETE": "opening", "INSERT": "erased"},
+    ERASER: {"SELECT": f"{_READ}, opening, inbox", "DELETE": "opening", "INSERT": "erased, opening, inbox"},
     READER: {"SELECT": f"{_READ}, opening, inbox"},
 }
 

@@ -96,12 +96,12 @@ checkpoint = Table(
     sqlite_with_rowid=False,
 )
 
-#: Whose openings were erased, so that they are again when an older backup is restored.
+#: Tombstones: the events whose openings were erased. An id and nothing else, and no order but the ids' own: when
+#: each was written, or after which other, would say which of them were one person's.
 erased = Table(
     "erased",
     metadata,
     Column("uid", Uuid, primary_key=True),
-    Column("at", BigInteger, nullable=False),  # milliseconds since 1970, UTC
     sqlite_with_rowid=False,
 )
 

@@ -2,11 +2,11 @@
 
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from consent.ledger import Document, Entry, Head, Record, Sealed, Written
 from consent.ledger.signing import Desk
-from consent.storage import records, sealing, tree
+from consent.storage import erasing, records, sealing, tree
 from consent.storage.database import Database
 
 #: How many are in memory at a time where all are read.
@@ -94,14 +94,11 @@ class SqliteStorage:
             return records.stored_document(connection, hash)
 
     def documents(self, kind: str) -> Iterator[Document]:
-        after = ""
-        while True:
+        def batch(after: str) -> Sequence[Document]:
             with self._database.reading() as connection:
-                batch = records.documents(connection, kind, after, _DOCUMENTS)
-            yield from batch
-            if len(batch) < _DOCUMENTS:
-                return
-            after = batch[-1].hash
+                return records.documents(connection, kind, after, _DOCUMENTS)
+
+        return records.paged(batch, "", lambda document: document.hash, _DOCUMENTS)
 
     def get(self, id: uuid.UUID) -> Record | None:
         with self._database.reading() as connection:
@@ -112,14 +109,12 @@ class SqliteStorage:
             return records.below(connection, before, limit)
 
     def records(self, after: int) -> Iterator[Sealed]:
-        while True:
-            # A transaction per batch: one that lasted would keep the write-ahead log from being folded back.
+        # A transaction per batch: one that lasted would keep the write-ahead log from being folded back.
+        def batch(after: int) -> Sequence[Sealed]:
             with self._database.reading() as connection:
-                batch = records.above(connection, after, _RECORDS)
-            yield from batch
-            if len(batch) < _RECORDS:
-                return
-            after = batch[-1].index
+                return records.above(connection, after, _RECORDS)
+
+        return records.paged(batch, after, lambda record: record.index, _RECORDS)
 
     def of_subject(self, subject: uuid.UUID) -> Sequence[Record]:
         with self._database.reading() as connection:
@@ -135,6 +130,41 @@ class SqliteStorage:
 
     def account_key(self) -> bytes:
         return self._database.secret(b"consent/account/v1")
+
+    def erase(
+        self,
+        entry: Entry,
+        *,
+        subject: uuid.UUID | None,
+        ids: Collection[uuid.UUID],
+        listed: bool,
+        patience: float,
+    ) -> int:
+        with self._database.writing(patience) as connection:
+            found = erasing.with_openings(connection, subject, ids)
+            if not found:
+                return 0
+            if listed:
+                self._database.list_erased(found)
+            erasing.erase(connection, found)
+            if _known(connection, entry) is None:
+                _add(connection, entry, self._database.now())
+        self._database.fold()
+        return len(found)
+
+    def tombstones(self) -> Iterator[uuid.UUID]:
+        def batch(after: uuid.UUID) -> Sequence[uuid.UUID]:
+            with self._database.reading() as connection:
+                return records.tombstones(connection, after, _RECORDS)
+
+        return records.paged(batch, records.FIRST_ID, lambda id: id, _RECORDS)
+
+    def erased(self) -> Iterator[tuple[int, uuid.UUID]]:
+        def batch(after: int) -> Sequence[tuple[int, uuid.UUID]]:
+            with self._database.reading() as connection:
+                return records.erased(connection, after, _RECORDS)
+
+        return records.paged(batch, -1, lambda found: found[0], _RECORDS)
 
     def size(self) -> int:
         with self._database.reading() as connection:

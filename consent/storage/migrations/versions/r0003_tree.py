@@ -121,7 +121,6 @@ def upgrade() -> None:
     op.create_table(
         "erased",
         sa.Column("uid", sa.Uuid, primary_key=True),
-        sa.Column("at", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
     # The root of the empty tree is the hash of nothing (RFC 6962 §2.1).
