@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from flask import request
 
+from consent.web.erasure import offered
 from consent.web.notice import marks
 from consent.web.page import again, page, status
 from consent.web.request import ConsentRequest
@@ -51,5 +52,6 @@ def centre(
         problem=problem,
         again=again(visitor),
         status=status(visitor),
+        erase=offered(visitor, request.args.get("erase")),
         next=back or safe_path(request.args.get("next")),
     )

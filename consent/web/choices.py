@@ -3,10 +3,11 @@
 from flask import Blueprint, Response, abort, current_app, jsonify, request, url_for
 from markupsafe import Markup
 from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.wrappers import Response as AnyResponse
 
 from consent.errors import LedgerError
 from consent.policy import Policy
-from consent.web import assets, deciding
+from consent.web import assets, deciding, erasing
 from consent.web.assets import asset
 from consent.web.centre import centre
 from consent.web.declaration import Declaration
@@ -67,6 +68,12 @@ def decide() -> Response:
 def mine() -> str:
     """What this browser's visitor has answered, now and before."""
     return mine_page(here())
+
+
+@blueprint.post("/mine/erase")
+def erase() -> AnyResponse:
+    """What would be erased; then the erasure."""
+    return erasing.erase(here(), request)
 
 
 @blueprint.get("/declaration")

@@ -15,6 +15,7 @@ from consent.web.centre import Problem, centre
 from consent.web.confirmation import contradicts, first_step, follows
 from consent.web.cookie import choice_cookie
 from consent.web.embed import Embed, once_page, record_once
+from consent.web.erasure import offer
 from consent.web.form import read_form
 from consent.web.limits import TooMany
 from consent.web.origin import Origin, origin_of
@@ -186,7 +187,9 @@ def to_confirm(visitor: ConsentRequest, request: Request, form: Form, services: 
 
 def taken(visitor: ConsentRequest, request: Request, form: Form, outcome: Outcome | None) -> Response:
     """The response to an answer that holds, or to one that leaves everything as it was: back with 303, or JSON."""
-    location = with_status(destination(request, form))
+    ended = outcome is not None and bool(outcome.withdrawn) and visitor.subject is None
+    erase = offer(visitor, outcome.event) if outcome and ended else None
+    location = with_status(destination(request, form, erase))
     if not wants_json(request):
         return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": location})
     return jsonify(
@@ -199,13 +202,13 @@ def taken(visitor: ConsentRequest, request: Request, form: Form, outcome: Outcom
     )
 
 
-def destination(request: Request, form: Form) -> str:
-    """Where the visitor goes now; always a path of this site."""
+def destination(request: Request, form: Form, erase: str | None) -> str:
+    """Where the visitor goes now; always a path of this site. *erase*: what the centre offers to erase, signed."""
     back = returning(request, form)
     centre_path = url_for("consent.choices")
     if form.source in RETURNING:
         return back or centre_path
-    path = url_for("consent.choices", next=back) if back else centre_path
+    path = url_for("consent.choices", next=back, erase=erase)
     return safe_path(path) or centre_path
 
 

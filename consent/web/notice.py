@@ -69,6 +69,9 @@ BESIDE: tuple[tuple[str, dict[str, object]], ...] = (
     ("mine.html", {**MINE, "asking": None, "history": []}),
     ("mine.html", {**MINE, "unreadable": True}),
     ("mine.html", LEAST_MINE),
+    ("erase.html", {"step": "T", "unable": False, "withdraws": True}),
+    ("erase.html", {"step": "T", "unable": True, "withdraws": False}),
+    ("erased.html", {}),
 )
 """The other templates that stand on a page with the notice, or are a page of ours."""
 EMBED: dict[str, object] = {"title": "T", "provider": "T", "cached": False}
@@ -257,6 +260,7 @@ def addresses(base: str, privacy_policy: str | None) -> dict[str, str | None]:
     return {
         "centre": base,
         "mine": f"{base}/mine",
+        "erase": f"{base}/mine/erase",
         "declaration": f"{base}/declaration",
         "policy": privacy_policy,
     }

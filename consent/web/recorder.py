@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from consent.errors import LedgerConflict, LedgerError, LedgerUnavailable, PolicyError
-from consent.ledger import Document, Event, Kind, Ledger, Record, Recorded, link, operated
+from consent.ledger import Document, Event, Kind, Ledger, Record, Recorded, erasure, link, operated
 from consent.policy import Policy, compare
 from consent.web.limits import Limits
 
@@ -204,6 +204,27 @@ class Recorder:
         """The records linked to *subject*, oldest first."""
         with self.turn():
             return self.ledger.of_subject(subject)
+
+    def subject_of(self, id: uuid.UUID) -> uuid.UUID | None:
+        """Whom the event *id* is linked to; None when it is linked to nobody, erased, or not on record."""
+        with self.turn():
+            found = self.ledger.get(id)
+        return None if found is None else found.subject
+
+    def erase(self, subject: uuid.UUID, by: str, *, address: str | None = None) -> int:
+        """Erase what is on record of *subject*, and record that *by* did so; how many events that were.
+
+        LedgerUnavailable when it can't be done now; then all is as it was.
+        """
+        self.limits.take(address, self.steady())
+        with self.turn():
+            self.prepare()
+            return self.ledger.erase(
+                erasure(by, id=new_id(), time=moment(self.clock()), policy=self.policy.digest),
+                salt=secrets.token_bytes(32),
+                subject=subject,
+                patience=PATIENCE,
+            )
 
     @contextmanager
     def turn(self) -> Iterator[None]:
