@@ -136,6 +136,7 @@ def run_in_place(command: argparse.Namespace, rest: list[str]) -> NoReturn:
         java()
         environment["CONSENT_NGINX"] = nginx()
         postgresql()
+        sqlite()
     if command.name == "demo":
         environment["DEMO_COMMAND"] = "python3 dev.py demo"
     set_up(tools=command.name != "demo")
@@ -388,6 +389,12 @@ def postgresql() -> None:
     if os.environ.get("CONSENT_TEST_PG_URL") or any(programs) or shutil.which("initdb"):
         return
     install_packages(["postgresql"], otherwise="PostgreSQL, or set CONSENT_TEST_PG_URL to a server's URL")
+
+
+def sqlite() -> None:
+    """SQLite's own shell, with which the documentation makes backups, installed now if it is missing."""
+    if not shutil.which("sqlite3"):
+        install_packages(["sqlite3"], otherwise="SQLite's shell, sqlite3")
 
 
 def on_debian() -> bool:

@@ -6,6 +6,7 @@ from consent.cli.db import db
 from consent.cli.diff import diff
 from consent.cli.doctor import doctor
 from consent.cli.export import export
+from consent.cli.forget import forget
 from consent.cli.init import init
 from consent.cli.log import log
 from consent.cli.seal import seal
@@ -16,5 +17,5 @@ from consent.cli.stats import stats
 cli = Group(
     "consent",
     help="Declare what the site stores, check it, and read what visitors answered.",
-    commands=[init, diff, check, doctor, log, show, stats, export, seal, db],
+    commands=[init, diff, check, doctor, log, show, stats, export, forget, seal, db],
 )

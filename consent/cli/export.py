@@ -12,11 +12,13 @@ from typing import IO
 import click
 
 from consent.audit.export import WRITERS, whole_file
+from consent.audit.exported import record_export
 from consent.audit.row import Reader, Row
 from consent.audit.search import Search
 from consent.cli.asked import search_of, search_options
 from consent.cli.command import command, database_file, ledger_of, site_of
 from consent.cli.terminal import complain, with_progress
+from consent.web.recorder import moment
 from consent.web.site import Site
 
 
@@ -51,15 +53,19 @@ def export(
 ) -> None:
     """Write the events, oldest first, as JSON Lines or CSV.
 
-    The export names subjects, so that one browser's events can be followed: treat it as personal data. In CSV
-    a cell that a spreadsheet would run as a formula has an apostrophe in front.
+    That it was made is recorded first, with what it holds, so that "flask consent forget" can name it later. It
+    names subjects, so that one browser's events can be followed: treat it as personal data. In CSV a cell that a
+    spreadsheet would run as a formula has an apostrophe in front.
     """
     search = search_of(kinds, since, until)
-    rows = until_now(Reader(ledger_of(ctx)), search)
+    site, ledger = site_of(ctx), ledger_of(ctx)
+    size = ledger.size()
+    record_export(ledger, form, search, size, time=moment(site.clock()), policy=site.policy.digest)
+    rows = rows_below(size, Reader(ledger), search)
     if output == Path("-"):
         write(form, rows, sys.stdout.buffer)
         return
-    if output.exists() and any(output.samefile(own) for own in own_files(site_of(ctx))):
+    if output.exists() and any(output.samefile(own) for own in own_files(site)):
         raise click.BadParameter(
             f"{output} is a file that the component itself needs. Name another.", param_hint="--output"
         )
@@ -77,9 +83,8 @@ def own_files(site: Site) -> Iterator[Path]:
             yield from kept.parent.glob(f"{glob.escape(kept.stem)}.*")
 
 
-def until_now(reader: Reader, search: Search) -> Iterator[Row]:
-    """The events that *search* asks for, oldest first; those recorded while the export runs are left out."""
-    size = reader.ledger.size()
+def rows_below(size: int, reader: Reader, search: Search) -> Iterator[Row]:
+    """The events below index *size* that *search* asks for, oldest first; what is recorded meanwhile is left out."""
     records = takewhile(lambda record: record.index < size, reader.ledger.records())
     return filter(search.matches, reader.rows(with_progress(records, size, "events exported")))
 

@@ -130,6 +130,8 @@ def record(visitor: ConsentRequest, request: Request, form: Form, answer: Answer
     if outcome.after is not None:
         visitor.replace(outcome.after)
         announce(site, outcome)
+    if outcome.failure is None:
+        site.retention.in_passing()
     return outcome
 
 

@@ -38,6 +38,8 @@ log = logging.getLogger("consent")
 
 #: Seconds that a request may wait for another process to create the ledger.
 FIRST_USE = 4.0
+#: Seconds for which the record of opt-outs is kept at least (11 CCR §7101).
+OPT_OUTS_KEPT = 731 * DAY
 #: Hosts that stand in examples (RFC 2606 §3).
 PLACEHOLDERS = frozenset({"example.org", "example.com", "example.net"})
 
@@ -86,6 +88,7 @@ class Consent:
     def site(self, app: Flask, chosen: Settings) -> Site:
         """What *app*'s consent consists of, checked."""
         policy = declared_whole(load(chosen.policy), chosen, session_cookie=app.config["SESSION_COOKIE_NAME"])
+        require_kept(policy, chosen)
         origin = chosen.site or policy.controller.site
         if urlsplit(origin).hostname in PLACEHOLDERS:
             log.warning(
@@ -164,6 +167,15 @@ def declared_whole(policy: Policy, chosen: Settings, *, session_cookie: str) -> 
         choice_lifetime=Duration(chosen.refusal_lifetime // DAY, "day"),
         readable_cookie=chosen.readable_cookie(secure=True) if chosen.cache_safe else None,
     )
+
+
+def require_kept(policy: Policy, chosen: Settings) -> None:
+    """ConfigurationError where something sells or shares and opt-outs would be kept for too short a time (REC-10)."""
+    if selling(policy) and chosen.retention < OPT_OUTS_KEPT:
+        raise ConfigurationError(
+            f"CONSENT_RETENTION is {chosen.retention // DAY} days, and {chosen.policy.name} declares services that "
+            f"sell or share: opt-outs have to be kept for 24 months. Expected at least {OPT_OUTS_KEPT // DAY} days."
+        )
 
 
 def offered(policy: Policy, chosen: Settings) -> tuple[str, ...]:

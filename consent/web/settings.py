@@ -15,6 +15,8 @@ from consent.web.returning import safe_path
 DAY = 86_400
 #: No cookie lives longer (RFC 6265bis §5.5), so no answer can.
 LONGEST = 400 * DAY
+#: How long what was recorded is kept once its cookie can no longer live: 36 months, and ten years at most (LOG-04).
+RETENTION, LONGEST_KEPT = 1096 * DAY, 3653 * DAY
 
 NAMES = (
     "POLICY",
@@ -27,6 +29,7 @@ NAMES = (
     "ACCOUNT",
     "GRANT_LIFETIME",
     "REFUSAL_LIFETIME",
+    "RETENTION",
     "TRUSTED_ORIGINS",
     "URL_PREFIX",
     "COOKIE_NAME",
@@ -53,6 +56,7 @@ class Settings:
     account: Callable[[], object] | None
     grant_lifetime: int
     refusal_lifetime: int
+    retention: int
     trusted_origins: frozenset[str]
     url_prefix: str
     cookie_name: str
@@ -126,6 +130,7 @@ def readers(config: Mapping[str, object], root: Path, instance: Path) -> dict[st
         "account": lambda: function(config, "ACCOUNT"),
         "grant_lifetime": lambda: seconds(config, "GRANT_LIFETIME", 182 * DAY),
         "refusal_lifetime": lambda: seconds(config, "REFUSAL_LIFETIME", 365 * DAY),
+        "retention": lambda: seconds(config, "RETENTION", RETENTION, most=LONGEST_KEPT),
         "trusted_origins": lambda: trusted(config),
         "url_prefix": lambda: prefix(config),
         "cookie_name": lambda: cookie_name(config),
@@ -186,13 +191,14 @@ def path(config: Mapping[str, object], name: str, root: Path) -> Path | None:
     return None if value is None else root / value
 
 
-def seconds(config: Mapping[str, object], name: str, default: int) -> int:
-    """The span of time in the setting *name*: a timedelta or a number of seconds, a day to 400 days."""
+def seconds(config: Mapping[str, object], name: str, default: int, most: int = LONGEST) -> int:
+    """The span of time in the setting *name*: a timedelta or a number of seconds, a day to *most* seconds."""
     value = config.get(f"CONSENT_{name}", default)
     if isinstance(value, timedelta):
         value = int(value.total_seconds())
-    if not isinstance(value, int) or isinstance(value, bool) or not DAY <= value <= LONGEST:
-        raise wrong(name, config.get(f"CONSENT_{name}"), "a timedelta, or seconds, from 1 day to 400 days")
+    if not isinstance(value, int) or isinstance(value, bool) or not DAY <= value <= most:
+        expected = f"a timedelta, or seconds, from 1 day to {most // DAY} days"
+        raise wrong(name, config.get(f"CONSENT_{name}"), expected)
     return value
 
 

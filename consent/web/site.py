@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,7 @@ from consent.web.csp import Plan, without_nonce
 from consent.web.findings import Findings
 from consent.web.notice import LANGUAGE_OF, POLICY_OF, Notice, Notices
 from consent.web.recorder import Recorder, policy_document
+from consent.web.retention import Retention
 from consent.web.settings import Settings
 from consent.web.verdicts import Verdicts
 
@@ -96,6 +98,7 @@ class Site:
     """As JSON, what services keep in the browser's storage: by key, pairs of kind and name; empty if nothing."""
     sells: bool = field(init=False)
     """Whether any service sells or shares."""
+    retention: Retention = field(init=False)
     consent_mode: ConsentMode = field(init=False)
     own_cookies: frozenset[str] = field(init=False)
     """The names of the cookies that hold the visitor's answer, over HTTPS and not."""
@@ -121,6 +124,11 @@ class Site:
             name: lifetimes(profile, grant=chosen.grant_lifetime, refusal=chosen.refusal_lifetime)
             for name, profile in PROFILES.items()
         }
+        self.retention = Retention(
+            recorder=self.recorder,
+            lifetimes=self.lifetimes,
+            kept=timedelta(seconds=chosen.retention),
+        )
         kept = {
             service.key: [(each.kind, each.name) for each in service.storage] for service in policy.services
         }

@@ -35,7 +35,7 @@ class Demo:
         """What ``flask consent export`` says of the visitors' acts, oldest first."""
         done = self.flask("consent", "export", "--format", "jsonl")
         rows = [json.loads(line) for line in done.splitlines()]
-        return [row for row in rows if row["kind"] != "operated"]
+        return [row for row in rows if row["kind"] not in ("operated", "accessed")]
 
     def flask(self, *arguments: str) -> str:
         """What the ``flask`` command prints for the demo's site."""

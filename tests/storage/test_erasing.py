@@ -2,8 +2,10 @@
 
 import logging
 import os
+import re
 import shutil
 import sqlite3
+import subprocess
 import threading
 import uuid
 from contextlib import closing
@@ -24,7 +26,7 @@ from consent.verify import Key, verify
 from tests.ledger.memory import files_of
 from tests.verify.bundles import folder
 
-from .cluster import Cluster
+from .cluster import Cluster, libpq, newest_programs
 from .events import NOW, ORIGIN, SUBJECT, new_event, open_ledger, open_served, record, rows, seal_all
 from .test_server import login
 from .trees import check_tree
@@ -269,3 +271,42 @@ def test_the_site_needs_a_right_of_its_own_to_erase_on_the_server(
     assert erase(eraser, OTHER) == 1
     for storage in (site_storage, both_storage, eraser_storage):
         storage.close()
+
+
+@pytest.mark.requirement("LOG-05")
+def test_a_dump_that_is_put_back_is_cleared_by_the_list(
+    server: Cluster, begun_url: URL, tmp_path: Path
+) -> None:
+    """With the commands of docs/retention.md, on a database of another name."""
+    guide = (Path(__file__).parents[2] / "docs" / "retention.md").read_text(encoding="utf-8")
+    dump, restore = re.findall(r"^\$ (pg_(?:dump|restore) .*)$", guide, re.MULTILINE)
+    ledger, storage = open_served(begun_url)
+    record(ledger, new_event())
+    kept = record(ledger, new_event(subject=OTHER))
+    seal_all(ledger)
+    run_there(dump, begun_url, tmp_path)
+    erase(ledger)
+    listed = list(ledger.tombstones())
+    storage.close()
+    run_there(restore, begun_url, tmp_path)
+
+    ledger, storage = open_served(begun_url)
+    assert len(ledger.of_subject(SUBJECT)) == 1
+    assert erase(ledger, None, ids=listed) == 1
+    assert ledger.of_subject(SUBJECT) == []
+    assert list(ledger.tombstones()) == listed
+    assert [each.id for each in ledger.of_subject(OTHER)] == [kept.id]
+    seal_all(ledger)
+    check_tree(ledger)
+    assert ledger.problems() == []  # the triggers are back, too
+    storage.close()
+
+
+def run_there(command: str, url: URL, folder: Path) -> None:
+    """Run *command*, which names the database ``clinic``, in *folder* for the database at *url*."""
+    program, *arguments = command.split()
+    named = [each.replace("clinic", libpq(url)) for each in arguments]
+    done = subprocess.run(
+        [newest_programs() / program, *named], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,108 @@
+"""Exports on record: which there were, and which of them hold an event that is erased since."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from consent.audit.row import Row, stamp
+from consent.audit.search import Search
+from consent.errors import LedgerError
+from consent.ledger import Event, Kind, Ledger
+from consent.web.recorder import new_id
+
+#: Stands in the leaf of each event of the kind, so that others needn't be read.
+_LOOKED_UP = b'"kind":"accessed"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """One export: when, in what form, and of which events."""
+
+    index: int
+    """The place in the log of the event that records it."""
+    time: datetime
+    form: str
+    search: Search
+    below: int
+    """It holds events with lower indexes only."""
+
+    def holds(self, row: Row) -> bool:
+        """Whether it holds the event of *row*; of an erased one, whether it may."""
+        return row.index is not None and row.index < self.below and self.search.matches(row)
+
+    def members(self) -> dict[str, object]:
+        """As plain data for JSON."""
+        return {"time": stamp(self.time, "seconds"), **_said(self.form, self.search, self.below)}
+
+    def in_words(self) -> str:
+        """In one line for a person."""
+        kinds = ", ".join(sorted(self.search.kinds)) or "all kinds"
+        span = [
+            f"{word} {moment:%Y-%m-%d %H:%M}"
+            for word, moment in (("since", self.search.since), ("until", self.search.until))
+            if moment
+        ]
+        words = [self.form, f"events below {self.below}", kinds, *span]
+        return f"{self.time:%Y-%m-%d %H:%M} UTC: {', '.join(words)}"
+
+
+def record_export(
+    ledger: Ledger, form: str, search: Search, below: int, *, time: datetime, policy: str
+) -> None:
+    """Put on record that the events below index *below* that *search* asks for are exported now, to nobody named.
+
+    LedgerError when that can't be done; then nothing should be handed out.
+    """
+    event = Event(
+        id=new_id(),
+        kind=Kind.ACCESSED,
+        time=time,
+        policy=policy,
+        detail={"export": _said(form, search, below)},
+    )
+    ledger.record(event, salt=secrets.token_bytes(32))
+
+
+def exports(ledger: Ledger) -> Iterator[Export]:
+    """All exports on record, oldest first; one that can't be read is passed over, for verification to find."""
+    for record in ledger.records():
+        if _LOOKED_UP not in record.leaf:
+            continue
+        try:
+            event = record.event()
+        except LedgerError:
+            continue
+        found = (event.detail or {}).get("export") if event else None
+        if event and isinstance(found, dict):
+            yield _read(record.index, event.time, found)
+
+
+def holding(exports: Sequence[Export], rows: Sequence[Row]) -> list[Export]:
+    """Those of *exports* that hold any event of *rows*."""
+    return [each for each in exports if any(each.holds(row) for row in rows)]
+
+
+def _said(form: str, search: Search, below: int) -> dict[str, object]:
+    return {
+        "below": below,
+        "format": form,
+        "kinds": sorted(search.kinds),
+        "since": search.since and stamp(search.since, "seconds"),
+        "until": search.until and stamp(search.until, "seconds"),
+    }
+
+
+def _read(index: int, time: datetime, found: dict[str, object]) -> Export:
+    since, until, kinds, below = (found.get(name) for name in ("since", "until", "kinds", "below"))
+    return Export(
+        index=index,
+        time=time,
+        form=str(found.get("format")),
+        search=Search(
+            kinds=frozenset(map(Kind, kinds if isinstance(kinds, list) else ())),
+            since=datetime.fromisoformat(since) if isinstance(since, str) else None,
+            until=datetime.fromisoformat(until) if isinstance(until, str) else None,
+        ),
+        below=below if isinstance(below, int) else index,
+    )

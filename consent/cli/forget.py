@@ -1,0 +1,212 @@
+"""``flask consent forget``: erases what is on record of somebody, and what was kept long enough."""
+
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from consent.audit.exported import Export, exports, holding
+from consent.audit.row import Reader, Row
+from consent.audit.search import SearchError, read_id
+from consent.audit.wording import kind_text, time_text
+from consent.cli.command import WRONG, command, ledger_of, site_of
+from consent.cli.terminal import complain, say, say_json, table
+from consent.errors import LedgerError
+from consent.ledger import Event, Kind, Ledger, erasure
+from consent.storage.tombstones import parse
+from consent.web.recorder import moment, new_id
+from consent.web.site import Site
+
+ID = "8f2b6c1e-9d4a-4c55-b1de-6a0f0c3e7a11"
+#: Seconds that one transaction may take, and ids of a list that go into one.
+_PATIENCE, _AT_ONCE = 30.0, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one id stands for: all events of a subject, or one event that is linked to nobody."""
+
+    subject: uuid.UUID | None
+    rows: Sequence[Row]
+
+
+@command(
+    "forget",
+    f"flask consent forget {ID}",
+    f"flask consent forget {ID} --yes --json",
+    "flask consent forget --expired",
+    "flask consent forget --exports",
+    "flask consent forget --list > erased.txt",
+    "flask consent forget --from erased.txt",
+)
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--expired", is_flag=True, help="Instead, erase what has been kept for CONSENT_RETENTION.")
+@click.option(
+    "--exports", "of_exports", is_flag=True, help="Name the exports that may hold what was erased since."
+)
+@click.option(
+    "--list", "listing", is_flag=True, help="Print the ids of all erased events, to keep with backups."
+)
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Erase again what such a list names, after an older backup was put back.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@click.pass_context
+def forget(
+    ctx: click.Context,
+    ids: tuple[str, ...],
+    yes: bool,
+    expired: bool,
+    of_exports: bool,
+    listing: bool,
+    source: Path | None,
+    as_json: bool,
+) -> None:
+    """Erase what is on record of somebody, for good.
+
+    ID is that of an event, as on a receipt, or of a subject, as in an export. All events of the subject are erased
+    with it; an event that is linked to nobody goes alone. Says what that will be, and asks. What stays is that
+    somebody did something in that hour. It is recorded that something was erased, not whose it was or by whom. A
+    browser keeps its answer until that is changed or runs out.
+
+    Exports that hold the erased are named: erase them there, too.
+    """
+    if sum([bool(ids), expired, of_exports, listing, source is not None]) != 1:
+        raise click.UsageError("Name ids, or one of --expired, --exports, --list and --from.")
+    site, ledger = site_of(ctx), ledger_of(ctx)
+    if expired:
+        run_retention(site, as_json=as_json)
+    elif of_exports:
+        say_exports(concerned(ledger), as_json=as_json)
+    elif listing:
+        for id in ledger.tombstones():
+            say(str(id))
+    elif source is not None:
+        erase_again(site, ledger, source, as_json=as_json)
+    else:
+        erase_named(ctx, site, ledger, ids, yes=yes, as_json=as_json)
+
+
+def erase_named(
+    ctx: click.Context, site: Site, ledger: Ledger, ids: Sequence[str], *, yes: bool, as_json: bool
+) -> None:
+    """Erase whomever *ids* name."""
+    reader = Reader(ledger)
+    found = [find(reader, id) for id in ids]
+    rows = [row for each in found for row in each.rows if not row.erased]
+    if not rows:
+        complain("Nothing is left to erase of these.")
+    elif not yes:
+        complain(table(("time (UTC)", "kind", "id"), [(time_text(r), kind_text(r), r.id) for r in rows]))
+        if not click.confirm(f"Erase these {len(rows)} events for good?", err=True):
+            complain("Nothing was erased.")
+            ctx.exit(WRONG)
+    held = holding(list(exports(ledger)), rows)
+    count = sum(
+        ledger.erase(
+            said(site, "operator"),
+            salt=secrets.token_bytes(32),
+            subject=each.subject,
+            ids=[uuid.UUID(row.id) for row in each.rows],
+            patience=_PATIENCE,
+        )
+        for each in found
+    )
+    if as_json:
+        say_json({"erased": count, "exports": [each.members() for each in held]})
+        return
+    say(f"Erased {count:,} events.")
+    if held:
+        say_exports(held, as_json=False)
+
+
+def find(reader: Reader, text: str) -> Found:
+    """What *text* stands for; LedgerError when nothing of that id is on record."""
+    try:
+        wanted = read_id(text)
+    except SearchError as error:
+        raise click.BadParameter(str(error), param_hint="ID") from error
+    record = reader.ledger.get(wanted)
+    subject = record.subject if record else wanted
+    linked = reader.ledger.of_subject(subject) if subject else ()
+    records = linked or ([record] if record else [])
+    if not records:
+        raise LedgerError(
+            f"nothing is on record under the id {wanted}. Is it of another site, erased as a whole, or copied wrongly?"
+        )
+    rows = list(reader.rows(records))
+    if rows[0].kind == Kind.OPERATED:
+        raise LedgerError(
+            f"the event {wanted} says what the site runs under, and nothing of anybody. It stays."
+        )
+    return Found(subject if linked else None, rows)
+
+
+def run_retention(site: Site, *, as_json: bool) -> None:
+    """Look through the whole log."""
+    retention = site.retention
+    retention.after = expired = erased = 0
+    while True:
+        passed = retention.step()
+        expired, erased = expired + passed.expired, erased + passed.erased
+        if passed.whole:
+            break
+    if as_json:
+        say_json({"erased": erased, "expired": expired})
+    else:
+        say(
+            f"Erased {erased:,} events that were kept long enough; the end of {expired:,} grants is on record."
+        )
+
+
+def erase_again(site: Site, ledger: Ledger, source: Path, *, as_json: bool) -> None:
+    """Erase the events that the list in *source* names."""
+    try:
+        ids = sorted(parse(source.read_text("utf-8")))
+    except ValueError as error:
+        raise click.BadParameter(f"{source}: {error}", param_hint="--from") from error
+    count = sum(
+        ledger.erase(
+            said(site, "operator"),
+            salt=secrets.token_bytes(32),
+            ids=ids[first : first + _AT_ONCE],
+            patience=_PATIENCE,
+        )
+        for first in range(0, len(ids), _AT_ONCE)
+    )
+    say_json({"erased": count}) if as_json else say(f"Erased {count:,} of {len(ids):,} events again.")
+
+
+def concerned(ledger: Ledger) -> list[Export]:
+    """The exports that may hold what was erased after them."""
+    every = list(exports(ledger))
+    if not every:
+        return []
+    reader = Reader(ledger)
+    erasures = [each.index for each in ledger.records() if b'"kind":"erased"' in each.leaf]
+    before = [each for each in every if erasures and each.index < erasures[-1]]
+    records = (ledger.get(id) for _, id in ledger.erased())
+    return holding(before, [reader.row(each) for each in records if each is not None])
+
+
+def say_exports(found: Sequence[Export], *, as_json: bool) -> None:
+    """Name *found*."""
+    if as_json:
+        say_json([each.members() for each in found])
+    elif found:
+        say("These exports were made before and hold what is erased now. Erase it there, too:")
+        say("\n".join(f"  {each.in_words()}" for each in found))
+    else:
+        complain("No export on record holds anything that was erased since.")
+
+
+def said(site: Site, by: str) -> Event:
+    """What goes on record of the erasure."""
+    return erasure(by, id=new_id(), time=moment(site.clock()), policy=site.policy.digest)

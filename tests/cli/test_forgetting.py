@@ -1,0 +1,164 @@
+"""``forget``: an operator erases somebody, what was kept long enough, and what a backup brought back."""
+
+import json
+import sqlite3
+import uuid
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from consent.ledger import Kind, Ledger
+from tests.audit.clinic import Clock, MakeApp, record, site_of, visit
+
+from .conftest import Run, run_for
+
+
+def left(ledger: Ledger) -> list[str]:
+    """The kinds of the events that have their openings."""
+    return [event.kind for event in map(lambda each: each.event(), ledger.records()) if event]
+
+
+@pytest.mark.requirement("LOG-05")
+@pytest.mark.parametrize("named", ["event", "subject"])
+def test_all_events_of_the_one_who_is_named_are_erased(ledger: Ledger, run: Run, named: str) -> None:
+    subject = uuid.uuid4()
+    first, other = record(ledger, subject=subject), record(ledger)
+    record(ledger, subject=subject, kind=Kind.WITHDRAWN, granted=())
+    result = run("forget", str(first.id if named == "event" else subject), "--yes")
+    assert (result.exit_code, result.stdout) == (0, "Erased 2 events.\n")
+    assert ledger.of_subject(subject) == []
+    found = ledger.get(other.id)
+    assert found is not None
+    assert found.event() == other
+    assert left(ledger) == ["operated", "given", "erased"]
+
+
+def test_an_event_that_is_linked_to_nobody_goes_alone(ledger: Ledger, run: Run) -> None:
+    events = [record(ledger, subject=None, kind=Kind.REFUSED, granted=()) for _ in range(2)]
+    assert run("forget", str(events[0].id), "--yes").exit_code == 0
+    assert [each.body is None for each in ledger.records()][1:3] == [True, False]
+
+
+def test_it_says_what_will_be_erased_and_asks(ledger: Ledger, run: Run) -> None:
+    event = record(ledger)
+    refused = run("forget", str(event.id), input="n\n")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "Consent given" in refused.stderr
+    assert str(event.id) in refused.stderr
+    assert "Nothing was erased." in refused.stderr
+    assert left(ledger) == ["operated", "given"]
+    assert run("forget", str(event.id), input="y\n").exit_code == 0
+    assert left(ledger) == ["operated", "erased"]
+
+
+def test_what_goes_on_record_names_neither_the_erased_nor_the_operator(ledger: Ledger, run: Run) -> None:
+    event = record(ledger)
+    run("forget", str(event.id), "--yes")
+    (said,) = ledger.newest(limit=1)
+    recorded = said.event()
+    assert recorded is not None
+    assert recorded.detail == {"by": "operator"}
+    assert said.body is not None
+    for secret in (event.id, event.subject):
+        assert str(secret).encode() not in said.body + said.leaf
+
+
+def test_erasing_twice_is_no_error_and_says_so(ledger: Ledger, run: Run) -> None:
+    event = record(ledger)
+    run("forget", str(event.id), "--yes")
+    size = ledger.size()
+    again = run("forget", str(event.id), "--json")
+    assert (again.exit_code, json.loads(again.stdout)) == (0, {"erased": 0, "exports": []})
+    assert ledger.size() == size
+
+
+def test_unknown_ids_and_the_logs_own_entries_are_refused(ledger: Ledger, run: Run) -> None:
+    first = next(ledger.records(-1))
+    for id, says in ((str(uuid.uuid4()), "nothing is on record"), (str(first.id), "It stays.")):
+        result = run("forget", id, "--yes")
+        assert result.exit_code == 3
+        assert says in result.stderr
+    assert run("forget", "no id", "--yes").exit_code == 2
+    assert run("forget").exit_code == 2
+    assert run("forget", str(first.id), "--expired").exit_code == 2
+    assert left(ledger) == ["operated"]
+
+
+@pytest.mark.requirement("LOG-05")
+def test_exports_that_hold_the_erased_are_named(ledger: Ledger, run: Run, tmp_path: Path) -> None:
+    record(ledger)
+    run("export", "--output", str(tmp_path / "before.jsonl"))
+    event = record(ledger)
+    run("export", "--format", "csv", "--output", str(tmp_path / "all.csv"))
+    run("export", "--kind", "refused", "--output", str(tmp_path / "refused.jsonl"))
+    run("export", "--since", "2027-01-01", "--output", str(tmp_path / "later.jsonl"))
+    assert run("forget", "--exports", "--json").stdout == "[]\n"
+    result = run("forget", str(event.id), "--yes", "--json")
+    (named,) = json.loads(result.stdout)["exports"]
+    assert {**named, "time": None} == {
+        **{"time": None, "below": 4, "format": "csv"},
+        **{"kinds": [], "since": None, "until": None},
+    }
+    assert json.loads(run("forget", "--exports", "--json").stdout) == [named]
+
+
+def test_whoever_reads_exports_is_told_too_of_what_visitors_have_erased(
+    ledger: Ledger, run: Run, tmp_path: Path, app: Flask
+) -> None:
+    event = record(ledger)
+    run("export", "--output", str(tmp_path / "all.jsonl"))
+    assert "No export" in run("forget", "--exports").stderr
+    assert event.subject is not None
+    site_of(app).recorder.erase(event.subject, "visitor")
+    run("export", "--output", str(tmp_path / "without.jsonl"))
+    assert run("forget", "--exports").stdout.count("jsonl, events below") == 1
+
+
+def test_an_export_that_cannot_be_recorded_is_not_made(
+    ledger: Ledger, app: Flask, run: Run, tmp_path: Path
+) -> None:
+    record(ledger)
+    with closing(
+        sqlite3.connect(Path(app.instance_path) / "consent.sqlite3", isolation_level=None)
+    ) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        result = run("export", "--output", str(tmp_path / "all.jsonl"))
+    assert result.exit_code == 3
+    assert not (tmp_path / "all.jsonl").exists()
+
+
+@pytest.mark.requirement("LOG-04")
+def test_what_was_kept_long_enough_is_erased_at_once(make_app: MakeApp, clock: Clock) -> None:
+    app = make_app()
+    for _ in range(3):
+        visit(app, "none")
+    visit(app, "all")
+    clock.pass_days(200)
+    run = run_for(app)
+    assert json.loads(run("forget", "--expired", "--json").stdout) == {"erased": 0, "expired": 1}
+    clock.pass_days(2000)
+    assert run("forget", "--expired").stdout == (
+        "Erased 5 events that were kept long enough; the end of 0 grants is on record.\n"
+    )
+
+
+def test_a_list_of_the_erased_erases_them_again(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app()
+    ledger = site_of(app).recorder.ledger
+    events = [record(ledger) for _ in range(3)]
+    run = run_for(app)
+    run("forget", str(events[0].id), str(events[1].id), "--yes")
+    listed = run("forget", "--list").stdout
+    assert listed.split() == sorted([str(events[0].id), str(events[1].id)])
+
+    # A list may name what this log doesn't have (yet), and what is erased already.
+    (tmp_path / "erased.txt").write_text(f"{listed}{uuid.uuid4()}\n{events[2].id}\n")
+    assert run("forget", "--from", str(tmp_path / "erased.txt")).stdout == "Erased 1 of 4 events again.\n"
+    assert [each.body is None for each in ledger.records()][1:4] == [True] * 3
+
+    (tmp_path / "erased.txt").write_text("no id\n")
+    wrong = run("forget", "--from", str(tmp_path / "erased.txt"))
+    assert wrong.exit_code == 2
+    assert "line 1 is 'no id'" in wrong.stderr
