@@ -93,7 +93,7 @@ def test_each_documented_example_runs(
     inside = tmp_path / "work" if " init" in typed else tmp_path
     monkeypatch.chdir(inside)
     command = typed.replace(SAMPLE_ID, str(newest(app).id)).split(" | ")[0]
-    result = run(*shlex.split(command)[2:])
+    result = run(*shlex.split(command)[2:], input="y\n")
     assert result.exit_code == 0, result.output
 
 
