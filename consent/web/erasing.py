@@ -86,7 +86,7 @@ def erased(visitor: ConsentRequest, request: Request, about: str) -> Response:
     else:
         response = make_response(page(visitor, "erased.title", "erased.html"))
     if cookie is not None:
-        response.headers.add("Set-Cookie", cookie)
+        response.headers.add("Set-Cookie", visitor.sets(cookie))
     return response
 
 
