@@ -112,6 +112,15 @@ def test_an_event_that_waits_to_be_sealed_is_erased_too(served: Ledger) -> None:
     check_tree(served)
 
 
+def test_tombstones_lie_on_the_server_in_the_order_of_their_ids(
+    served: Ledger, server: Cluster, begun_url: URL
+) -> None:
+    own = sorted(record(served, new_event()).id for _ in range(20))
+    erase(served)
+    lying = server.run("SELECT uid FROM consent.erased ORDER BY ctid", database=begun_url.database)
+    assert [id for (id,) in lying] == own
+
+
 def test_erasing_while_others_record_loses_nothing_of_theirs(ledger: Ledger) -> None:
     """Whatever of the subject was recorded before is gone; what others record all stays."""
     before = [record(ledger, new_event()).id for _ in range(20)]
