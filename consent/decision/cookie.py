@@ -87,8 +87,6 @@ class CookieCodec:
         None too if given more than ``AHEAD`` seconds after *now* (epoch seconds). Whether it has expired, and
         whether its terms are today's, is for the verdict to say.
         """
-        if len(text) > LONGEST or not text.isascii() or not text.startswith(f"{FORMAT}."):
-            return None
         try:
             decision = self._remembered(text)
         except ValueError:
@@ -96,6 +94,8 @@ class CookieCodec:
         return decision if decision.at <= now + AHEAD else None
 
     def _read(self, text: str) -> Decision:
+        if len(text) > LONGEST or not text.isascii() or not text.startswith(f"{FORMAT}."):
+            raise ValueError("too long, or not of this format")
         body, _, signature = text.rpartition(".")
         if not any(hmac.compare_digest(_signature(keyed, body), signature) for keyed in self._newest_first):
             raise ValueError("not signed by a key of ours")

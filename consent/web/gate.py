@@ -35,6 +35,8 @@ TRY_AGAIN: Final = 2.0
 MOST_LATE: Final = 4096
 #: The headers of policies, of which several hold together, so that adding one only narrows (CSP3 §4.1).
 POLICY, REPORTED = POLICIES = csp.HEADERS
+#: The headers that say something of the response that matters here.
+SAYING: Final = KEPT.union(POLICIES)
 #: Where ``doctor`` puts a list, in which the gate notes what it was asked and what left it.
 PROBE: Final = "consent.probe"
 HTML: Final = ("text/html", "application/xhtml+xml")
@@ -80,16 +82,15 @@ def passed(site: Site, environ: dict[str, Any], headers: Headers, status: str) -
     visitor = view_for(site, environ)
     for header in headers:
         name = header[0].lower()
-        if name == "set-cookie":
+        if name == "content-type":
+            html = header[1].strip().lower().startswith(HTML)
+        elif name == "set-cookie":
             visitor = visitor or visitor_of(site, environ)
             if not lets_out(visitor, header[1]):
                 continue
-        elif name == "content-type":
-            html = header[1].strip().lower().startswith(HTML)
-        elif name in POLICIES:
-            policies = True
-        elif name in KEPT:
-            kept = True
+        elif name in SAYING:
+            policies = policies or name in POLICIES
+            kept = kept or name in KEPT
         made.append(header)
     if html and site.marks_any():
         mark = site.mark(endpoint_of(environ))
@@ -104,28 +105,28 @@ def passed(site: Site, environ: dict[str, Any], headers: Headers, status: str) -
         made = restricted(visitor, made)
     if html and policies and visitor is not None and visitor.placed:
         made += kept_out(visitor, made)
-    own = may_set(site, visitor, html=html)
+    own = html if not site.settings.cache_safe else may_set_shared(visitor, html=html)
     if own and environ["REQUEST_METHOD"] == "GET":
         if visitor is not None and visitor.heard:
             made += end_by_script(visitor)
         elif "HTTP_SEC_GPC" in environ and "HTTP_COOKIE" in environ:
             visitor = visitor or visitor_of(site, environ)
             made += honour(visitor)
-    if "HTTP_COOKIE" in environ and (own or (visitor is not None and visitor.answered)):
-        visitor = visitor or visitor_of(site, environ)
-        made += leftovers(visitor)
+    if "HTTP_COOKIE" in environ:
+        answered = visitor is not None and visitor.answered
+        if (own or answered) and ((found := suspects(site, environ["HTTP_COOKIE"])) or answered):
+            visitor = visitor or visitor_of(site, environ)
+            made += leftovers(visitor, found)
     if site.settings.cache_safe and visitor is not None and (visitor.answered or visitor.endpoint in STATE):
         made += [("Set-Cookie", value) for value in (readable_cookie(visitor),) if value]
     return finished(visitor, made) if visitor is not None else made
 
 
-def may_set(site: Site, visitor: ConsentRequest | None, *, html: bool) -> bool:
-    """Whether the gate may end here what is refused: in documents, but in none that a shared cache may keep.
+def may_set_shared(visitor: ConsentRequest | None, *, html: bool) -> bool:
+    """Whether the gate may end here what is refused, where a shared cache may keep documents: in none of those.
 
     Their visitors' browsers ask for what is their own, and get it there (``STATE``).
     """
-    if not site.settings.cache_safe:
-        return html
     return visitor is not None and visitor.read and (html or visitor.endpoint in STATE)
 
 
@@ -261,21 +262,20 @@ def place(visitor: ConsentRequest, cookie: SetCookie) -> str:
     return f"cookie {cookie.name or '(without a name)'}, set {source}"
 
 
-def leftovers(visitor: ConsentRequest) -> Headers:
-    """What deletes the cookies that this browser still sends though their services may not run anywhere (ENF-08).
+def suspects(site: Site, header: str) -> list[str]:
+    """The names in the ``Cookie`` *header* that some service declares, but for those that are always on here."""
+    sent = {pair.partition("=")[0].strip(" \t"): None for pair in header.split(";", MOST_NAMES)[:MOST_NAMES]}
+    return [name for name in sent if not site.first_party.issuperset(site.declared.of(name))]
+
+
+def leftovers(visitor: ConsentRequest, sent: list[str]) -> Headers:
+    """What deletes the cookies that this browser still *sent* though their services may not run anywhere (ENF-08).
 
     The answer to an answer deletes those, too, that a request for this address can't show (WD-03).
     """
-    site, environ = visitor.site, visitor.environ
-    pairs = environ["HTTP_COOKIE"].split(";", MOST_NAMES)[:MOST_NAMES]
-    sent = {pair.partition("=")[0].strip(" \t"): None for pair in pairs}
-    suspects = [name for name in sent if not site.first_party.issuperset(site.declared.of(name))]
-    if not suspects and not visitor.answered:
-        return []
-    gone = refused_cookies(
-        site.policy, site.declared, visitor.elsewhere, sent=suspects, unseen=visitor.answered
-    )
-    values = deletions(gone, host=host_of(environ), secure=visitor.secure, first=visitor.now)
+    site = visitor.site
+    gone = refused_cookies(site.policy, site.declared, visitor.elsewhere, sent=sent, unseen=visitor.answered)
+    values = deletions(gone, host=host_of(visitor.environ), secure=visitor.secure, first=visitor.now)
     return [("Set-Cookie", value) for value in values]
 
 

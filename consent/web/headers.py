@@ -11,27 +11,35 @@ Headers = list[tuple[str, str]]
 
 def keep_private(headers: Headers) -> None:
     """Let no shared cache keep the response: it was made for one visitor's answer (ENF-06)."""
-    vary(headers, "Cookie")
-    kept, limited = [], False
+    kept, limited, varies = [], False, False
     for header in headers:
         name = header[0].lower()
-        if name == "cache-control":
-            kept.append((header[0], unshared(header[1])))
+        if name == "vary":
+            varies = varies or says(header[1], "cookie")
+        elif name == "cache-control":
+            header = (header[0], unshared(header[1]))
             limited = True
         # Some caches obey these instead (RFC 9213).
-        elif not name.endswith("-cache-control") and name != "surrogate-control":
-            kept.append(header)
-    headers[:] = kept if limited else [*kept, ("Cache-Control", "private")]
+        elif name.endswith("-cache-control") or name == "surrogate-control":
+            continue
+        kept.append(header)
+    if not varies:
+        kept.append(("Vary", "Cookie"))
+    if not limited:
+        kept.append(("Cache-Control", "private"))
+    headers[:] = kept
 
 
 def vary(headers: Headers, on: str) -> None:
     """Let *headers* say that the response depends on the request's header *on*."""
-    for name, value in headers:
-        if name.lower() == "vary":
-            named = [each.strip().lower() for each in value.split(",")]
-            if on.lower() in named or "*" in named:
-                return
-    headers.append(("Vary", on))
+    if not any(name.lower() == "vary" and says(value, on.lower()) for name, value in headers):
+        headers.append(("Vary", on))
+
+
+def says(value: str, header: str) -> bool:
+    """Whether the ``Vary`` *value* names the request's *header*, in lower case, or all of them."""
+    named = [each.strip().lower() for each in value.split(",")]
+    return header in named or "*" in named
 
 
 def unshared(value: str) -> str:

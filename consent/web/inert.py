@@ -5,8 +5,9 @@ from typing import Final
 
 from markupsafe import Markup
 
+from consent.web.anybody import Anybody
 from consent.web.attributes import written
-from consent.web.request import Anybody, ConsentRequest
+from consent.web.request import ConsentRequest
 
 #: What only a script that runs may say (HTML §4.12.1); until then it waits under another name.
 WAITING: Final = frozenset(

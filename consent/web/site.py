@@ -66,7 +66,8 @@ class Site:
     """Who is signed in; None where the site has no accounts, or nothing sells or shares."""
     limits_pages: bool = False
     """Whether any service is limited to some pages."""
-    marks: dict[str | None, Mark | None] = field(default_factory=dict)
+    pages: dict[str | None, Circumstances] = field(default_factory=dict)
+    """What each page itself decides, by its endpoint."""
     marked: bool | None = None
     """Whether any view is marked; None before anybody asked."""
     pieces: dict[object, Markup] = field(default_factory=dict)
@@ -88,6 +89,8 @@ class Site:
     """The policy as it holds at this site's own address, should that be another (a staging system's)."""
     origins: bool = field(init=False)
     """Whether any service or carrier has origins."""
+    restricts: bool = field(init=False)
+    """Whether content security policies are edited: something comes from elsewhere, and the site lets us."""
     always_on: frozenset[str] = field(init=False)
     """The keys of the services that are always on."""
     first_party: frozenset[str] = field(init=False)
@@ -112,8 +115,8 @@ class Site:
         self.located = replace(
             policy, controller=replace(policy.controller, site=chosen.site or policy.controller.site)
         )
-        self.origins = any(service.origins for service in policy.services)
-        self.origins |= any(carrier.origins for carrier in policy.carriers)
+        self.origins = any(part.origins for part in (*policy.services, *policy.carriers))
+        self.restricts = self.origins and chosen.csp != "off"
         self.always_on = frozenset(each.key for each in policy.services if policy.always_on(each.key))
         self.first_party = frozenset(
             service.key
@@ -146,11 +149,6 @@ class Site:
     def digest(self) -> str:
         """The policy's digest, short: by it a page knows for the first paint whether an answer is to this policy."""
         return self.policy.digest[:12]
-
-    @property
-    def restricts(self) -> bool:
-        """Whether content security policies are edited: something comes from elsewhere, and the site lets us."""
-        return self.origins and self.settings.csp != "off"
 
     def plan(self, running: frozenset[str]) -> Plan:
         """What becomes of the site's content security policies while *running* may run."""
@@ -207,15 +205,16 @@ class Site:
 
     def mark(self, endpoint: str | None) -> Mark | None:
         """The mark of the view behind *endpoint*."""
-        try:
-            return self.marks[endpoint]
-        except KeyError:
-            found = self.marks[endpoint] = guard.mark_of(self.app, endpoint)
-            return found
+        return self.page(endpoint).mark
 
     def page(self, endpoint: str | None) -> Circumstances:
         """What the page behind *endpoint* itself decides, whoever asks for it."""
-        return Circumstances(mark=self.mark(endpoint), endpoint=endpoint if self.limits_pages else None)
+        found = self.pages.get(endpoint)
+        if found is None:
+            found = self.pages[endpoint] = Circumstances(
+                mark=guard.mark_of(self.app, endpoint), endpoint=endpoint if self.limits_pages else None
+            )
+        return found
 
     def widest(self, endpoint: str | None) -> Verdict:
         """What may run there for whoever has said Yes to everything: what pages from a cache are made for."""
