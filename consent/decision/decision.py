@@ -1,8 +1,9 @@
 """A visitor's decision: what was granted and refused, under which terms, when, by which control."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final, Literal, Self
 from uuid import UUID
 
@@ -105,12 +106,10 @@ class Decision:
     opted_out: bool = False
     """A stored opt-out of sale and sharing; it doesn't expire, nor does a missing signal end it (GPC-05)."""
     pending: Pending | None = None
-    _by_service: dict[str, str] = field(init=False, repr=False, compare=False)
+    _by_service: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        terms = self.granted | self.refused
-        object.__setattr__(self, "_by_service", {each[:KEY_PART]: each for each in terms})
-        self._check_answers(terms)
+        object.__setattr__(self, "_by_service", _by_service(self.granted, self.refused, self.confirmed))
         if not 0 <= self.at < TOO_LATE or (self.at % DAY and not self.granted):
             raise ValueError(f"at {self.at}; expected epoch seconds, of a whole day where nothing is granted")
         if (self.subject is None) is bool(self.granted):
@@ -119,16 +118,10 @@ class Decision:
             raise ValueError(f"profile {self.profile!r}; expected up to 16 lower-case letters")
         if self.source not in SOURCES:
             raise ValueError(f"source {self.source!r}; expected one of {', '.join(SOURCES)}")
-        if self.pending and len(self.pending.before) != len(terms):
-            raise ValueError(f"{len(self.pending.before)} services in before; expected {len(terms)}")
-
-    def _check_answers(self, terms: frozenset[str]) -> None:
-        if {*map(len, terms)} - {_LENGTH} or not _BASE64URL.fullmatch("".join(terms)):
-            raise ValueError(f"terms {sorted(terms)}; expected 9 characters of base64url each")
-        if len(self._by_service) != len(self.granted) + len(self.refused):
-            raise ValueError("two answers about one service; expected one each")
-        if not self.confirmed <= self.granted:
-            raise ValueError("a confirmation of what isn't granted; expected confirmed to be some of granted")
+        if self.pending and len(self.pending.before) != len(self._by_service):
+            raise ValueError(
+                f"{len(self.pending.before)} services in before; expected {len(self._by_service)}"
+            )
 
     def answer_to(self, terms: str) -> Given | None:
         """The answer about the service of *terms*, a ``Policy.terms`` value; None when there is none.
@@ -176,6 +169,25 @@ class Decision:
             confirmed=self.confirmed & granted,
             pending=None,
         )
+
+
+@lru_cache(2048)
+def _by_service(
+    granted: frozenset[str], refused: frozenset[str], confirmed: frozenset[str]
+) -> Mapping[str, str]:
+    """The terms of *granted* and *refused* by the part that names their service; ValueError unless they are sound.
+
+    Remembered, because visitors are many and their answers few.
+    """
+    terms = granted | refused
+    if {*map(len, terms)} - {_LENGTH} or not _BASE64URL.fullmatch("".join(terms)):
+        raise ValueError(f"terms {sorted(terms)}; expected 9 characters of base64url each")
+    found = {each[:KEY_PART]: each for each in terms}
+    if len(found) != len(granted) + len(refused):
+        raise ValueError("two answers about one service; expected one each")
+    if not confirmed <= granted:
+        raise ValueError("a confirmation of what isn't granted; expected confirmed to be some of granted")
+    return found
 
 
 def decide(

@@ -17,7 +17,7 @@ from consent.web.declaration import Declaration
 from consent.web.embed import frame, placeholder
 from consent.web.inert import runs
 from consent.web.notice import marks
-from consent.web.optout import link_name, profile_of, sells
+from consent.web.optout import link_name
 from consent.web.page import again, piece, received, signal_status, status
 from consent.web.request import ConsentRequest, here
 from consent.web.returning import safe_path
@@ -29,6 +29,8 @@ CENTRE = frozenset({"consent.choices", "consent.decide"})
 #: Endpoints of our own pages that need no banner: they are the preference centre, or the visitor's own page.
 WITHOUT_BANNER = CENTRE | {"consent.mine"}
 
+
+NOTHING = Markup()
 
 #: The opt-out icon beside the link's words: a pill, half of it checked and half of it crossed (CA-01).
 ICON = Markup(
@@ -61,11 +63,11 @@ class Helpers:
         """
         visitor, site = here(), self.site
         visitor.nonce = nonce
-        told = self.told(visitor)
+        told = self.told(visitor) if site.marks_any() else NOTHING
         google = self.tells_google(visitor)
         shared = site.settings.cache_safe
         who = site.widest(visitor.endpoint) if shared else visitor.verdict
-        listens = None if shared else unheard(visitor)
+        listens = unheard(visitor) if site.sells and not shared else None
         key = (
             "head",
             visitor.mount,
@@ -89,8 +91,6 @@ class Helpers:
     def told(self, visitor: ConsentRequest) -> Markup:
         """What HTMX and Turbo must know, so that no document holds pages of different marks."""
         site, environ = self.site, visitor.environ
-        if not site.marks_any():
-            return Markup()
         if "HTTP_TURBO_FRAME" in environ:
             visitor.read = True  # it goes by the Referer, by which no cache tells requests apart
         return navigation.head(environ, site.mark(visitor.endpoint), navigation.marks_at(site, environ))
@@ -200,11 +200,11 @@ class Helpers:
         """
         visitor = here()
         if visitor.endpoint in WITHOUT_BANNER:
-            return Markup()
+            return NOTHING
         if self.site.settings.cache_safe:
             return banner(visitor)
         if self.site.minor():
-            return Markup()
+            return NOTHING
         return status(visitor) if visitor.decided else banner(visitor)
 
     def link(self, text: str | None = None) -> Markup:
@@ -213,10 +213,9 @@ class Helpers:
         Where a service sells or shares and the profile asks for it, "Your Privacy Choices" with its icon (CA-01).
         """
         visitor = here()
-        profile = profile_of(visitor)
-        if callable(self.site.settings.profile) and sells(visitor):
+        if self.site.sells and callable(self.site.settings.profile):
             visitor.read = True  # no shared cache may bring one jurisdiction's link to another
-        key = ("link", visitor.language, text, profile.choices_link)
+        key = ("link", visitor.language, text, visitor.profile)
         end = self.site.pieces.get(key)
         if end is None:
             name = link_name(visitor)
@@ -235,7 +234,7 @@ class Helpers:
         """
         visitor = here()
         if (live := runs(visitor, key)) is False:
-            return Markup()
+            return NOTHING
         body = Markup(caller())
         return body if live else inert.template(visitor, key, body)
 
@@ -246,7 +245,7 @@ class Helpers:
         given = self.given(f'consent_script("{key}")', key, "script", src=src, **attributes)
         if live is None:
             return inert.script(visitor, key, given)
-        return Markup("<script{}></script>").format(written(given)) if live else Markup()
+        return Markup("<script{}></script>").format(written(given)) if live else NOTHING
 
     def embed(self, key: str, src: str, title: str, **attributes: Value) -> Markup:
         """An ``<iframe>`` when *key* is allowed, else a placeholder: what it is, and the ways to it (CON-12).
@@ -270,7 +269,7 @@ class Helpers:
         place = f'consent_pixel("{key}")'
         given = self.given(place, key, "img", src=src, alt="", width=1, height=1, class_="pc-pixel")
         image = Markup("<img{}>").format(written(given))
-        return inert.template(visitor, key, image) if live is None else image if live else Markup()
+        return inert.template(visitor, key, image) if live is None else image if live else NOTHING
 
     def given(self, place: str, key: str, kind: str, /, **attributes: Value) -> dict[str, str | bool]:
         """*attributes*, checked, with a ``src`` that is on the origins *key* declares under *kind*, if any."""
@@ -304,23 +303,24 @@ def banner(visitor: ConsentRequest) -> Markup:
     On a marked page, whose address browsers don't tell, it names that address itself as the one to return to. On pages
     from a cache nothing in it comes from the visitor.
     """
-    site, notice = visitor.site, visitor.notice
+    site = visitor.site
     marked = site.mark(visitor.endpoint) is not None
     shared = site.settings.cache_safe
     first = (shared or visitor.decision is None) and not marked
-    key = ("banner", notice.hash)
+    key = ("banner", visitor.language, visitor.profile, visitor.mount)
     if first and (found := site.pieces.get(key)) is not None:
         return found
+    notice = visitor.notice
     html = piece(
         visitor,
         "ask.html",
         banner=notice.banner,
         centre=notice.marked(marks(site.policy, None if shared else visitor.decision)),
-        again=Markup() if shared else again(visitor),
+        again=NOTHING if shared else again(visitor),
         status=received(visitor) if shared else status(visitor),
         next=visitor.address if marked else None,
     )
-    return site.remember(key, html) if first else html
+    return site.remember(key, html) if first and notice.hash in site.stored else html
 
 
 @lru_cache(1024)

@@ -91,7 +91,8 @@ class ConsentRequest:
         self.read = True
         if not self._asked:
             self._asked = True
-            self._decision = self.site.decision_in(self.environ, now=self.now)
+            if header := self.environ.get("HTTP_COOKIE"):
+                self._decision = self.site.decision_in(header, secure=self.secure, now=self.now)
         return self._decision
 
     @property
@@ -296,7 +297,9 @@ def here() -> ConsentRequest:
         raise RuntimeError(
             f"the app {app.name!r} has no consent component; did you forget `consent.init_app(app)`?"
         )
-    return view_for(site, current.environ) or added(ConsentRequest(site, current.environ, current.endpoint))
+    if found is not None and (own := view_for(site, current.environ)):
+        return own
+    return added(ConsentRequest(site, current.environ, current.endpoint))
 
 
 def visitor_of(site: Site, environ: dict[str, Any]) -> ConsentRequest:

@@ -32,7 +32,7 @@ from consent.web.account import Accounts
 from consent.web.consentmode import ConsentMode
 from consent.web.csp import Plan, without_nonce
 from consent.web.findings import Findings
-from consent.web.notice import LANGUAGE_OF, POLICY_OF, Notice, Notices
+from consent.web.notice import LANGUAGE_OF, POLICY_OF, Notice, Notices, narrowed
 from consent.web.recorder import Recorder, policy_document
 from consent.web.retention import Retention
 from consent.web.settings import Settings
@@ -172,20 +172,17 @@ class Site:
         self.policies_seen.add(seen)
         return True
 
-    def decision_in(self, environ: Mapping[str, Any], *, now: int) -> Decision | None:
-        """The answer in the request's cookie; None when there is none, two, or one that can't be trusted."""
-        header = environ.get("HTTP_COOKIE")
-        if not header:
-            return None
-        text = only_cookie(header, self.cookies[environ.get("wsgi.url_scheme") == "https"])
+    def decision_in(self, header: str, *, secure: bool, now: int) -> Decision | None:
+        """The answer in the ``Cookie`` *header*; None when there is none, two, or one that can't be trusted."""
+        text = only_cookie(header, self.cookies[secure])
         return None if text is None else self.codec.decode(text, now=now)
 
     def remember(self, key: object, html: Markup) -> Markup:
         """*html*, from now on found in ``pieces`` under *key*; a full memory starts anew."""
         if len(self.pieces) >= MOST_PIECES:
             self.pieces.clear()
-        self.pieces[key] = html
-        return html
+        found = self.pieces[key] = Markup(narrowed(html))
+        return found
 
     def profile(self) -> str:
         """Name of the profile for the current request; what nobody knows is ``default``."""
