@@ -1,6 +1,6 @@
 """In what a cookie that is set isn't as the policy declares it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from werkzeug.wsgi import get_host
@@ -12,21 +12,24 @@ from consent.web.setcookie import SetCookie
 TOLERANCE: Final = 86_400
 
 
-def drift(cookie: SetCookie, declared: Cookie, environ: Mapping[str, Any]) -> Iterable[str]:
+def drift(cookie: SetCookie, declared: Cookie, environ: Mapping[str, Any]) -> list[str]:
     """In what *cookie*, set by the answer to *environ*, is not as *declared* (INF-02, CK-05)."""
-    if why := cookie.ignored(host_of(environ)):
-        yield f"browsers ignore it: {why}"
-        return
-    limit, folder = declared.lifetime, folder_of(environ)
-    if cookie.lifetime is not None and (limit is None or cookie.lifetime > limit.seconds + TOLERANCE):
-        yield f"it lives {in_words(cookie.lifetime)}, declared is {limit or 'session'}"
     attributes = cookie.attributes
-    if (attributes.path or folder) != declared.path:
-        yield f"its path is {attributes.path or folder}, declared is {declared.path}; a withdrawal deletes the declared"
+    # Only a domain is compared with the host, which takes a while to find.
+    if why := cookie.ignored(host_of(environ) if attributes.domain else ""):
+        return [f"browsers ignore it: {why}"]
+    found: list[str] = []
+    limit = declared.lifetime
+    if cookie.lifetime is not None and (limit is None or cookie.lifetime > limit.seconds + TOLERANCE):
+        found.append(f"it lives {in_words(cookie.lifetime)}, declared is {limit or 'session'}")
+    path = attributes.path or folder_of(environ)
+    if path != declared.path:
+        found.append(f"its path is {path}, declared is {declared.path}; a withdrawal deletes the declared")
     if attributes.domain and attributes.domain != (declared.domain or "").removeprefix(".").lower():
-        yield f"its domain is {attributes.domain}, declared is {declared.domain or 'this host'}"
+        found.append(f"its domain is {attributes.domain}, declared is {declared.domain or 'this host'}")
     if attributes.same_site == "none" and not attributes.secure:
-        yield "it says SameSite=None without Secure, so browsers refuse it (CK-04)"
+        found.append("it says SameSite=None without Secure, so browsers refuse it (CK-04)")
+    return found
 
 
 def in_words(lifetime: float | None) -> str:

@@ -1,7 +1,6 @@
 """What a browser makes of one ``Set-Cookie`` header (RFC 6265bis §5.6, §5.7)."""
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple, Self
@@ -29,8 +28,7 @@ class Attributes(NamedTuple):
     same_site: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SetCookie:
+class SetCookie(NamedTuple):
     """One cookie as it is set."""
 
     name: str
@@ -53,15 +51,16 @@ class SetCookie:
             return f"a name that begins with {name[: name.index('-') + 1]} needs Secure"
         if name.startswith("__host-") and (said.domain or said.path != "/"):
             return "a name that begins with __host- needs Path=/ and no Domain"
-        host = host.lower()
-        if said.domain and host != said.domain and not host.endswith(f".{said.domain}"):
-            return f"its domain {said.domain} is not that of {host}"
+        if said.domain:
+            host = host.lower()
+            if host != said.domain and not host.endswith(f".{said.domain}"):
+                return f"its domain {said.domain} is not that of {host}"
         return None
 
     @classmethod
     def read(cls, text: str, *, now: float) -> Self | None:
         """The cookie that the header's value *text* sets at *now* (epoch seconds); None if browsers ignore it."""
-        if _CONTROLS.search(text):
+        if not text.isprintable() and _CONTROLS.search(text):
             return None
         pair, _, rest = text.partition(";")
         name, equals, value = pair.partition("=")
