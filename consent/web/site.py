@@ -115,7 +115,8 @@ class Site:
         self.located = replace(
             policy, controller=replace(policy.controller, site=chosen.site or policy.controller.site)
         )
-        self.origins = any(part.origins for part in (*policy.services, *policy.carriers))
+        self.origins = any(service.origins for service in policy.services)
+        self.origins |= any(carrier.origins for carrier in policy.carriers)
         self.restricts = self.origins and chosen.csp != "off"
         self.always_on = frozenset(each.key for each in policy.services if policy.always_on(each.key))
         self.first_party = frozenset(
