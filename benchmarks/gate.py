@@ -9,9 +9,9 @@ from benchmarks.spread import Spread
 
 METHOD = (
     "As for requests: CPU time of one request with the component minus without it, {calls} calls on each side in "
-    "each of {rounds} rounds, after a few that aren't counted. The site sets so many cookies in each response, of one declared service that the "
-    "visitor has granted. “first sight” stands for visitors, and for names of cookies, that the process never saw. "
-    "Policies of 10 and 500 declared cookies, ten to a service."
+    "each of {rounds} rounds, after a few that warm up. The site sets so many cookies in each response, of one "
+    "declared service that the visitor has granted. “first sight” stands for visitors, and for names of cookies, that "
+    "the process never saw. Policies of 10 and 500 declared cookies, ten to a service."
 )
 MICRO = 1e6
 

@@ -15,9 +15,9 @@ from benchmarks.spread import Spread
 METHOD = (
     "CPU time (time.process_time) that one request costs in the process, `app.wsgi_app(environ)`, with the component "
     "minus without it. Both sides run one right after the other, and everybody takes turns: {calls} calls each in "
-    "each of {rounds} rounds, after a few that warm up and aren't counted. “asks” stands for `current_consent.allows('performance')` or the peer's like, “new "
-    "cookie” for one that the process never saw, in each request; “queries” are database statements in one request "
-    "of a warm process."
+    "each of {rounds} rounds, after a few that warm up. “asks” stands for `current_consent.allows('performance')` or "
+    "the peer's like, “new cookie” for one that the process never saw, in each request; “queries” are database "
+    "statements in one request of a warm process."
 )
 #: Microseconds in a second.
 MICRO = 1e6

@@ -14,9 +14,8 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any, TextIO
 
-
-#: Calls of each side that aren't counted. A process that has waited for its turn finds the processor's caches cold, and its
-#: first side would pay for both.
+#: Calls of each side that aren't counted: a process that has waited for its turn finds the processor's caches cold,
+#: and its first side would pay for both.
 WARM = 3
 
 

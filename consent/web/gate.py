@@ -92,7 +92,7 @@ def passed(site: Site, environ: dict[str, Any], headers: Headers, status: str) -
             policies = policies or name in POLICIES
             kept = kept or name in KEPT
         made.append(header)
-    if html and site.marks_any():
+    if html and site.marked is not False and site.marks_any():
         mark = site.mark(endpoint_of(environ))
         if mark is not None:
             seal(made, {"Referrer-Policy": "no-referrer"})
@@ -264,8 +264,12 @@ def place(visitor: ConsentRequest, cookie: SetCookie) -> str:
 
 def suspects(site: Site, header: str) -> list[str]:
     """The names in the ``Cookie`` *header* that some service declares, but for those that are always on here."""
-    sent = {pair.partition("=")[0].strip(" \t"): None for pair in header.split(";", MOST_NAMES)[:MOST_NAMES]}
-    return [name for name in sent if not site.first_party.issuperset(site.declared.of(name))]
+    own, declared, found = site.first_party, site.declared.of, list[str]()
+    for pair in header.split(";", MOST_NAMES)[:MOST_NAMES]:
+        name = pair.partition("=")[0].strip(" \t")
+        if not own.issuperset(declared(name)):
+            found.append(name)
+    return found
 
 
 def leftovers(visitor: ConsentRequest, sent: list[str]) -> Headers:

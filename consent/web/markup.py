@@ -64,7 +64,7 @@ class Helpers:
         visitor, site = here(), self.site
         visitor.nonce = nonce
         told = self.told(visitor) if site.marks_any() else NOTHING
-        google = self.tells_google(visitor)
+        google = bool(site.consent_mode.services) and self.tells_google(visitor)
         shared = site.settings.cache_safe
         who = site.widest(visitor.endpoint) if shared else visitor.verdict
         listens = unheard(visitor) if site.sells and not shared else None
@@ -102,8 +102,6 @@ class Helpers:
         anything of it may run. But not on a marked page that keeps them all out.
         """
         services = self.site.consent_mode.services
-        if not services:
-            return False
         if self.site.mark(visitor.endpoint) is None:
             return True
         shared = self.site.settings.cache_safe
