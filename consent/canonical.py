@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 #: RFC 8785 numbers are IEEE doubles; beyond this, whole numbers are no longer told apart.
 _LARGEST = 2**53 - 1
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
 
 
 def canonical(value: object) -> bytes:
@@ -15,9 +16,7 @@ def canonical(value: object) -> bytes:
     Takes ``None``, booleans, whole numbers below 2^53, text in Unicode NFC, lists, tuples, and mappings
     with ASCII keys; floats and all else raise TypeError, out-of-range numbers and texts ValueError.
     """
-    return json.dumps(
-        _plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
-    ).encode()
+    return _ENCODER.encode(_plain(value)).encode()
 
 
 def digest(data: bytes) -> str:
@@ -26,17 +25,18 @@ def digest(data: bytes) -> str:
 
 
 def _plain(value: object) -> object:
+    # The commonest first: whether something is a mapping takes longest to say.
     match value:
+        case str():
+            return _text(value)
         case None | bool():
             return value
         case int():
             return _integer(value)
-        case str():
-            return _text(value)
-        case Mapping():
-            return {_key(key): _plain(item) for key, item in value.items()}
         case list() | tuple():
             return [_plain(item) for item in value]
+        case Mapping():
+            return {_key(key): _plain(item) for key, item in value.items()}
     raise TypeError(f"{type(value).__name__} has no canonical form; use text, whole numbers, lists, mappings")
 
 
@@ -47,7 +47,7 @@ def _integer(value: int) -> int:
 
 
 def _text(value: str) -> str:
-    if not unicodedata.is_normalized("NFC", value):
+    if not value.isascii() and not unicodedata.is_normalized("NFC", value):
         raise ValueError("the text is not in Unicode NFC; normalise it before hashing")
     return value
 
