@@ -301,14 +301,13 @@ def banner(visitor: ConsentRequest) -> Markup:
     On a marked page, whose address browsers don't tell, it names that address itself as the one to return to. On pages
     from a cache nothing in it comes from the visitor.
     """
-    site = visitor.site
+    site, notice = visitor.site, visitor.notice
     marked = site.mark(visitor.endpoint) is not None
     shared = site.settings.cache_safe
     first = (shared or visitor.decision is None) and not marked
-    key = ("banner", visitor.language, visitor.profile, visitor.mount)
+    key = ("banner", notice.hash)
     if first and (found := site.pieces.get(key)) is not None:
         return found
-    notice = visitor.notice
     html = piece(
         visitor,
         "ask.html",
@@ -318,7 +317,7 @@ def banner(visitor: ConsentRequest) -> Markup:
         status=received(visitor) if shared else status(visitor),
         next=visitor.address if marked else None,
     )
-    return site.remember(key, html) if first and notice.hash in site.stored else html
+    return site.remember(key, html) if first else html
 
 
 @lru_cache(1024)
