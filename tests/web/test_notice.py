@@ -1,6 +1,7 @@
 """What banner and preference centre say and show, in every language shipped: complete, equal, and without tricks."""
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from flask import Flask
 
 from consent.web.language import catalogue, shipped
-from consent.web.notice import Notice
+from consent.web.notice import Notice, narrowed
 from consent.web.site import Site
 
 from .clinic import POLICY, MakeSite, Visitor, events
@@ -74,13 +75,41 @@ class Controls(HTMLParser):
 @pytest.mark.requirement("WD-05")
 def test_the_banner_says_who_asks_what_for_and_that_it_can_be_changed(notice: Notice, spoken: Site) -> None:
     words = catalogue(notice.language)
-    banner = str(notice.banner)
+    banner = unescape(notice.banner)
     assert "Clinic" in banner
     for category in spoken.policy.optional_categories:
         own = spoken.policy.text(f"categories.{category.key}.text", words.tag)
-        assert str(own or words.gettext(f"category.{category.key}.text")) in banner
-    assert str(words.gettext("banner.change", control=words.gettext("link.your_choices"))) in banner
+        assert unescape(own or words.gettext(f"category.{category.key}.text")) in banner
+    change = words.gettext("banner.change", control=words.gettext("link.your_choices"))
+    assert unescape(change) in banner
     assert 'href="/privacy-choices/declaration"' in banner
+
+
+def test_the_english_notice_makes_no_page_that_is_ascii_wider(app: Flask) -> None:
+    """Its quotation marks are character references, so that Python keeps the page in one byte a character."""
+    site: Site = app.extensions["consent"]
+    notice = site.notices.get("en", "us_ca")
+    assert notice.banner.isascii()
+    assert notice.form.isascii()
+    page = app.test_client().get("/").text
+    assert "pc-banner-form" in page
+    assert page.isascii()
+
+
+@pytest.mark.parametrize(
+    ("html", "narrow"),
+    [
+        ("<p>“a” – é</p>", "<p>&#8220;a&#8221; &#8211; é</p>"),
+        ("<p>&#8220;a&#8221;</p>", "<p>&#8220;a&#8221;</p>"),
+        ("<p>\u200fא</p>", "<p>\u200fא</p>"),
+        ("<style>q::before { content: '“' }</style>", "<style>q::before { content: '“' }</style>"),
+    ],
+)
+def test_only_marks_are_written_as_references_and_only_where_browsers_read_them(
+    html: str, narrow: str
+) -> None:
+    assert narrowed(html) == narrow
+    assert narrowed(narrow) == narrow
 
 
 @pytest.mark.requirement("INF-05")
