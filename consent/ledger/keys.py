@@ -21,13 +21,15 @@ from enum import StrEnum
 from consent.errors import ProofError
 from consent.ledger.checkpoint import Checkpoint
 from consent.ledger.event import Event, Kind
-from consent.ledger.leaf import derived_id
+from consent.ledger.leaf import Leaf, derived_id
 from consent.ledger.note import Note, Signer, encoded, sign
-from consent.ledger.record import Document, Head, Record
+from consent.ledger.record import Document, Head
 
 #: The kind of the documents that vouch for keys.
 VOUCHER = "key"
 _FORMAT = "consent/key/v1"
+#: Gives index and leaf of the sealed entry of an event.
+Place = Callable[[uuid.UUID], tuple[int, bytes] | None]
 
 
 class KeyState(StrEnum):
@@ -48,10 +50,10 @@ class LogKey:
     verifier: str
     """The verifier key, by which others know it."""
     state: KeyState
-    announced: int | None
-    """Index of the entry that announces it; None while that waits to be sealed."""
+    announced: int
+    """Index of the entry that announces it."""
     ended: int | None = None
-    """Index of the entry that ends it; None while there is none, or that waits to be sealed."""
+    """Index of the entry that ends it; None while there is none."""
 
     @property
     def counts(self) -> bool:
@@ -60,7 +62,7 @@ class LogKey:
 
     def signs(self, size: int) -> bool:
         """Whether it signs the tree of *size* entries: once that holds its announcement."""
-        return self.state is KeyState.CURRENT and self.announced is not None and self.announced < size
+        return self.state is KeyState.CURRENT and self.announced < size
 
 
 def voucher(key: str, origin: str, signers: Sequence[Signer]) -> Document:
@@ -88,50 +90,51 @@ def recovery(signed: Checkpoint | None, found: Head, *, origin: str, time: datet
     """
     last = None if signed is None else {"root": encoded(signed.root), "size": signed.size}
     detail = {"recovered": {"found": {"root": encoded(found.root), "size": found.size}, "signed": last}}
-    mark = "" if signed is None else f"{signed.size} {encoded(signed.root)}"
-    id = derived_id("recovered", origin, mark, f"{found.size} {encoded(found.root)}")
-    return Event(id=id, kind=Kind.OPERATED, time=time, policy=None, detail=detail)
+    # A process killed after recording it records nothing new the next time, as long as there is a guard to go by.
+    mark = (
+        f"{found.size} {encoded(found.root)}" if signed is None else f"{signed.size} {encoded(signed.root)}"
+    )
+    return Event(
+        id=derived_id("recovered", origin, mark), kind=Kind.OPERATED, time=time, policy=None, detail=detail
+    )
 
 
-def known_keys(
-    first: str,
-    vouchers: Iterable[Document],
-    get: Callable[[uuid.UUID], Record | None],
-    origin: str,
-) -> list[LogKey]:
+def known_keys(first: str, vouchers: Iterable[Document], place: Place, origin: str) -> list[LogKey]:
     """The keys of the log *origin*, the *first* at the head and each after the one that vouches for it.
 
-    *get* gives the record of an event. Who isn't both announced and vouched for by a key that counts is none.
+    What isn't both announced by a sealed entry and vouched for by a key that counts is none.
     """
-    found = [_stated(first, 0, get, origin)]
+    found = [_stated(first, 0, place, origin)]
     waiting = [note for document in vouchers if (note := _parsed(document, origin)) is not None]
     while True:
         for note in waiting:
             key = note.text.split("\n")[2]
-            record = get(_id("announced", origin, key))
-            if record is None or record.outline().key != key or key in [other.verifier for other in found]:
+            entry = place(_id("announced", origin, key))
+            if (
+                entry is None
+                or Leaf.from_bytes(entry[1]).key != key
+                or key in {one.verifier for one in found}
+            ):
                 continue
-            if _vouched(note, key, [other.verifier for other in found if _vouches(other, record.index)]):
-                found.append(_stated(key, record.index, get, origin))
+            if _vouched(note, key, [one.verifier for one in found if _vouches(one, entry[0])]):
+                found.append(_stated(key, entry[0], place, origin))
                 waiting.remove(note)
                 break
         else:
             return found
 
 
-def _stated(
-    key: str, announced: int | None, get: Callable[[uuid.UUID], Record | None], origin: str
-) -> LogKey:
-    if revoked := get(_id("revoked", origin, key)):
-        return LogKey(key, KeyState.REVOKED, announced, revoked.index)
-    if retired := get(_id("retired", origin, key)):
-        return LogKey(key, KeyState.OLD, announced, retired.index)
+def _stated(key: str, announced: int, place: Place, origin: str) -> LogKey:
+    if revoked := place(_id("revoked", origin, key)):
+        return LogKey(key, KeyState.REVOKED, announced, revoked[0])
+    if retired := place(_id("retired", origin, key)):
+        return LogKey(key, KeyState.OLD, announced, retired[0])
     return LogKey(key, KeyState.CURRENT, announced)
 
 
-def _vouches(key: LogKey, announced: int | None) -> bool:
+def _vouches(key: LogKey, announced: int) -> bool:
     """Whether *key* may speak for one announced there: a revoked key may for those from before."""
-    return key.counts or key.ended is None or (announced is not None and announced < key.ended)
+    return key.counts or (key.ended is not None and announced < key.ended)
 
 
 def _parsed(document: Document, origin: str) -> Note | None:

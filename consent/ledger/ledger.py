@@ -92,6 +92,12 @@ class Storage(SignedStorage, Protocol):
     def document(self, hash: str) -> Document | None:
         """The document with this hash."""
 
+    def get(self, id: uuid.UUID) -> Record | None:
+        """The record of the event *id*."""
+
+    def newest(self, before: int | None, limit: int) -> Sequence[Sealed]:
+        """Up to *limit* sealed records below index *before* (None: from the end), newest first."""
+
     def records(self, after: int) -> Iterator[Sealed]:
         """The sealed records above index *after* in index order, in constant memory, also while others append."""
 
@@ -289,14 +295,16 @@ class Ledger:
         """
         return self._signing.checkpoint(covering, patience=patience)
 
-    def sign(self, *, patience: float = 2.0) -> str:
+    def sign(self, *, anew: bool = False, patience: float = 2.0) -> str:
         """The note of the tree as it was last sealed, signed now; the guard has it, durably, when this returns.
+
+        *anew* asks no guard: a deliberate act, which whoever does it has recorded first (``rotation.recover``).
 
         SigningRefused, with what was found, for a tree that doesn't continue the one signed last. LedgerUnavailable
         where the log's key isn't kept, when others sign for longer than *patience* seconds, and when the guard can't
         be written. LedgerConflict when another tree of this size was signed elsewhere.
         """
-        return self._signing.sign(patience=patience)
+        return self._signing.sign(anew=anew, patience=patience)
 
     def problems(self) -> Sequence[str]:
         """What is wrong with database, key and guard file, in sentences; empty when all is well."""

@@ -162,6 +162,11 @@ def verifier_key(name: str, public: Ed25519PublicKey) -> str:
     return f"{name}+{_key_id(name, raw).hex()}+{encoded(_ED25519 + raw)}"
 
 
+def require_verifier_key(written: str) -> str:
+    """*written*, if it is the verifier key of an Ed25519 key; else ValueError."""
+    return _Key.parse(written).written
+
+
 def encoded(data: bytes) -> str:
     """*data* in the base64 of RFC 4648 §4, padded, which all these formats use."""
     return base64.b64encode(data).decode()

@@ -6,7 +6,7 @@ doesn't touch it; it is replaced before a note is handed out.
 """
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
@@ -14,9 +14,10 @@ from typing import NoReturn, Protocol
 from consent.errors import LedgerConflict, LedgerError, LedgerUnavailable, ProofError, SigningRefused
 from consent.ledger.checkpoint import Checkpoint, open_checkpoint
 from consent.ledger.keys import VOUCHER, LogKey, known_keys
+from consent.ledger.leaf import Leaf
 from consent.ledger.merkle import EMPTY_ROOT, HashReader, check_consistency, consistency_proof, root_of
 from consent.ledger.note import Note, Signer, sign
-from consent.ledger.record import Document, Head, Record, Sealed
+from consent.ledger.record import Document, Head
 from consent.ledger.tile import TileReader, TileStore
 
 
@@ -45,11 +46,11 @@ class SignedStorage(TileStore, Protocol):
     def head(self) -> Head:
         """The tree as it was last sealed."""
 
-    def get(self, id: uuid.UUID) -> Record | None:
-        """The record of the event *id*."""
+    def first_leaf(self) -> bytes:
+        """The leaf of entry 0; LedgerError if that is gone. It reads no opening, as whoever seals may not."""
 
-    def newest(self, before: int | None, limit: int) -> Sequence[Sealed]:
-        """Up to *limit* sealed records below index *before* (None: from the end), newest first."""
+    def place(self, id: uuid.UUID) -> tuple[int, bytes] | None:
+        """Index and leaf of the sealed entry of the event *id*; it reads no opening either."""
 
     def documents(self, kind: str) -> Iterator[Document]:
         """All documents of *kind*, in no particular order, in constant memory."""
@@ -77,19 +78,13 @@ class Signing:
 
     def keys(self) -> Sequence[LogKey]:
         """The keys the log is or was signed with, the first at the head; those that count verify its notes."""
-        first = self.storage.newest(1, 1)
-        key = first[0].outline().key if first else None
+        key = Leaf.from_bytes(self.storage.first_leaf()).key
         if key is None:
-            raise LedgerError("The database has no entry 0 that names a key. Restore it from a backup.")
-        return known_keys(key, self.storage.documents(VOUCHER), self.storage.get, self.origin)
+            raise LedgerError("Entry 0 of the log names no key. Restore the database from a backup.")
+        return known_keys(key, self.storage.documents(VOUCHER), self.storage.place, self.origin)
 
     def checkpoint(self, covering: int | None = None, *, patience: float = 2.0) -> str | None:
-        """The newest signed note; None when there is none, or it isn't over entry *covering*, if one is named.
-
-        Where the key is kept beside the database a newer one is signed first, when the newest isn't of the tree
-        as it is, or with *covering* not over that entry. Elsewhere whoever has the key signs when it is time.
-        SigningRefused when that tree may not be signed.
-        """
+        """``Ledger.checkpoint``."""
         size = self.storage.head().size
         wanted = size if covering is None else covering + 1
         if wanted > size:
@@ -102,14 +97,8 @@ class Signing:
             note = self._newest(0)
         return note
 
-    def sign(self, wanted: int | None = None, *, patience: float = 2.0) -> str:
-        """The note of the tree as it was last sealed, signed now; durable with the guard when this returns.
-
-        With *wanted* any note of so many entries will do that somebody else signed meanwhile. One at a time signs.
-        SigningRefused, with what was found, for a tree that doesn't continue the one signed last. LedgerUnavailable
-        where the log's key isn't kept, when others sign for longer than *patience* seconds, and when the guard can't
-        be written; LedgerConflict when another tree of this size was signed elsewhere.
-        """
+    def sign(self, wanted: int | None = None, *, anew: bool = False, patience: float = 2.0) -> str:
+        """``Ledger.sign``; with *wanted* any note of so many entries will do that somebody else signed meanwhile."""
         desk = self.storage.desk
         if desk is None:
             raise LedgerUnavailable(
@@ -131,6 +120,7 @@ class Signing:
                 newest=self.storage.note(head.size),
                 keys=[key.verifier for key in keys],
                 signers=[signer for signer in desk.signers() if signer.key in signing],
+                anew=anew,
             )
             if note != guard:
                 desk.replace_guard(note)
@@ -167,25 +157,24 @@ def next_note(
     origin: str,
     guard: str | None,
     newest: str | None,
-    keys: Iterable[str],
+    keys: Sequence[str],
     signers: Sequence[Signer],
+    anew: bool = False,
 ) -> str:
     """The note of the tree at *head*: *guard* itself if it is of that tree, else signed now by all *signers*.
 
     *head* has to be durable. *newest* is the newest note in the database, which is ahead of a guard that was itself
     restored. *keys* are the verifier keys one of which must have signed either.
 
-    SigningRefused, with what was found, unless the tree is the same as the guard's, or proves to continue it.
+    SigningRefused, with what was found, unless the tree is the same as the guard's, or proves to continue it; with
+    *anew* that isn't asked.
     """
-    signed = read_guard(guard, keys, origin)
-    _require_continued(signed, head, tree)
-    try:
-        recorded = None if newest is None else open_checkpoint(newest, keys, origin)
-    except ProofError:
-        recorded = None  # not one of ours, and so nothing that was signed
-    if recorded is not None and signed.size < recorded.size <= head.size:
-        _require_continued(recorded, head, tree)
-    if guard is not None and signed.size == head.size:
+    if anew:
+        if root_of(head.size, tree) != head.root:
+            raise LedgerError(
+                "The tree is damaged: its entries have another root than its head. Restore the database."
+            )
+    elif _is_signed(head, tree, origin, guard, newest, keys) and guard is not None:
         return guard
     if not signers:
         raise LedgerUnavailable(
@@ -195,7 +184,22 @@ def next_note(
     return sign(Checkpoint(origin, head.size, head.root).to_text(), *signers)
 
 
-def read_guard(guard: str | None, keys: Iterable[str], origin: str) -> Checkpoint:
+def _is_signed(
+    head: Head, tree: HashReader, origin: str, guard: str | None, newest: str | None, keys: Sequence[str]
+) -> bool:
+    """Whether *guard* is of the tree at *head*; SigningRefused if that doesn't continue what was signed."""
+    signed = read_guard(guard, keys, origin)
+    _require_continued(signed, head, tree)
+    try:
+        recorded = None if newest is None else open_checkpoint(newest, keys, origin)
+    except ProofError:
+        recorded = None  # not one of ours, and so nothing that was signed
+    if recorded is not None and signed.size < recorded.size <= head.size:
+        _require_continued(recorded, head, tree)
+    return signed.size == head.size
+
+
+def read_guard(guard: str | None, keys: Sequence[str], origin: str) -> Checkpoint:
     """The checkpoint that was signed last; SigningRefused if *guard* isn't one of the log."""
     if guard is None:
         _refuse("The guard file is missing, so nobody here knows which tree was signed last.")

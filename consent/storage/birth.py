@@ -15,7 +15,9 @@ from sqlalchemy import Connection, insert
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Leaf, commitment, leaf_hash, opened
 from consent.ledger.leaf import SALT_BYTES
+from consent.ledger.merkle import root_of
 from consent.ledger.note import verifier_key
+from consent.ledger.tile import TileReader
 from consent.storage import records
 from consent.storage.keyfile import KeyFile
 from consent.storage.schema import entry, opening
@@ -75,14 +77,14 @@ class Birth:
         """Write the guard, if entry 0 is all there is and the key is the one it names."""
         if self.keys is not None and self.lacking(connection):
             try:
-                self.keys.seal(_first(connection))
+                self.keys.seal(first_leaf(connection))
             except (FileNotFoundError, ValueError, TypeError, LedgerError):
                 return  # the ledger's problems say so; recording goes on
 
     def foreign(self, connection: Connection) -> LedgerUnavailable | None:
         """Why nothing may be recorded here: the log in the database is another's. None when it is this one."""
         try:
-            name = Leaf.from_bytes(_first(connection)).origin
+            name = Leaf.from_bytes(first_leaf(connection)).origin
         except LedgerError:
             return None
         if name == self.origin:
@@ -104,17 +106,27 @@ class Birth:
             )
         if self.keys is None:
             return self.unkept
-        return self.keys.secret(purpose, Leaf.from_bytes(_first(connection)).key)
+        return self.keys.secret(purpose, Leaf.from_bytes(first_leaf(connection)).key)
 
     def problems(self, connection: Connection) -> Sequence[str]:
         """What is wrong with entry 0, the key and the guard."""
         if other := self.foreign(connection):
             return [str(other)]
         try:
-            found = self.keys and self.keys.problems(_first(connection), records.size(connection))
+            leaf = first_leaf(connection)
+            known = records.keys(connection, Leaf.from_bytes(leaf).key or "", self.origin)
         except LedgerError as error:
             return [f"Entry 0 of the log can't be read: {error}"]
-        return list(found or ())
+        if self.keys is None:
+            return []
+
+        def root(size: int) -> bytes:
+            try:
+                return root_of(size, TileReader(records.Tiles(connection)))
+            except LedgerError:
+                return b""  # damaged, and so no root of what was signed
+
+        return list(self.keys.problems(known, records.size(connection), root))
 
     def bereaved(self) -> Sequence[str]:
         """What is wrong when there is no database."""
@@ -126,7 +138,8 @@ class Birth:
         ]
 
 
-def _first(connection: Connection) -> bytes:
+def first_leaf(connection: Connection) -> bytes:
+    """The leaf of entry 0; LedgerError if that is gone."""
     leaf = records.first_leaf(connection)
     if leaf is None:
         raise LedgerError("The database has no entry 0. Restore it from a backup.")

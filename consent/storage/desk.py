@@ -97,14 +97,33 @@ class FileDesk:
         replace(aside, data)
         return aside
 
+    def keep_published(self, note: str) -> None:
+        """Remember beside the guard that *note* was published, and when: the file's own time."""
+        replace(self.keys.published, note.encode())
+
     def signers(self) -> Sequence[Signer]:
         return [
             *(Signer.of(key.origin, key.use()) for key in self.keys.ring() if key.path.exists()),
-            *self._others,
+            *map(_explained, self._others),
         ]
 
     def _queue(self) -> Queue:
         return Queue(self.keys.guard.with_suffix(".guard.lock"))
+
+
+def _explained(signer: Signer) -> Signer:
+    """*signer*, whose failures say what to do."""
+
+    def sign(data: bytes) -> bytes:
+        try:
+            return signer.sign(data)
+        except Exception as error:  # the site's own function, and whatever its hardware module raises
+            raise LedgerUnavailable(
+                f"The function that CONSENT_SIGNERS names for {signer.key} failed ({error!r}), so nothing is signed.",
+                retry_after=60,
+            ) from error
+
+    return Signer(signer.key, sign)
 
 
 class MemoryDesk:

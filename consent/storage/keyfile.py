@@ -6,7 +6,7 @@ last checkpoint that was signed: a tree which is shorter than it, or another, is
 
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +22,15 @@ from cryptography.hazmat.primitives.serialization import (
 
 from consent.errors import LedgerUnavailable, ProofError
 from consent.ledger.checkpoint import Checkpoint
+from consent.ledger.keys import KeyState, LogKey
 from consent.ledger.leaf import Leaf, leaf_hash
 from consent.ledger.note import Signer, open_note, sign, verifier_key
 from consent.storage.files import publish, sweep
+
+_REPLACED = (
+    "Was the database replaced, or restored from a backup? Put the newest one back. Until then nothing is signed. "
+    "Where it is lost, run: flask consent keys recover"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,11 @@ class KeyFile:
     def guard(self) -> Path:
         """The guard file: same folder, same stem, ``.guard``."""
         return self.path.with_suffix(".guard")
+
+    @property
+    def published(self) -> Path:
+        """The checkpoint that was last handed to others, if any was: same folder, same stem, ``.published``."""
+        return self.path.with_suffix(".published")
 
     def ring(self) -> list["KeyFile"]:
         """This key's file, which is there or not, and those of later keys beside it: ``.1.key``, ``.2.key`` …"""
@@ -108,22 +119,18 @@ class KeyFile:
         """What is signed of the log when it holds entry 0 alone: of one entry, the root is the leaf hash."""
         return Checkpoint(self.origin, 1, leaf_hash(leaf))
 
-    def problems(self, leaf: bytes, size: int) -> Iterator[str]:
-        """What is wrong with keys and guard of a log of *size* entries whose entry 0 is *leaf*."""
-        announced = Leaf.from_bytes(leaf).key or ""
+    def problems(self, known: Sequence[LogKey], size: int, root: Callable[[int], bytes]) -> Iterator[str]:
+        """What is wrong with keys and guard of a log of *size* entries with the keys *known*.
+
+        *root* gives the root of its tree of so many entries.
+        """
         first, *later = self.ring()
-        keys = [announced, *(found for key in later if (found := key._verifier()))]
-        if first.path.exists() or not later:
-            yield from first._problems(announced)
+        current = [key.verifier for key in known if key.state is KeyState.CURRENT]
+        if first.path.exists() or known[0].verifier in current:
+            yield from first._problems(known[0].verifier)
         for key in later:
             yield from key._problems(None)
-        yield from self._guard_problems(keys, leaf, size)
-
-    def _verifier(self) -> str | None:
-        try:
-            return verifier_key(self.origin, self.private().public_key())
-        except (ValueError, TypeError, OSError):
-            return None
+        yield from self._guard_problems([key.verifier for key in known], size, root)
 
     def _problems(self, announced: str | None) -> Iterator[str]:
         lasting = "Events are still recorded, but no checkpoint can be signed."
@@ -139,7 +146,7 @@ class KeyFile:
             if sys.platform != "win32" and stat.S_IMODE(self.path.stat().st_mode) & 0o077:
                 yield f"Others may read the signing key {self.path}. Run: chmod 600 {self.path}"
 
-    def _guard_problems(self, keys: Sequence[str], leaf: bytes, size: int) -> Iterator[str]:
+    def _guard_problems(self, keys: Sequence[str], size: int, root: Callable[[int], bytes]) -> Iterator[str]:
         try:
             signed = open_note(self.guard.read_text(encoding="utf-8"), keys)
             known = Checkpoint.parse(signed.text)
@@ -149,12 +156,15 @@ class KeyFile:
                 "nothing is signed. Put it back, or run: flask consent keys recover"
             )
         except (ProofError, ValueError, OSError):
-            yield f"The guard file {self.guard} doesn't belong to this log: the key it names hasn't signed it."
+            yield f"The guard file {self.guard} doesn't belong to this log: no key that it names has signed it."
         else:
-            forked = known.size == 1 and known != self._first(leaf)
-            if known.origin != self.origin or size < known.size or forked:
+            if known.origin != self.origin or size < known.size:
                 yield (
                     f"The guard file {self.guard} knows another log, or one of {known.size} entries where the "
-                    f"database has {size}. Was the database replaced, or restored from a backup? Put the newest "
-                    "one back."
+                    f"database has {size}. {_REPLACED}"
+                )
+            elif root(known.size) != known.root:
+                yield (
+                    f"The database has other entries than the {known.size} that the guard file {self.guard} knows: "
+                    f"they were changed. {_REPLACED}"
                 )

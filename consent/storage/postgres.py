@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Row, TextClause, text
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Document, Entry, Head, Record, Sealed, Written, leaf_hash
 from consent.ledger.signing import Desk
-from consent.storage import eraser, records, sequencer, tree
+from consent.storage import eraser, records, sequencer
+from consent.storage.birth import first_leaf
 from consent.storage.server import Server, bounded
 
 log = logging.getLogger("consent")
@@ -126,6 +127,12 @@ class PostgresStorage:
         self._seal_in_passing()
         return self._server.write(read, patience)
 
+    def first_leaf(self) -> bytes:
+        return self._server.read(first_leaf)
+
+    def place(self, id: uuid.UUID) -> tuple[int, bytes] | None:
+        return self._server.read(lambda connection: records.place(connection, id))
+
     def note(self, at_most: int) -> str | None:
         return self._server.read(lambda connection: records.note(connection, at_most))
 
@@ -137,7 +144,7 @@ class PostgresStorage:
         return self._server.write(keep, patience)
 
     def tile(self, level: int, index: int) -> bytes:
-        return self._server.read(lambda connection: tree.tile(records.Hashes(connection), level, index))
+        return self._server.read(lambda connection: records.Tiles(connection).tile(level, index))
 
     def keep(self, documents: Sequence[Document], *, patience: float) -> None:
         hashes = [each.hash for each in documents]

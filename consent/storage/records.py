@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
 from consent.errors import LedgerError
-from consent.ledger import Document, Head, Record, Sealed
+from consent.ledger import Document, Head, LogKey, Record, Sealed
+from consent.ledger.keys import VOUCHER, known_keys
 from consent.storage import tree
 from consent.storage.schema import account, checkpoint, document, entry, opening, tile
 from consent.storage.schema import erased as erased_table
@@ -46,6 +47,7 @@ _DOCUMENTS_ABOVE = (
     .limit(bindparam("limit"))
 )
 _FIRST = select(entry.c.leaf).where(entry.c.leaf_index == 0)
+_PLACE = select(entry.c.leaf_index, entry.c.leaf).where(entry.c.uid == bindparam("uid"))
 _HEAD = select(head_table.c.size, head_table.c.root, head_table.c.sealed_at)
 _OF_ENTRIES = (
     select(entry.c.leaf_hash)
@@ -117,6 +119,18 @@ def first_leaf(connection: Connection) -> bytes | None:
     return connection.execute(_FIRST).scalar()
 
 
+def place(connection: Connection, id: uuid.UUID) -> tuple[int, bytes] | None:
+    """Index and leaf of the sealed entry of the event *id*. It needs no right to read openings."""
+    row = connection.execute(_PLACE, {"uid": id}).one_or_none()
+    return None if row is None else (row.leaf_index, row.leaf)
+
+
+def keys(connection: Connection, first: str, origin: str) -> list[LogKey]:
+    """The keys of the log *origin*, of which entry 0 names the *first*."""
+    vouchers = documents(connection, VOUCHER, "", _END)
+    return known_keys(first, vouchers, lambda id: place(connection, id), origin)
+
+
 def size(connection: Connection) -> int:
     """The number of entries, which is also the next index."""
     return int(connection.execute(_NEXT).scalar_one())
@@ -176,6 +190,17 @@ def paged(
         if len(found) < limit:
             return
         after = key(found[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """The tiles of the tree, as *connection* sees it (``TileStore``)."""
+
+    connection: Connection
+
+    def tile(self, level: int, index: int) -> bytes:
+        """The hashes of this tile that are there by now; LedgerError when there are none."""
+        return tree.tile(Hashes(self.connection), level, index)
 
 
 def documents(connection: Connection, kind: str, after: str, limit: int) -> Sequence[Document]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from consent.ledger import Document, Entry, Head, Record, Sealed, Written
 from consent.ledger.signing import Desk
-from consent.storage import erasing, records, sealing, tree
+from consent.storage import erasing, records, sealing
+from consent.storage.birth import first_leaf
 from consent.storage.database import Database
 
 #: How many are in memory at a time where all are read.
@@ -67,6 +68,14 @@ class SqliteStorage:
         # What is committed is synced before others see it (synchronous = FULL).
         return self.head()
 
+    def first_leaf(self) -> bytes:
+        with self._database.reading() as connection:
+            return first_leaf(connection)
+
+    def place(self, id: uuid.UUID) -> tuple[int, bytes] | None:
+        with self._database.reading() as connection:
+            return records.place(connection, id)
+
     def note(self, at_most: int) -> str | None:
         with self._database.reading() as connection:
             return records.note(connection, at_most)
@@ -80,7 +89,7 @@ class SqliteStorage:
 
     def tile(self, level: int, index: int) -> bytes:
         with self._database.reading() as connection:
-            return tree.tile(records.Hashes(connection), level, index)
+            return records.Tiles(connection).tile(level, index)
 
     def keep(self, documents: Sequence[Document], *, patience: float) -> None:
         with self._database.reading() as connection:

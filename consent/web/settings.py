@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from consent.decision import PROFILES
 from consent.errors import ConfigurationError
+from consent.ledger.note import Signer, require_verifier_key
 from consent.web.returning import safe_path
 
 DAY = 86_400
@@ -22,6 +23,7 @@ NAMES = (
     "POLICY",
     "DATABASE",
     "SIGNING_KEY",
+    "SIGNERS",
     "PROFILE",
     "MINOR",
     "LANGUAGES",
@@ -49,6 +51,8 @@ class Settings:
     policy: Path
     database: str
     signing_key: Path | None
+    signers: tuple[Signer, ...]
+    """Keys that sign checkpoints and are kept elsewhere."""
     profile: str | Callable[[], str | None]
     minor: Callable[[], bool] | None
     languages: Sequence[str] | Callable[[], str | None] | None
@@ -123,6 +127,7 @@ def readers(config: Mapping[str, object], root: Path, instance: Path) -> dict[st
         "policy": lambda: root / text(config, "POLICY", "consent.toml"),
         "database": lambda: database(config, root, instance),
         "signing_key": lambda: path(config, "SIGNING_KEY", root),
+        "signers": lambda: signers(config),
         "profile": lambda: profile(config),
         "minor": lambda: function(config, "MINOR"),
         "languages": lambda: languages(config),
@@ -282,6 +287,23 @@ def privacy_policy(config: Mapping[str, object]) -> str | None:
     if value is not None and not (safe_path(value) or value.startswith("https://")):
         raise wrong("PRIVACY_POLICY", value, "a path like /privacy, or an address that begins with https://")
     return value
+
+
+def signers(config: Mapping[str, object]) -> tuple[Signer, ...]:
+    """The keys kept elsewhere, such as in a hardware module: pairs of a verifier key and what signs with it."""
+    value = config.get("CONSENT_SIGNERS") or ()
+    expected = "a list of pairs: a verifier key, and a function that gives its signature of bytes"
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise wrong("SIGNERS", value, expected)
+    found = list[Signer]()
+    for pair in value:
+        if not isinstance(pair, Sequence) or len(pair) != 2 or not callable(pair[1]):
+            raise wrong("SIGNERS", pair, expected)
+        try:
+            found.append(Signer(require_verifier_key(str(pair[0])), pair[1]))
+        except ValueError as error:
+            raise wrong("SIGNERS", pair[0], f"an Ed25519 verifier key ({error})") from None
+    return tuple(found)
 
 
 def one_of(config: Mapping[str, object], name: str, default: str, *others: str) -> str:

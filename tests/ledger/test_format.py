@@ -9,6 +9,7 @@ import hmac
 import json
 import re
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from consent.ledger import (
 )
 from consent.ledger.bundle import Bundle
 from consent.ledger.event import Kind, opened, operated
+from consent.ledger.keys import announcement, voucher
 from consent.ledger.merkle import Frontier, check_consistency, check_inclusion
 from consent.ledger.note import Signer, sign, verifier_key
 from consent.ledger.tile import Tile, entry_bundle, tiles_of
@@ -116,6 +118,22 @@ def test_the_guard_is_the_signed_checkpoint_of_a_log_with_entry_0_alone() -> Non
     assert EXAMPLES["guard"].startswith(f"{ORIGIN}\n1\n{base64.b64encode(root).decode()}\n\n")
     assert sign(Checkpoint(ORIGIN, 1, root).to_text(), SIGNER) == EXAMPLES["guard"] + "\n"
     assert open_checkpoint(EXAMPLES["guard"] + "\n", [SIGNER.key], ORIGIN).root == root
+
+
+def test_a_later_key_is_vouched_for_by_the_first_and_by_itself() -> None:
+    text, lines = EXAMPLES["voucher"].split("\n\n")
+    form, origin, written = text.split("\n")
+    assert (form, origin) == ("consent/key/v1", ORIGIN)
+    for line, key in zip(lines.split("\n"), (SIGNER.key, written), strict=True):
+        public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key.split("+", 2)[2])[1:])
+        mark = base64.b64decode(line.split(" ")[2])
+        assert mark[:4].hex() == key.split("+")[1]
+        public.verify(mark[4:], f"{text}\n".encode())
+    new = Signer.of(ORIGIN, Ed25519PrivateKey.from_private_bytes(SALT_0))
+    document = voucher(new.key, ORIGIN, [SIGNER, new])
+    assert (new.key, document.body.decode()) == (written, f"{EXAMPLES['voucher']}\n")
+    event = announcement(new.key, origin=ORIGIN, time=datetime(2026, 11, 21, tzinfo=UTC))
+    assert str(event.id) == EXAMPLES["id-announced"] == str(derived("key announced", ORIGIN, written))
 
 
 def test_the_tree_of_two_has_the_root_that_an_outsider_computes() -> None:
