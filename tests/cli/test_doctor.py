@@ -184,7 +184,7 @@ def test_files_that_others_may_read_are_wrong(site: Flask) -> None:
     visit(site, "all")
     found = lines(site, "--page", "/home")
     assert found["wrong"] == []
-    assert any("the key lies beside the database" in line for line in found["look"])
+    assert any("key and guard lie beside the database" in line for line in found["look"])
     os.chmod(Path(site.instance_path) / "consent.key", 0o644)
     assert any("mode 0644" in line for line in lines(site, "--page", "/home")["wrong"])
 

@@ -1,0 +1,175 @@
+"""What is seen of a site from outside: gate, cookies, content security policy, caches, HTTPS, proxies."""
+
+import uuid
+from collections.abc import Iterator
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from werkzeug.test import Client
+
+from consent.cli.patient import VISITOR, Level, Line, Patient
+from consent.decision import Answer, decide
+from consent.web.findings import OF_COOKIES
+from consent.web.setcookie import SetCookie
+from consent.web.site import Site
+
+#: Hosts that a browser trusts without HTTPS (Secure Contexts §3.1).
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def gate(patient: Patient) -> Iterator[Line]:
+    """Whether every response passes the gate last."""
+    if not patient.left:
+        yield Line(
+            "wrong",
+            "gate",
+            "the page came past it",
+            "Replace app.wsgi_app only by what wraps it, and let no other app answer in its place.",
+        )
+        return
+    judged = {value for name, value in patient.left[-1][1] if name.lower() == "set-cookie"}
+    outside = [value for value in patient.page.headers.getlist("Set-Cookie") if value not in judged]
+    for value in outside:
+        name = value.partition("=")[0]
+        fix = "Wrap app.wsgi_app in it before consent.init_app(app), so that the gate sees what it sets."
+        yield Line(
+            "wrong", f"cookie {name}", "a middleware around the gate sets it, so it is not judged", fix
+        )
+    if not outside:
+        yield Line("ok", "gate", "it sees every response last")
+
+
+def answer(patient: Patient) -> Iterator[Line]:
+    """Whether the page can be had, and nothing is set or shared that should not be."""
+    page = patient.page
+    about = f"page {page.request.path}"
+    if page.status_code >= 400:
+        yield Line(
+            "wrong", about, f"it answers {page.status_code}", "Name a page that anybody can see: --page."
+        )
+        return
+    if page.status_code >= 300:
+        fix = "Name that one: --page."
+        yield Line(
+            "look", about, f"it leads on to {page.headers.get('Location')}, which is not looked at", fix
+        )
+        return
+    cookies = [(SetCookie.read(value, now=0), value) for value in page.headers.getlist("Set-Cookie")]
+    secure = patient.address.startswith("https:")
+    for cookie, value in cookies:
+        if cookie is None:
+            continue
+        if secure and not cookie.attributes.secure:
+            yield Line(
+                "wrong", f"cookie {cookie.name}", "it is sent over HTTPS without Secure", "Set Secure."
+            )
+        if cookie.attributes.same_site is None:
+            yield Line("look", f"cookie {cookie.name}", "it names no SameSite", "Set SameSite=Lax.")
+        if "httponly" not in value.lower() and cookie.name == patient.site.app.config["SESSION_COOKIE_NAME"]:
+            yield Line(
+                "wrong", f"cookie {cookie.name}", "scripts can read it", "Set SESSION_COOKIE_HTTPONLY."
+            )
+    faults = patient.site.findings.about(*OF_COOKIES)
+    yield from (Line("wrong", fault.place, fault.problem, fault.fix) for fault in faults)
+    if not faults:
+        names = ", ".join(cookie.name for cookie, _ in cookies if cookie) or "no cookie"
+        yield Line("ok", about, f"who comes for the first time gets {names}")
+
+
+def security_policy(patient: Patient) -> Iterator[Line]:
+    """Whether the browser is told what may be loaded."""
+    if not patient.site.origins:
+        yield Line("ok", "content security policy", "no service loads anything from elsewhere")
+        return
+    if "Content-Security-Policy" not in patient.page.headers:
+        yield Line(
+            "look",
+            "content security policy",
+            "the page has none, so nothing but its markup keeps browsers from what may not run",
+            "Send one, with Flask-Talisman for instance; it is edited by what may run.",
+        )
+        return
+    enforced = patient.site.settings.csp == "enforce"
+    if not enforced:
+        said = f'it is not edited by what may run (CONSENT_CSP = "{patient.site.settings.csp}")'
+        yield Line("look", "content security policy", said, "Set enforce once reports are clean.")
+    defeated, weak = (patient.site.findings.about(about) for about in ("defeated", "policy"))
+    for fault in (*defeated, *weak):
+        level: Level = "wrong" if enforced and fault in defeated else "look"
+        yield Line(level, f"content security policy, {fault.place}", fault.problem, fault.fix)
+    if enforced and not defeated and not weak:
+        yield Line(
+            "ok", "content security policy", "it lets in what may run, and nothing else that is declared"
+        )
+
+
+def caches(patient: Patient) -> Iterator[Line]:
+    """In cache-safe mode, whether the page is the same for everybody."""
+    site, page = patient.site, patient.page
+    if not site.settings.cache_safe or page.status_code != HTTPStatus.OK:
+        return
+    about = f"page {page.request.path} in shared caches"
+    if "Cookie" in page.headers.get("Vary", ""):
+        said = "it depends on its visitor, so none keeps it (CONSENT_CACHE_SAFE)"
+        fix = "Leave current_consent and the session alone in what makes it, if it should be kept."
+        yield Line("look", about, said, fix)
+        return
+    other = Client(site.app.wsgi_app, use_cookies=False).get(
+        page.request.path,
+        base_url=page.request.url_root,
+        headers={"X-Forwarded-For": VISITOR, "Cookie": cookie_with_all(site, page.request.scheme)},
+    )
+    if other.data == page.data:
+        yield Line("ok", about, "it is the same for who comes for the first time and who has said Yes to all")
+    else:
+        said = (
+            "it is not the same for everybody, and no header says so: a cache gives one visitor's to another"
+        )
+        fix = "Look for what differs, such as a nonce, a token, a time, or what goes by a cookie."
+        yield Line("wrong", about, said, fix)
+
+
+def cookie_with_all(site: Site, scheme: str) -> str:
+    """The answer of somebody who has said Yes to all that *site* asks about, as a browser sends it by *scheme*."""
+    decision = decide(
+        site.policy,
+        Answer(granted=frozenset(service.key for service in site.policy.optional_services)),
+        before=None,
+        now=int(site.clock()),
+        profile="default",
+        source="centre",
+        new_subject=uuid.uuid4(),
+    )
+    return f"{site.settings.cookie(secure=scheme == 'https')}={site.codec.encode(decision)}"
+
+
+def transport(patient: Patient) -> Iterator[Line]:
+    """HTTPS, and the session's cookie."""
+    url = urlsplit(patient.address)
+    config = patient.site.app.config
+    if url.scheme != "https" and url.hostname not in LOCAL:
+        fix = "Serve the site over HTTPS, and say so in controller.site."
+        yield Line(
+            "wrong",
+            "HTTPS",
+            f"the site's address is {patient.address}: anybody between can read answers",
+            fix,
+        )
+        return
+    yield Line("ok", "HTTPS", f"the site's address is {patient.address}")
+    if url.scheme == "https" and not config["SESSION_COOKIE_SECURE"]:
+        yield Line("wrong", "SESSION_COOKIE_SECURE", "it is off on a site with HTTPS", "Set it to True.")
+
+
+def proxy(patient: Patient) -> Iterator[Line]:
+    """Whether scheme, host and address are the public ones."""
+    trusted = patient.site.settings.trusted_origins
+    if any(environ.get("REMOTE_ADDR") == VISITOR for environ, _ in patient.left):
+        yield Line("ok", "proxy", "the visitor's address is taken from X-Forwarded-For")
+    elif trusted:
+        yield Line("ok", "proxy", f"trusted origins are {', '.join(sorted(trusted))}")
+    else:
+        fix = (
+            "If one does, wrap the app in werkzeug's ProxyFix: else answers are refused, and share one limit."
+        )
+        yield Line("look", "proxy", "the app believes that none stands in front of it", fix)
