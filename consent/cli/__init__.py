@@ -1,6 +1,7 @@
 """``flask consent …``: what a site's developer, operator and auditor do without a browser."""
 
 from consent.cli.check import check
+from consent.cli.checkpoint import checkpoint
 from consent.cli.command import Group
 from consent.cli.db import db
 from consent.cli.diff import diff
@@ -8,6 +9,7 @@ from consent.cli.doctor import doctor
 from consent.cli.export import export
 from consent.cli.forget import forget
 from consent.cli.init import init
+from consent.cli.keys import keys
 from consent.cli.log import log
 from consent.cli.seal import seal
 from consent.cli.show import show
@@ -17,5 +19,5 @@ from consent.cli.stats import stats
 cli = Group(
     "consent",
     help="Declare what the site stores, check it, and read what visitors answered.",
-    commands=[init, diff, check, doctor, log, show, stats, export, forget, seal, db],
+    commands=[init, diff, check, doctor, log, show, stats, export, checkpoint, forget, seal, keys, db],
 )

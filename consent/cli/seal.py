@@ -10,7 +10,7 @@ import click
 
 from consent.cli.command import command, site_of
 from consent.cli.terminal import complain, say
-from consent.errors import LedgerUnavailable
+from consent.errors import LedgerUnavailable, SigningRefused
 from consent.ledger import Ledger
 
 #: Seconds that one transaction may take.
@@ -41,12 +41,15 @@ def seal(ctx: click.Context, every: float | None) -> None:
     On PostgreSQL recording an event is one step and sealing it another. Workers whose role may do so seal in
     passing; with --every this is a process of its own that does it, so that they needn't. Any number may run, on any
     machine: one seals at a time. In SQLite recording seals, and there is nothing to do but after an older release.
+
+    Where the log's key is (CONSENT_SIGNING_KEY), and that should be on one machine only, the tree is signed, too.
     """
     ledger = site_of(ctx).recorder.ledger
     if every is None:
         count = sum(batches(ledger))
         size = ledger.head().size
         say(f"Sealed {count:,} events; the tree has {size:,}.")
+        sign(ledger)
         return
     with until_stopped() as stopped:
         well = True
@@ -55,10 +58,11 @@ def seal(ctx: click.Context, every: float | None) -> None:
                 for _ in batches(ledger):
                     if stopped.is_set():
                         break
+                sign(ledger)
                 well = True
-            except LedgerUnavailable as error:
+            except (LedgerUnavailable, SigningRefused) as error:
                 if well:  # once, not with every try
-                    complain(f"Nothing was sealed: {error} Trying again.")
+                    complain(f"Nothing was sealed or signed: {error} Trying again.")
                 well = False
             stopped.wait(every)
 
@@ -67,6 +71,12 @@ def batches(ledger: Ledger) -> Iterator[int]:
     """Seal until nothing waits, or somebody else is sealing; how many at a time."""
     while count := ledger.seal(patience=_PATIENCE):
         yield count
+
+
+def sign(ledger: Ledger) -> None:
+    """Sign the tree where its key is, unless it is signed."""
+    if ledger.storage.desk is not None and ledger.checkpoint(ledger.head().size - 1) is None:
+        ledger.sign(patience=_PATIENCE)
 
 
 @contextmanager

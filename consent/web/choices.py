@@ -1,5 +1,7 @@
 """The visitor's blueprint: preference centre, the answer, my consent, declaration, notices, state."""
 
+from http import HTTPStatus
+
 from flask import Blueprint, Response, abort, current_app, jsonify, request, url_for
 from markupsafe import Markup
 from werkzeug.exceptions import ServiceUnavailable
@@ -150,6 +152,27 @@ def state() -> Response:
 def sheet() -> Response:
     """The same as a style sheet, for browsers without JavaScript on such pages."""
     return Response(sheet_for(here()), mimetype="text/css")
+
+
+@blueprint.get("/checkpoint")
+def checkpoint() -> Response:
+    """The latest signed checkpoint, for whoever keeps one: the log's name, its size, a hash, and nothing personal."""
+    try:
+        note = here().site.recorder.checkpoint()
+    except LedgerError as error:
+        response = plain("No checkpoint can be signed at the moment.\n", HTTPStatus.SERVICE_UNAVAILABLE)
+        response.retry_after = getattr(error, "retry_after", 300)
+        return response
+    if note is None:
+        return plain("No checkpoint is signed yet.\n", HTTPStatus.NOT_FOUND)
+    response = plain(note, HTTPStatus.OK)
+    response.headers["Cache-Control"] = "public, max-age=10"
+    return response
+
+
+def plain(text: str, status: HTTPStatus) -> Response:
+    """*text* as it is."""
+    return Response(text, status, content_type="text/plain; charset=utf-8")
 
 
 def policies(site: Site) -> list[Policy]:

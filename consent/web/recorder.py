@@ -200,6 +200,11 @@ class Recorder:
         with self.turn():
             return self.ledger.document(hash)
 
+    def checkpoint(self, covering: int | None = None) -> str | None:
+        """The newest signed note; with *covering* only one over that entry. None when it isn't signed yet."""
+        with self.turn():
+            return self.ledger.checkpoint(covering, patience=PATIENCE)
+
     def of_subject(self, subject: uuid.UUID) -> Sequence[Record]:
         """The records linked to *subject*, oldest first."""
         with self.turn():

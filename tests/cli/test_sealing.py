@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from consent.ledger import KeyState
 from tests.audit.clinic import MakeApp, site_of, visit
 from tests.storage import cluster
 from tests.storage.events import new_event
@@ -111,3 +112,29 @@ def test_what_is_no_interval_is_used_wrongly(run: Run, interval: str) -> None:
     result = run("seal", f"--every={interval}")
     assert result.exit_code == 2
     assert "is no interval" in result.stderr
+
+
+def test_where_the_key_is_what_was_sealed_is_signed(waiting: Flask) -> None:
+    visit(waiting, "all")
+    ledger = site_of(waiting).recorder.ledger
+    assert ledger.checkpoint() is None
+    run = run_for(waiting)
+    run("seal")
+    note = ledger.checkpoint(ledger.size() - 1)
+    assert note is not None
+    assert run("checkpoint").stdout == note
+
+
+def test_on_a_server_keys_change_and_a_loss_is_recovered_as_in_a_file(waiting: Flask) -> None:
+    visit(waiting, "all")
+    run, ledger = run_for(waiting), site_of(waiting).recorder.ledger
+    assert run("keys", "rotate").exit_code == 0
+    assert run("keys", "rotate", "--finish").exit_code == 0
+    known = ledger.keys()
+    assert [key.state for key in known] == [KeyState.OLD, KeyState.CURRENT]
+    assert "postgresql+psycopg://" in run("keys", "show").stdout
+    guard = Path(waiting.instance_path) / "consent.guard"
+    guard.unlink()
+    assert "guard file is missing" in run("seal").stderr + run("checkpoint").stderr
+    assert run("keys", "recover", "--yes").exit_code == 0
+    assert run("checkpoint").stdout == guard.read_text()

@@ -1,0 +1,290 @@
+"""``flask consent keys``: what is shown, how keys change, and what it takes to sign after a loss."""
+
+import json
+import os
+import pkgutil
+import shutil
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flask import Flask
+
+from consent.ledger import Checkpoint, KeyState, Ledger, Outcome, Receipt, check_receipt, open_checkpoint
+from consent.ledger.merkle import inclusion_proof
+from consent.ledger.note import Note, Signer
+from consent.storage import OwnStorage
+from tests.audit.clinic import MakeApp, newest, site_of, visit
+
+from .conftest import Run, run_for
+
+ORIGIN = "clinic.example/privacy-choices"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "instance"
+
+
+def states(ledger: Ledger) -> list[KeyState]:
+    known = ledger.keys()
+    return [key.state for key in known]
+
+
+def receipt(ledger: Ledger, index: int) -> Receipt:
+    """The receipt of entry *index* under the newest checkpoint."""
+    note = ledger.checkpoint(index)
+    assert note is not None
+    size = Checkpoint.parse(Note.parse(note).text).size
+    (record,) = ledger.newest(index + 1, 1)
+    proof = tuple(inclusion_proof(index, size, ledger.tree))
+    return Receipt(
+        index=index, proof=proof, note=note, leaf=record.leaf, salt=record.salt, opening=record.body
+    )
+
+
+def close(ledger: Ledger) -> None:
+    assert isinstance(ledger.storage, OwnStorage)
+    ledger.storage.close()
+
+
+def test_show_lists_the_keys_and_where_everything_lies(
+    app: Flask, run: Run, ledger: Ledger, folder: Path
+) -> None:
+    visit(app, "all")
+    (key,) = ledger.verifier_keys()
+    result = run("keys", "show")
+    assert result.exit_code == 0
+    assert f"0  current  {key}" in result.stdout
+    for name in ("consent.key", "consent.guard", "consent.sqlite3"):
+        assert str(folder / name) in result.stdout
+    said = json.loads(run("keys", "show", "--json").stdout)
+    assert said["keys"] == [{"entry": 0, "key": key, "state": "current"}]
+    (folder / "consent.key").unlink()
+    assert "consent.key (missing)" in run("keys", "show").stdout
+
+
+def test_a_new_key_is_vouched_for_by_the_old_and_both_sign_until_that_is_finished(
+    app: Flask, run: Run, ledger: Ledger, folder: Path
+) -> None:
+    visit(app, "all")
+    before, account = receipt(ledger, 1), ledger.account_key()
+    first = ledger.verifier_keys()
+    result = run("keys", "rotate")
+    assert result.exit_code == 0, result.output
+    assert states(ledger) == [KeyState.CURRENT, KeyState.CURRENT]
+    both = ledger.verifier_keys()
+    assert both[0] == first[0]
+    assert result.stdout == f"New key, which the old one vouches for: {both[1]}\n"
+    assert newest(app).key == both[1]
+    assert stat.S_IMODE((folder / "consent.1.key").stat().st_mode) == 0o600
+    note = ledger.checkpoint(newest_index(ledger))
+    assert note is not None
+    assert Note.parse(note).signed_by(both) == set(both)
+
+    assert "Two keys sign already" in run("keys", "rotate").stderr
+    result = run("keys", "rotate", "--finish")
+    assert result.stdout == f"Signs no longer: {first[0]}\n"
+    assert states(ledger) == [KeyState.OLD, KeyState.CURRENT]
+    visit(app, "none")
+    after = receipt(ledger, newest_index(ledger))
+    assert Note.parse(after.note).signed_by(both) == {both[1]}
+    # What the old key signed stays valid; accounts are linked as before; nothing is wrong.
+    assert {check_receipt(one, ledger.verifier_keys(), ORIGIN) for one in (before, after)} == {Outcome.VALID}
+    assert check_receipt(after, first, ORIGIN) is Outcome.UNKNOWN_SIGNATURE
+    assert ledger.account_key() == account
+    assert ledger.problems() == []
+    assert run("keys", "rotate", "--finish").exit_code == 3
+
+
+def newest_index(ledger: Ledger) -> int:
+    return ledger.size() - 1
+
+
+def test_what_only_a_revoked_key_signed_counts_no_longer(app: Flask, run: Run, ledger: Ledger) -> None:
+    visit(app, "all")
+    before = receipt(ledger, 1)
+    (first,) = ledger.verifier_keys()
+    assert run("keys", "rotate", "--revoke", input="n\n").exit_code == 1
+    assert states(ledger) == [KeyState.CURRENT]
+    result = run("keys", "rotate", "--revoke", "--yes")
+    assert result.exit_code == 0, result.output
+    assert f"Revoked: {first}" in result.stdout
+    assert states(ledger) == [KeyState.REVOKED, KeyState.CURRENT]
+    assert first not in ledger.verifier_keys()
+    assert check_receipt(before, ledger.verifier_keys(), ORIGIN) is Outcome.UNKNOWN_SIGNATURE
+    assert check_receipt(receipt(ledger, 1), ledger.verifier_keys(), ORIGIN) is Outcome.VALID
+    assert "revoked" in run("keys", "show").stdout
+    # And another key can follow.
+    assert run("keys", "rotate").exit_code == 0
+    assert states(ledger) == [KeyState.REVOKED, KeyState.CURRENT, KeyState.CURRENT]
+    assert ledger.problems() == []
+
+
+def test_a_key_in_hardware_takes_over_by_a_function_of_its_own(make_app: MakeApp, tmp_path: Path) -> None:
+    hidden = Ed25519PrivateKey.generate()
+    outer = Signer.of(ORIGIN, hidden)
+    calls: list[Callable[[bytes], bytes]] = [hidden.sign]
+    app = make_app(CONSENT_SIGNERS=[(outer.key, lambda data: calls[-1](data))])
+    visit(app, "all")
+    run, ledger = run_for(app), site_of(app).recorder.ledger
+    assert run("keys", "rotate", "--to", "x").exit_code == 2
+    assert run("keys", "rotate", "--to", outer.key).exit_code == 0
+    assert run("keys", "rotate", "--finish").exit_code == 0
+    assert not (tmp_path / "instance" / "consent.1.key").exists()
+    (tmp_path / "instance" / "consent.key").unlink()
+    visit(app, "none")
+    note = ledger.checkpoint(newest_index(ledger))
+    assert note is not None
+    assert Note.parse(note).signed_by(ledger.verifier_keys()) == {outer.key}
+    assert ledger.problems() == []
+
+    def failing(_: bytes) -> bytes:
+        raise RuntimeError("the token was pulled out")
+
+    calls.append(failing)
+    visit(app, "all")
+    result = run("checkpoint")
+    assert result.exit_code == 3
+    assert "the token was pulled out" in result.stderr
+
+
+STEPS = (
+    ("consent.ledger.rotation.announce", "before"),
+    ("consent.ledger.ledger.Ledger.record", "before"),
+    ("consent.ledger.ledger.Ledger.record", "after"),
+    ("consent.storage.desk.FileDesk.replace_guard", "after"),
+)
+
+
+def killed(place: str, when: str, work: Callable[[], object]) -> None:
+    """Do *work* in a process of its own, which ends before or after it calls *place*."""
+    child = os.fork()
+    if child == 0:
+        owner_name, name = place.rsplit(".", 1)
+        owner = pkgutil.resolve_name(owner_name)
+        really = getattr(owner, name)
+
+        def end(*arguments: object, **options: object) -> None:
+            if when == "after":
+                really(*arguments, **options)
+            os._exit(9)
+
+        setattr(owner, name, end)
+        work()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+@pytest.mark.parametrize(("place", "when"), STEPS)
+def test_a_rotation_that_was_killed_is_completed_by_the_next(
+    app: Flask, run: Run, ledger: Ledger, folder: Path, place: str, when: str
+) -> None:
+    visit(app, "all")
+    ledger.sign()
+    close(ledger)
+    visit(app, "none")
+    close(ledger)
+    killed(place, when, lambda: run("keys", "rotate"))
+    begun = len(ledger.keys()) == 2
+    result = run("keys", "rotate")
+    assert result.exit_code == (3 if begun else 0), result.output
+    assert states(ledger) == [KeyState.CURRENT, KeyState.CURRENT]
+    assert not (folder / "consent.2.key").exists()
+    ledger.sign()
+    assert run("keys", "rotate", "--finish").exit_code == 0
+    assert ledger.problems() == []
+
+
+@pytest.fixture
+def restored(app: Flask, ledger: Ledger, folder: Path) -> Flask:
+    """The site with a database of 4 entries, after a tree of 6 was signed; and one recorded since."""
+    visit(app, "all")
+    ledger.sign()
+    assert ledger.size() == 3
+    close(ledger)
+    shutil.copy(folder / "consent.sqlite3", older := folder / "older.sqlite3")
+    for _ in range(3):
+        visit(app, "none")
+    ledger.sign()
+    close(ledger)
+    for file in folder.glob("consent.sqlite3*"):
+        file.unlink()
+    older.rename(folder / "consent.sqlite3")
+    visit(app, "all")
+    return app
+
+
+def test_recover_says_what_was_lost_and_does_nothing_until_the_logs_name_is_typed(
+    restored: Flask, run: Run, ledger: Ledger, folder: Path
+) -> None:
+    guard = (folder / "consent.guard").read_bytes()
+    size = ledger.size()
+    result = run("keys", "recover", input="yes\n")
+    assert result.exit_code == 1
+    assert "A tree of 6 entries was signed, and the database holds 4" in result.stderr
+    said = dict(line.split("  ", 1) for line in result.stdout.splitlines())
+    assert said["signed last"].strip().startswith("6 entries, root ")
+    assert said["in the database"].strip().startswith("4 entries, root ")
+    assert said["lost"].strip() == "2 entries at least"
+    assert said["certainly as signed"].strip() == "the first 3 entries"
+    assert ledger.size() == size
+    assert (folder / "consent.guard").read_bytes() == guard
+
+
+def test_recover_records_the_loss_keeps_the_old_guard_and_signs_again(
+    restored: Flask, run: Run, ledger: Ledger, folder: Path
+) -> None:
+    guard = (folder / "consent.guard").read_text()
+    lost = Checkpoint.parse(Note.parse(guard).text)
+    assert any("6 entries" in problem for problem in ledger.problems())
+    result = run("keys", "recover", input=f"{ORIGIN}\n")
+    assert result.exit_code == 0, result.output
+    assert "the tree of 5 entries is signed" in result.stdout
+    detail = newest(restored).detail
+    assert detail is not None
+    recovered = detail["recovered"]
+    assert isinstance(recovered, dict)
+    assert recovered["signed"]["size"] == lost.size == 6
+    assert recovered["found"]["size"] == 4
+    assert (folder / "consent.1.guard").read_text() == guard
+    now = open_checkpoint((folder / "consent.guard").read_text(), ledger.verifier_keys(), ORIGIN)
+    assert now == Checkpoint(ORIGIN, 5, ledger.head().root)
+    assert ledger.problems() == []
+    visit(restored, "none")
+    assert ledger.problems() == []
+    assert ledger.sign()
+    assert "Nothing is to be recovered" in run("keys", "recover").stdout
+
+
+def test_recover_signs_where_the_guard_is_gone(app: Flask, run: Run, ledger: Ledger, folder: Path) -> None:
+    visit(app, "all")
+    (folder / "consent.guard").unlink()
+    result = run("keys", "recover", "--yes")
+    assert result.exit_code == 0, result.output
+    assert "signed last" in result.stdout
+    assert "not known" in result.stdout
+    assert ledger.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("place", "when"),
+    [
+        ("consent.storage.desk.FileDesk.set_guard_aside", "after"),
+        ("consent.ledger.ledger.Ledger.record", "after"),
+        ("consent.storage.desk.FileDesk.replace_guard", "after"),
+    ],
+)
+def test_a_recovery_that_was_killed_is_completed_by_the_next_and_recorded_once(
+    restored: Flask, run: Run, ledger: Ledger, folder: Path, place: str, when: str
+) -> None:
+    close(ledger)
+    killed(place, when, lambda: run("keys", "recover", "--yes"))
+    assert run("keys", "recover", "--yes").exit_code == 0
+    told = [event for record in ledger.records() if (event := record.event()) and event.detail]
+    assert sum("recovered" in (event.detail or {}) for event in told) == 1
+    assert ledger.problems() == []
+    assert [path.name for path in folder.glob("*.guard")].count("consent.1.guard") == 1
+    assert not (folder / "consent.2.guard").exists()
