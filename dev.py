@@ -154,6 +154,7 @@ def test_all(rest: list[str], environment: dict[str, str]) -> int:
     with contextlib.ExitStack() as stack:
         if memory := quick_folder():
             environment["TMPDIR"] = stack.enter_context(tempfile.TemporaryDirectory(dir=memory))
+            os.chmod(environment["TMPDIR"], 0o711)  # root's tests run PostgreSQL as somebody else
         running = []
         for share in OTHER_SHARES:
             said = stack.enter_context(tempfile.TemporaryFile())

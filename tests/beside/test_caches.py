@@ -126,7 +126,7 @@ def ask(url: str, headers: Mapping[str, str] = NOTHING, data: dict[str, str] | N
     body = urllib.parse.urlencode(data).encode() if data else None
     request = urllib.request.Request(url, body, {"Sec-Fetch-Site": "same-origin", **headers})
     try:
-        response = OPENER.open(request, timeout=20)
+        response = OPENER.open(request, timeout=60)
     except urllib.error.HTTPError as error:
         response = error  # a 303 is one here
     with response:

@@ -58,7 +58,7 @@ def ask(url: str, data: dict[str, str] | None = None, cookie: str = "") -> tuple
     body = urllib.parse.urlencode(data).encode() if data else None
     headers = {"Sec-Fetch-Site": "same-origin", "Cookie": cookie}
     try:
-        with OPENER.open(urllib.request.Request(url, body, headers), timeout=20) as response:
+        with OPENER.open(urllib.request.Request(url, body, headers), timeout=60) as response:
             return response.status, response.read().decode(), response.headers.get("Set-Cookie", "")
     except urllib.error.HTTPError as error:
         with error:

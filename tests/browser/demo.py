@@ -92,7 +92,7 @@ def await_answer(process: "subprocess.Popen[str]", port: int) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60).close()
             return
         except urllib.error.URLError:
             time.sleep(0.05)

@@ -68,6 +68,8 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
         stderr=subprocess.PIPE,
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        # Whatever runs these tests in the background may have it ignored, and then so would the command.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
