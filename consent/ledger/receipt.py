@@ -26,8 +26,9 @@ from consent.errors import LedgerError, ProofError
 from consent.ledger.checkpoint import Checkpoint
 from consent.ledger.event import Event
 from consent.ledger.leaf import SALT_BYTES, Leaf, commitment, leaf_hash
-from consent.ledger.merkle import HASH_BYTES, check_inclusion
+from consent.ledger.merkle import HASH_BYTES, HashReader, check_inclusion, inclusion_proof
 from consent.ledger.note import Note, decoded, encoded
+from consent.ledger.record import Record
 
 _FORMAT = "c2sp.org/tlog-proof@v1"
 #: Characters. The longest leaf and an opening as long as four of it fit in, beside a note.
@@ -73,6 +74,18 @@ class Receipt:
             )
         if {*map(len, self.proof)} - {HASH_BYTES}:
             raise ValueError(f"a proof of other than hashes; expected {HASH_BYTES} bytes each")
+
+    @classmethod
+    def of(cls, record: Record, index: int, note: str, tree: HashReader) -> "Receipt":
+        """The receipt of *record*, sealed at *index*, under *note*, of whose entries *tree* has all; not checked yet.
+
+        At most one tile of each level, and one at the right edge, is read. ProofError if *note* is no checkpoint.
+        """
+        size = Checkpoint.parse(Note.parse(note).text).size
+        proof = tuple(inclusion_proof(index, size, tree))
+        return cls(
+            index=index, proof=proof, note=note, leaf=record.leaf, salt=record.salt, opening=record.body
+        )
 
     @property
     def checkpoint(self) -> Checkpoint:

@@ -56,7 +56,8 @@ class Outcome:
     before: Decision | None
     after: Decision | None
     """The decision that holds now and has to be set; None: everything stays as it was."""
-    event: UUID
+    event: UUID | None
+    """The event that it is recorded as, or that waits in the cookie; None when nothing of it is put on record."""
     failure: LedgerError | None = None
     """Why a grant was not taken, or why the event waits in the cookie."""
 
@@ -110,12 +111,14 @@ def take(
     pending = pending_event(policy, before, after, asked, now, answer)
     late = held if held and held.pending else None
     if minor and not late and not (before and before.granted):
-        return Outcome(before=before, after=after, event=pending.id)
+        return Outcome(before=before, after=after, event=None)
     try:
         if late:
             record_late(recorder, late, documents, address=asked.address)
             late = None
-        write(recorder, event_of(pending, after, policy), pending.salt, documents, address=asked.address)
+        recorded = write(
+            recorder, event_of(pending, after, policy), pending.salt, documents, address=asked.address
+        )
     except LedgerError as failure:
         noes = Answer(refused=answer.refused, opts_out=answer.opts_out)
         refused = follow(noes)
@@ -123,9 +126,9 @@ def take(
             return kept(before, after, pending, late=late)
         pending = pending_event(policy, before, refused, asked, now, noes)
         if noes == Answer() or answers_alike(before, refused):
-            return Outcome(before=before, after=None, event=pending.id, failure=failure)
+            return Outcome(before=before, after=None, event=None, failure=failure)
         return kept(before, refused, pending, late=late, failure=failure)
-    return Outcome(before=before, after=after, event=pending.id)
+    return Outcome(before=before, after=after, event=recorded)
 
 
 def take_signal(
@@ -195,8 +198,8 @@ def kept(
     failure: LedgerError | None = None,
 ) -> Outcome:
     """What holds though it couldn't be recorded: *after*, which grants nothing new, with its event in the cookie."""
-    if late and answers_alike(before, after):
-        return Outcome(before=before, after=late, event=pending.id, failure=failure)
+    if late and late.pending and answers_alike(before, after):
+        return Outcome(before=before, after=late, event=late.pending.id, failure=failure)
     if late:
         pending = joined(late, pending, after)
     return Outcome(before=before, after=replace(after, pending=pending), event=pending.id, failure=failure)
@@ -225,15 +228,15 @@ def write(
     documents: Sequence[Document] = (),
     *,
     address: str | None,
-) -> None:
-    """Record *event*; LedgerError when that can't be done now.
+) -> UUID:
+    """Record *event* and say under which id: an earlier one's, if it repeats that; LedgerError when it can't be now.
 
     What the signal ended, which others may have written with a time and salt of their own, is written once.
     """
     if event.kind is Kind.SIGNAL_OPT_OUT:
         recorder.record_signal(event, salt, address=address)
-    else:
-        recorder.record(event, salt, documents, address=address)
+        return event.id
+    return recorder.record(event, salt, documents, address=address).id
 
 
 def pending_event(

@@ -8,6 +8,7 @@ from flask import request
 from consent.web.erasure import offered
 from consent.web.notice import marks
 from consent.web.page import again, page, status
+from consent.web.receipts import address
 from consent.web.request import ConsentRequest
 from consent.web.returning import safe_path
 
@@ -53,5 +54,6 @@ def centre(
         again=again(visitor),
         status=status(visitor),
         erase=offered(visitor, request.args.get("erase")),
+        receipt=address(visitor, request.args.get("receipt")),
         next=back or safe_path(request.args.get("next")),
     )

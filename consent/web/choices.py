@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from consent.errors import LedgerError
 from consent.policy import Policy
-from consent.web import assets, deciding, erasing
+from consent.web import assets, checking, deciding, erasing, receipts
 from consent.web.assets import asset
 from consent.web.centre import centre
 from consent.web.declaration import Declaration
@@ -50,6 +50,8 @@ def protect(response: Response) -> Response:
     response.headers["X-Robots-Tag"] = "noindex"
     # Sibling hosts are the same site: their requests bring the cookie along.
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    if not request.args.keys().isdisjoint(("receipt", "erase")):  # what these open is nobody else's business
+        response.headers["Referrer-Policy"] = "same-origin"
     here().seal(response.headers)
     return response
 
@@ -72,10 +74,22 @@ def mine() -> str:
     return mine_page(here())
 
 
+@blueprint.post("/mine")
+def check() -> Response:
+    """What a pasted receipt is worth."""
+    return checking.check(here(), request)
+
+
 @blueprint.post("/mine/erase")
 def erase() -> AnyResponse:
     """What would be erased; then the erasure."""
     return erasing.erase(here(), request)
+
+
+@blueprint.get("/receipts/<id>")
+def receipt(id: str) -> Response:
+    """The receipt of one event, for whom it is about."""
+    return receipts.give(here(), request, id)
 
 
 @blueprint.get("/declaration")

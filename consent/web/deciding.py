@@ -10,12 +10,12 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from consent.decision import Answer, Form, FormConflict, FormInvalid, judge_form
 from consent.errors import Fault, LedgerError, LedgerUnavailable
 from consent.policy import Policy
+from consent.web import erasure, receipts
 from consent.web.answering import Asked, Outcome, take
 from consent.web.centre import Problem, centre
 from consent.web.confirmation import contradicts, first_step, follows
 from consent.web.cookie import choice_cookie
 from consent.web.embed import Embed, once_page, record_once
-from consent.web.erasure import offer
 from consent.web.form import read_form
 from consent.web.limits import TooMany
 from consent.web.origin import Origin, origin_of
@@ -189,9 +189,11 @@ def to_confirm(visitor: ConsentRequest, request: Request, form: Form, services: 
 
 def taken(visitor: ConsentRequest, request: Request, form: Form, outcome: Outcome | None) -> Response:
     """The response to an answer that holds, or to one that leaves everything as it was: back with 303, or JSON."""
+    event = outcome.event if outcome else None
     ended = outcome is not None and bool(outcome.withdrawn) and visitor.subject is None
-    erase = offer(visitor, outcome.event) if outcome and ended else None
-    location = with_status(destination(request, form, erase))
+    erase = erasure.offer(visitor, event) if event and ended else None
+    receipt = receipts.offer(visitor, event) if event else None
+    location = with_status(destination(request, form, erase=erase, receipt=receipt))
     if not wants_json(request):
         return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": location})
     return jsonify(
@@ -201,16 +203,20 @@ def taken(visitor: ConsentRequest, request: Request, form: Form, outcome: Outcom
         **answers(visitor),
         reload=outcome is not None and bool(outcome.granted or outcome.withdrawn),
         location=location,
+        receipt=receipts.address(visitor, receipt),
     )
 
 
-def destination(request: Request, form: Form, erase: str | None) -> str:
-    """Where the visitor goes now; always a path of this site. *erase*: what the centre offers to erase, signed."""
+def destination(request: Request, form: Form, *, erase: str | None, receipt: str | None) -> str:
+    """Where the visitor goes now; always a path of this site.
+
+    *erase* and *receipt*, both signed: what the centre offers to erase, and to take a receipt of.
+    """
     back = returning(request, form)
     centre_path = url_for("consent.choices")
     if form.source in RETURNING:
         return back or centre_path
-    path = url_for("consent.choices", next=back, erase=erase)
+    path = url_for("consent.choices", next=back, erase=erase, receipt=receipt)
     return safe_path(path) or centre_path
 
 

@@ -71,7 +71,7 @@ def erased(visitor: ConsentRequest, request: Request, about: str) -> Response:
             form = Form.read(WITHDRAWAL)
             answer = judge_form(form, current=site.policy, shown=None)
             outcome = record(visitor, request, form, answer, known=False)
-            about = str(outcome.event)
+            about = str(outcome.event) if outcome.event else about
             if outcome.after is not None:
                 cookie = choice_cookie(site, outcome.after, secure=visitor.secure)
                 if outcome.after.pending:

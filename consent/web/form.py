@@ -1,4 +1,4 @@
-"""The body of a visitor's POST: urlencoded or JSON, at most 16 KiB, nothing else."""
+"""The body of a visitor's POST: urlencoded or JSON, at most 16 KiB unless a receipt comes, nothing else."""
 
 import json
 from urllib.parse import parse_qsl
@@ -14,20 +14,20 @@ LARGEST = 16 * 1024
 MOST_FIELDS = 1000
 
 
-def read_form(request: Request) -> Form:
+def read_form(request: Request, largest: int = LARGEST) -> Form:
     """The fields that *request* carries. BadRequest or RequestEntityTooLarge when they can't be read.
 
-    JSON is one object of texts: the same names and values as in the form.
+    JSON is one object of texts: the same names and values as in the form. *largest*: bytes of the whole body.
     """
-    return Form.read(pairs_of(body_of(request), request.mimetype))
+    return Form.read(pairs_of(body_of(request, largest), request.mimetype))
 
 
-def body_of(request: Request) -> str:
-    """The body as text, without reading more than is allowed."""
-    if (request.content_length or 0) > LARGEST:
+def body_of(request: Request, largest: int) -> str:
+    """The body as text, without reading more than *largest* bytes."""
+    if (request.content_length or 0) > largest:
         raise RequestEntityTooLarge
-    raw = request.stream.read(LARGEST + 1)
-    if len(raw) > LARGEST:
+    raw = request.stream.read(largest + 1)
+    if len(raw) > largest:
         raise RequestEntityTooLarge
     try:
         return raw.decode()

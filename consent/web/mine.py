@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from flask import url_for
 from markupsafe import Markup
 
 from consent.decision import Decision, Reason
 from consent.errors import LedgerError
-from consent.ledger import Event, Record
+from consent.ledger import Event, Leaf, Receipt
 from consent.policy import Policy
 from consent.web.declaration import ServiceView, declared, title_of
 from consent.web.language import Catalogue
@@ -39,21 +40,41 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One recorded act of this browser, in words."""
+    """One recorded act, in words."""
 
+    id: UUID
     iso: str
     """RFC 3339, UTC, for ``<time datetime>``."""
     time: str
     kind: str
-    source: str | None
-    on: Words
-    off: Words
-    notice: str | None
+    source: str | None = None
+    granted: tuple[str, ...] = ()
+    """Keys of services, as the next one."""
+    refused: tuple[str, ...] = ()
+    on: Words = ""
+    off: Words = ""
+    notice: str | None = None
     """Address of what was shown then."""
-    revision: int | None
+    revision: int | None = None
+    receipt: str
+    """Address of its receipt, for whom it is about."""
+    erased: bool = False
+    """Whether only that it happened is known, and in which hour."""
 
 
-def mine_page(visitor: ConsentRequest) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a pasted receipt is worth."""
+
+    worth: str
+    """``valid``, ``not_ours`` or ``altered``; ``unable`` when that can't be told now."""
+    pasted: str
+    """What the form shows again."""
+    says: Entry | None = None
+    """Of a valid one, what it is about."""
+
+
+def mine_page(visitor: ConsentRequest, checked: Checked | None = None) -> str:
     """The page's HTML. A ledger that can't be read now costs the visitor the history, not the page."""
     words = visitor.words
     decision = visitor.decision
@@ -73,6 +94,7 @@ def mine_page(visitor: ConsentRequest) -> str:
         subject=visitor.subject is not None,
         unreadable=history is None,
         history=history,
+        checked=checked,
         status=status(visitor),
     )
 
@@ -125,10 +147,34 @@ def entries(visitor: ConsentRequest, words: Catalogue) -> Iterable[Entry]:
     for record in recorder.of_subject(visitor.subject):
         event = record.event()
         if event is not None:
-            yield entry(record, event, recorder.policy_of(event.policy) if event.policy else None, words)
+            yield entry(event, recorder.policy_of(event.policy) if event.policy else None, words)
 
 
-def entry(record: Record, event: Event, policy: Policy | None, words: Catalogue) -> Entry:
+def said(visitor: ConsentRequest, receipt: Receipt) -> Entry:
+    """What *receipt*, which was found to be valid, says; services keep their keys while no policy can be read."""
+    event = receipt.event()
+    if event is None:
+        return outlined(receipt.outline(), visitor.words)
+    try:
+        policy = visitor.site.recorder.policy_of(event.policy) if event.policy else None
+    except LedgerError:
+        policy = None
+    return entry(event, policy, visitor.words)
+
+
+def outlined(leaf: Leaf, words: Catalogue) -> Entry:
+    """All that is known of an act whose details were erased."""
+    return Entry(
+        id=leaf.id,
+        iso=in_iso(leaf.hour),
+        time=words.datetime(leaf.hour),
+        kind=leaf.kind,
+        receipt=url_for("consent.receipt", id=leaf.id),
+        erased=True,
+    )
+
+
+def entry(event: Event, policy: Policy | None, words: Catalogue) -> Entry:
     """*event* in words; services of a policy that isn't on record keep their keys."""
 
     def titles(keys: Iterable[str]) -> Markup:
@@ -136,12 +182,21 @@ def entry(record: Record, event: Event, policy: Policy | None, words: Catalogue)
         return words.gettext("list.comma").join(names)
 
     return Entry(
-        iso=event.time.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        id=event.id,
+        iso=in_iso(event.time),
         time=words.datetime(event.time),
         kind=event.kind,
         source=event.source,
+        granted=event.granted,
+        refused=event.refused,
         on=titles(event.granted),
         off=titles(event.refused),
         notice=url_for("consent.shown", hash=event.notice) if event.notice else None,
         revision=policy.revision if policy else None,
+        receipt=url_for("consent.receipt", id=event.id),
     )
+
+
+def in_iso(moment: datetime) -> str:
+    """*moment*, which is in UTC, as RFC 3339 has it."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

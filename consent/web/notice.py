@@ -46,14 +46,24 @@ NEEDED = {"title": "T", "text": "T", "reason": "undecided"}
 REVISION = {"revision": 1, "effective": "T", "url": "/"}
 LINES = [{"title": "T", "on": on, "reason": "granted"} for on in (True, False)]
 GROUPS = [{"title": "T", "always_on": always, "services": LINES} for always in (True, False)]
-ENTRY = dict.fromkeys(("iso", "time", "on", "off"), "T") | {"kind": "given", "source": "banner"}
+ENTRY = dict.fromkeys(("iso", "time", "on", "off", "receipt"), "T") | {"kind": "given", "source": "banner"}
 ENTRIES = [ENTRY | {"notice": "/", "revision": 1}, ENTRY | {"notice": None, "revision": None}]
 MINE: dict[str, object] = dict.fromkeys(("decided", "until", "asking"), "T") | {
     "subject": True,
     "unreadable": False,
     "state": GROUPS,
     "history": ENTRIES,
+    "checked": None,
 }
+RECEIPT: dict[str, object] = dict.fromkeys(("origin", "name", "text", "file", "again"), "T") | {
+    "index": 1,
+    "keys": ["T", "T"],
+    "said": ENTRY | {"revision": 1},
+    "why": None,
+}
+LEAST_RECEIPT = dict.fromkeys(RECEIPT)
+VALID = {"worth": "valid", "pasted": "", "says": ENTRY | {"notice": None, "revision": None}}
+WORTHLESS = {"worth": "altered", "pasted": "T", "says": None}
 LEAST_MINE = dict.fromkeys(MINE) | {"state": [], "history": []}
 BESIDE: tuple[tuple[str, dict[str, object]], ...] = (
     ("status.html", {"message": "T"}),
@@ -72,8 +82,14 @@ BESIDE: tuple[tuple[str, dict[str, object]], ...] = (
     ("shown.html", {"src": "/"}),
     ("mine.html", MINE),
     ("mine.html", {**MINE, "asking": None, "history": []}),
-    ("mine.html", {**MINE, "unreadable": True}),
+    ("mine.html", {**MINE, "unreadable": True, "checked": VALID}),
+    ("mine.html", {**LEAST_MINE, "checked": VALID | {"says": {**ENTRY, "erased": True}}}),
+    ("mine.html", {**LEAST_MINE, "checked": WORTHLESS}),
     ("mine.html", LEAST_MINE),
+    ("receipt.html", RECEIPT),
+    ("receipt.html", {**RECEIPT, "said": {"kind": "given", "iso": "T", "time": "T", "erased": True}}),
+    ("receipt.html", {**LEAST_RECEIPT, "why": "waiting"}),
+    ("receipt.html", {**LEAST_RECEIPT, "why": "unable"}),
     ("erase.html", {"step": "T", "unable": False, "withdraws": True}),
     ("erase.html", {"step": "T", "unable": True, "withdraws": False}),
     ("erased.html", {}),
@@ -202,7 +218,7 @@ class Notices:
                 again += Markup(html)
         moments: tuple[dict[str, object], ...] = (
             {"status": status, "again": ""},
-            {"status": status, "again": again, "next": "/", "problem": PROBLEM},
+            {"status": status, "again": again, "next": "/", "problem": PROBLEM, "receipt": "/"},
         )
         for name, dialog, pieces in (
             ("dialog.html", "centre", {"centre": notice.form}),

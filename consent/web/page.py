@@ -63,13 +63,12 @@ def piece(
 ) -> Markup:
     """The template ``consent/<template>``, the site's or ours, rendered in the visitor's language.
 
-    Those of the folders ``optout`` and ``embed`` are ours alone: they hold controls that answer (UI-11), and what
-    has been allowed just once.
+    Those of the folders ``optout``, ``embed`` and ``receipt`` are ours alone: they hold controls that answer (UI-11),
+    what has been allowed just once, and documents in which nothing else runs.
     """
     words = words or visitor.words
-    environment = (
-        ENVIRONMENT if template.startswith(("optout/", "embed/")) else visitor.site.notices.environment
-    )
+    ours = template.startswith(("optout/", "embed/", "receipt/"))
+    environment = ENVIRONMENT if ours else visitor.site.notices.environment
     html = environment.get_template(f"consent/{template}").render({**around_us(visitor, words), **context})
     return Markup(html.strip())
 

@@ -19,6 +19,8 @@ log = logging.getLogger("consent")
 
 #: Requests of one process that wait on a ledger which doesn't answer, and how long each does (seconds).
 MOST_WAITERS, PATIENCE = 2, 2.0
+#: How long who wants a receipt made or checked waits for the one before, and then for the ledger (seconds).
+PROVING = 1.0
 #: How long a further request waits between two looks, and after how long without any progress it is turned away.
 TURN, STUCK = 0.1, 0.5
 #: The same browser giving the same answers within so many seconds is recorded once.
@@ -76,6 +78,8 @@ class Recorder:
     waiters: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(MOST_WAITERS)
     )
+    prover: threading.Lock = field(default_factory=threading.Lock)
+    """Held by the one request whose receipt is made or checked."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     opened: Ledger | None = None
     moved: float = float("-inf")
@@ -248,6 +252,19 @@ class Recorder:
             self.moved = self.steady()
         finally:
             self.waiters.release()
+
+    @contextmanager
+    def proving(self) -> Iterator[Ledger]:
+        """The ledger, for receipts: one at a time, and in none of the places of those that record.
+
+        LedgerUnavailable while others want theirs.
+        """
+        if not self.prover.acquire(timeout=PROVING):
+            raise LedgerUnavailable("others are having their receipts made or checked", retry_after=2)
+        try:
+            yield self.ledger
+        finally:
+            self.prover.release()
 
     def problems(self) -> list[str]:
         """What ``flask consent check`` should say of the ledger; empty when all is well."""

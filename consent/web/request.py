@@ -34,6 +34,7 @@ SEALED = (
     "Cache-Control",
     "X-Robots-Tag",
     "Cross-Origin-Resource-Policy",
+    "Referrer-Policy",
 )
 #: What is noted of an answer that is asked for too late.
 TOO_LATE = Fault(
