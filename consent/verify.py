@@ -1,6 +1,7 @@
-"""Check a bundle of a consent log: one file, the standard library and ``cryptography``, nothing of the site.
+"""Check a bundle of a consent log, or a receipt: one file, the standard library, ``cryptography``, and nothing else.
 
     python verify.py BUNDLE --key KEY [--checkpoint FILE …] [--receipt FILE …]
+    python verify.py RECEIPT --key KEY
 
 A second implementation on purpose: it shares no line with the component that wrote the bundle, and was written from
 RFC 6962, the C2SP formats and ``docs/format.md``. The signed checkpoint is believed because of its signature, the
@@ -320,8 +321,12 @@ class Receipt:
     index: int
     leaf_hash: bytes
     checkpoint: Checkpoint
+    leaf: bytes
+    opening: bytes | None
+    """None once it was erased."""
 
 
+_RECEIPT = "c2sp.org/tlog-proof@v1\n"
 _BASE64 = r"[A-Za-z0-9+/]*={0,2}"
 _EXTRA = re.compile(
     rf'\{{"leaf":"({_BASE64})","opening":(?:null,"salt":null|"({_BASE64})","salt":"({_BASE64})")\}}'.encode()
@@ -343,7 +348,9 @@ def receipt_in(text: str, trust: Trust) -> Receipt:
     except ValueError as error:
         raise Fault("is no receipt of a known form") from error
     outline = Leaves(checkpoint.origin).read(leaf)
-    found = Receipt(int(parts[2]), sha256(b"\0" + leaf).digest(), checkpoint)
+    found = Receipt(
+        int(parts[2]), sha256(b"\0" + leaf).digest(), checkpoint, leaf, None if extra[2] is None else opening
+    )
     if (
         not outline
         or not included(found, proof)
@@ -850,6 +857,8 @@ def verify(
 ) -> Report:
     """Check *bundle* with verifier *keys* that come from elsewhere; Unreadable or OSError if it can't be read.
 
+    It may be a receipt alone, which is compared with nothing.
+
     Without *origin* the log has to be called as one of the keys. *checkpoints* and *receipts* were kept outside. A
     signature of a key in *revoked* counts for nothing.
     """
@@ -858,6 +867,11 @@ def verify(
         [key for key in keys if key.written not in {*revoked}],
         frozenset({origin} if origin is not None else {key.name for key in keys}),
     )
+    if not bundle.is_dir():
+        [(place, text)] = kept([bundle], LONGEST_RECEIPT)
+        if text.startswith(_RECEIPT):
+            check_receipt(place, text, trust, report)
+            return report
     outside = [*kept(checkpoints, LONGEST_NOTE), *kept(receipts, LONGEST_RECEIPT)]
     source = Folder(bundle) if bundle.is_dir() else Zip(bundle)
     try:
@@ -972,13 +986,49 @@ def read_outside(place: str, text: str, trust: Trust, report: Report) -> Checkpo
 
     The receipt's entry is in that checkpoint's tree: if the log begins with this tree, it has the entry.
     """
-    is_receipt = text.startswith("c2sp.org/tlog-proof@v1\n")
+    if text.startswith(_RECEIPT):
+        return None if (found := read_receipt(place, text, trust, report)) is None else found.checkpoint
     try:
-        return receipt_in(text, trust).checkpoint if is_receipt else trust.checkpoint(text)
+        return trust.checkpoint(text)
     except Fault as fault:
-        altered = is_receipt and "altered" in str(fault)
-        report.add("tampered" if altered else "bad-signature", place, str(fault))
+        report.add("bad-signature", place, str(fault))
     return None
+
+
+def read_receipt(place: str, text: str, trust: Trust, report: Report) -> Receipt | None:
+    """The receipt in *text*; None, and a finding, if it isn't what was signed."""
+    try:
+        return receipt_in(text, trust)
+    except Fault as fault:
+        report.add("tampered" if "altered" in str(fault) else "bad-signature", place, str(fault))
+    return None
+
+
+def check_receipt(place: str, text: str, trust: Trust, report: Report) -> None:
+    """A receipt without a bundle: whether the log has signed a tree with this entry in it, and what that says."""
+    if (found := read_receipt(place, text, trust, report)) is None:
+        return
+    leaf, signed = json.loads(found.leaf), found.checkpoint
+    report.facts |= {
+        "origin": shown(signed.origin),
+        "entries": signed.size,
+        "index": found.index,
+        "leaf": leaf,
+    }
+    report.remarks.append(
+        f"Entry {found.index} of the log {shown(signed.origin)}, signed when that had {signed.size:,} entries: "
+        f"{shown(leaf['kind'])}, in the hour from {shown(leaf['hour'])}."
+    )
+    report.remarks.append("Whether the log still has it is for a bundle to show.")
+    if found.opening is None:
+        report.add("erased", place, "what it said was erased before this receipt was made")
+        return
+    try:
+        said = json.loads(found.opening)
+        answers = (f"{name}: {shown(', '.join(said[name])) or 'nothing'}" for name in ("granted", "refused"))
+        report.remarks.append(f"It says, at {shown(said['time'])}: {'; '.join(answers)}.")
+    except (ValueError, KeyError, TypeError, RecursionError):
+        report.remarks.append("What it says is of no known form.")
 
 
 def compared(place: str, older: Checkpoint, signed: Checkpoint, tree: Tree) -> int:
@@ -1054,11 +1104,11 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
         prog="verify.py",
-        description="Check a bundle of a consent log, offline.",
+        description="Check a bundle of a consent log, or one receipt, offline.",
         epilog="Exit codes: 0 nothing is wrong, 1 something is wrong, 2 used wrongly, 3 it couldn't be read. "
         "Take key, checkpoints and receipts from elsewhere, never from the bundle.",
     )
-    made.add_argument("bundle", type=Path, help="the folder or zip")
+    made.add_argument("bundle", type=Path, help="the folder or zip; or a receipt")
     made.add_argument(
         "--key",
         type=verifier_key,

@@ -1,0 +1,77 @@
+"""A receipt that is checked alone, without a bundle."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import consent.verify
+from consent.ledger import Receipt
+from tests.ledger.memory import MemoryLog, signer_of
+
+from .bundles import KEY, checked
+
+
+@pytest.fixture
+def log() -> MemoryLog:
+    """A log with answers in it."""
+    return MemoryLog().grow(20)
+
+
+def kept(tmp_path: Path, text: str) -> Path:
+    """The file that a visitor saved."""
+    path = tmp_path / "consent.tlog-proof"
+    path.write_bytes(text.encode())
+    return path
+
+
+def test_what_the_log_signed_is_right_and_what_it_says_is_told(log: MemoryLog, tmp_path: Path) -> None:
+    receipt = log.receipt(7, 12)
+    event = receipt.event()
+    assert event is not None
+    for text in (receipt.to_text(), receipt.to_text().replace("\n", "\r\n")):
+        report = checked(kept(tmp_path, text))
+        assert (report.verdict, report.findings) == ("ok", [])
+        said = "\n".join(report.remarks)
+        assert "Entry 7 of the log clinic.example/privacy-choices, signed when that had 12 entries" in said
+        for answer in (event.granted, event.refused):
+            assert ", ".join(answer) in said
+        assert "for a bundle to show" in said
+
+
+def test_once_erased_it_shows_that_it_happened(log: MemoryLog, tmp_path: Path) -> None:
+    receipt = log.receipt(7, 12)
+    text = Receipt(
+        index=7, proof=receipt.proof, note=receipt.note, leaf=receipt.leaf, salt=None, opening=None
+    ).to_text()
+    report = checked(kept(tmp_path, text))
+    assert (report.verdict, report.right) == ("erased", True)
+
+
+def test_every_line_that_is_changed_is_found(log: MemoryLog, tmp_path: Path) -> None:
+    lines = log.receipt(7, 12).to_text().split("\n")
+    for number, line in enumerate(lines[1:], 1):
+        if not line:
+            continue
+        lines[number] = line[:-3] + chr(ord(line[-3]) ^ 1) + line[-2:] if len(line) > 2 else "9"
+        report = checked(kept(tmp_path, "\n".join(lines)))
+        assert report.verdict in ("tampered", "bad-signature"), line
+        assert not report.right
+        lines[number] = line
+
+
+def test_it_has_to_be_signed_by_a_key_that_was_given(log: MemoryLog, tmp_path: Path) -> None:
+    path = kept(tmp_path, log.receipt(7, 12).to_text())
+    assert checked(path, keys=(signer_of(bytes(32)).key,)).verdict == "bad-signature"
+    assert checked(path, revoked=[KEY]).verdict == "bad-signature"
+
+
+def test_the_program_says_it_in_words_and_in_json(
+    log: MemoryLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(kept(tmp_path, log.receipt(7, 12).to_text()))
+    assert consent.verify.main([path, "--key", KEY]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("ok: ")
+    assert consent.verify.main([path, "--key", KEY, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["verdict"], answer["index"], answer["entries"]) == ("ok", 7, 12)
