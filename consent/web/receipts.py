@@ -104,12 +104,11 @@ def receipt_page(visitor: ConsentRequest, **context: object) -> str:
 
 
 def event_of(id: str) -> uuid.UUID | None:
-    """The event whose one spelling *id* is; None for any other text."""
+    """The event that *id* names; None for what names none."""
     try:
-        found = uuid.UUID(id)
+        return uuid.UUID(id)
     except ValueError:
         return None
-    return found if str(found) == id else None
 
 
 def waiting_in(visitor: ConsentRequest) -> uuid.UUID | None:

@@ -17,10 +17,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from consent.errors import SigningRefused
-from consent.ledger import Kind, Ledger, Outcome, Receipt, check_receipt
+from consent.ledger import Kind, Outcome, Receipt, check_receipt
+from consent.ledger.keys import announcement, ending, voucher
 from consent.ledger.note import Note, Signer, decoded, encoded, sign
 from consent.web.checking import LARGEST
 from consent.web.receipts import VALID
+from consent.web.recorder import moment
 from consent.web.signing import serializer
 from consent.web.site import Site
 
@@ -259,6 +261,7 @@ def test_what_is_not_recorded_yet_has_none_and_the_page_says_so(
             assert "Your answer holds" in way.text
             assert way.headers["Retry-After"].isdecimal()
             assert "Content-Disposition" not in way.headers
+        assert urlsplit(link_of(visitor, "none")).path == urlsplit(address).path, "nothing new was said"
     site.late_at = 0  # it is tried again at once
     visitor.client.get("/")
     assert valid(site, file_at(visitor.client, address).text)
@@ -452,13 +455,19 @@ def test_one_that_anybody_signed_is_not_ours(visitor: Visitor) -> None:
 
 
 def test_a_receipt_outlives_the_key_that_signed_it_but_not_its_revocation(
-    visitor: Visitor, site: Site, monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor, site: Site, clock: Clock
 ) -> None:
     text = taken(visitor)
-    [key] = site.recorder.ledger.verifier_keys()
-    new = Signer.of("localhost/privacy-choices", Ed25519PrivateKey.from_private_bytes(bytes(32)))
-    for keys, expected in (([key, new.key], "valid"), ([new.key, key], "valid"), ([new.key], "not_ours")):
-        monkeypatch.setattr(Ledger, "verifier_keys", lambda self, keys=keys: keys)
+    ledger, time, salt = site.recorder.ledger, moment(clock()), bytes(32)
+    desk = ledger.storage.desk
+    assert desk is not None
+    [old] = desk.signers()
+    new = Signer.of(ledger.origin, Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    vouched = voucher(new.key, ledger.origin, [old, new])
+    ledger.record(announcement(new.key, origin=ledger.origin, time=time), salt=salt, documents=[vouched])
+    assert worth(visitor.client, text) == "valid"
+    for revoked, expected in ((False, "valid"), (True, "not_ours")):
+        ledger.record(ending(old.key, revoked=revoked, origin=ledger.origin, time=time), salt=salt)
         assert worth(visitor.client, text) == expected
 
 
