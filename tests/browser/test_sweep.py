@@ -31,6 +31,7 @@ ARGUMENTS: dict[str, list[str | int]] = {
     "consent.notice": ["0" * 64],
     "consent.shown": ["0" * 64],
     "consent.copy": ["0" * 64],
+    "consent.receipt": ["00000000-0000-4000-8000-000000000000"],
     "consent_audit.notice": ["0" * 64],
 }
 #: Where links from elsewhere lead, besides the pages themselves.
