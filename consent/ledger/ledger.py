@@ -10,7 +10,7 @@ from consent.ledger.event import Event
 from consent.ledger.keys import LogKey
 from consent.ledger.leaf import commitment, leaf_hash
 from consent.ledger.merkle import root_of
-from consent.ledger.receipt import Outcome, Receipt, check_receipt
+from consent.ledger.receipt import Outcome, Receipt, check_receipt, made
 from consent.ledger.record import Document, Entry, Head, Record, Recorded, Sealed, Written
 from consent.ledger.signing import SignedStorage, Signing
 from consent.ledger.tile import TileReader
@@ -297,11 +297,10 @@ class Ledger:
         return self._signing.checkpoint(covering, patience=patience)
 
     def receipt(self, id: uuid.UUID, *, patience: float = 2.0) -> Receipt | None:
-        """The receipt of the event *id*, of the newest tree that is signed and has it; None while there is none.
+        """The receipt of the event *id*; None while it isn't on record, sealed, and under a signed checkpoint.
 
-        Not sealed, not signed or not on record: of all there is none yet. Where ``checkpoint`` signs, a tree with the
-        event is signed first; errors as there. At most one tile of each level, and one at the right edge, is read.
-        LedgerError when what is stored isn't what was sealed.
+        Where ``checkpoint`` signs, a tree with the event is signed first; errors as there. LedgerError too when what
+        is stored isn't what was sealed.
         """
         record = self.get(id)
         if record is None or record.index is None:
@@ -309,16 +308,7 @@ class Ledger:
         note = self.checkpoint(record.index, patience=patience)
         if note is None:
             return None
-        try:
-            receipt = Receipt.of(record, record.index, note, self.tree)
-            if self.check(receipt) is Outcome.VALID:
-                return receipt
-        except (ValueError, TypeError):  # half an opening, or no bytes
-            pass
-        raise LedgerError(
-            f"The event {id} has no receipt that holds: it was changed after it was sealed, or no key that counts "
-            "has signed it. Verify the log, and restore it from a backup."
-        )
+        return made(record, record.index, note, self.tree, self.verifier_keys(), self.origin)
 
     def check(self, receipt: Receipt) -> Outcome:
         """What *receipt* is worth, by the keys of this log: old ones too, revoked ones not."""

@@ -75,18 +75,6 @@ class Receipt:
         if {*map(len, self.proof)} - {HASH_BYTES}:
             raise ValueError(f"a proof of other than hashes; expected {HASH_BYTES} bytes each")
 
-    @classmethod
-    def of(cls, record: Record, index: int, note: str, tree: HashReader) -> "Receipt":
-        """The receipt of *record*, sealed at *index*, under *note*, of whose entries *tree* has all; not checked yet.
-
-        At most one tile of each level, and one at the right edge, is read. ProofError if *note* is no checkpoint.
-        """
-        size = Checkpoint.parse(Note.parse(note).text).size
-        proof = tuple(inclusion_proof(index, size, tree))
-        return cls(
-            index=index, proof=proof, note=note, leaf=record.leaf, salt=record.salt, opening=record.body
-        )
-
     @property
     def checkpoint(self) -> Checkpoint:
         """What the note says, signed by whomever; ProofError if that is no checkpoint."""
@@ -164,6 +152,29 @@ def check_receipt(receipt: Receipt, keys: Iterable[str], origin: str) -> Outcome
     if leaf.origin != origin:
         return Outcome.OTHER_LOG
     return Outcome.VALID if _opens(receipt, leaf) else Outcome.ALTERED
+
+
+def made(
+    record: Record, index: int, note: str, tree: HashReader, keys: Iterable[str], origin: str
+) -> Receipt:
+    """The receipt of *record*, sealed at *index*, under *note*, of whose entries *tree* has all.
+
+    At most one tile of each level, and one at the right edge, is read. LedgerError unless it is valid.
+    """
+    size = Checkpoint.parse(Note.parse(note).text).size
+    proof = tuple(inclusion_proof(index, size, tree))
+    try:
+        receipt = Receipt(
+            index=index, proof=proof, note=note, leaf=record.leaf, salt=record.salt, opening=record.body
+        )
+        if check_receipt(receipt, keys, origin) is Outcome.VALID:
+            return receipt
+    except (ValueError, TypeError):  # half an opening, or no bytes
+        pass
+    raise LedgerError(
+        f"The event {record.id} has no receipt that holds: it was changed after it was sealed, or no key that counts "
+        "has signed it. Verify the log, and restore it from a backup."
+    )
 
 
 def _opens(receipt: Receipt, leaf: Leaf) -> bool:
