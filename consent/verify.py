@@ -29,14 +29,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, NoReturn, cast
+from typing import BinaryIO, NamedTuple, NoReturn, Protocol, cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 #: All there are, the worst first, with what each means. The worst one found decides.
 VERDICTS = {
-    "tampered": "Something in the bundle is not what was recorded. Do not rely on it.",
+    "tampered": "Something here is not what was recorded. Do not rely on it.",
     "forked": "The log was rewritten: it is not the one that others were shown before.",
     "truncated": "Entries are gone that others were shown before.",
     "bad-signature": "No key that you gave has signed this log.",
@@ -44,9 +44,9 @@ VERDICTS = {
     "stale": "The newest entry is older than you allow.",
     "unanchored": "Consistent, but compared with nothing from outside: whoever holds the key could have rewritten "
     "all of it. Give a checkpoint (--checkpoint) or a visitor's receipt (--receipt) that was kept elsewhere.",
-    "pruned": "The oldest leaves are not in the bundle. Their hashes are, so the others are checked all the same.",
-    "erased": "What some events said was erased, as the bundle states. That they happened is still checked.",
-    "ok": "Everything in the bundle is what was recorded and signed.",
+    "pruned": "The oldest leaves are not here. Their hashes are, so the others are checked all the same.",
+    "erased": "What some events said was erased, as is stated here. That they happened is still checked.",
+    "ok": "Everything here is what was recorded and signed.",
 }
 #: These are no fault.
 FINE = frozenset({"unanchored", "pruned", "erased", "ok"})
@@ -118,6 +118,23 @@ class Report:
 
 
 # --- where the bytes come from --------------------------------------------------------------------------
+
+
+class Source(Protocol):
+    """Where the files of a bundle come from."""
+
+    stack: contextlib.ExitStack
+    """What is to be closed in the end."""
+
+    @property
+    def faults(self) -> Sequence[tuple[str, str]]:
+        """What is wrong with it as a whole: places, and what is to be said of them."""
+
+    def open(self, name: str) -> BinaryIO | None:
+        """The file *name*; None if there is none, Fault if it can't be read."""
+
+    def names(self, folder: str = "") -> list[str]:
+        """The names of what lies in *folder*."""
 
 
 class Folder:
@@ -222,7 +239,7 @@ _BROKEN = (
 )
 
 
-def read(source: Folder | Zip, name: str, most: int) -> bytes | None:
+def read(source: Source, name: str, most: int) -> bytes | None:
     """The bytes of *name*, *most* at most; None if there is no such file, Fault if it is damaged or longer."""
     try:
         if (file := source.open(name)) is None:
@@ -525,13 +542,14 @@ def tile_path(level: int | str, index: int, width: int) -> str:
 
 @dataclass
 class Tree:
-    """The tiles of a bundle whose checkpoint is over *size* entries."""
+    """The tiles of a log that is signed at *place*, over *size* entries."""
 
-    source: Folder | Zip
+    source: Source
     size: int
     report: Report
     leaf_hashes: Callable[[int, int], bytes | None]
     """From the leaves: the hashes of those under a tile of level 0, by index and width; None without them."""
+    place: str = "checkpoint"
     missing: set[str] = field(default_factory=set)
     damaged: bool = False
     """Whether the tiles don't lead to the signed root."""
@@ -578,7 +596,7 @@ class Tree:
         """Find everything in tiles and leaves that doesn't lead to *root*, which is signed."""
         if not self.size:
             if root != sha256(b"").digest():
-                self.blame("checkpoint", "is of no entries, and has not the root of none")
+                self.blame(self.place, "is of no entries, and has not the root of none")
             return
         edge = self.edge(self.size)
         sound = joined([data for _, _, data in edge]) == root
@@ -598,7 +616,7 @@ class Tree:
                 if data and other:
                     self._blame_tile(level, index, data, other)
         elif not self.report.has("tampered"):
-            self.blame("checkpoint", "was signed for another tree: the entries have another root")
+            self.blame(self.place, "is of another tree: the entries have another root")
 
     def _below(self, level: int, index: int, width: int, data: bytes | None, trusted: bool) -> bytes | None:
         """The hashes that this tile ought to have, by what is below it; None if nothing is there."""
@@ -666,7 +684,7 @@ def joined(edge: Sequence[bytes | None]) -> bytes | None:
 class Entries:
     """The leaves of a bundle in their order, each looked at once, with openings and tombstones beside them."""
 
-    def __init__(self, source: Folder | Zip, size: int, origin: str, report: Report) -> None:
+    def __init__(self, source: Source, size: int, origin: str, report: Report) -> None:
         self.source, self.size, self.origin, self.report = source, size, origin, report
         self.leaves = Leaves(origin)
         self.ids = bytearray()
@@ -768,9 +786,7 @@ class Entries:
             openings.advance()
         if tombstone is not None:
             if tombstone[1] != id:
-                self.report.add(
-                    "tampered", f"entry {index}", "the tombstone in erased.jsonl is of another event"
-                )
+                self.report.add("tampered", f"entry {index}", "the tombstone is of another event")
             if opening is not None:
                 self.report.add(
                     "tampered", f"entry {index}", "is said to be erased, and its opening is still there"
@@ -814,7 +830,7 @@ class Entries:
                 )
         self._doubles()
         if self.pruned:
-            self.report.add("pruned", f"entries 0 to {self.pruned - 1}", "their leaves are not in the bundle")
+            self.report.add("pruned", f"entries 0 to {self.pruned - 1}", "their leaves are not here")
         if self.erased:
             self.report.add("erased", "erased.jsonl", f"{self.erased:,} openings were erased")
         if self.late:
@@ -823,7 +839,7 @@ class Entries:
                 "an answer that was recorded late, or a clock that was set back."
             )
         if not self.personal:
-            self.report.remarks.append("The bundle has no openings: what the events said is not checked.")
+            self.report.remarks.append("There are no openings here: what the events said is not checked.")
 
     def _doubles(self) -> None:
         """Find ids that stand twice. The first halves of all are compared, an eighth of them at a time."""
@@ -873,7 +889,7 @@ def verify(
             check_receipt(place, text, trust, report)
             return report
     outside = [*kept(checkpoints, LONGEST_NOTE), *kept(receipts, LONGEST_RECEIPT)]
-    source = Folder(bundle) if bundle.is_dir() else Zip(bundle)
+    source: Source = Folder(bundle) if bundle.is_dir() else Zip(bundle)
     try:
         for name, said in source.faults:
             report.add("tampered", shown(name), said)
@@ -896,7 +912,7 @@ def kept(paths: Sequence[Path], most: int) -> list[tuple[str, str]]:
 
 
 def check(
-    source: Folder | Zip,
+    source: Source,
     report: Report,
     trust: Trust,
     outside: Sequence[tuple[str, str]],
@@ -908,34 +924,52 @@ def check(
     known = [(place, found) for place, text in outside if (found := read_outside(place, text, trust, report))]
     check_documents(source, report)
     signed = signed_in(source, trust, report)
-    if signed is None:
-        return
+    tree = None if signed is None else check_log(source, report, signed, now=now, max_age=max_age)
+    if signed is not None and tree is not None:
+        confirm(known, signed, tree)
+
+
+def check_log(
+    source: Source,
+    report: Report,
+    signed: Checkpoint,
+    *,
+    place: str = "checkpoint",
+    now: datetime,
+    max_age: timedelta | None,
+) -> Tree:
+    """Whether entries and tiles are those of the tree that is *signed* at *place*; that tree."""
     if signed.size > MOST_ENTRIES:
         raise Unreadable(f"A log of {signed.size} entries is larger than this program takes.")
     report.facts |= {"origin": shown(signed.origin), "entries": signed.size, "root": signed.root.hex()}
     entries = Entries(source, signed.size, signed.origin, report)
-    tree = Tree(source, signed.size, report, entries.hashes)
+    tree = Tree(source, signed.size, report, entries.hashes, place)
     tree.check(signed.root)
     entries.finish()
     if not signed.size:
         report.add("tampered", "entry 0", "is missing: no log is without it")
-    if entries.announced and not entries.announced & {*signed.signers}:
-        report.add("bad-signature", "checkpoint", "no entry of the log announces the key that signed it")
+    if entries.announced and signed.signers and not entries.announced & {*signed.signers}:
+        report.add("bad-signature", place, "no entry of the log announces the key that signed it")
     report.facts |= {"newest_hour": entries.newest.decode() or None, "openings": entries.opened}
-    check_age(report, entries.newest, now, max_age)
-    anchored = 0
+    check_age(report, place, entries.newest, now, max_age)
+    return tree
+
+
+def confirm(known: Sequence[tuple[str, Checkpoint]], signed: Checkpoint, tree: Tree) -> None:
+    """Compare the tree that is *signed* with what is *known* from outside."""
+    report, anchored = tree.report, 0
     for place, found in known:
         anchored = max(anchored, compared(place, found, signed, tree))
     report.facts["anchored"] = anchored
     if not anchored:
-        report.add("unanchored", "checkpoint", "nothing that was kept outside confirms it")
+        report.add("unanchored", tree.place, "nothing that was kept outside confirms it")
     elif anchored < signed.size:
         report.remarks.append(
             f"What was kept outside confirms the first {anchored:,} of {signed.size:,} entries."
         )
 
 
-def signed_in(source: Folder | Zip, trust: Trust, report: Report) -> Checkpoint | None:
+def signed_in(source: Source, trust: Trust, report: Report) -> Checkpoint | None:
     """The bundle's checkpoint; None, and a finding, unless it is signed."""
     try:
         if (note := read(source, "checkpoint", LONGEST_NOTE)) is None:
@@ -946,7 +980,7 @@ def signed_in(source: Folder | Zip, trust: Trust, report: Report) -> Checkpoint 
     return None
 
 
-def check_documents(source: Folder | Zip, report: Report) -> None:
+def check_documents(source: Source, report: Report) -> None:
     """Whether each policy and notice has the hash that it is stored under."""
     for name in source.names("documents"):
         place = f"documents/{name}"
@@ -970,13 +1004,13 @@ def check_documents(source: Folder | Zip, report: Report) -> None:
         )
 
 
-def check_age(report: Report, newest: bytes, now: datetime, max_age: timedelta | None) -> None:
-    """A checkpoint states no time; what there is, is the hour of the newest entry."""
+def check_age(report: Report, place: str, newest: bytes, now: datetime, max_age: timedelta | None) -> None:
+    """What is signed at *place* states no time; what there is, is the hour of the newest entry."""
     if not newest:
         return
     age = now - datetime.fromisoformat(newest.decode())
     if max_age is not None and age > max_age + timedelta(hours=1):
-        report.add("stale", "checkpoint", f"the newest entry is of {newest.decode()}")
+        report.add("stale", place, f"the newest entry is of {newest.decode()}")
     if age < -timedelta(hours=1):
         report.remarks.append(f"The newest entry is dated {newest.decode()}, which is yet to come.")
 
@@ -1035,10 +1069,10 @@ def compared(place: str, older: Checkpoint, signed: Checkpoint, tree: Tree) -> i
     """How many entries of the log *older* confirms; 0, and a finding, if it contradicts it."""
     report = tree.report
     if older.size > signed.size:
-        report.add("truncated", place, f"is of {older.size:,} entries; the bundle has {signed.size:,}")
+        report.add("truncated", place, f"is of {older.size:,} entries; there are {signed.size:,}")
         return 0
     if tree.damaged:
-        report.remarks.append(f"{place} is not compared: the bundle's own tiles don't hold.")
+        report.remarks.append(f"{place} is not compared: the tiles don't hold.")
         return 0
     if tree.root(older.size) != older.root:
         report.add("forked", place, f"the first {older.size:,} entries were others when it was signed")

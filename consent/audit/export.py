@@ -9,11 +9,16 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Final
 
 from consent.audit.row import Row
-from consent.ledger.bundle import Part
+from consent.ledger import Checkpoint, Ledger, Sealed
+from consent.ledger.bundle import Bundle, Part
+from consent.ledger.keys import VOUCHER
+from consent.ledger.note import Note
 
 #: The columns of the CSV file. Lists are words with a space between; ``detail`` is JSON.
 COLUMNS: Final = (
@@ -41,6 +46,8 @@ COLUMNS: Final = (
     "erased",
     "problem",
 )
+#: The kinds of documents that a log keeps.
+KINDS: Final = ("policy", "notice", VOUCHER)
 #: A spreadsheet takes a cell that begins so for a formula, also after blanks, also in its full-width form.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -126,6 +133,41 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
+
+
+def bundle_of(
+    ledger: Ledger,
+    note: str,
+    *,
+    openings: bool,
+    progress: Callable[[Iterator[Sealed], int], Iterator[Sealed]],
+) -> Bundle:
+    """What goes into the bundle of *ledger* whose checkpoint is *note*: all of it as it is stored, altered or not.
+
+    The records pass through *progress*, which gets their number, twice.
+    """
+    size = Checkpoint.parse(Note.parse(note).text).size
+    return Bundle(
+        checkpoint=note,
+        records=lambda: progress(takewhile(lambda record: record.index < size, ledger.records()), size),
+        tiles=ledger.storage,
+        documents=document_hashes(ledger),
+        document=lambda hash: stored_body(ledger, hash) or b"",
+        erased=ledger.erased,
+        program=files("consent").joinpath("verify.py").read_bytes(),
+        openings=openings,
+    )
+
+
+def document_hashes(ledger: Ledger) -> list[str]:
+    """The hashes under which policies, notices and what vouches for keys are stored."""
+    return [document.hash for kind in KINDS for document in ledger.documents(kind)]
+
+
+def stored_body(ledger: Ledger, hash: str) -> bytes | None:
+    """What is stored under *hash*, which may be something else: unlike ``Ledger.document`` this takes it as it is."""
+    found = ledger.storage.document(hash)
+    return None if found is None else found.body
 
 
 def write_zip(parts: Iterable[Part], path: Path) -> None:

@@ -14,10 +14,14 @@ from consent.cli.log import log
 from consent.cli.seal import seal
 from consent.cli.show import show
 from consent.cli.stats import stats
+from consent.cli.verify import verify
 
 #: The entry point ``flask.commands``: there also where the app can't be loaded, for ``init`` and ``diff``.
 cli = Group(
     "consent",
     help="Declare what the site stores, check it, and read what visitors answered.",
-    commands=[init, diff, check, doctor, log, show, stats, export, checkpoint, forget, seal, keys, db],
+    commands=[
+        *(init, diff, check, doctor, log, show, stats, export, verify),
+        *(checkpoint, forget, seal, keys, db),
+    ],
 )

@@ -38,9 +38,7 @@ def checkpoint(ctx: click.Context, folder: Path | None) -> None:
     published there before isn't continued, nothing is replaced, and the command ends with 1.
     """
     ledger = ledger_of(ctx)
-    note = ledger.checkpoint() if ledger.storage.desk is None else ledger.sign(patience=_PATIENCE)
-    if note is None:
-        raise LedgerError("No checkpoint is signed yet. Run this where the key is: CONSENT_SIGNING_KEY.")
+    note = newest_note(ledger)
     if folder is not None:
         if problem := contradiction(ledger, folder, note):
             complain(f"{problem} Nothing was published.")
@@ -50,6 +48,14 @@ def checkpoint(ctx: click.Context, folder: Path | None) -> None:
             desk.keep_published(note)
         complain(f"Published in {folder}, with {count:,} tiles that weren't there.")
     say(note.removesuffix("\n"))
+
+
+def newest_note(ledger: Ledger) -> str:
+    """The newest signed checkpoint; where the log's key is, of the tree as it is now. LedgerError if there is none."""
+    note = ledger.checkpoint() if ledger.storage.desk is None else ledger.sign(patience=_PATIENCE)
+    if note is None:
+        raise LedgerError("No checkpoint is signed yet. Run this where the key is: CONSENT_SIGNING_KEY.")
+    return note
 
 
 def contradiction(ledger: Ledger, folder: Path, note: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import glob
 import io
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -10,14 +11,18 @@ from pathlib import Path
 from typing import IO
 
 import click
+from click.core import ParameterSource
 
-from consent.audit.export import WRITERS, whole_file
+from consent.audit.export import WRITERS, bundle_of, whole_file, write_folder, write_zip
 from consent.audit.exported import record_export
 from consent.audit.row import Reader, Row
 from consent.audit.search import Search
 from consent.cli.asked import search_of, search_options
+from consent.cli.checkpoint import newest_note
 from consent.cli.command import command, database_file, ledger_of, site_of
 from consent.cli.terminal import complain, with_progress
+from consent.ledger import Checkpoint, Ledger
+from consent.ledger.note import Note
 from consent.web.recorder import moment
 from consent.web.site import Site
 
@@ -26,6 +31,7 @@ from consent.web.site import Site
     "export",
     "flask consent export --output events.jsonl",
     "flask consent export --format csv --since 2026-03-01 --until 2026-03-31 --output march.csv",
+    "flask consent export --bundle log.zip",
 )
 @search_options
 @click.option(
@@ -42,6 +48,13 @@ from consent.web.site import Site
     default=Path("-"),
     help="A file instead of standard output. It appears whole, or not at all, readable by its owner only.",
 )
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path),
+    metavar="FILE.zip|FOLDER",
+    help="Instead, the whole log for others to check offline: a zip, or a folder that isn't there yet.",
+)
+@click.option("--without-openings", is_flag=True, help="A bundle without what the events said.")
 @click.pass_context
 def export(
     ctx: click.Context,
@@ -50,28 +63,84 @@ def export(
     until: datetime | None,
     form: str,
     output: Path,
+    bundle: Path | None,
+    without_openings: bool,
 ) -> None:
-    """Write the events, oldest first, as JSON Lines or CSV.
+    """Write the events, oldest first, as JSON Lines or CSV; or the whole log as a bundle.
 
     That it was made is recorded first, with what it holds, so that "flask consent forget" can name it later. It
     names subjects, so that one browser's events can be followed: treat it as personal data. In CSV a cell that a
     spreadsheet would run as a formula has an apostrophe in front.
+
+    A bundle can be checked anywhere, without the site, by the verify.py in it: that nothing was altered since the
+    log was signed. It has the newest signed checkpoint; where the log's key is, the tree as it is is signed first.
+    Its openings are what the events said, personal data; without them all else is still checked.
     """
-    search = search_of(kinds, since, until)
     site, ledger = site_of(ctx), ledger_of(ctx)
+    if bundle is not None:
+        named = {"form", "output", "kinds", "since", "until"}
+        if any(ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in named):
+            raise click.UsageError(
+                "A bundle is of the whole log: it takes no other option than --without-openings."
+            )
+        export_bundle(site, ledger, bundle, openings=not without_openings)
+        return
+    if without_openings:
+        raise click.UsageError("--without-openings is for a bundle: --bundle FILE.zip")
+    search = search_of(kinds, since, until)
     size = ledger.size()
-    record_export(ledger, form, search, size, time=moment(site.clock()), policy=site.policy.digest)
+    record(site, ledger, form, search, size)
     rows = rows_below(size, Reader(ledger), search)
     if output == Path("-"):
         write(form, rows, sys.stdout.buffer)
         return
-    if output.exists() and any(output.samefile(own) for own in own_files(site)):
-        raise click.BadParameter(
-            f"{output} is a file that the component itself needs. Name another.", param_hint="--output"
-        )
+    require_foreign(site, output, "--output")
     with whole_file(output) as file:
         written = write(form, rows, file)
     complain(f"{written:,} events written to {output}.")
+
+
+def export_bundle(site: Site, ledger: Ledger, target: Path, *, openings: bool) -> None:
+    """Write the whole log to *target*, a zip if it is called so, else a folder; say how it is checked."""
+    require_foreign(site, target, "--bundle")
+    note = newest_note(ledger)
+    size = Checkpoint.parse(Note.parse(note).text).size
+    if openings:
+        record(site, ledger, "bundle", Search(), size)
+    bundle = bundle_of(
+        ledger,
+        note,
+        openings=openings,
+        progress=lambda records, total: with_progress(records, total, "entries read"),
+    )
+    as_zip = target.suffix.lower() == ".zip"
+    (write_zip if as_zip else write_folder)(bundle.parts(), target)
+    path = shlex.quote(str(target))
+    program = "verify.py" if as_zip else shlex.quote(str(target / "verify.py"))
+    keys = Note.parse(note).signed_by(ledger.verifier_keys())
+    complain(
+        f"{size:,} entries written to {target}{', with personal data' if openings else ''}. To check it:\n"
+    )
+    if as_zip:
+        complain(f"    unzip {path} verify.py")
+    complain(f"    python {program} {path}{''.join(f' --key {shlex.quote(key)}' for key in keys)}\n")
+    complain(
+        "Publish the key where others find it without you: from whoever made the bundle it shows nothing. Who kept a "
+        "checkpoint or a receipt of the log adds --checkpoint FILE or --receipt FILE."
+    )
+
+
+def record(site: Site, ledger: Ledger, form: str, search: Search, below: int) -> None:
+    """Put the export on record that is made now."""
+    record_export(ledger, form, search, below, time=moment(site.clock()), policy=site.policy.digest)
+
+
+def require_foreign(site: Site, target: Path, option: str) -> None:
+    """click's own error if *target* is a file that the component itself needs."""
+    if target.exists() and any(target.samefile(own) for own in own_files(site)):
+        raise click.BadParameter(
+            f"{target} is a file that the component itself needs. Name another.", param_hint=option
+        )
 
 
 def own_files(site: Site) -> Iterator[Path]:

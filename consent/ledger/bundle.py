@@ -112,9 +112,12 @@ class Bundle:
         yield from self._entries(signed.size)
         for tile in tiles_of(signed.size):
             yield Part(tile.path, [self._tile(tile)])
+        # Whose opening is written has no tombstone here, also when it is erased meanwhile.
+        written = bytearray(-(-signed.size // 8))
         if self.openings:
-            yield Part("openings.jsonl", self._openings(signed.size))
-        yield Part("erased.jsonl", self._erased(signed.size))
+            yield Part("openings.jsonl", lines_of_openings(self._noted(signed.size, written)))
+        erased = ((index, id) for index, id in self.erased() if index < signed.size)
+        yield Part("erased.jsonl", lines_of_tombstones(each for each in erased if not _in(written, each[0])))
         yield Part("verify.py", [self.program])
 
     def _below(self, size: int) -> Iterator[Stored]:
@@ -141,17 +144,30 @@ class Bundle:
             raise LedgerError(f"the tile {tile.path} is shorter than it was; no bundle can be made")
         return hashes
 
-    def _openings(self, size: int) -> Iterator[bytes]:
+    def _noted(self, size: int, written: bytearray) -> Iterator[Stored]:
         for record in self._below(size):
-            if record.body is not None and record.salt is not None:
-                yield _line(
-                    {"index": record.index, "opening": encoded(record.body), "salt": encoded(record.salt)}
-                )
+            if record.body is not None:
+                written[record.index >> 3] |= 1 << (record.index & 7)
+            yield record
 
-    def _erased(self, size: int) -> Iterator[bytes]:
-        for index, id in self.erased():
-            if index < size:
-                yield _line({"id": str(id), "index": index})
+
+def lines_of_openings(records: Iterable[Stored]) -> Iterator[bytes]:
+    """The lines of ``openings.jsonl``."""
+    for record in records:
+        if record.body is not None and record.salt is not None:
+            yield _line(
+                {"index": record.index, "opening": encoded(record.body), "salt": encoded(record.salt)}
+            )
+
+
+def lines_of_tombstones(erased: Iterable[tuple[int, uuid.UUID]]) -> Iterator[bytes]:
+    """The lines of ``erased.jsonl``."""
+    for index, id in erased:
+        yield _line({"id": str(id), "index": index})
+
+
+def _in(written: bytearray, index: int) -> bool:
+    return bool(written[index >> 3] & 1 << (index & 7))
 
 
 def _line(members: dict[str, object]) -> bytes:

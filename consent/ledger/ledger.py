@@ -105,6 +105,9 @@ class Storage(SignedStorage, Protocol):
     def of_subject(self, subject: uuid.UUID) -> Sequence[Record]:
         """The records linked to *subject*, oldest first."""
 
+    def notes(self) -> Iterator[tuple[int, str]]:
+        """Each signed note and the number of entries that it is stored under, the largest first."""
+
     def size(self) -> int:
         """The number of sealed entries."""
 

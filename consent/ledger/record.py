@@ -83,6 +83,8 @@ class Head:
     """How many entries it is over."""
     root: bytes
     """32 bytes (RFC 6962 §2.1)."""
+    frontier: bytes
+    """From which it grows (``Frontier.to_bytes``)."""
     at: datetime
     """When it was sealed: UTC, by the clock of whoever did it."""
 

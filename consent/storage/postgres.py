@@ -22,7 +22,7 @@ log = logging.getLogger("consent")
 #: Seconds between two tries of one process to seal in passing.
 INTERVAL = 1.0
 #: How many are in memory at a time where all are read.
-_RECORDS, _DOCUMENTS = 500, 20
+_DOCUMENTS = 20
 #: How often an append looks again when another one of the same id was in between.
 _LOOKS = 3
 
@@ -136,6 +136,9 @@ class PostgresStorage:
     def note(self, at_most: int) -> str | None:
         return self._server.read(lambda connection: records.note(connection, at_most))
 
+    def notes(self) -> Iterator[tuple[int, str]]:
+        return self._server.read_all(records.notes, records.END, lambda found: found[0])
+
     def keep_note(self, size: int, note: str, *, patience: float) -> str:
         def keep(connection: Connection) -> str:
             connection.execute(_ADD_NOTE, {"size": size, "note": note.encode()})
@@ -163,12 +166,10 @@ class PostgresStorage:
         return self._server.read(lambda connection: records.stored_document(connection, hash))
 
     def documents(self, kind: str) -> Iterator[Document]:
-        def batch(after: str) -> Sequence[Document]:
-            return self._server.read(
-                lambda connection: records.documents(connection, kind, after, _DOCUMENTS)
-            )
+        def read(connection: Connection, after: str, limit: int) -> Sequence[Document]:
+            return records.documents(connection, kind, after, limit)
 
-        return records.paged(batch, "", lambda document: document.hash, _DOCUMENTS)
+        return self._server.read_all(read, "", lambda document: document.hash, _DOCUMENTS)
 
     def get(self, id: uuid.UUID) -> Record | None:
         return next(iter(self._server.read(lambda connection: _records(connection, _BY_ID, uid=id))), None)
@@ -178,11 +179,8 @@ class PostgresStorage:
         return self._server.read(lambda connection: records.below(connection, before, limit))
 
     def records(self, after: int) -> Iterator[Sealed]:
-        def batch(after: int) -> Sequence[Sealed]:
-            return self._server.read(lambda connection: records.above(connection, after, _RECORDS))
-
         self._seal_in_passing()
-        return records.paged(batch, after, lambda record: record.index, _RECORDS)
+        return self._server.read_all(records.above, after, lambda record: record.index)
 
     def of_subject(self, subject: uuid.UUID) -> Sequence[Record]:
         return self._server.read(lambda connection: _records(connection, _OF_SUBJECT, subject=subject))
@@ -201,17 +199,11 @@ class PostgresStorage:
         return count
 
     def tombstones(self) -> Iterator[uuid.UUID]:
-        def batch(after: uuid.UUID) -> Sequence[uuid.UUID]:
-            return self._server.read(lambda connection: records.tombstones(connection, after, _RECORDS))
-
-        return records.paged(batch, records.FIRST_ID, lambda id: id, _RECORDS)
+        return self._server.read_all(records.tombstones, records.FIRST_ID, lambda id: id)
 
     def erased(self) -> Iterator[tuple[int, uuid.UUID]]:
-        def batch(after: int) -> Sequence[tuple[int, uuid.UUID]]:
-            return self._server.read(lambda connection: records.erased(connection, after, _RECORDS))
-
         self._seal_in_passing()
-        return records.paged(batch, -1, lambda found: found[0], _RECORDS)
+        return self._server.read_all(records.erased, -1, lambda found: found[0])
 
     def size(self) -> int:
         self._seal_in_passing()

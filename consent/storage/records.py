@@ -48,7 +48,7 @@ _DOCUMENTS_ABOVE = (
 )
 _FIRST = select(entry.c.leaf).where(entry.c.leaf_index == 0)
 _PLACE = select(entry.c.leaf_index, entry.c.leaf).where(entry.c.uid == bindparam("uid"))
-_HEAD = select(head_table.c.size, head_table.c.root, head_table.c.sealed_at)
+_HEAD = select(head_table.c.size, head_table.c.root, head_table.c.frontier, head_table.c.sealed_at)
 _OF_ENTRIES = (
     select(entry.c.leaf_hash)
     .where(entry.c.leaf_index >= bindparam("first"), entry.c.leaf_index < bindparam("end"))
@@ -66,6 +66,12 @@ _NOTE = (
     .where(checkpoint.c.size <= bindparam("size"))
     .order_by(checkpoint.c.size.desc())
     .limit(1)
+)
+_NOTES = (
+    select(checkpoint.c.size, checkpoint.c.note)
+    .where(checkpoint.c.size < bindparam("below"))
+    .order_by(checkpoint.c.size.desc())
+    .limit(bindparam("limit"))
 )
 _STORED = select(document.c.hash).where(document.c.hash.in_(bindparam("hashes", expanding=True)))
 
@@ -91,7 +97,7 @@ Found = TypeVar("Found")
 After = TypeVar("After")
 
 #: No log is longer: the largest whole number both databases hold.
-_END = 2**63 - 1
+END = 2**63 - 1
 
 
 def get(connection: Connection, id: uuid.UUID) -> Record | None:
@@ -101,7 +107,7 @@ def get(connection: Connection, id: uuid.UUID) -> Record | None:
 
 def below(connection: Connection, before: int | None, limit: int) -> Sequence[Sealed]:
     """Up to *limit* records below index *before* (None: from the end), newest first."""
-    return _records(connection, _BELOW, before=_END if before is None else before, limit=limit)
+    return _records(connection, _BELOW, before=END if before is None else before, limit=limit)
 
 
 def above(connection: Connection, after: int, limit: int) -> Sequence[Sealed]:
@@ -127,7 +133,7 @@ def place(connection: Connection, id: uuid.UUID) -> tuple[int, bytes] | None:
 
 def keys(connection: Connection, first: str, origin: str) -> list[LogKey]:
     """The keys of the log *origin*, of which entry 0 names the *first*."""
-    vouchers = documents(connection, VOUCHER, "", _END)
+    vouchers = documents(connection, VOUCHER, "", END)
     return known_keys(first, vouchers, lambda id: place(connection, id), origin)
 
 
@@ -141,13 +147,29 @@ def head(connection: Connection) -> Head:
     row = connection.execute(_HEAD).one_or_none()
     if row is None:
         raise LedgerError("The database has no tree head. Restore it from a backup.")
-    return Head(size=row.size, root=row.root, at=datetime.fromtimestamp(row.sealed_at / 1000, UTC))
+    return Head(
+        size=row.size,
+        root=as_bytes(row.root),
+        frontier=as_bytes(row.frontier),
+        at=datetime.fromtimestamp(row.sealed_at / 1000, UTC),
+    )
 
 
 def note(connection: Connection, at_most: int) -> str | None:
     """The signed note of the largest tree of *at_most* entries that was signed."""
-    found: bytes | None = connection.execute(_NOTE, {"size": at_most}).scalar()
-    return None if found is None else found.decode(errors="replace")
+    found = connection.execute(_NOTE, {"size": at_most}).scalar()
+    return None if found is None else as_bytes(found).decode(errors="replace")
+
+
+def notes(connection: Connection, below: int, limit: int) -> Sequence[tuple[int, str]]:
+    """Up to *limit* signed notes of trees of fewer entries than *below*, with their sizes, the largest first."""
+    rows = connection.execute(_NOTES, {"below": below, "limit": limit})
+    return [(row.size, as_bytes(row.note).decode(errors="replace")) for row in rows]
+
+
+def as_bytes(value: bytes | str | None) -> bytes:
+    """*value* of a column of bytes. In SQLite who alters a row can put text there, which stands for its UTF-8."""
+    return value.encode() if isinstance(value, str) else value or b""
 
 
 def tree_problems(connection: Connection) -> list[str]:
@@ -164,16 +186,18 @@ class Hashes:
 
     def of_entries(self, first: int, count: int) -> Sequence[bytes]:
         """The leaf hashes of up to *count* entries from index *first* on."""
-        return self.connection.execute(_OF_ENTRIES, {"first": first, "end": first + count}).scalars().all()
+        values = {"first": first, "end": first + count}
+        return list(map(as_bytes, self.connection.execute(_OF_ENTRIES, values).scalars()))
 
     def of_tiles(self, level: int, first: int, count: int) -> Sequence[bytes]:
         """The roots of up to *count* full tiles of *level* from the tile *first* on."""
         values = {"level": level, "first": first, "end": first + count}
-        return self.connection.execute(_OF_TILES, values).scalars().all()
+        return list(map(as_bytes, self.connection.execute(_OF_TILES, values).scalars()))
 
     def stored(self, level: int, index: int) -> bytes | None:
         """The hashes of this tile if it is full."""
-        return self.connection.execute(_TILE, {"level": level, "n": index}).scalar()
+        found = self.connection.execute(_TILE, {"level": level, "n": index}).scalar()
+        return None if found is None else as_bytes(found)
 
     def add(self, level: int, index: int, root: bytes, hashes: bytes) -> None:
         """Store this tile, which is full."""
@@ -206,13 +230,13 @@ class Tiles:
 def documents(connection: Connection, kind: str, after: str, limit: int) -> Sequence[Document]:
     """Up to *limit* documents of *kind* whose hashes come after *after*, in the order of their hashes."""
     rows = connection.execute(_DOCUMENTS_ABOVE, {"kind": kind, "after": after, "limit": limit})
-    return [Document(hash=row.hash, kind=row.kind, body=row.body) for row in rows]
+    return [Document(hash=row.hash, kind=row.kind, body=as_bytes(row.body)) for row in rows]
 
 
 def stored_document(connection: Connection, hash: str) -> Document | None:
     """The document with this hash."""
     row = connection.execute(_DOCUMENT, {"hash": hash}).one_or_none()
-    return None if row is None else Document(hash=row.hash, kind=row.kind, body=row.body)
+    return None if row is None else Document(hash=row.hash, kind=row.kind, body=as_bytes(row.body))
 
 
 def stored_hashes(connection: Connection, hashes: Sequence[str]) -> frozenset[str]:
@@ -241,11 +265,11 @@ def _records(connection: Connection, statement: Select[Any], **parameters: objec
         Sealed(
             index=row.leaf_index,
             id=row.uid,
-            leaf=row.leaf,
-            leaf_hash=row.leaf_hash,
+            leaf=as_bytes(row.leaf),
+            leaf_hash=as_bytes(row.leaf_hash),
             subject=row.subject,
-            salt=row.salt,
-            body=row.body,
+            salt=None if row.salt is None else as_bytes(row.salt),
+            body=None if row.body is None else as_bytes(row.body),
         )
         for row in connection.execute(statement, parameters)
     ]

@@ -3,7 +3,7 @@
 import os
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, TypeVar, cast
@@ -16,6 +16,7 @@ from consent.errors import LedgerUnavailable
 from consent.storage import migrate, outages, records, sequencer
 from consent.storage.birth import Birth
 from consent.storage.bounded import BoundedConnection
+from consent.storage.records import After
 from consent.storage.schema import SCHEMA
 
 #: Seconds that a read may take, and that opening a connection may.
@@ -77,6 +78,20 @@ class Server:
     def read(self, work: Callable[[Connection], Found]) -> Found:
         """What *work* reads in one transaction. A lost connection is opened anew, once."""
         return self._twice(self._ready(READING), lambda engine: _reading(engine, work), READING)
+
+    def read_all(
+        self,
+        read: Callable[[Connection, After, int], Sequence[Found]],
+        after: After,
+        key: Callable[[Found], After],
+        limit: int = 500,
+    ) -> Iterator[Found]:
+        """All that *read* finds above *after*, and then above the last one's *key*: *limit* in each transaction."""
+
+        def batch(after: After) -> Sequence[Found]:
+            return self.read(lambda connection: read(connection, after, limit))
+
+        return records.paged(batch, after, key, limit)
 
     def write(self, work: Callable[[Connection], Found], patience: float) -> Found:
         """What *work* returns, which writes in one transaction; durable when this returns."""

@@ -80,6 +80,13 @@ class SqliteStorage:
         with self._database.reading() as connection:
             return records.note(connection, at_most)
 
+    def notes(self) -> Iterator[tuple[int, str]]:
+        def batch(below: int) -> Sequence[tuple[int, str]]:
+            with self._database.reading() as connection:
+                return records.notes(connection, below, _DOCUMENTS)
+
+        return records.paged(batch, records.END, lambda found: found[0], _DOCUMENTS)
+
     def keep_note(self, size: int, note: str, *, patience: float) -> str:
         with self._database.writing(patience) as connection:
             if (row := connection.execute(_NOTE, (size,)).fetchone()) is not None:
@@ -129,6 +136,13 @@ class SqliteStorage:
         with self._database.reading() as connection:
             return records.of_subject(connection, subject)
 
+    def erased(self) -> Iterator[tuple[int, uuid.UUID]]:
+        def batch(after: int) -> Sequence[tuple[int, uuid.UUID]]:
+            with self._database.reading() as connection:
+                return records.erased(connection, after, _RECORDS)
+
+        return records.paged(batch, -1, lambda found: found[0], _RECORDS)
+
     def opted_out(self, account: str) -> bool:
         with self._database.reading() as connection:
             return records.opted_out(connection, account)
@@ -167,13 +181,6 @@ class SqliteStorage:
                 return records.tombstones(connection, after, _RECORDS)
 
         return records.paged(batch, records.FIRST_ID, lambda id: id, _RECORDS)
-
-    def erased(self) -> Iterator[tuple[int, uuid.UUID]]:
-        def batch(after: int) -> Sequence[tuple[int, uuid.UUID]]:
-            with self._database.reading() as connection:
-                return records.erased(connection, after, _RECORDS)
-
-        return records.paged(batch, -1, lambda found: found[0], _RECORDS)
 
     def size(self) -> int:
         with self._database.reading() as connection:

@@ -138,3 +138,15 @@ def test_on_a_server_keys_change_and_a_loss_is_recovered_as_in_a_file(waiting: F
     assert "guard file is missing" in run("seal").stderr + run("checkpoint").stderr
     assert run("keys", "recover", "--yes").exit_code == 0
     assert run("checkpoint").stdout == guard.read_text()
+
+
+def test_a_log_on_a_server_is_verified_where_it_is_and_as_a_bundle(on_server: Flask, tmp_path: Path) -> None:
+    run = run_for(on_server)
+    run("db", "upgrade")
+    visit(on_server, "all").answer("none")
+    assert run("seal").exit_code == 0
+    assert "4 entries" in run("verify").stdout
+    assert run("export", "--bundle", str(tmp_path / "log.zip")).exit_code == 0
+    result = run("verify", str(tmp_path / "log.zip"))
+    assert result.exit_code == 0
+    assert "Openings checked: 4." in result.stdout

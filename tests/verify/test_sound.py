@@ -132,7 +132,7 @@ def test_without_openings_all_else_is_checked_and_that_is_said(tmp_path: Path) -
     log.erase(4)
     report = checked(folder(tmp_path / "bundle", log.files(openings=False)), outside=(log.checkpoint(),))
     assert report.verdict == "erased"
-    assert report.remarks == ["The bundle has no openings: what the events said is not checked."]
+    assert report.remarks == ["There are no openings here: what the events said is not checked."]
 
 
 def test_the_newest_entry_may_be_too_old(tmp_path: Path) -> None:

@@ -1,0 +1,257 @@
+"""The log as it stands in the database, checked by the program that checks bundles.
+
+Nothing is written for that: what ``consent.verify`` would read from a bundle's files it gets here from the tables. What
+only a database has (columns beside the leaves, the head, the guard beside the key) is looked at here.
+"""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import islice
+from typing import BinaryIO, Final, cast
+
+from consent.audit.export import document_hashes, stored_body
+from consent.errors import LedgerError, LedgerUnavailable
+from consent.ledger import Head, Ledger, Sealed, leaf_hash
+from consent.ledger.bundle import lines_of_openings, lines_of_tombstones
+from consent.ledger.merkle import HASH_BYTES, Frontier
+from consent.ledger.tile import WIDTH, entry_bundle
+from consent.verify import (
+    MOST_FINDINGS,
+    Checkpoint,
+    Enough,
+    Fault,
+    Key,
+    Report,
+    Tree,
+    Trust,
+    check_documents,
+    check_log,
+    compared,
+    confirm,
+    read_outside,
+)
+
+#: Of the signed checkpoints that are stored, so many are compared, from the newest on.
+MOST_NOTES: Final = 1000
+
+Progress = Callable[[Iterator[Sealed], int], Iterator[Sealed]]
+
+
+class Live:
+    """The first *size* entries of *ledger*, as the files of the bundle that they would be (``verify.Source``)."""
+
+    faults: Sequence[tuple[str, str]] = ()
+
+    def __init__(self, ledger: Ledger, size: int, progress: Progress) -> None:
+        self.ledger = ledger
+        self.stack = ExitStack()
+        self.beside = dict[str, str]()
+        """What is wrong in the columns beside the leaves, by place."""
+        self._records = self._below(progress(ledger.records(), size), size)
+        self._size = size
+        self._next = next(self._records, None)
+        self._tile = lru_cache(64)(self._stored_tile)
+
+    def open(self, name: str) -> BinaryIO | None:
+        """The file *name*; None if there is none, Fault if it can't be read."""
+        if name == "openings.jsonl":
+            records = self._below(self.ledger.records(), self._size)
+            return cast(BinaryIO, _Lines(lines_of_openings(records)))
+        if name == "erased.jsonl":
+            erased = (each for each in self.ledger.erased() if each[0] < self._size)
+            return cast(BinaryIO, _Lines(lines_of_tombstones(erased)))
+        folder, _, rest = name.partition("/")
+        if folder == "documents":
+            found = stored_body(self.ledger, rest)
+        elif folder == "tile":
+            level, _, number = rest.partition("/")
+            whole, _, width = number.partition(".p/")
+            index = int(whole.replace("x", "").replace("/", ""))
+            asked = index, int(width or WIDTH)
+            found = self._leaves(*asked) if level == "entries" else self._tile(int(level), *asked)
+        else:
+            found = None
+        return None if found is None else io.BytesIO(found)
+
+    def names(self, folder: str = "") -> list[str]:
+        """The names of what would lie in *folder*."""
+        return document_hashes(self.ledger) if folder == "documents" else []
+
+    def _stored_tile(self, level: int, index: int, width: int) -> bytes | None:
+        try:
+            found = self.ledger.storage.tile(level, index)
+        except LedgerUnavailable:
+            raise
+        except LedgerError:
+            return None
+        # Since the head was read the last ones may have grown.
+        return found if width == WIDTH else found[: width * HASH_BYTES]
+
+    def _leaves(self, index: int, width: int) -> bytes | None:
+        """The leaves under a tile of level 0, asked for in order; None if there are none of them."""
+        found = dict[int, bytes]()
+        places = range(index * WIDTH, index * WIDTH + width)
+        while self._next is not None and self._next.index < places.stop:
+            found[self._next.index] = self._next.leaf
+            if fault := beside(self._next):
+                self._note(self._next.index, fault)
+            self._next = next(self._records, None)
+        if not found:
+            return None
+        for place in places:
+            if place not in found:
+                self._note(place, "is not in the table of entries")
+        try:
+            return entry_bundle(found.get(place, b"") for place in places)
+        except ValueError as error:
+            raise Fault(f"can't be: {error}") from error
+
+    def _note(self, index: int, said: str) -> None:
+        if len(self.beside) < MOST_FINDINGS:
+            self.beside[f"entry {index}"] = said
+
+    def _below(self, records: Iterator[Sealed], size: int) -> Iterator[Sealed]:
+        after = -1
+        try:
+            for record in records:
+                if record.index >= size:
+                    return
+                after = record.index
+                yield record
+        except (ValueError, TypeError) as error:
+            # An id, or a number, that is none.
+            self._note(after + 1, f"this row, or one of the next, can't be read ({error})")
+
+
+class _Lines(io.BufferedIOBase):
+    """Lines that are made while they are read, as a file."""
+
+    def __init__(self, lines: Iterator[bytes]) -> None:
+        self._made = lines
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return next(self._made, b"")
+
+
+def beside(record: Sealed) -> str | None:
+    """What in the columns beside its leaf *record* contradicts it; None if nothing does."""
+    if leaf_hash(record.leaf) != record.leaf_hash:
+        return "its leaf_hash is not the hash of its leaf"
+    if b'"id":"%s"' % str(record.id).encode() not in record.leaf:
+        return "its uid is not the id in its leaf"
+    if record.body is None:
+        return None
+    subject = b"null" if record.subject is None else b'"%s"' % str(record.subject).encode()
+    if b'"subject":%s,"time":"' % subject not in record.body:
+        return "its opening is filed under another subject than it names"
+    return None
+
+
+def verify_live(
+    ledger: Ledger,
+    keys: Sequence[Key],
+    outside: Sequence[tuple[str, str]],
+    *,
+    progress: Progress,
+    now: datetime,
+    max_age: timedelta | None = None,
+) -> Report:
+    """Check the database of *ledger*, and compare it with the texts *outside*, each with the name it goes by.
+
+    *keys* are those that count. What is found is looked for again, since others write meanwhile; only what is there
+    both times is reported. LedgerUnavailable when the database can't be read now; LedgerError when it has no head.
+    """
+    report = _look(ledger, keys, outside, progress=progress, now=now, max_age=max_age)
+    if not report.right:
+        again = _look(ledger, keys, outside, progress=progress, now=now, max_age=max_age)
+        report.findings = [finding for finding in report.findings if finding in again.findings]
+    return report
+
+
+def _look(
+    ledger: Ledger,
+    keys: Sequence[Key],
+    outside: Sequence[tuple[str, str]],
+    *,
+    progress: Progress,
+    now: datetime,
+    max_age: timedelta | None,
+) -> Report:
+    report, trust = Report(), Trust([*keys], frozenset({ledger.origin}))
+    size, head = ledger.size(), ledger.head()
+    source = Live(ledger, head.size, progress)
+    signed = Checkpoint(ledger.origin, head.size, head.root, ())
+    known = [(place, found) for place, text in outside if (found := read_outside(place, text, trust, report))]
+    try:
+        with source.stack:
+            check_documents(source, report)
+            tree = check_log(source, report, signed, place="head", now=now, max_age=max_age)
+            _check_head(head, size, report)
+            _compare_notes(ledger, trust, signed, tree)
+            _compare_guard(ledger, trust, signed, tree)
+            confirm(known, signed, tree)
+        named = {finding.place for finding in report.findings if finding.verdict == "tampered"}
+        for place, said in source.beside.items():
+            if place not in named:
+                report.add("tampered", place, said)
+    except Enough:
+        report.remarks.append(f"Stopped after {MOST_FINDINGS} findings. Later entries were not looked at.")
+    return report
+
+
+def _check_head(head: Head, size: int, report: Report) -> None:
+    try:
+        root = Frontier.from_bytes(head.size, head.frontier).root()
+    except LedgerError:
+        root = b""
+    if root != head.root:
+        report.add("tampered", "head", "its frontier doesn't lead to its root")
+    if size > head.size:
+        report.remarks.append(f"{size - head.size:,} entries are not under the tree yet, and not checked.")
+
+
+def _compare_notes(ledger: Ledger, trust: Trust, signed: Checkpoint, tree: Tree) -> None:
+    """Whether the signed checkpoints that are stored are of this tree."""
+    report, covered = tree.report, 0
+    notes = ledger.storage.notes()
+    for size, note in islice(notes, MOST_NOTES):
+        place = f"checkpoint of {size} entries"
+        try:
+            found = trust.checkpoint(note)
+            if found.size != size:
+                raise Fault(f"is one of {found.size} entries")
+        except Fault as fault:
+            report.add("tampered", place, str(fault))
+            continue
+        if (
+            size <= signed.size
+        ):  # a later one was signed since the head was read, or is of a tree that was lost
+            covered = max(covered, compared(place, found, signed, tree))
+    if next(notes, None) is not None:
+        report.remarks.append(f"The newest {MOST_NOTES:,} signed checkpoints in the database were compared.")
+    report.facts["signed"] = covered
+    if covered < signed.size:
+        report.remarks.append(f"The first {covered:,} of {signed.size:,} entries are signed so far.")
+
+
+def _compare_guard(ledger: Ledger, trust: Trust, signed: Checkpoint, tree: Tree) -> None:
+    """Whether the tree continues the one that was signed last: what the guard beside the key says."""
+    report, desk = tree.report, ledger.storage.desk
+    guard = None if desk is None else desk.guard()
+    if guard is None:
+        report.remarks.append(
+            "There is no guard here, which is beside the key: nothing was compared with it."
+        )
+        return
+    try:
+        found = trust.checkpoint(guard)
+    except Fault as fault:
+        report.add("tampered", "guard", str(fault))
+        return
+    # Others may have signed a longer tree since the head was read.
+    if found.size <= ledger.head().size and found.size > signed.size:
+        return
+    compared("guard", found, signed, tree)

@@ -1,0 +1,374 @@
+"""``verify`` and ``export --bundle``: what was altered is named with its place, and what wasn't is found sound."""
+
+import json
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import uuid
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from consent.ledger import Ledger, Receipt
+from consent.ledger.merkle import inclusion_proof
+from consent.storage import OwnStorage
+from tests.audit.clinic import record, visit
+from tests.audit.tampering import alter
+
+from .conftest import Run
+from .test_exporting import fill
+
+
+@pytest.fixture
+def answered(app: Flask, ledger: Ledger) -> Ledger:
+    """The log of the site with some answers in it, signed."""
+    visit(app, "all").answer("none")
+    visit(app, "none")
+    ledger.sign()
+    return ledger
+
+
+@pytest.fixture(scope="module")
+def grown() -> dict[str, bytes]:
+    """The files of a log that is large; empty until a test needs them, and made only once."""
+    return {}
+
+
+@pytest.fixture
+def large(request: pytest.FixtureRequest, tmp_path: Path, grown: dict[str, bytes]) -> Ledger:
+    """The same with 600 further events, so that its tree has full tiles."""
+    instance = tmp_path / "instance"
+    if grown:
+        instance.mkdir()
+        for name, data in grown.items():
+            (instance / name).write_bytes(data)
+            (instance / name).chmod(0o600)
+        ledger: Ledger = request.getfixturevalue("ledger")
+        return ledger
+    answered: Ledger = request.getfixturevalue("answered")
+    fill(tmp_path, answered, 600)
+    answered.seal()
+    answered.sign()
+    assert isinstance(answered.storage, OwnStorage)
+    answered.storage.close()
+    grown.update({each.name: each.read_bytes() for each in instance.iterdir()})
+    return answered
+
+
+def receipt(ledger: Ledger, index: int) -> str:
+    size = ledger.size()
+    found = ledger.newest(index + 1, 1)[0]
+    note = ledger.sign()
+    proof = tuple(inclusion_proof(index, size, ledger.tree))
+    return Receipt(
+        index=index, proof=proof, note=note, leaf=found.leaf, salt=found.salt, opening=found.body
+    ).to_text()
+
+
+def found(run: Run, *arguments: str, code: int = 1) -> list[str]:
+    """The verdicts and places that ``verify`` names."""
+    result = run("verify", "--json", *arguments)
+    assert result.exit_code == code, result.output
+    return [f"{each['verdict']} {each['place']}" for each in json.loads(result.stdout)["findings"]]
+
+
+def test_a_log_that_nobody_touched_is_sound_and_unanchored_until_something_from_outside_confirms_it(
+    large: Ledger, run: Run, tmp_path: Path
+) -> None:
+    assert found(run, code=0) == ["unanchored head"]
+    (tmp_path / "kept.txt").write_text(large.sign())
+    (tmp_path / "mine.tlog-proof").write_text(receipt(large, 3))
+    result = run(
+        "verify", "--checkpoint", str(tmp_path / "kept.txt"), "--receipt", str(tmp_path / "mine.tlog-proof")
+    )
+    assert result.exit_code == 0
+    assert result.stdout.endswith("ok: Everything here is what was recorded and signed.\n")
+    assert "Confirmed from outside: 605 entries." in result.stdout
+    assert "Openings checked: 605." in result.stdout
+
+
+ONE_BIT = "CAST(substr(body, 1, 40) || '~' || substr(body, 42) AS BLOB)"
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("UPDATE entry SET leaf = replace(leaf, 'withdrawn', 'given') WHERE leaf_index = 3", "entry 3"),
+        ("UPDATE entry SET leaf = replace(leaf, 'given', 'refused') WHERE leaf_index = 300", "entry 300"),
+        ("UPDATE entry SET leaf = zeroblob(9) WHERE leaf_index = 0", "entry 0"),
+        ("UPDATE entry SET leaf_hash = zeroblob(32) WHERE leaf_index = 300", "entry 300"),
+        ("UPDATE entry SET leaf_hash = zeroblob(32) WHERE leaf_index = 600", "entry 600"),
+        ("UPDATE entry SET uid = '00000000000040008000000000000000' WHERE leaf_index = 300", "entry 300"),
+        ("UPDATE entry SET uid = 'none' WHERE leaf_index = 300", "entry 0"),
+        ("DELETE FROM entry WHERE leaf_index = 300", "entry 300"),
+        ("UPDATE entry SET leaf_index = 900 WHERE leaf_index = 604", "entry 604"),
+        (
+            f"UPDATE opening SET body = {ONE_BIT} WHERE uid = (SELECT uid FROM entry WHERE leaf_index = 3)",
+            "entry 3",
+        ),
+        (
+            "UPDATE opening SET salt = zeroblob(32) WHERE uid = (SELECT uid FROM entry WHERE leaf_index = 300)",
+            "entry 300",
+        ),
+        (
+            "UPDATE opening SET subject = NULL WHERE uid = (SELECT uid FROM entry WHERE leaf_index = 300)",
+            "entry 300",
+        ),
+        ("UPDATE tile SET hashes = zeroblob(8192) WHERE level = 0 AND n = 1", "tile/0/001"),
+        ("UPDATE tile SET root = zeroblob(32) WHERE level = 0 AND n = 1", "tile/1/000.p/2"),
+        ("DELETE FROM tile WHERE level = 0 AND n = 1", "tile/1/000.p/2"),
+        ("UPDATE head SET root = zeroblob(32)", "head"),
+        ("UPDATE head SET frontier = zeroblob(length(frontier))", "head"),
+        ("UPDATE head SET size = 700", "tile/0/002.p/188"),
+        (
+            "UPDATE checkpoint SET note = replace(note, '605', '604') WHERE size = 605",
+            "checkpoint of 605 entries",
+        ),
+        ("UPDATE checkpoint SET size = 6 WHERE size = 605", "checkpoint of 6 entries"),
+        ("UPDATE document SET body = replace(body, 'Clinic', 'Klinik') WHERE kind = 'policy'", "documents/"),
+    ],
+)
+def test_whatever_is_altered_in_the_database_is_found_and_named(
+    large: Ledger, run: Run, tmp_path: Path, statement: str, expected: str
+) -> None:
+    assert found(run, code=0) == ["unanchored head"]
+    alter(tmp_path, statement)
+    assert any(each.startswith(f"tampered {expected}") for each in found(run)), found(run)
+
+
+def test_rows_that_change_places_are_both_named(large: Ledger, run: Run, tmp_path: Path) -> None:
+    alter(
+        tmp_path,
+        "UPDATE entry SET leaf_index = CASE leaf_index WHEN 2 THEN 9002 WHEN 3 THEN 9003 ELSE leaf_index END",
+    )
+    alter(
+        tmp_path,
+        "UPDATE entry SET leaf_index = CASE leaf_index WHEN 9002 THEN 3 WHEN 9003 THEN 2 ELSE leaf_index END",
+    )
+    assert found(run) == ["tampered entry 2", "tampered entry 3", "unanchored head"]
+
+
+def test_an_opening_that_is_gone_is_missing_unless_a_tombstone_says_that_it_was_erased(
+    large: Ledger, run: Run, tmp_path: Path
+) -> None:
+    uid = "(SELECT uid FROM entry WHERE leaf_index = 300)"
+    alter(tmp_path, f"DELETE FROM opening WHERE uid = {uid}")
+    assert found(run) == ["missing-opening entry 300", "unanchored head"]
+    alter(tmp_path, f"INSERT INTO erased (uid) VALUES ({uid})")
+    assert found(run, code=0) == ["erased erased.jsonl", "unanchored head"]
+
+
+def restored(folder: Path, before: Path) -> None:
+    """Put the database *before* in the place of the newest one, as somebody with a backup would."""
+    for file in (folder / "instance").glob("consent.sqlite3*"):
+        file.unlink()
+    shutil.copy(before, folder / "instance" / "consent.sqlite3")
+
+
+def test_a_database_that_is_restored_is_older_than_the_guard_beside_the_key(
+    app: Flask, answered: Ledger, run: Run, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "instance" / "consent.sqlite3")) as now:
+        now.execute(f"VACUUM INTO '{tmp_path / 'backup'}'")
+    visit(app, "all")
+    kept = tmp_path / "kept.txt"
+    kept.write_text(answered.sign())
+    assert isinstance(answered.storage, OwnStorage)
+    answered.storage.close()
+    restored(tmp_path, tmp_path / "backup")
+    assert found(run, "--checkpoint", str(kept)) == [
+        "truncated guard",
+        f"truncated {kept}",
+        "unanchored head",
+    ]
+    visit(app, "none")
+    assert found(run, "--checkpoint", str(kept)) == ["forked guard", f"forked {kept}", "unanchored head"]
+
+
+def test_what_is_found_only_once_is_no_fault_but_what_others_wrote_meanwhile(
+    large: Ledger, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, looks = type(large.storage).erased, []
+
+    def racing(storage: object) -> object:
+        looks.append(storage)
+        if len(looks) == 1:  # between reading tombstones and reading openings
+            rest = list(before(storage))  # type: ignore[arg-type]  # the class is the storage's own
+            uid = "(SELECT uid FROM entry WHERE leaf_index = 590)"
+            alter(tmp_path, f"INSERT INTO erased (uid) VALUES ({uid})")
+            alter(tmp_path, f"DELETE FROM opening WHERE uid = {uid}")
+            return iter(rest)
+        return before(storage)  # type: ignore[arg-type]  # the class is the storage's own
+
+    monkeypatch.setattr(type(large.storage), "erased", racing)
+    assert found(run, code=0) == ["unanchored head"]
+    assert len(looks) == 2
+
+
+def test_more_than_the_head_is_over_is_not_taken_for_checked(large: Ledger, run: Run, tmp_path: Path) -> None:
+    fill(tmp_path, large, 3)
+    result = run("verify", "--json")
+    assert json.loads(result.stdout)["entries"] == 605
+    assert "3 entries are not under the tree yet, and not checked." in json.loads(result.stdout)["remarks"]
+
+
+# --- bundles
+
+
+def export(run: Run, target: Path, *arguments: str) -> str:
+    """Export a bundle to *target*; what was said."""
+    result = run("export", "--bundle", str(target), *arguments)
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+    return result.stderr
+
+
+@pytest.mark.parametrize("name", ["log.zip", "log"])
+def test_a_bundle_is_checked_by_the_command_that_the_export_says(
+    large: Ledger, run: Run, tmp_path: Path, name: str
+) -> None:
+    there = tmp_path / "elsewhere"
+    there.mkdir()
+    said = export(run, there / name)
+    assert f"605 entries written to {there / name}, with personal data." in said
+    commands = [line.strip() for line in said.splitlines() if line.startswith("    ")]
+    assert large.verifier_keys()[0] in commands[-1]
+    python = f"{sys.executable} -I"
+    script = " && ".join(commands).replace("unzip", "python -m zipfile -e").replace(" verify.py &&", " . &&")
+    done = subprocess.run(
+        ["sh", "-ec", script.replace("python ", f"{python} ")],
+        cwd=there,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done
+    assert "Openings checked: 605." in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("unanchored: ")
+
+
+@pytest.mark.parametrize("name", ["log.zip", "log"])
+def test_verify_checks_a_bundle_with_the_keys_of_this_site_and_says_so(
+    large: Ledger, run: Run, tmp_path: Path, name: str
+) -> None:
+    export(run, tmp_path / name, "--without-openings")
+    result = run("verify", str(tmp_path / name))
+    assert result.exit_code == 0
+    assert "There are no openings here" in result.stdout
+    assert "keys are those that this site knows" in result.stderr
+    kept = tmp_path / "mine.tlog-proof"
+    kept.write_text(receipt(large, 4))
+    key = large.verifier_keys()[0]
+    result = run("verify", str(tmp_path / name), "--key", key, "--receipt", str(kept), "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["verdict"] == "ok"
+    other = key.replace("clinic", "clinics")
+    assert run("verify", str(tmp_path / name), "--key", other).exit_code == 2
+
+
+def test_a_bundle_of_an_altered_log_says_so(large: Ledger, run: Run, tmp_path: Path) -> None:
+    alter(tmp_path, "UPDATE entry SET leaf = replace(leaf, 'given', 'refused') WHERE leaf_index = 300")
+    alter(tmp_path, "UPDATE document SET body = replace(body, 'Clinic', 'Klinik') WHERE kind = 'policy'")
+    export(run, tmp_path / "log.zip")
+    document, entry = found(run, str(tmp_path / "log.zip"))[:2]
+    assert document.startswith("tampered documents/")
+    assert entry == "tampered entry 300"
+
+
+def test_a_bundle_has_the_tree_as_it_is_when_it_is_made_where_the_key_is(
+    app: Flask, answered: Ledger, run: Run, tmp_path: Path
+) -> None:
+    visit(app, "all")
+    size = answered.size()
+    export(run, tmp_path / "log")
+    assert f"\n{size}\n" in (tmp_path / "log" / "checkpoint").read_text()
+    shutil.move(tmp_path / "instance" / "consent.key", tmp_path / "taken")
+    visit(app, "none")
+    result = run("export", "--bundle", str(tmp_path / "second"))
+    assert (result.exit_code, (tmp_path / "second").exists()) == (3, False)
+
+
+def test_a_bundle_with_openings_is_on_record_for_forget_to_name_and_one_without_holds_nobody(
+    app: Flask, answered: Ledger, run: Run, tmp_path: Path
+) -> None:
+    size = answered.size()
+    export(run, tmp_path / "without", "--without-openings")
+    assert answered.size() == size
+    export(run, tmp_path / "log.zip")
+    assert run("forget", str(newest_given(answered)), "--yes").exit_code == 0
+    assert f"bundle, events below {size}" in run("forget", "--exports").stdout
+
+
+def newest_given(ledger: Ledger) -> uuid.UUID:
+    return next(each.id for each in ledger.newest(limit=9) if b'"kind":"given"' in each.leaf)
+
+
+@pytest.mark.parametrize("name", ["log.zip", "log"])
+def test_a_bundle_that_cannot_be_made_leaves_nothing(
+    large: Ledger, run: Run, tmp_path: Path, name: str
+) -> None:
+    alter(tmp_path, "DELETE FROM entry WHERE leaf_index = 300")
+    before = os.listdir(tmp_path)
+    result = run("export", "--bundle", str(tmp_path / name))
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "no bundle can be made" in result.stderr
+    assert os.listdir(tmp_path) == before
+
+
+def test_an_event_that_is_erased_while_it_is_exported_is_in_one_file_only(
+    large: Ledger, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = type(large.storage).erased
+
+    def racing(storage: object) -> object:
+        uid = "(SELECT uid FROM entry WHERE leaf_index = 300)"
+        alter(tmp_path, f"INSERT OR IGNORE INTO erased (uid) VALUES ({uid})")
+        return before(storage)  # type: ignore[arg-type]  # the class is the storage's own
+
+    monkeypatch.setattr(type(large.storage), "erased", racing)
+    export(run, tmp_path / "log.zip")
+    assert found(run, str(tmp_path / "log.zip"), code=0) == ["unanchored checkpoint"]
+
+
+def test_a_bundle_is_its_owners_alone_and_replaces_nothing_that_is_needed(
+    large: Ledger, run: Run, tmp_path: Path
+) -> None:
+    export(run, tmp_path / "log.zip")
+    assert stat.S_IMODE((tmp_path / "log.zip").stat().st_mode) == 0o600
+    for name in ("instance", "instance/consent.sqlite3", "consent.toml"):
+        kept = (tmp_path / name).stat()
+        assert run("export", "--bundle", str(tmp_path / name)).exit_code in (2, 3)
+        assert (tmp_path / name).stat().st_ino == kept.st_ino
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("export", "--bundle", "log.zip", "--kind", "given"),
+        ("export", "--bundle", "log.zip", "--format", "csv"),
+        ("export", "--without-openings"),
+        ("verify", "no-such-bundle.zip"),
+        ("verify", "--max-age", "soon"),
+        ("verify", "--key", "key"),
+        ("verify", "--receipt", "no-such-file"),
+    ],
+)
+def test_what_is_used_wrongly_ends_with_2(answered: Ledger, run: Run, arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_what_is_no_bundle_ends_with_3(answered: Ledger, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no zip")
+    result = run("verify", str(tmp_path / "notes.txt"))
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "neither a folder nor a zip" in result.stderr
+
+
+def test_a_log_whose_newest_entry_is_too_old_is_stale(ledger: Ledger, run: Run) -> None:
+    record(ledger)  # of 18 November 2026
+    assert "stale head" in found(run, "--max-age", "1h")
