@@ -15,7 +15,6 @@ from consent.ledger.leaf import derived_id as derived_id
 from consent.ledger.leaf import leaf_hash as leaf_hash
 from consent.ledger.leaf import link as link
 from consent.ledger.ledger import Ledger as Ledger
-from consent.ledger.ledger import Storage as Storage
 from consent.ledger.receipt import Outcome as Outcome
 from consent.ledger.receipt import Receipt as Receipt
 from consent.ledger.receipt import check_receipt as check_receipt
@@ -26,3 +25,4 @@ from consent.ledger.record import Record as Record
 from consent.ledger.record import Recorded as Recorded
 from consent.ledger.record import Sealed as Sealed
 from consent.ledger.record import Written as Written
+from consent.ledger.storage import Storage as Storage

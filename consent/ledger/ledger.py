@@ -1,9 +1,8 @@
-"""The ledger: events in the order they were recorded, and what its storage has to promise."""
+"""The ledger: events in the order they were recorded."""
 
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from consent.errors import LedgerConflict, LedgerError
 from consent.ledger.event import Event
@@ -12,107 +11,9 @@ from consent.ledger.leaf import commitment, leaf_hash
 from consent.ledger.merkle import root_of
 from consent.ledger.receipt import Outcome, Receipt, check_receipt, made
 from consent.ledger.record import Document, Entry, Head, Record, Recorded, Sealed, Written
-from consent.ledger.signing import SignedStorage, Signing
+from consent.ledger.signing import Signing
+from consent.ledger.storage import Storage
 from consent.ledger.tile import TileReader
-
-
-class Storage(SignedStorage, Protocol):
-    """Where entries, openings and documents are kept.
-
-    * **Order.** Indexes run from 0 without gaps. An event that was appended after another append had
-      returned comes after it. Entry 0 names the log and its key; the storage writes it before anything else.
-    * **Sealing.** An event is appended, and sealed: it gets its index and comes under the tree's root. Both may
-      be one step. Where they are two, an event waits for the second without an index; its record is found
-      by id and subject, and among the others once it is sealed. What is sealed stays below every later root.
-    * **Durability.** What a method has written when it returns survives the process and a power cut.
-      One that raises may have written or not: the caller repeats it with the same id.
-    * **Concurrency.** Any number of threads and processes may use one database at once. Readers don't
-      wait for writers, and see whole events only.
-    * **Waiting.** A method that writes waits *patience* seconds in all; only the first use of a database,
-      which may create or upgrade it, may take longer.
-    * **Errors.** LedgerUnavailable when it can't be done now and may work later; LedgerError otherwise.
-    * **Nothing is ever changed**: entries and documents stay; an opening stays or is erased whole.
-    """
-
-    def append(
-        self,
-        entry: Entry,
-        *,
-        documents: Sequence[Document],
-        repeats: Callable[[bytes, bytes], bool] | None,
-        patience: float,
-        news: bool = False,
-    ) -> Written:
-        """Store *documents*, then *entry*, in one transaction; with it its account's opt-out.
-
-        If an entry with this id is there, it is returned and nothing of *entry* is stored. Else, if *repeats*
-        is given and says yes to leaf and body of the subject's newest event, that one is returned; and if *news*
-        is asked for, the one by which the account is opted out already.
-        """
-
-    def opted_out(self, account: str) -> bool:
-        """Whether the account with this link is opted out; one look-up by key."""
-
-    def forget_account(self, account: str, *, patience: float) -> bool:
-        """End the opt-out of the account with this link; whether there was one. Its events stay."""
-
-    def account_key(self) -> bytes:
-        """The 32 bytes under which accounts are linked: the same for as long as the log is, and nowhere else."""
-
-    def erase(
-        self,
-        entry: Entry,
-        *,
-        subject: uuid.UUID | None,
-        ids: Collection[uuid.UUID],
-        listed: bool,
-        patience: float,
-    ) -> int:
-        """Delete the openings linked to *subject* and those of the events *ids*, and append *entry*; how many went.
-
-        One transaction, with a tombstone for each: its id and nothing else. *entry* is appended only if any went,
-        and unless it is there. If *listed*, they are also entered, before anything is deleted, in the list by which
-        a database that is restored from a backup is cleared again; where there is a server, the list is its own.
-        """
-
-    def tombstones(self) -> Iterator[uuid.UUID]:
-        """The ids of all events whose openings were erased, in their own order, in constant memory."""
-
-    def erased(self) -> Iterator[tuple[int, uuid.UUID]]:
-        """Index and id of the sealed ones among them, in index order, in constant memory."""
-
-    def seal(self, *, patience: float) -> int:
-        """Seal what waits, as much as one transaction takes; how many events that were.
-
-        0 when nothing waits, and when somebody else is sealing at this moment.
-        """
-
-    def keep(self, documents: Sequence[Document], *, patience: float) -> None:
-        """Store those of *documents* that aren't stored yet."""
-
-    def document(self, hash: str) -> Document | None:
-        """The document with this hash."""
-
-    def get(self, id: uuid.UUID) -> Record | None:
-        """The record of the event *id*."""
-
-    def newest(self, before: int | None, limit: int) -> Sequence[Sealed]:
-        """Up to *limit* sealed records below index *before* (None: from the end), newest first."""
-
-    def records(self, after: int) -> Iterator[Sealed]:
-        """The sealed records above index *after* in index order, in constant memory, also while others append."""
-
-    def of_subject(self, subject: uuid.UUID) -> Sequence[Record]:
-        """The records linked to *subject*, oldest first."""
-
-    def notes(self) -> Iterator[tuple[int, str]]:
-        """Each signed note and the number of entries that it is stored under, the largest first."""
-
-    def size(self) -> int:
-        """The number of sealed entries."""
-
-    def problems(self) -> Sequence[str]:
-        """What is wrong with database, key and guard file, in sentences; a missing database stays so."""
 
 
 @dataclass(frozen=True, slots=True)
