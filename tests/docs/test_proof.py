@@ -16,6 +16,7 @@ from consent.storage import OwnStorage
 from consent.testing import ConsentClient
 from consent.web.site import Site
 from tests.web.clinic import POLICY, Visitor
+from tests.web.test_receipts import file_at, link_of
 
 from .test_backups import ROOT, SITE
 
@@ -41,14 +42,19 @@ def run(folder: Path, block: str, **variables: str) -> None:
         assert (done.returncode == 0) is (faulty is None), f"{command}: {said}"
 
 
-def visited(folder: Path, choice: str) -> Site:
-    """The site in *folder* after somebody answered and withdrew; what it holds is closed."""
+def visited(folder: Path, choice: str, receipt: str | None = None) -> Site:
+    """The site in *folder* after somebody answered and withdrew; what it holds is closed.
+
+    In between they saved the *receipt* of the answer under this name.
+    """
     app = Flask("app", root_path=str(folder), instance_path=str(folder / "instance"))
     app.config.from_mapping(SECRET_KEY="a key for tests")
     app.test_client_class = ConsentClient
     Consent().init_app(app)
     visitor = Visitor(app.test_client())
-    assert visitor.answer(choice).status_code == 303
+    address = link_of(visitor, choice)
+    if receipt:
+        (folder / receipt).write_bytes(file_at(visitor.client, address).data)
     assert visitor.answer("none").status_code == 303
     site: Site = app.extensions["consent"]
     close(site)
@@ -72,7 +78,7 @@ def test_the_chapters_commands_show_what_it_says(tmp_path: Path) -> None:
     (tmp_path / "consent.toml").write_text(POLICY)
     (tmp_path / "app.py").write_text(SITE)
     database = tmp_path / "instance" / "consent.sqlite3"
-    site = visited(tmp_path, "all")
+    site = visited(tmp_path, "all", receipt="answer.tlog-proof")
     key = site.recorder.ledger.verifier_keys()[0]
     close(site)
 
