@@ -17,7 +17,9 @@ let stop = () => {};
 
 const open = () => !find(".pc-decided") && (find("#pc-dialog:not(:is([open], :popover-open))")?.showModal(), find("#pc-dialog"));
 const close = () => document.querySelectorAll(".pc-place > :not(.pc-status), .pc-dialog").forEach((part) => part.remove());
-const rename = (hash = "") => history.replaceState(history.state, "", location.href.split("#")[0] + hash);
+// The receipt is its visitor's own business: the page offers it, its address, which others read, is rid of it.
+const until = location.pathname === pcUrl ? /#|.receipt=/ : "#";
+const rename = (hash = "") => history.replaceState(history.state, "", location.href.split(until)[0] + hash);
 // What was withdrawn must stop, what was granted can wait.
 const stale = (now = granted, more = true) =>
   granted.some((key) => !now.includes(key)) || (more && !pcPossible && !typed && now.length > granted.length);
