@@ -89,13 +89,14 @@ def export(
         raise click.UsageError("--without-openings is for a bundle: --bundle FILE.zip")
     search = search_of(kinds, since, until)
     size = ledger.size()
-    record(site, ledger, form, search, size)
     rows = rows_below(size, Reader(ledger), search)
     if output == Path("-"):
+        record(site, ledger, form, search, size)
         write(form, rows, sys.stdout.buffer)
         return
     require_foreign(site, output, "--output")
     with whole_file(output) as file:
+        record(site, ledger, form, search, size)
         written = write(form, rows, file)
     complain(f"{written:,} events written to {output}.")
 

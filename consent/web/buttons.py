@@ -19,7 +19,7 @@ PRESELECTING = ("checked", "selected", "autofocus")
 #: What takes an element, or all in it, from who sees, hears or uses it.
 HIDING = frozenset({"hidden", "inert", "popover", "disabled"})
 #: What our own style sheet shows at times only.
-HIDING_CLASSES = frozenset({"pc-status", "pc-services", "pc-skip"})
+HIDING_CLASSES = frozenset({"pc-status", "pc-services", "pc-skip", "pc-shape", "pc-decided"})
 #: Elements that show their content whatever happens.
 SHOWING = frozenset(
     re.findall(

@@ -75,6 +75,11 @@ class Consent:
                 )
         chosen = settings.read(app.config, root=Path(app.root_path), instance=Path(app.instance_path))
         site = self.site(app, chosen)
+        if app.config["SESSION_COOKIE_NAME"] in site.own_cookies:
+            taken = f"is the session's, too (SESSION_COOKIE_NAME = {app.config['SESSION_COOKIE_NAME']!r})"
+            raise ConfigurationError(
+                f"The name of the cookie that holds the answer {taken}. Rename one of the two."
+            )
         app.extensions["consent"] = site
         app.register_blueprint(blueprint, url_prefix=chosen.url_prefix, privacy_policy=chosen.privacy_policy)
         wellknown.register(app)

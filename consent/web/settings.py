@@ -238,15 +238,15 @@ def profile(config: Mapping[str, object]) -> str | Callable[[], str | None]:
     value = config.get("CONSENT_PROFILE", "default")
     if callable(value):
         return value
-    if value not in PROFILES:
+    if not isinstance(value, str) or value not in PROFILES:
         raise wrong("PROFILE", value, f"a function, or one of: {', '.join(sorted(PROFILES))}")
-    return str(value)
+    return value
 
 
 def prefix(config: Mapping[str, object]) -> str:
     """Where the visitor's pages are mounted, such as ``/privacy-choices``."""
     value = text(config, "URL_PREFIX", "/privacy-choices")
-    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
+    if not re.fullmatch(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)+", value):
         raise wrong("URL_PREFIX", value, "a path like /privacy-choices: a slash in front, none at the end")
     return value
 

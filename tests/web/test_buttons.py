@@ -68,6 +68,8 @@ def changed(template: str, old: str, new: str) -> str:
         # the choice isn't to be seen
         ("ask.html", "{{ banner }}", "<div hidden>{{ banner }}</div>", "banner .* hidden= hides"),
         ("ask.html", "{{ banner }}", '<div class="x pc-status">{{ banner }}</div>', "pc-status.* hides"),
+        ("ask.html", "{{ banner }}", '<div class="pc-decided">{{ banner }}</div>', "pc-decided.* hides"),
+        ("banner.html", "{{ buttons }}", '<div class="pc-shape">{{ buttons }}</div>', "pc-shape.* hides"),
         ("ask.html", "{{ banner }}", '<dialog id="pc-dialog">{{ banner }}</dialog>', "<dialog> may hide"),
         ("ask.html", "{{ banner }}", "<details>{{ banner }}</details>", "<details> may hide"),
         ("ask.html", "{{ banner }}", "<!-- {{ banner }} -->", "in a comment"),

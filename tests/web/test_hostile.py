@@ -1,7 +1,7 @@
 """Bad input: whatever a stranger sends, nothing is granted and nothing breaks."""
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
 
 from consent.web.site import Site
@@ -139,6 +139,34 @@ def test_an_unreadable_or_oversized_body_changes_nothing(
     assert response.status_code == code
     assert "Set-Cookie" not in response.headers
     assert events(site) == []
+
+
+@pytest.mark.parametrize("reads", ["form", "values", "data", "json"])
+@pytest.mark.parametrize("choice", ["all", "none"])
+def test_an_answer_is_taken_also_where_a_hook_of_the_site_has_read_the_body(
+    app: Flask, site: Site, reads: str, choice: str
+) -> None:
+    @app.before_request
+    def read() -> None:
+        if reads == "data":
+            request.get_data()
+        elif reads == "json":
+            request.get_json(silent=True)
+        else:
+            getattr(request, reads).get("language")
+
+    visitor = Visitor(app.test_client())
+    fields = {"notice": visitor.notice(), "choice": choice, "from": "banner"}
+    form = visitor.client.post("/privacy-choices", data=fields, headers=SAME)
+    assert form.status_code == 303
+    assert visitor.allowed("statistics") is (choice == "all")
+    wordy = visitor.client.post(
+        "/privacy-choices", json=fields, headers={**SAME, "Accept": "application/json"}
+    )
+    assert wordy.status_code == 200
+    too_much = visitor.client.post("/privacy-choices", data={**fields, "x": "y" * 20_000}, headers=SAME)
+    assert too_much.status_code == 413
+    assert {event.notice for event in events(site)} == {fields["notice"]}
 
 
 def test_json_is_judged_like_the_form(visitor: Visitor) -> None:
