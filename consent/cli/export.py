@@ -22,6 +22,7 @@ from consent.cli.checkpoint import newest_note
 from consent.cli.command import command, database_file, ledger_of, site_of
 from consent.cli.terminal import complain, with_progress
 from consent.ledger import Checkpoint, Ledger
+from consent.ledger.bundle import Part
 from consent.ledger.note import Note
 from consent.web.recorder import moment
 from consent.web.site import Site
@@ -106,8 +107,6 @@ def export_bundle(site: Site, ledger: Ledger, target: Path, *, openings: bool) -
     require_foreign(site, target, "--bundle")
     note = newest_note(ledger)
     size = Checkpoint.parse(Note.parse(note).text).size
-    if openings:
-        record(site, ledger, "bundle", Search(), size)
     bundle = bundle_of(
         ledger,
         note,
@@ -115,7 +114,14 @@ def export_bundle(site: Site, ledger: Ledger, target: Path, *, openings: bool) -
         progress=lambda records, total: with_progress(records, total, "entries read"),
     )
     as_zip = target.suffix.lower() == ".zip"
-    (write_zip if as_zip else write_folder)(bundle.parts(), target)
+
+    def parts() -> Iterator[Part]:
+        # Read when there is a place to write to: what can't be written is no export.
+        if openings:
+            record(site, ledger, "bundle", Search(), size)
+        yield from bundle.parts()
+
+    (write_zip if as_zip else write_folder)(parts(), target)
     path = shlex.quote(str(target))
     program = "verify.py" if as_zip else shlex.quote(str(target / "verify.py"))
     keys = Note.parse(note).signed_by(ledger.verifier_keys())

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from consent.audit.exported import exports
 from consent.audit.row import Reader
 from consent.audit.search import Search
 from consent.cli.export import rows_below
@@ -158,6 +159,19 @@ def test_an_export_to_standard_output_is_the_answer_and_nothing_else(app: Flask,
     assert [line["index"] for line in lines] == [0, 1, 2, 3]
     assert lines[3]["refused"] == ["experiment", "names", "statistics", "videos"]
     assert result.stderr == ""
+
+
+@pytest.mark.requirement("REC-03")
+@pytest.mark.parametrize("option", ["--output", "--bundle"])
+def test_an_export_that_cannot_be_written_is_not_on_record(
+    app: Flask, ledger: Ledger, run: Run, tmp_path: Path, option: str
+) -> None:
+    visit(app, "all")
+    for target in ("missing/march", "instance/consent.sqlite3", "instance"):
+        assert run("export", option, str(tmp_path / target)).exit_code in (2, 3)
+    assert list(exports(ledger)) == []
+    assert run("export", option, str(tmp_path / "march")).exit_code == 0
+    assert len(list(exports(ledger))) == 1
 
 
 def test_an_export_to_a_file_is_for_its_owner_only_and_says_how_many(
