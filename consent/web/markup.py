@@ -208,6 +208,7 @@ class Helpers:
     def link(self, text: str | None = None) -> Markup:
         """The link to the preference centre for every page's footer; *text* instead of "Privacy choices".
 
+        It leads back to the page that it stands in, unless that is marked.
         Where a service sells or shares and the profile asks for it, "Your Privacy Choices" with its icon (CA-01).
         """
         visitor = here()
@@ -221,7 +222,12 @@ class Helpers:
             icon = "" if name == "link.choices" else ICON
             html = Markup('" data-pc-open rel="nofollow">{}{}</a>').format(label, icon)
             end = self.site.remember(key, html)
-        back = visitor.address if visitor.endpoint not in CENTRE else safe_path(request.args.get("next"))
+        back = None
+        if visitor.endpoint in CENTRE:
+            back = safe_path(request.args.get("next"))
+        elif self.site.mark(visitor.endpoint) is None:
+            # A marked page's address would be read from the centre's by whatever runs there (HIP-04).
+            back = visitor.address
         query = f"?next={quoted(back)}" if back else ""
         return Markup(f'<a class="pc-link" href="{visitor.mount}{self.site.settings.url_prefix}{query}{end}')
 

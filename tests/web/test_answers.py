@@ -347,3 +347,14 @@ def test_what_may_not_run_is_stopped_before_anything_is_sent_to_it(visitor: Visi
         loading = re.findall(r'<(?:iframe|script|img|link)[^>]*(?:src|href)="([^"]+)"', html)
         assert loading
         assert not [each for each in loading if "video.example" in each]
+
+
+@pytest.mark.requirement("HIP-04")
+@pytest.mark.parametrize("mark", ["sensitive", "first_party"])
+def test_the_link_on_a_marked_page_keeps_its_address_to_itself(app: Flask, mark: str) -> None:
+    view = getattr(Consent(), mark)(lambda: render_template_string("{{ consent_link() }}"))
+    app.add_url_rule("/topics/hiv", "topic", view)
+    app.add_url_rule("/open", "open", lambda: render_template_string("{{ consent_link() }}"))
+    client = app.test_client()
+    assert 'href="/privacy-choices?next=/open"' in client.get("/open").text
+    assert 'href="/privacy-choices"' in client.get("/topics/hiv").text
