@@ -51,7 +51,7 @@ def protect(response: Response) -> Response:
     # Sibling hosts are the same site: their requests bring the cookie along.
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     if not request.args.keys().isdisjoint(("receipt", "erase")):  # what these open is nobody else's business
-        response.headers["Referrer-Policy"] = "same-origin"
+        response.headers["Referrer-Policy"] = "strict-origin"
     here().seal(response.headers)
     return response
 

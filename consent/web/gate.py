@@ -287,13 +287,13 @@ def finished(visitor: ConsentRequest, made: Headers) -> Headers:
     """*made* with what a response needs that depends on the visitor's answer, or is a page of ours."""
     if visitor.spoken:
         vary(made, "Accept-Language")
+    if visitor.sealed:
+        seal(made, visitor.sealed)
     if visitor.read:
         keep_private(made)
         held = visitor.decision
         if held is not None and held.pending is not None:
             made += late(visitor, held)
-    if visitor.sealed:
-        seal(made, visitor.sealed)
     return made
 
 

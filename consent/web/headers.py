@@ -20,7 +20,7 @@ def keep_private(headers: Headers) -> None:
             header = (header[0], unshared(header[1]))
             limited = True
         # Some caches obey these instead (RFC 9213).
-        elif name.endswith("-cache-control") or name == "surrogate-control":
+        elif name.endswith("-cache-control") or name in ("surrogate-control", "x-accel-expires"):
             continue
         kept.append(header)
     if not varies:

@@ -73,7 +73,7 @@ def give(visitor: ConsentRequest, request: Request, id: str) -> Response:
         why, code = "unable", HTTPStatus.SERVICE_UNAVAILABLE
         wait = error.retry_after if isinstance(error, LedgerUnavailable) else UNTIL_MENDED
     if receipt is None:
-        response = Response(receipt_page(visitor, why=why, again=request.full_path), code)
+        response = Response(receipt_page(visitor, why=why, again=f"{visitor.mount}{request.full_path}"), code)
         response.headers["Retry-After"] = str(wait)
     elif request.args.get("file") == "yes":
         response = Response(receipt.to_text(), content_type="text/plain; charset=utf-8")

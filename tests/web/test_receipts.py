@@ -241,9 +241,9 @@ def test_a_value_signed_for_something_else_opens_nothing(visitor: Visitor, app: 
         assert app.test_client().get(f"{RECEIPTS}/{event.id}", query_string={"link": link}).status_code == 404
 
 
-def test_the_address_that_holds_a_link_is_told_to_no_other_site(visitor: Visitor) -> None:
+def test_the_address_that_holds_a_link_is_told_to_no_other_page(visitor: Visitor) -> None:
     location = visitor.answer("none", from_="centre").headers["Location"]
-    assert visitor.client.get(location).headers["Referrer-Policy"] == "same-origin"
+    assert visitor.client.get(location).headers["Referrer-Policy"] == "strict-origin"
     assert "Referrer-Policy" not in visitor.client.get("/privacy-choices").headers
 
 
