@@ -77,6 +77,19 @@ class Missing(Exception):
     """What this machine lacks and what to do about it, in one line."""
 
 
+class NotInstalled(Missing):
+    """Programs that have to be installed by hand: Debian's packages, and what they are elsewhere."""
+
+    def __init__(self, packages: list[str], otherwise: list[str]) -> None:
+        self.packages, self.otherwise = packages, otherwise
+        names = (
+            f"run: sudo apt-get install {' '.join(packages)}"
+            if on_debian()
+            else f"install {', and '.join(otherwise)}"
+        )
+        super().__init__(f"please {names}; then run this again")
+
+
 def main(arguments: list[str]) -> int:
     """The exit code, unless a command hands this process over to what it runs."""
     command, rest = read_arguments(arguments)
@@ -130,13 +143,7 @@ def run_in_place(command: argparse.Namespace, rest: list[str]) -> NoReturn:
     """Sets up what *command* needs and becomes it, so that signals and exit codes are its own."""
     environment = dict(os.environ)
     if command.name == "test":
-        environment["CONSENT_CHROMIUM"] = chromium()
-        if "CONSENT_CHROMIUM" not in os.environ and (shell := shutil.which(SHELL)):
-            environment["CONSENT_CHROMIUM_SHELL"] = shell
-        java()
-        environment["CONSENT_NGINX"] = nginx()
-        postgresql()
-        sqlite()
+        environment |= programs()
     if command.name == "demo":
         environment["DEMO_COMMAND"] = "python3 dev.py demo"
     set_up(tools=command.name != "demo")
@@ -355,6 +362,30 @@ def chromium() -> str:
     raise Missing("found no Chromium after installing it: set CONSENT_CHROMIUM to its path")
 
 
+def programs() -> dict[str, str]:
+    """The paths of the programs that tests start; NotInstalled names all that are to be installed by hand."""
+    found: dict[str, str] = {}
+    packages: list[str] = []
+    otherwise: list[str] = []
+    for name, find in (
+        ("CONSENT_CHROMIUM", chromium),
+        ("CONSENT_NGINX", nginx),
+        *((None, each) for each in (java, postgresql, sqlite)),
+    ):
+        try:
+            path = find()
+            if name and path:
+                found[name] = path
+        except NotInstalled as error:
+            packages += error.packages
+            otherwise += error.otherwise
+    if otherwise:
+        raise NotInstalled(packages, otherwise)
+    if "CONSENT_CHROMIUM" not in os.environ and (shell := shutil.which(SHELL)):
+        found["CONSENT_CHROMIUM_SHELL"] = shell
+    return found
+
+
 def java() -> None:
     """Sees to it that there is a Java for the HTML checker: one found on PATH, or one installed now."""
     if not shutil.which("java"):
@@ -413,12 +444,10 @@ def installed(package: str) -> bool:
 
 
 def install_packages(packages: list[str], *, otherwise: str) -> None:
-    """Installs Debian's *packages*; where that cannot be done, raises Missing naming them, or *otherwise*."""
+    """Installs Debian's *packages*; where that cannot be done, raises NotInstalled."""
     names = " ".join(packages)
-    if not on_debian():
-        raise Missing(f"please install {otherwise}; then run this again")
-    if os.geteuid() != 0:
-        raise Missing(f"please run: sudo apt-get install {names}; then run this again")
+    if not on_debian() or os.geteuid() != 0:
+        raise NotInstalled(packages, [otherwise])
     apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
     step("updating Debian's package lists", [*apt, "update"])
     step(f"installing {names}", [*apt, "install", "--yes", "--no-install-recommends", *packages])
