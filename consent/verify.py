@@ -234,7 +234,7 @@ _BROKEN = (
     EOFError,
     ValueError,
     OverflowError,
-    NotImplementedError,
+    NotImplementedError,  # how zipfile refuses a way of packing, or a feature, that it does not know
 )
 
 

@@ -43,8 +43,9 @@ class Accounts:
         """
         try:
             name = text_of(named())
-        # The site's own code may raise anything, and a refusal has to hold all the same (rules 9 and 11).
-        except Exception:
+        except (
+            Exception
+        ):  # the site's own code may raise anything, and a refusal holds all the same (rules 9, 11)
             log.exception("%r named no account; taking it as opted out", named)
             return UNKNOWN
         if name is None:

@@ -300,8 +300,7 @@ def shown(visitor: ConsentRequest, problem: Problem, render: Callable[[], str]) 
     """The page that *render* makes; in plain text where the site's templates fail, since a refusal holds (rule 9)."""
     try:
         return make_response(render(), problem.code)
-    # Templates of the site's own may raise anything.
-    except Exception:
+    except Exception:  # templates of the site's own may raise anything
         log.exception("the page for %s could not be rendered", problem.id)
         return Response(said(visitor, problem), problem.code, mimetype="text/plain")
 

@@ -34,9 +34,8 @@ def tell(signal: NamedSignal, app: Flask, **told: Any) -> None:
     for receiver in signal.receivers_for(app):
         try:
             receiver(app, **told)
-        # The site's own code may raise anything. What it is told of is done by now, and an error page in place of
-        # an answer's cookie would undo a withdrawal (rule 9).
-        except Exception:
+        except Exception:  # the site's own code may raise anything
+            # What it is told of is done by now: an error page in place of the cookie would undo a withdrawal (rule 9).
             log.exception("a receiver of %s failed", signal.name)
 
 

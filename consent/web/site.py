@@ -292,8 +292,9 @@ def asked(function: Callable[[], object], otherwise: object) -> object:
     """What the host's *function* says; *otherwise*, the careful answer, when it fails."""
     try:
         return function()
-    # The site's own code may raise anything, and a refusal has to hold all the same (rules 9 and 11).
-    except Exception:
+    except (
+        Exception
+    ):  # the site's own code may raise anything, and a refusal holds all the same (rules 9, 11)
         log.exception("%r failed; taking %r", function, otherwise)
         return otherwise
 

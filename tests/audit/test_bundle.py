@@ -70,7 +70,6 @@ def test_a_folder_replaces_nothing(tmp_path: Path, there: str) -> None:
     assert os.listdir(tmp_path) == ["bundle"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")
 @both
 def test_what_was_written_is_its_owners_alone(tmp_path: Path, write: Write) -> None:
     write(parts(), tmp_path / "bundle")

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from flask import Flask
 
 from consent import Consent
@@ -24,7 +23,6 @@ GUIDE = (ROOT / "docs" / "proof.md").read_text(encoding="utf-8")
 TAKEN, ALTERED, COPY, RESTORED, ERASED = re.findall(
     r"^```console\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL
 )
-pytestmark = pytest.mark.skipif(shutil.which("sqlite3") is None, reason="the chapter uses the sqlite3 shell")
 
 
 def run(folder: Path, block: str, **variables: str) -> None:

@@ -154,7 +154,6 @@ def test_a_folder_that_is_a_link_is_not_followed(tmp_path: Path, log: MemoryLog)
     assert "tile/0/000.p/20" in places(checked(path))
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in this system's folders")
 def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path, log: MemoryLog) -> None:
     path = folder(tmp_path / "b", log.files())
     (path / "openings.jsonl").unlink()
