@@ -26,9 +26,15 @@ from consent.policy import Duration
 
 TRANSLATIONS = Path(__file__).parent.parent / "translations"
 
-
 #: Characters of a language tag that are looked at; RFC 5646 §4.4.1 asks for 35.
 LONGEST_TAG = 35
+#: What browsers call a language that is offered under another tag: Norwegian by its older one and in its other form,
+#: Hebrew by its older one, Chinese by the places where it is written as here. Those of Taiwan or Hong Kong are none.
+KNOWN_AS = {
+    **dict.fromkeys(("no", "no-no", "nn", "nn-no"), "nb"),
+    **dict.fromkeys(("iw", "iw-il"), "he"),
+    **dict.fromkeys(("zh", "zh-cn", "zh-sg"), "zh-Hans"),
+}
 #: Characters of an ``Accept-Language`` header that is read.
 LONGEST_HEADER = 200
 
@@ -93,14 +99,17 @@ def catalogue(tag: str) -> Catalogue:
 
 
 def negotiate(wanted: str | None, offered: Sequence[str]) -> str | None:
-    """The offered language for the tag *wanted*: itself, else its parents (``pt-BR`` → ``pt``), else None."""
-    tag = (wanted or "")[:LONGEST_TAG].replace("_", "-")
+    """The offered language for the tag *wanted*: itself, else its parents (``pt-BR`` → ``pt``), else None.
+
+    This is the lookup of RFC 4647 §3.4, after which other names of the same language count (``KNOWN_AS``).
+    """
+    whole = tag = (wanted or "")[:LONGEST_TAG].replace("_", "-").lower()
     names = {name.lower(): name for name in offered}
     while tag:
-        if found := names.get(tag.lower()):
+        if found := names.get(tag):
             return found
         tag = tag.rpartition("-")[0]
-    return None
+    return names.get(KNOWN_AS.get(whole, "").lower())
 
 
 @lru_cache(1024)

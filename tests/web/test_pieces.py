@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.policy import Cookie, Duration
+from consent.policy import Cookie
 from consent.web.expiry import MOST_BYTES, MOST_HEADERS, deletions, parents
-from consent.web.language import accepted, catalogue, negotiate, shipped
 from consent.web.limits import ADDRESS_BURST, MOST_ADDRESSES, Limits, TooMany, network
 from consent.web.origin import Origin, origin_of
 from consent.web.returning import referring_path, safe_path, with_status
@@ -106,36 +105,6 @@ def test_addresses_have_no_parent_domains() -> None:
     assert parents("127.0.0.1") == parents("localhost") == parents("[::1]") == []
 
 
-def test_languages_fall_back_to_their_parents_and_then_to_the_first() -> None:
-    assert negotiate("de-AT", ["en", "de"]) == "de"
-    assert negotiate("DE", ["en", "de"]) == "de"
-    assert negotiate("fr", ["en", "de"]) is None
-    assert accepted("fr, ar-EG;q=0.5, de;q=0", ("en", "de", "ar")) == "ar"
-    assert accepted("", ("de", "en")) == "de"
-
-
-def test_the_shipped_languages_have_the_same_ids_and_places() -> None:
-    import re
-
-    from babel.messages.pofile import read_po
-
-    from consent.web.language import TRANSLATIONS
-
-    def messages(tag: str) -> dict[str, set[str]]:
-        with (TRANSLATIONS / tag / "LC_MESSAGES" / "consent.po").open("rb") as file:
-            found = read_po(file, locale=tag)
-        texts = {m.id if isinstance(m.id, str) else m.id[0]: m.string for m in found if m.id}
-        every = {key: [text] if isinstance(text, str) else list(text or ()) for key, text in texts.items()}
-        assert all(all(forms) for forms in every.values()), f"{tag}: a text is empty"
-        return {key: set(re.findall(r"%\((\w+)\)s", " ".join(forms))) - {"n"} for key, forms in every.items()}
-
-    english = messages("en")
-    assert {"en", "de", "ar"} <= shipped()
-    for tag in shipped():
-        assert messages(tag) == english
-        assert "<" not in str(catalogue(tag).gettext("action.reject_all"))
-
-
 HEADER = st.lists(
     st.sampled_from(["consent=", "consent", "=", ";", " ", "\t", "a", "xconsent=1", ",", '"', "é"]),
     max_size=14,
@@ -148,14 +117,3 @@ def test_a_cookie_counts_when_it_is_the_only_one_of_its_name(parts: list[str]) -
     pairs = [each.strip(" \t") for each in header.split(";")]
     values = [pair.removeprefix("consent=") for pair in pairs if pair.startswith("consent=")]
     assert only_cookie(header, "consent=") == (values[0].rstrip(" \t") if len(values) == 1 else None)
-
-
-def test_spans_of_time_are_words_in_every_language() -> None:
-    for tag in shipped():
-        for unit in ("minute", "hour", "day", "week", "month", "year"):
-            for count in (0, 1, 2, 3, 11, 13, 100, 365):
-                words = catalogue(tag).duration(Duration(count, unit)) if count else ""
-                assert "span" not in words
-                assert "duration" not in words
-    assert catalogue("en").duration(Duration(13, "month")) == "13 months"
-    assert catalogue("ar").duration(Duration(2, "month")) == "شهران"
