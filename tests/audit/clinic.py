@@ -13,57 +13,19 @@ from werkzeug.test import TestResponse
 
 from consent.ledger import Event, Kind, Ledger
 from consent.web.site import Site
+from tests.web.clinic import POLICY as SITE_POLICY
 from tests.web.clinic import Clock as Clock
 from tests.web.clinic import MakeSite
 
 MakeApp = MakeSite
 
-POLICY = """
-revision = 1
-effective = 2026-11-01
-language = "en"
-controller = { name = "Clinic", site = "https://clinic.example", contact = "privacy@clinic.example" }
-
-[providers.video_co]
-name = "Video Co"
-country = "US"
-
-[categories.media]
-title = "Videos"
-text = "Plays videos here."
-
-[services.names]
-category = "functionality"
-purposes = ["sign-in"]
-title = "Sign-in name"
-text = "Remembers your sign-in name."
-cookies = { remember_name = "30 days" }
-
-[services.statistics]
-category = "performance"
-purposes = ["measurement"]
-title = "Visit statistics"
-text = "Counts visits and the pages read."
-cookies = { visit = "13 months" }
-
-[services.experiment]
-category = "performance"
-purposes = ["testing"]
-title = "New features"
-text = "Shows some visitors a new feature."
-cookies = { variant = "30 days" }
-
-[services.videos]
-category = "media"
-provider = "video_co"
-purposes = ["embedded-media"]
-title = "Films"
-text = "Plays the clinic's videos."
-data = ["address", "device"]
-retention = "30 days"
-sells_or_shares = false
-frame = ["https://video.example"]
-"""
+#: As the site of the web tests, but for its address and two titles; what it embeds isn't sold.
+POLICY = (
+    SITE_POLICY.replace("http://localhost", "https://clinic.example")
+    .replace('title = "Statistics"', 'title = "Visit statistics"')
+    .replace('title = "Videos"\ntext = "Plays the', 'title = "Films"\ntext = "Plays the')
+    .replace("sells_or_shares = true", "sells_or_shares = false")
+)
 
 #: The same with other material terms and a revision of its own.
 NEXT_POLICY = POLICY.replace(
