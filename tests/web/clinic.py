@@ -59,6 +59,24 @@ sells_or_shares = true
 frame = ["https://video.example"]
 """
 
+#: All texts of the policy's own, in any other language.
+WORDING = """
+[categories.media]
+title = "X"
+text = "X"
+[services.names]
+text = "X"
+[services.statistics]
+title = "X"
+text = "X"
+[services.experiment]
+title = "X"
+text = "X"
+[services.videos]
+title = "X"
+text = "X"
+"""
+
 PAGE = """<!doctype html><html lang="en"><head><title>Home</title>{{ consent_head() }}</head>
 <body>{{ consent_banner() }}<main>
 {% call consent_block("statistics") %}<p>counted</p>{% endcall %}
