@@ -19,11 +19,12 @@ from tests.web.clinic import MakeSite
 
 MakeApp = MakeSite
 
-#: As the site of the web tests, but for its address and two titles; what it embeds isn't sold.
+#: As the site of the web tests, but for its address and its titles; what it embeds isn't sold.
 POLICY = (
     SITE_POLICY.replace("http://localhost", "https://clinic.example")
     .replace('title = "Statistics"', 'title = "Visit statistics"')
     .replace('title = "Videos"\ntext = "Plays the', 'title = "Films"\ntext = "Plays the')
+    .replace('text = "Remembers', 'title = "Sign-in name"\ntext = "Remembers')
     .replace("sells_or_shares = true", "sells_or_shares = false")
 )
 
