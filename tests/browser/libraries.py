@@ -1,4 +1,4 @@
-"""Real libraries of soft navigation and the HTML checker, from the npm registry that this machine is set to use."""
+"""Real libraries of soft navigation and the checkers of pages, from the npm registry this machine is set to use."""
 
 import os
 import shutil
@@ -16,8 +16,11 @@ LIBRARIES: Final = {
     "htmx4": ("htmx.org", "4.0.1", "dist/htmx.min.js"),
     "turbo": ("@hotwired/turbo", "8.0.23", "dist/turbo.es2017-umd.js"),
 }
-#: The Nu HTML checker, which no page is walked with.
-CHECKER: Final = {"vnu": ("vnu-jar", "26.9.27", "build/dist/vnu.jar")}
+#: The Nu HTML checker and axe, which look at pages.
+CHECKERS: Final = {
+    "vnu": ("vnu-jar", "26.9.27", "build/dist/vnu.jar"),
+    "axe": ("axe-core", "4.14.1", "axe.min.js"),
+}
 QUIET: Final = (
     "--ignore-scripts",
     "--no-audit",
@@ -37,7 +40,7 @@ def library(name: str, cache: Path) -> bytes:
 
 def file_of(name: str, cache: Path) -> Path:
     """The file of *name*, fetched into *cache* when it isn't there; the test fails if it can't be."""
-    package, version, file = {**LIBRARIES, **CHECKER}[name]
+    package, version, file = {**LIBRARIES, **CHECKERS}[name]
     home = cache / f"{name}-{version}"
     if not home.is_dir():
         fetch(f"{package}@{version}", home)
