@@ -21,6 +21,14 @@ CHECKERS: Final = {
     "vnu": ("vnu-jar", "26.9.27", "build/dist/vnu.jar"),
     "axe": ("axe-core", "4.14.1", "axe.min.js"),
 }
+#: What hosts style their pages with.
+STYLES: Final = {
+    "bootstrap": ("bootstrap", "5.3.9", "dist/css/bootstrap.min.css"),
+    "tailwind": ("tailwindcss", "4.3.5", "preflight.css"),
+    "pico": ("@picocss/pico", "2.1.1", "css/pico.min.css"),
+    "bulma": ("bulma", "1.0.4", "css/bulma.min.css"),
+    "govuk": ("govuk-frontend", "6.6.0", "dist/govuk/govuk-frontend.min.css"),
+}
 QUIET: Final = (
     "--ignore-scripts",
     "--no-audit",
@@ -40,7 +48,7 @@ def library(name: str, cache: Path) -> bytes:
 
 def file_of(name: str, cache: Path) -> Path:
     """The file of *name*, fetched into *cache* when it isn't there; the test fails if it can't be."""
-    package, version, file = {**LIBRARIES, **CHECKERS}[name]
+    package, version, file = {**LIBRARIES, **CHECKERS, **STYLES}[name]
     home = cache / f"{name}-{version}"
     if not home.is_dir():
         fetch(f"{package}@{version}", home)

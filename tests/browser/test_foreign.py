@@ -1,0 +1,106 @@
+"""Beside a host's style sheet, whichever it is, banner, dialog and placeholder look as they do alone."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask, render_template_string, request
+from playwright.sync_api import Browser, Page
+
+from consent import Consent
+from tests.web.clinic import POLICY
+
+from .libraries import STYLES, cache_folder, library
+from .served import served
+
+pytestmark = pytest.mark.browser
+
+#: What hosts write themselves.
+RESETS = {
+    "unset": "button { all: unset } * { box-sizing: content-box }",
+}
+#: Pico's text grows with the window, and ours with the text of the page.
+SAME_TEXT = {"pico": ":root { --pico-font-size: 100% }"}
+PAGE = """<!doctype html><html lang="en"><head><title>Home</title><meta name="viewport" content="width=device-width">
+<style>{{ css | safe }}</style>{{ consent_head() }}</head><body>{{ consent_banner() }}
+<div style="position: absolute; inset: 0 0 auto; padding: 1rem">
+{{ consent_embed("videos", src="https://video.example/v/1", title="A film") }}</div></body></html>"""
+#: Of each element of ours: its name, its box, and what its style comes to, generated content included.
+SEEN = """(selector) => [...document.querySelector(selector).querySelectorAll("*")].map((element) => {
+  const { width, height } = element.getBoundingClientRect();
+  const round = (number) => Math.round(number * 2) / 2;
+  const style = getComputedStyle(element);
+  const said = `color background-color border-width border-color border-radius box-shadow padding margin opacity
+    visibility font-size font-weight letter-spacing line-height text-transform text-decoration-line`.split(/\\s+/);
+  const values = said.map((name) => style.getPropertyValue(name));
+  const made = ["::before", "::after"].map((part) => getComputedStyle(element, part).content);
+  return [element.localName, element.className, round(width), round(height), ...values, ...made].join(" ");
+})"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[str]:
+    """A site whose page has the style sheet that its address names."""
+    folder = tmp_path_factory.mktemp("foreign")
+    (folder / "consent.toml").write_text(POLICY)
+    app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
+    app.config.from_mapping({"SECRET_KEY": "a key for tests"})
+    Consent().init_app(app)
+    cache = cache_folder(pytestconfig)
+
+    @app.get("/")
+    def home() -> str:
+        name = request.args.get("beside", "")
+        css = library(name, cache).decode() if name in STYLES else RESETS.get(name, "")
+        return render_template_string(PAGE, css=css + SAME_TEXT.get(name, ""))
+
+    with served(app) as address:
+        yield address
+
+
+Look = Callable[[str, int], dict[str, list[str]]]
+
+
+@pytest.fixture
+def look(browser: Browser, site: str) -> Iterator[Look]:
+    """What is seen of banner, placeholder and dialog beside a style sheet, in a window of a width."""
+    context = browser.new_context(bypass_csp=True, reduced_motion="reduce")
+    page = context.new_page()
+
+    def seen(beside: str, width: int) -> dict[str, list[str]]:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(f"{site}?beside={beside}")
+        found = {part: page.evaluate(SEEN, part) for part in (".pc-banner", ".pc-embed")}
+        return {**found, "#pc-dialog": opened(page)}
+
+    yield seen
+    context.close()
+
+
+def opened(page: Page) -> Any:
+    """What is seen of the dialog, with one of its details open."""
+    page.evaluate("consent.open()")
+    page.locator("#pc-dialog details").first.evaluate("(e) => { e.open = true }")
+    page.locator("#pc-dialog [type=radio][value=some]").first.check()
+    page.wait_for_function(
+        "getComputedStyle(document.querySelector('#pc-dialog .pc-row')).pointerEvents === 'auto'"
+    )
+    return page.evaluate(SEEN, "#pc-dialog")
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict[int, dict[str, list[str]]]:
+    """What was seen without any other style sheet, by the window's width."""
+    return {}
+
+
+@pytest.mark.parametrize("beside", [*STYLES, *RESETS])
+def test_no_style_sheet_of_a_hosts_changes_how_we_look(
+    look: Look, alone: dict[int, dict[str, list[str]]], beside: str
+) -> None:
+    for width in (390, 1280):
+        alone[width] = alone.get(width) or look("", width)
+        together = look(beside, width)
+        for part, elements in alone[width].items():
+            assert len(elements) > 5
+            assert together[part] == elements, part
