@@ -12,7 +12,7 @@ class Anybody(ConsentRequest):
     account = None
 
     def __init__(self, visitor: ConsentRequest) -> None:
-        super().__init__(visitor.site, visitor.environ, visitor.endpoint)
+        super().__init__(visitor.site, visitor.passage)
         self.visitor = visitor
         self.nonce, self.placed = visitor.nonce, visitor.placed
 

@@ -5,6 +5,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,7 +30,7 @@ from consent.web.markup import Helpers
 from consent.web.notice import Notices, environment
 from consent.web.page import page
 from consent.web.recorder import Recorder, moment
-from consent.web.request import ConsentRequest, current_consent, here
+from consent.web.request import ConsentRequest, current_consent, here, see
 from consent.web.settings import DAY, Settings
 from consent.web.site import Site
 from consent.web.verdicts import Verdicts
@@ -86,6 +87,7 @@ class Consent:
         Helpers(site).register(app)
         if chosen.auditor:
             audit.register(app, site)
+        app.url_value_preprocessor(partial(see, site))
         app.wsgi_app = Gate(app.wsgi_app, site)  # type: ignore[method-assign]
         if ConsentRequired not in app.error_handler_spec[None][403]:
             app.register_error_handler(ConsentRequired, ask)

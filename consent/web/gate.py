@@ -21,7 +21,7 @@ from consent.web.findings import About
 from consent.web.headers import Headers, keep_private, seal, vary
 from consent.web.limits import TooMany
 from consent.web.navigation import KEPT, VARY, VARY_ERROR, full_load, is_soft, marks_at
-from consent.web.request import ANSWERS, LEFT, ConsentRequest, endpoint_of, view_for, visitor_of
+from consent.web.request import ANSWERS, ConsentRequest, Passage, entered
 from consent.web.setcookie import SetCookie, pair_of
 from consent.web.signalled import end_by_script, honour
 from consent.web.signals import item_blocked, tell
@@ -61,31 +61,31 @@ class Gate:
 
     def judged(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """What the application answers, with what the gate makes of its headers."""
-        environ.pop(LEFT, None)
         environ.setdefault(ANSWERS, [])
+        passage = entered(self.site, environ)
 
         def start(status: str, headers: Headers, exc_info: object = None) -> Any:
-            made = passed(self.site, environ, headers, status)
+            made = passed(self.site, passage, headers, status)
             if (probe := environ.get(PROBE)) is not None:
-                probe.append((dict(environ), made))
-            environ[LEFT] = self.site
+                probe.append((dict(passage.request.environ if passage.request else environ), made))
+            passage.left = True
             return start_response(status, made, exc_info) if exc_info else start_response(status, made)
 
         return self.application(environ, start)
 
 
-def passed(site: Site, environ: dict[str, Any], headers: Headers, status: str) -> Headers:
+def passed(site: Site, passage: Passage, headers: Headers, status: str) -> Headers:
     """Those of *headers* that may leave, and what a response needs that depends on the visitor's answer."""
     made: Headers = []
     # A 304 has no type; what it says replaces what the browser has stored with the page (RFC 9111 §4.3.4).
     html, policies, kept = status.startswith("304"), False, False
-    visitor = view_for(site, environ)
+    environ, visitor = passage.environ, passage.view
     for header in headers:
         name = header[0].lower()
         if name == "content-type":
             html = header[1].strip().lower().startswith(HTML)
         elif name == "set-cookie":
-            visitor = visitor or visitor_of(site, environ)
+            visitor = visitor or passage.visitor(site)
             if not lets_out(visitor, header[1]):
                 continue
         elif name in SAYING:
@@ -93,7 +93,7 @@ def passed(site: Site, environ: dict[str, Any], headers: Headers, status: str) -
             kept = kept or name in KEPT
         made.append(header)
     if html and site.marked is not False and site.marks_any():
-        mark = site.mark(endpoint_of(environ))
+        mark = site.mark(passage.endpoint)
         if mark is not None:
             seal(made, {"Referrer-Policy": "no-referrer"})
         code = int(status[:3])
@@ -101,7 +101,7 @@ def passed(site: Site, environ: dict[str, Any], headers: Headers, status: str) -
         if mark is not None or kept or is_soft(environ):
             vary(made, VARY if code < 400 else VARY_ERROR)
     if html and policies and site.restricts:
-        visitor = visitor or visitor_of(site, environ)
+        visitor = visitor or passage.visitor(site)
         made = restricted(visitor, made)
     if html and policies and visitor is not None and visitor.placed:
         made += kept_out(visitor, made)
@@ -110,12 +110,12 @@ def passed(site: Site, environ: dict[str, Any], headers: Headers, status: str) -
         if visitor is not None and visitor.heard:
             made += end_by_script(visitor)
         elif "HTTP_SEC_GPC" in environ and "HTTP_COOKIE" in environ:
-            visitor = visitor or visitor_of(site, environ)
+            visitor = visitor or passage.visitor(site)
             made += honour(visitor)
     if "HTTP_COOKIE" in environ:
         answered = visitor is not None and visitor.answered
         if (own or answered) and ((found := suspects(site, environ["HTTP_COOKIE"])) or answered):
-            visitor = visitor or visitor_of(site, environ)
+            visitor = visitor or passage.visitor(site)
             made += leftovers(visitor, found)
     if site.settings.cache_safe and visitor is not None and (visitor.answered or visitor.endpoint in STATE):
         made += [("Set-Cookie", value) for value in (readable_cookie(visitor),) if value]

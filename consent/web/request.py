@@ -1,7 +1,8 @@
-"""One request's view of the visitor's answer, kept in ``environ["consent"]`` and made on first use."""
+"""One request's view of the visitor's answer, made on first use, and where ``environ["consent"]`` keeps it."""
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, cast
 from uuid import UUID
@@ -10,7 +11,7 @@ from flask import Flask, Request, current_app, request
 from werkzeug.datastructures import Headers
 from werkzeug.local import LocalProxy
 
-from consent.decision import Asking, Circumstances, Decision, Lifetimes, Reason, Verdict
+from consent.decision import Asking, Circumstances, Decision, Lifetimes, Mark, Reason, Verdict
 from consent.errors import Fault
 from consent.web.account import Account
 from consent.web.language import Catalogue, accepted, catalogue, negotiate
@@ -20,8 +21,6 @@ from consent.web.setcookie import pair_of
 from consent.web.site import Site, asked
 
 ENVIRON = "consent"
-#: Where the gate says whose headers have left: that site's.
-LEFT = "consent.left"
 #: Where the answers stand that our own responses to this request set, of all apps that make one: ``name=value``.
 ANSWERS = "consent.answers"
 #: Flask's proxies, typed as such: the object behind them is looked up once instead of at each use.
@@ -36,12 +35,51 @@ SEALED = (
     "Cross-Origin-Resource-Policy",
     "Referrer-Policy",
 )
+#: What holds as long as nobody knows which page it will be: only what may run on every one.
+UNROUTED = Circumstances(mark=Mark.SENSITIVE)
 #: What is noted of an answer that is asked for too late.
 TOO_LATE = Fault(
     "a streamed page",
     "it asks for the visitor's answer after its headers have left, so nothing optional runs in it",
     "Ask current_consent.decided in the view, before the stream starts.",
 )
+
+
+@dataclass(slots=True, eq=False)
+class Passage:
+    """One request's way through one app. Copies of ``environ`` that a middleware makes share it with the gate."""
+
+    environ: dict[str, Any]
+    """The gate's."""
+    request: Request | None = None
+    """Flask's, once it has been seen."""
+    view: "ConsentRequest | None" = None
+    left: bool = False
+    """Whether the response's headers have left."""
+
+    @property
+    def endpoint(self) -> str | None:
+        """The endpoint that Flask has found for the request; None for no view, and as long as it hasn't looked."""
+        found = self.found
+        return found.endpoint if found else None
+
+    @property
+    def routed(self) -> bool:
+        """Whether Flask has looked for the view that answers, or never will."""
+        found = self.found
+        return found is None or bool(found.url_rule or found.routing_exception)
+
+    @property
+    def found(self) -> Request | None:
+        """Flask's request; None where a middleware has answered."""
+        found = self.request or self.environ.get("werkzeug.request")
+        return found if isinstance(found, Request) else None
+
+    def visitor(self, site: Site) -> "ConsentRequest":
+        """The view that *site* has of the request, made now if nobody has asked for one."""
+        if self.view is None:
+            self.view = ConsentRequest(site, self)
+        return self.view
 
 
 class ConsentRequest:
@@ -68,17 +106,21 @@ class ConsentRequest:
     _asked = False
     _decision: Decision | None = None
     _verdict: Verdict | None = None
+    _judged_for: str | None = None
     _language: str | None = None
 
-    def __init__(self, site: Site, environ: dict[str, Any], endpoint: str | None) -> None:
+    def __init__(self, site: Site, passage: Passage) -> None:
         self.site = site
-        self.environ = environ
-        self.endpoint = endpoint
+        self.passage = passage
+        self.environ = passage.request.environ if passage.request else passage.environ
         self.now = int(site.clock())
         #: The origins of the embeds in whose place this page has a way to load them once, by their service's key.
         self.placed: dict[str, str] = {}
-        #: The view that another app has of the same request.
-        self.outer: object = None
+
+    @property
+    def endpoint(self) -> str | None:
+        """The endpoint of the view that answers; None for no view, and before Flask has looked for one."""
+        return self.passage.endpoint
 
     @property
     def decision(self) -> Decision | None:
@@ -86,7 +128,7 @@ class ConsentRequest:
 
         Also None for who asks first when the headers have left, as in a stream: a shared cache may keep the response.
         """
-        if not self.read and self.environ.get(LEFT) is self.site:
+        if not self.read and self.passage.left:
             self.site.findings.note("late", "answer", self.endpoint, "", TOO_LATE)
             return None
         self.read = True
@@ -149,8 +191,8 @@ class ConsentRequest:
     @property
     def circumstances(self) -> Circumstances:
         """What besides the answer decides in this request."""
-        site = self.site
-        page = site.page(self.endpoint)
+        site, endpoint = self.site, self.endpoint
+        page = site.page(endpoint) if endpoint or self.passage.routed else UNROUTED
         signal = self.heard or ("HTTP_SEC_GPC" in self.environ and self.sends_signal)
         opted_out = site.accounts is not None and self.opted_out
         minor = site.settings.minor is not None and site.minor()
@@ -161,7 +203,8 @@ class ConsentRequest:
     @property
     def verdict(self) -> Verdict:
         """What may run in this request, with the reason for each service."""
-        if self._verdict is None:
+        if self._verdict is None or self._judged_for != self.endpoint:
+            self._judged_for = self.endpoint
             self._verdict = self.site.verdicts.verdict(
                 self.decision, self.circumstances, lifetimes=self.lifetimes, now=self.now
             )
@@ -290,43 +333,35 @@ def here() -> ConsentRequest:
     """The current request's view; RuntimeError outside of a request or of an app with consent."""
     current = REQUEST._get_current_object()
     app = APP._get_current_object()
-    found = current.environ.get(ENVIRON)
-    if isinstance(found, ConsentRequest) and found.site.app is app:
-        return found
     site: Site | None = app.extensions.get("consent")
     if site is None:
         raise RuntimeError(
             f"the app {app.name!r} has no consent component; did you forget `consent.init_app(app)`?"
         )
-    if found is not None and (own := view_for(site, current.environ)):
-        return own
-    return added(ConsentRequest(site, current.environ, current.endpoint))
+    passage = passage_of(site, current.environ)
+    if (found := passage.view) is not None:
+        return found
+    passage.request = current
+    return passage.visitor(site)
 
 
-def visitor_of(site: Site, environ: dict[str, Any]) -> ConsentRequest:
-    """The view of a request that has left Flask already, for *site*, made now if it never asked for one."""
-    return view_for(site, environ) or added(ConsentRequest(site, environ, endpoint_of(environ)))
-
-
-def view_for(site: Site, environ: Mapping[str, Any]) -> ConsentRequest | None:
-    """The view that *site* has of this request; None if it has none yet. Apps that call each other have one each."""
-    found = environ.get(ENVIRON)
-    while isinstance(found, ConsentRequest) and found.site is not site:
-        found = found.outer
-    return found if isinstance(found, ConsentRequest) else None
-
-
-def added(made: ConsentRequest) -> ConsentRequest:
-    """*made*, from now on the request's, in front of those that other apps have."""
-    made.outer = made.environ.get(ENVIRON)
-    made.environ[ENVIRON] = made
+def entered(site: Site, environ: dict[str, Any]) -> Passage:
+    """A new passage of the request through *site*'s app, noted beside those through other apps."""
+    made = Passage(environ)
+    environ[ENVIRON] = {**environ.get(ENVIRON, {}), site: made}
     return made
 
 
-def endpoint_of(environ: Mapping[str, Any]) -> str | None:
-    """The endpoint that answered a request which has left Flask already; None for no view."""
-    endpoint: str | None = getattr(environ.get("werkzeug.request"), "endpoint", None)
-    return endpoint
+def see(site: Site, endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """Note Flask's own request, which knows its view: a middleware may have given Flask a copy of ``environ``."""
+    current = REQUEST._get_current_object()
+    passage_of(site, current.environ).request = current
+
+
+def passage_of(site: Site, environ: dict[str, Any]) -> Passage:
+    """The request's passage through *site*'s app; a new one where it came past the gate."""
+    found: Passage | None = environ.get(ENVIRON, {}).get(site)
+    return found or entered(site, environ)
 
 
 #: The current request's :class:`ConsentRequest`.

@@ -7,7 +7,17 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from flask import Flask, Response, redirect, render_template_string, request, session
+from flask import (
+    Flask,
+    Request,
+    Response,
+    redirect,
+    render_template_string,
+    request,
+    session,
+    stream_with_context,
+)
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.testing import FlaskClient
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
@@ -607,6 +617,88 @@ def test_an_app_that_calls_another_with_the_same_request_keeps_its_own_view(
 
     with_headers(outer, ("Cache-Control", "public"))
     assert outer.test_client().get("/both").headers["Cache-Control"] == "private"
+
+
+def copying(app: Flask) -> Flask:
+    """*app* with a middleware of the site's own beneath the gate that gives Flask a copy of the request."""
+    beneath = app.wsgi_app.application  # type: ignore[attr-defined]
+    app.wsgi_app.application = lambda environ, start: beneath(dict(environ), start)  # type: ignore[attr-defined]
+    return app
+
+
+def test_a_page_stays_private_below_a_middleware_that_copies_the_request(app: Flask) -> None:
+    with_headers(copying(app), ("Cache-Control", "public, max-age=60"))
+    client = app.test_client(grant={"statistics"})
+    assert client.get("/").headers["Cache-Control"] == "private, max-age=60"
+    assert client.get("/plain").headers["Cache-Control"] == "public, max-age=60"
+    assert client.get("/privacy-choices").headers.getlist("Cache-Control") == ["no-store"]
+
+
+def test_an_answer_ends_what_is_refused_below_a_middleware_that_copies_the_request(
+    make_app: MakeSite,
+) -> None:
+    on_a_path = 'remember_name = { lifetime = "30 days", path = "/sign-in" }'
+    app = copying(make_app(POLICY.replace('remember_name = "30 days"', on_a_path)))
+    sent = Visitor(app.test_client(grant={"names"})).answer("none").headers.getlist("Set-Cookie")
+    assert [value.partition("=")[0] for value in sent] == ["consent", "remember_name"]
+
+
+def test_a_marked_page_is_known_below_a_middleware_that_copies_the_request(make_app: MakeSite) -> None:
+    app = copying(make_app(POLICY.replace("frame = [", 'cookies = { player = "1 day" }\nframe = [')))
+
+    @app.after_request
+    def play(response: Response) -> Response:
+        response.set_cookie("player", "1", max_age=60)
+        return response
+
+    client = app.test_client(grant={"videos"})
+    assert client.get("/portal").headers["Referrer-Policy"] == "no-referrer"
+    assert client.get_cookie("player") is None
+    client.get("/plain")
+    assert client.get_cookie("player")
+
+
+def test_a_stream_that_asks_too_late_is_told_so_below_a_middleware_that_copies_the_request(
+    app: Flask,
+) -> None:
+    @app.get("/stream")
+    def stream() -> Response:
+        return Response(stream_with_context("yes" if current_consent.decided else "no" for _ in "a"))
+
+    assert copying(app).test_client(grant={"statistics"}).get("/stream").text == "no"
+
+
+def test_a_request_that_the_app_makes_of_itself_is_judged_by_its_own_page(make_app: MakeSite) -> None:
+    app = make_app()
+
+    @app.get("/batch")
+    def batch() -> list[str]:
+        before = current_consent.allows("videos")
+        inner = {**request.environ, "PATH_INFO": "/portal"}
+        [body] = app.wsgi_app(inner, lambda *_: len)
+        return [str(before), body.decode(), str(current_consent.allows("videos"))]
+
+    assert app.test_client(grant={"videos"}).get("/batch").json == ["True", "no: marked", "True"]
+
+
+def test_who_asks_before_the_page_is_known_is_told_what_may_run_on_every_page(make_app: MakeSite) -> None:
+    app = make_app()
+    told: list[tuple[bool, bool]] = []
+
+    class Early(SecureCookieSessionInterface):
+        def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+            told.append((current_consent.allows("statistics"), current_consent.allows("videos")))
+            return super().open_session(app, request)
+
+    app.session_interface = Early()
+    with_headers(app, ("Cache-Control", "public"))
+    everything = app.test_client(grant={"statistics", "videos"})
+    assert everything.get("/allowed/videos").text == "yes"
+    assert everything.get("/portal").text != everything.get("/").text
+    assert "video.example" not in everything.get("/portal").text
+    assert everything.get("/plain").headers["Cache-Control"] == "private"
+    assert everything.get("/portal").headers["Referrer-Policy"] == "no-referrer"
+    assert told == [(True, False)] * 6
 
 
 def test_a_server_that_names_its_arguments_is_understood(app: Flask) -> None:
