@@ -29,8 +29,9 @@ from consent.web.limits import ONCE, Limits
 from consent.web.markup import Helpers
 from consent.web.notice import Notices, environment
 from consent.web.page import page
+from consent.web.passage import see
 from consent.web.recorder import Recorder, moment
-from consent.web.request import ConsentRequest, current_consent, here, see
+from consent.web.request import ConsentRequest, current_consent, here
 from consent.web.settings import DAY, Settings
 from consent.web.site import Site
 from consent.web.verdicts import Verdicts

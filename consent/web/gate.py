@@ -21,7 +21,8 @@ from consent.web.findings import About
 from consent.web.headers import Headers, keep_private, seal, vary
 from consent.web.limits import TooMany
 from consent.web.navigation import KEPT, VARY, VARY_ERROR, full_load, is_soft, marks_at
-from consent.web.request import ANSWERS, ConsentRequest, Passage, entered
+from consent.web.passage import Passage, entered
+from consent.web.request import ANSWERS, ConsentRequest, visitor_of
 from consent.web.setcookie import SetCookie, pair_of
 from consent.web.signalled import end_by_script, honour
 from consent.web.signals import item_blocked, tell
@@ -85,7 +86,7 @@ def passed(site: Site, passage: Passage, headers: Headers, status: str) -> Heade
         if name == "content-type":
             html = header[1].strip().lower().startswith(HTML)
         elif name == "set-cookie":
-            visitor = visitor or passage.visitor(site)
+            visitor = visitor or visitor_of(site, passage)
             if not lets_out(visitor, header[1]):
                 continue
         elif name in SAYING:
@@ -101,7 +102,7 @@ def passed(site: Site, passage: Passage, headers: Headers, status: str) -> Heade
         if mark is not None or kept or is_soft(environ):
             vary(made, VARY if code < 400 else VARY_ERROR)
     if html and policies and site.restricts:
-        visitor = visitor or passage.visitor(site)
+        visitor = visitor or visitor_of(site, passage)
         made = restricted(visitor, made)
     if html and policies and visitor is not None and visitor.placed:
         made += kept_out(visitor, made)
@@ -110,12 +111,12 @@ def passed(site: Site, passage: Passage, headers: Headers, status: str) -> Heade
         if visitor is not None and visitor.heard:
             made += end_by_script(visitor)
         elif "HTTP_SEC_GPC" in environ and "HTTP_COOKIE" in environ:
-            visitor = visitor or passage.visitor(site)
+            visitor = visitor or visitor_of(site, passage)
             made += honour(visitor)
     if "HTTP_COOKIE" in environ:
         answered = visitor is not None and visitor.answered
         if (own or answered) and ((found := suspects(site, environ["HTTP_COOKIE"])) or answered):
-            visitor = visitor or passage.visitor(site)
+            visitor = visitor or visitor_of(site, passage)
             made += leftovers(visitor, found)
     if site.settings.cache_safe and visitor is not None and (visitor.answered or visitor.endpoint in STATE):
         made += [("Set-Cookie", value) for value in (readable_cookie(visitor),) if value]

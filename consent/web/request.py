@@ -1,13 +1,12 @@
-"""One request's view of the visitor's answer, made on first use, and where ``environ["consent"]`` keeps it."""
+"""One request's view of the visitor's answer, made on first use."""
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Literal, cast
 from uuid import UUID
 
-from flask import Flask, Request, current_app, request
+from flask import Flask, current_app
 from werkzeug.datastructures import Headers
 from werkzeug.local import LocalProxy
 
@@ -16,15 +15,14 @@ from consent.errors import Fault
 from consent.web.account import Account
 from consent.web.language import Catalogue, accepted, catalogue, negotiate
 from consent.web.notice import Notice
+from consent.web.passage import REQUEST, Passage, passage_of
 from consent.web.returning import address
 from consent.web.setcookie import pair_of
 from consent.web.site import Site, asked
 
-ENVIRON = "consent"
 #: Where the answers stand that our own responses to this request set, of all apps that make one: ``name=value``.
 ANSWERS = "consent.answers"
-#: Flask's proxies, typed as such: the object behind them is looked up once instead of at each use.
-REQUEST = cast("LocalProxy[Request]", request)
+#: Flask's proxy, typed as such: the object behind it is looked up once instead of at each use.
 APP = cast("LocalProxy[Flask]", current_app)
 #: Headers of our own pages that their site can't weaken.
 SEALED = (
@@ -43,43 +41,6 @@ TOO_LATE = Fault(
     "it asks for the visitor's answer after its headers have left, so nothing optional runs in it",
     "Ask current_consent.decided in the view, before the stream starts.",
 )
-
-
-@dataclass(slots=True, eq=False)
-class Passage:
-    """One request's way through one app. Copies of ``environ`` that a middleware makes share it with the gate."""
-
-    environ: dict[str, Any]
-    """The gate's."""
-    request: Request | None = None
-    """Flask's, once it has been seen."""
-    view: "ConsentRequest | None" = None
-    left: bool = False
-    """Whether the response's headers have left."""
-
-    @property
-    def endpoint(self) -> str | None:
-        """The endpoint that Flask has found for the request; None for no view, and as long as it hasn't looked."""
-        found = self.found
-        return found.endpoint if found else None
-
-    @property
-    def routed(self) -> bool:
-        """Whether Flask has looked for the view that answers, or never will."""
-        found = self.found
-        return found is None or bool(found.url_rule or found.routing_exception)
-
-    @property
-    def found(self) -> Request | None:
-        """Flask's request; None where a middleware has answered."""
-        found = self.request or self.environ.get("werkzeug.request")
-        return found if isinstance(found, Request) else None
-
-    def visitor(self, site: Site) -> "ConsentRequest":
-        """The view that *site* has of the request, made now if nobody has asked for one."""
-        if self.view is None:
-            self.view = ConsentRequest(site, self)
-        return self.view
 
 
 class ConsentRequest:
@@ -342,26 +303,14 @@ def here() -> ConsentRequest:
     if (found := passage.view) is not None:
         return found
     passage.request = current
-    return passage.visitor(site)
+    return visitor_of(site, passage)
 
 
-def entered(site: Site, environ: dict[str, Any]) -> Passage:
-    """A new passage of the request through *site*'s app, noted beside those through other apps."""
-    made = Passage(environ)
-    environ[ENVIRON] = {**environ.get(ENVIRON, {}), site: made}
-    return made
-
-
-def see(site: Site, endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """Note Flask's own request, which knows its view: a middleware may have given Flask a copy of ``environ``."""
-    current = REQUEST._get_current_object()
-    passage_of(site, current.environ).request = current
-
-
-def passage_of(site: Site, environ: dict[str, Any]) -> Passage:
-    """The request's passage through *site*'s app; a new one where it came past the gate."""
-    found: Passage | None = environ.get(ENVIRON, {}).get(site)
-    return found or entered(site, environ)
+def visitor_of(site: Site, passage: Passage) -> ConsentRequest:
+    """The view that *site* has of the request on this *passage*, made now if nobody has asked for one."""
+    if passage.view is None:
+        passage.view = ConsentRequest(site, passage)
+    return passage.view
 
 
 #: The current request's :class:`ConsentRequest`.
