@@ -77,7 +77,7 @@ class Consent:
                 )
         chosen = settings.read(app.config, root=Path(app.root_path), instance=Path(app.instance_path))
         site = self.site(app, chosen)
-        if app.config["SESSION_COOKIE_NAME"] in site.own_cookies:
+        if any(app.config["SESSION_COOKIE_NAME"] in names for names in site.own_cookies.values()):
             taken = f"is the session's, too (SESSION_COOKIE_NAME = {app.config['SESSION_COOKIE_NAME']!r})"
             raise ConfigurationError(
                 f"The name of the cookie that holds the answer {taken}. Rename one of the two."

@@ -43,6 +43,8 @@ PROBE: Final = "consent.probe"
 HTML: Final = ("text/html", "application/xhtml+xml")
 #: Where the browsers of visitors learn what holds for them, on pages that are the same for everybody.
 STATE: Final = frozenset({"consent.state", "consent.sheet"})
+#: What of ours is the same for everybody, and kept by shared caches unless something sets a cookie there.
+PUBLIC: Final = frozenset({"consent.static", "consent.notice", "consent.checkpoint", "consent_wellknown.gpc"})
 
 
 class Gate:
@@ -79,7 +81,7 @@ def passed(site: Site, passage: Passage, headers: Headers, status: str) -> Heade
     """Those of *headers* that may leave, and what a response needs that depends on the visitor's answer."""
     made: Headers = []
     # A 304 has no type; what it says replaces what the browser has stored with the page (RFC 9111 §4.3.4).
-    html, policies, kept = status.startswith("304"), False, False
+    html, policies, kept, sets = status.startswith("304"), False, False, False
     environ, visitor = passage.environ, passage.view
     for header in headers:
         name = header[0].lower()
@@ -89,6 +91,7 @@ def passed(site: Site, passage: Passage, headers: Headers, status: str) -> Heade
             visitor = visitor or visitor_of(site, passage)
             if not lets_out(visitor, header[1]):
                 continue
+            sets = True
         elif name in SAYING:
             policies = policies or name in POLICIES
             kept = kept or name in KEPT
@@ -119,8 +122,12 @@ def passed(site: Site, passage: Passage, headers: Headers, status: str) -> Heade
             visitor = visitor or visitor_of(site, passage)
             made += leftovers(visitor, found)
     if site.settings.cache_safe and visitor is not None and (visitor.answered or visitor.endpoint in STATE):
-        made += [("Set-Cookie", value) for value in (readable_cookie(visitor),) if value]
-    return finished(visitor, made) if visitor is not None else made
+        made += [("Set-Cookie", visitor.sets(value)) for value in (readable_cookie(visitor),) if value]
+    if visitor is not None:
+        finish(visitor, made)
+    if sets and passage.endpoint in PUBLIC:
+        keep_private(made)  # a session that is renewed with each request
+    return made
 
 
 def may_set_shared(visitor: ConsentRequest | None, *, html: bool) -> bool:
@@ -177,7 +184,7 @@ def lets_out(visitor: ConsentRequest, text: str) -> bool:
     cookie = SetCookie.read(text, now=visitor.now)
     if cookie is None or cookie.deletes:
         return True
-    if cookie.name in site.own_cookies:
+    if cookie.name in site.own_cookies[visitor.secure]:
         return pair_of(text) in visitor.environ[ANSWERS] or not_ours(visitor, cookie)
     services = site.declared.of(cookie.name)
     if not services:
@@ -284,8 +291,8 @@ def leftovers(visitor: ConsentRequest, sent: list[str]) -> Headers:
     return [("Set-Cookie", value) for value in values]
 
 
-def finished(visitor: ConsentRequest, made: Headers) -> Headers:
-    """*made* with what a response needs that depends on the visitor's answer, or is a page of ours."""
+def finish(visitor: ConsentRequest, made: Headers) -> None:
+    """Let *made* say what a response needs that depends on the visitor's answer, or is a page of ours."""
     if visitor.spoken:
         vary(made, "Accept-Language")
     if visitor.sealed:
@@ -295,7 +302,6 @@ def finished(visitor: ConsentRequest, made: Headers) -> Headers:
         held = visitor.decision
         if held is not None and held.pending is not None:
             made += late(visitor, held)
-    return made
 
 
 def late(visitor: ConsentRequest, held: Decision) -> Headers:

@@ -83,18 +83,27 @@ def pair_of(text: str) -> str:
 
 @lru_cache(1024)
 def _attributes(rest: str) -> Attributes:
-    """Those that *rest* says, the last of each name; a site sets its cookies with the same ones again and again."""
-    said = {
-        name: value for name, value in map(_attribute, rest.split(";")) if len(value) <= LONGEST_ATTRIBUTE
-    }
-    age = said.get("max-age", "")
+    """Those that *rest* says, of each name the last that says something (RFC 6265 §5.2).
+
+    Remembered, because a site sets its cookies with the same ones again and again.
+    """
+    said: dict[str, str] = {}
+    expires: float | None = None
+    for name, value in map(_attribute, rest.split(";")):
+        if len(value) > LONGEST_ATTRIBUTE or (name == "max-age" and not _MAX_AGE.fullmatch(value)):
+            continue
+        if name == "expires":
+            date = cookie_date(value)
+            expires = expires if date is None else date
+        said[name] = value
+    age = said.get("max-age")
     max_age = None
-    if _MAX_AGE.fullmatch(age):
+    if age is not None:
         # A thousand digits are no number that Python should work out.
         max_age = 0 if age.startswith("-") else min(int(age.lstrip("0")[:12] or 0), LONGEST_LIFE)
     return Attributes(
         max_age=max_age,
-        expires=None if max_age is not None else cookie_date(said.get("expires", "")),
+        expires=expires if max_age is None else None,
         path=path if (path := said.get("path", "")).startswith("/") else None,
         domain=said.get("domain", "").removeprefix(".").lower() or None,
         secure="secure" in said,

@@ -102,8 +102,8 @@ class Site:
     """Whether any service sells or shares."""
     retention: Retention = field(init=False)
     consent_mode: ConsentMode = field(init=False)
-    own_cookies: frozenset[str] = field(init=False)
-    """The names of the cookies that hold the visitor's answer, over HTTPS and not."""
+    own_cookies: Mapping[bool, frozenset[str]] = field(init=False)
+    """The names of the cookies that hold the visitor's answer, by whether the request came over HTTPS."""
     cookies: Mapping[bool, str] = field(init=False)
     """The choice cookie's name and ``=``, by whether the request came over HTTPS."""
 
@@ -138,11 +138,10 @@ class Site:
         stored = {key: items for key, items in kept.items() if items}
         self.storage = json.dumps(stored, separators=(",", ":")) if stored else ""
         self.consent_mode = ConsentMode.of(policy)
-        self.own_cookies = frozenset(
-            name(secure=secure)
-            for name in (chosen.cookie, chosen.readable_cookie)
-            for secure in (True, False)
-        )
+        own = (chosen.cookie, chosen.readable_cookie) if chosen.cache_safe else (chosen.cookie,)
+        self.own_cookies = {
+            secure: frozenset(name(secure=secure) for name in own) for secure in (True, False)
+        }
         self.cookies = {secure: f"{chosen.cookie(secure=secure)}=" for secure in (True, False)}
 
     @property

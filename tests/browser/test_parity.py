@@ -229,4 +229,4 @@ def stored(page: Page, parity: Parity) -> set[str]:
           ...(await indexedDB.databases()).map(({ name }) => name), ...(await caches.keys())]"""
     )
     cookies = [str(cookie.get("name")) for cookie in page.context.cookies()]
-    return {*names, *cookies} - parity.site.own_cookies - {"minor"}
+    return {*names, *cookies} - parity.site.own_cookies[False] - {"minor"}

@@ -25,6 +25,7 @@ from werkzeug.wrappers import Response as ResponseBase
 
 from consent import Consent, current_consent, item_blocked
 from consent.testing import assert_nothing_undeclared
+from consent.web.assets import assets
 from consent.web.expiry import MOST_BYTES, MOST_HEADERS
 from consent.web.gate import Gate
 from consent.web.headers import keep_private, seal
@@ -341,17 +342,19 @@ def test_a_cookie_without_a_name_is_to_get_one_since_none_can_be_declared(
 
 @pytest.mark.requirement("ENF-01")
 @pytest.mark.parametrize(
-    ("scheme", "name"),
+    ("scheme", "name", "cached"),
     [
-        ("https", "__Host-consent"),
-        ("http", "consent"),
-        ("https", "consent"),
-        ("https", "__Host-consent-shown"),
+        ("https", "__Host-consent", False),
+        ("http", "consent", False),
+        ("https", "__Host-consent-shown", True),
+        ("http", "consent-shown", True),
     ],
 )
 def test_nobody_but_the_component_sets_a_cookie_under_the_name_of_the_answer(
-    app: Flask, site: Site, scheme: str, name: str
+    make_app: MakeSite, scheme: str, name: str, cached: bool
 ) -> None:
+    app = make_app(CONSENT_CACHE_SAFE=cached)
+    site: Site = app.extensions["consent"]
     setting(app, f"{name}=theirs; Path=/; Secure", "session=2; Path=/")
     told: list[object] = []
 
@@ -365,6 +368,23 @@ def test_nobody_but_the_component_sets_a_cookie_under_the_name_of_the_answer(
     assert "nobody else may set it" in fault.problem
     with pytest.raises(AssertionError, match="nobody else may set it"):
         assert_nothing_undeclared(app)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "name", "cached"),
+    [
+        ("https", "consent", True),
+        ("http", "__Host-consent", True),
+        ("http", "consent-shown", False),
+        ("https", "__Host-consent-shown", False),
+    ],
+)
+def test_under_a_name_that_holds_no_answer_there_the_site_sets_what_it_likes(
+    make_app: MakeSite, scheme: str, name: str, cached: bool
+) -> None:
+    app = setting(make_app(CONSENT_CACHE_SAFE=cached), f"{name}=theirs; Path=/; Secure")
+    assert sent(app.test_client(), base_url=f"{scheme}://localhost") == [name]
+    assert not app.extensions["consent"].findings.about("answer")
 
 
 def test_an_answer_that_the_site_copies_back_from_a_request_stays_out(app: Flask) -> None:
@@ -399,8 +419,10 @@ def test_an_answer_leaves_whatever_the_site_makes_of_its_attributes(app: Flask) 
     assert "counted" in client.get("/").text
 
 
-def test_an_answer_to_another_app_that_this_one_calls_leaves_it(make_app: MakeSite) -> None:
-    inner, outer = make_app(), make_app(CONSENT_DATABASE="sqlite://")
+@pytest.mark.parametrize("cached", [False, True])
+def test_an_answer_to_another_app_that_this_one_calls_leaves_it(make_app: MakeSite, cached: bool) -> None:
+    inner = make_app(CONSENT_CACHE_SAFE=cached)
+    outer = make_app(CONSENT_CACHE_SAFE=cached, CONSENT_DATABASE="sqlite://")
     outer.wsgi_app.application = DispatcherMiddleware(  # type: ignore[attr-defined]
         outer.wsgi_app.application,  # type: ignore[attr-defined]
         {"/inner": lambda environ, start: inner.wsgi_app(dict(environ), start)},
@@ -410,7 +432,8 @@ def test_an_answer_to_another_app_that_this_one_calls_leaves_it(make_app: MakeSi
     page = client.post(
         "/inner/privacy-choices", data={"notice": notice, "choice": "none"}, headers=SAME, buffered=True
     )
-    assert any(value.startswith("consent=") for value in page.headers.getlist("Set-Cookie"))
+    own = [value.partition("=")[0] for value in page.headers.getlist("Set-Cookie")]
+    assert own == (["consent", "consent-shown"] if cached else ["consent"])
 
 
 def test_code_of_the_site_is_told_of_each_cookie_that_was_stopped(app: Flask, site: Site) -> None:
@@ -592,6 +615,40 @@ def test_a_page_is_known_however_its_type_is_spelled(app: Flask) -> None:
 
 
 @pytest.mark.requirement("ENF-06")
+@pytest.mark.requirement("ENF-06")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/.well-known/gpc.json",
+        "/privacy-choices/checkpoint",
+        "/privacy-choices/notices/{notice}",
+        "/privacy-choices/static/choices.css?v={version}",
+    ],
+)
+def test_what_is_the_same_for_everybody_stays_out_of_shared_caches_with_a_cookie_in_it(
+    make_app: MakeSite, path: str
+) -> None:
+    app = make_app(CONSENT_CSP="off")
+
+    @app.before_request
+    def remember() -> None:
+        if "name" in request.args:
+            session["name"] = "Ada"
+            session.permanent = True
+
+    client = app.test_client(grant={"statistics"})
+    path = path.format(notice=Visitor(client).notice(), version=assets()["choices.css"].version)
+    strangers = app.test_client().get(path)
+    assert "Set-Cookie" not in strangers.headers
+    assert "public" in strangers.headers["Cache-Control"]
+    client.get("/plain?name")
+    renewed = client.get(path)
+    assert "session=" in renewed.headers["Set-Cookie"]
+    assert "public" not in renewed.headers["Cache-Control"]
+    assert "private" in renewed.headers["Cache-Control"]
+    assert renewed.data == strangers.data
+
+
 def test_caches_with_headers_of_their_own_are_kept_out_too(app: Flask) -> None:
     with_headers(app, ("CDN-Cache-Control", "public, max-age=600"), ("Surrogate-Control", "max-age=600"))
     headers = app.test_client().get("/").headers
