@@ -9,9 +9,12 @@ from .parts import Cookie
 
 #: Names remembered; what a site sets is few, what browsers send may be anything.
 REMEMBERED = 4096
+#: Characters of a name that is remembered, and of one that browsers can have (RFC 6265bis §5.6).
+LONGEST_REMEMBERED, LONGEST_NAME = 256, 4096
 
 #: Service key → the declaration that covers the name.
 Declarations = Mapping[str, Cookie]
+NONE: Declarations = MappingProxyType({})
 
 
 class DeclaredCookies:
@@ -29,10 +32,15 @@ class DeclaredCookies:
                 else:
                     self._exact.setdefault(cookie.name, {}).setdefault(service.key, cookie)
         self._lengths = sorted({len(start) for start in self._starting})
-        self.of = lru_cache(REMEMBERED)(self._of)
+        self._known = lru_cache(REMEMBERED)(self._of)
+
+    def of(self, name: str) -> Declarations:
         """The services that declare a cookie called *name*, each with its declaration; empty if none does."""
+        return self._known(name) if len(name) <= LONGEST_REMEMBERED else self._of(name)
 
     def _of(self, name: str) -> Declarations:
+        if len(name) > LONGEST_NAME:
+            return NONE
         found = dict(self._exact.get(name, {}))
         for length in self._lengths:
             for service, cookie in self._starting.get(name[:length], ()):

@@ -7,7 +7,7 @@ stand for the text, so that English is a catalogue like the others.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache, lru_cache
+from functools import cache
 from gettext import NullTranslations
 from io import BytesIO
 from pathlib import Path
@@ -23,6 +23,7 @@ from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from consent.policy import Duration
+from consent.web.memory import remembered
 
 TRANSLATIONS = Path(__file__).parent.parent / "translations"
 
@@ -112,7 +113,7 @@ def negotiate(wanted: str | None, offered: Sequence[str]) -> str | None:
     return names.get(KNOWN_AS.get(whole, "").lower())
 
 
-@lru_cache(1024)
+@remembered(1024)
 def accepted(header: str, offered: tuple[str, ...]) -> str:
     """The offered language that an ``Accept-Language`` header likes best; the first one offered if none.
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import quote
 
 from flask import Flask, request
@@ -16,6 +15,7 @@ from consent.web.attributes import Value, checked, written
 from consent.web.declaration import Declaration
 from consent.web.embed import frame, placeholder
 from consent.web.inert import runs
+from consent.web.memory import remembered
 from consent.web.notice import marks
 from consent.web.optout import link_name
 from consent.web.page import again, piece, received, signal_status, status
@@ -326,7 +326,7 @@ def banner(visitor: ConsentRequest) -> Markup:
     return site.remember(key, html) if first else html
 
 
-@lru_cache(1024)
+@remembered(1024)
 def quoted(address: str) -> str:
     """*address* as it stands in a query."""
     return quote(address)

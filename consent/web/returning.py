@@ -1,8 +1,9 @@
 """Where a visitor goes after answering: back to the page they came from, and never off the site."""
 
 import re
-from functools import lru_cache
 from urllib.parse import quote, urlsplit
+
+from consent.web.memory import remembered
 
 #: What stands for itself in a path, besides letters, digits and ``_.-~`` (RFC 3986 §3.3).
 IN_PATHS = "/~:@!$&'()*+,;="
@@ -15,7 +16,7 @@ def safe_path(path: str | None) -> str | None:
     return path if path is not None and SAFE.match(path) else None
 
 
-@lru_cache(1024)
+@remembered(1024)
 def address(mount: str, path: str, query: str) -> str | None:
     """The address within its origin of a request with WSGI's ``SCRIPT_NAME``, ``PATH_INFO`` and ``QUERY_STRING``.
 

@@ -2,8 +2,9 @@
 
 import re
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final, NamedTuple, Self
+
+from consent.web.memory import remembered
 
 #: A value with one of these is dropped by browsers whole; a tab is a blank.
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -81,7 +82,7 @@ def pair_of(text: str) -> str:
     return text.partition(";")[0].strip(" \t")
 
 
-@lru_cache(1024)
+@remembered(1024)
 def _attributes(rest: str) -> Attributes:
     """Those that *rest* says, of each name the last that says something (RFC 6265 §5.2).
 

@@ -4,7 +4,7 @@ import json
 import logging
 import re
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
@@ -56,7 +56,7 @@ class Site:
     codec: CookieCodec
     notices: Notices
     recorder: Recorder
-    languages: Sequence[str]
+    languages: tuple[str, ...]
     """The languages offered: the policy's complete ones for which there is a catalogue, its own first."""
     clock: Callable[[], float]
     """Seconds since the epoch."""

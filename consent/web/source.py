@@ -4,8 +4,9 @@ Section numbers are those of CSP3, https://www.w3.org/TR/CSP3/.
 """
 
 import re
-from functools import lru_cache
 from typing import Final, NamedTuple
+
+from consent.web.memory import remembered
 
 #: Characters of a host name (RFC 1035 §2.3.4); what is longer is no host, and never taken apart.
 LONGEST_HOST: Final = 253
@@ -32,7 +33,7 @@ class Source(NamedTuple):
     within: tuple[str, ...]
 
 
-@lru_cache(4096)
+@remembered(4096)
 def source(expression: str) -> Source:
     """What *expression* says: ``HTTPS://a.b.example:443/`` is https://a.b.example, within ``*.example`` too."""
     parts = _SOURCE.fullmatch(expression)
@@ -48,7 +49,7 @@ def source(expression: str) -> Source:
     return Source(text, path not in ("", "/"), (f"{host}{own}", *wider))
 
 
-@lru_cache(1024)
+@remembered(1024)
 def letting_in(origin: str) -> frozenset[str]:
     """Every expression (``Source.text``) that lets in all of *origin*, by the rules that browsers share (§6.7.2.8)."""
     found = source(origin)
