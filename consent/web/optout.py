@@ -51,11 +51,6 @@ def profile_of(visitor: ConsentRequest) -> Profile:
     return PROFILES[visitor.profile]
 
 
-def sells(visitor: ConsentRequest) -> bool:
-    """Whether any service of the site's policy sells or shares."""
-    return visitor.site.sells
-
-
 def link_name(visitor: ConsentRequest) -> str:
     """The message id of the words of the link at the foot of every page (CA-01)."""
     return link_words(visitor.site.policy, visitor.profile)
