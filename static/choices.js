@@ -3,12 +3,12 @@
 /** @type {(selector: string) => any} */
 const find = (selector) => document.querySelector(selector);
 // A page from a cache knows only what is possible on it.
-const { pcUrl, pcGranted, pcPossible } = find("script[data-pc-url]").dataset;
+const { pcUrl, pcGranted, pcHere, pcPossible } = find("script[data-pc-url]").dataset;
 const failed = { message: find("#pc-status")?.dataset.failed };
 const problem = Object.assign(document.createElement("p"), { role: "alert" });
 /** @type {string[]} */
 let granted = pcGranted.split(" ");
-const here = pcPossible?.split(" ") ?? granted;
+const here = (pcPossible ?? pcHere ?? pcGranted).split(" ");
 const always = pcPossible ? granted : [];
 // Global Privacy Control, which proxies may keep from the server.
 const headers = { "PC-Signal": /** @type {any} */ (navigator).globalPrivacyControl === true ? "1" : "" };
@@ -17,12 +17,15 @@ let stop = () => {};
 
 const open = () => !find(".pc-decided") && (find("#pc-dialog:not(:is([open], :popover-open))")?.showModal(), find("#pc-dialog"));
 const close = () => document.querySelectorAll(".pc-place > :not(.pc-status), .pc-dialog").forEach((part) => part.remove());
+// What our own pages show goes by all answers.
+const ours = location.pathname.startsWith(pcUrl);
 // The receipt is its visitor's own business: the page offers it, its address, which others read, is rid of it.
 const until = location.pathname === pcUrl ? /#|.receipt=/ : "#";
 const rename = (hash = "") => history.replaceState(history.state, "", location.href.split(until)[0] + hash);
 // What was withdrawn must stop, what was granted can wait.
 const stale = (now = granted, more = true) =>
-  granted.some((key) => !now.includes(key)) || (more && !pcPossible && !typed && now.length > granted.length);
+  granted.some((key) => (ours || here.includes(key)) && !now.includes(key)) ||
+  (more && !pcPossible && !typed && now.length > granted.length);
 const hold = (/** @type {any} */ answer) => {
   ({ granted } = answer);
   document.dispatchEvent(new CustomEvent("consent:changed", { detail: answer }));

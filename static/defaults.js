@@ -3,7 +3,8 @@
   const site = /** @type {any} */ (window);
   const { document } = site;
   const { types, carried } = JSON.parse(document.currentScript.dataset.pcTags);
-  const granted = document.querySelector("[data-pc-granted]").dataset.pcGranted.split(" ");
+  const { pcHere, pcGranted } = document.querySelector("[data-pc-granted]").dataset;
+  const granted = (pcHere ?? pcGranted).split(" ");
   const may = (key = "") => granted.includes(key);
   site.dataLayer ||= [];
   site.gtag ||= function () {

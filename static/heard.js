@@ -21,7 +21,7 @@ if (/** @type {any} */ (navigator).globalPrivacyControl === true) {
   const refused = dataset.pcStops.split(" ");
   consent.allows = (key = "") => !refused.includes(key) && allows(key);
   if (dataset.pcStops) {
-    const granted = pcGranted.split(" ").filter(consent.allows);
+    const granted = pcGranted.split(" ").filter((/** @type {string} */ key) => !refused.includes(key));
     document.dispatchEvent(new CustomEvent("consent:changed", { detail: { granted, refused } }));
   }
   // With each answer, sent by a script or by the browser itself.

@@ -52,6 +52,7 @@ def protect(response: Response) -> Response:
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     if not request.args.keys().isdisjoint(("receipt", "erase")):  # what these open is nobody else's business
         response.headers["Referrer-Policy"] = "strict-origin"
+    response.headers.setdefault("Referrer-Policy", "same-origin")
     here().seal(response.headers)
     return response
 

@@ -81,7 +81,7 @@ class Embed:
         On a marked page, and where special categories of data are concerned, nothing is (§8, CON-14).
         """
         site = visitor.site
-        mark = site.mark(self.endpoint)
+        mark = site.page(self.endpoint).mark
         here = visitor.circumstances._replace(mark=mark, endpoint=self.endpoint)
         reason = if_granted(site.policy, self.service, visitor.decision, here)
         if reason in STOPPING:

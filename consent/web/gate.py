@@ -20,7 +20,7 @@ from consent.web.expiry import MOST_NAMES, deletions, refused_cookies
 from consent.web.findings import About
 from consent.web.headers import Headers, keep_private, seal, vary
 from consent.web.limits import TooMany
-from consent.web.navigation import KEPT, VARY, VARY_ERROR, full_load, is_soft, marks_at
+from consent.web.navigation import KEPT, VARY, VARY_ERROR, full_load, is_soft, marks_at, matters, seen
 from consent.web.passage import Passage, entered
 from consent.web.request import ANSWERS, ConsentRequest, visitor_of
 from consent.web.setcookie import SetCookie, pair_of
@@ -96,13 +96,12 @@ def passed(site: Site, passage: Passage, headers: Headers, status: str) -> Heade
             policies = policies or name in POLICIES
             kept = kept or name in KEPT
         made.append(header)
-    if html and site.marked is not False and site.marks_any():
-        mark = site.mark(passage.endpoint)
+    if html and matters(site, environ, endpoint := passage.endpoint):
+        mark, code = site.mark(endpoint), int(status[:3])
         if mark is not None:
             seal(made, {"Referrer-Policy": "no-referrer"})
-        code = int(status[:3])
-        seal(made, full_load(environ, mark, code, marks_at(site, environ)))
-        if mark is not None or kept or is_soft(environ):
+        seal(made, full_load(environ, seen(site, endpoint), code, marks_at(site, environ)))
+        if mark is not None or is_soft(environ) or (kept and site.marks_any()):
             vary(made, VARY if code < 400 else VARY_ERROR)
     if html and policies and site.restricts:
         visitor = visitor or visitor_of(site, passage)

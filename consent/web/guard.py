@@ -13,6 +13,8 @@ from consent.decision import Mark
 View = Callable[..., Any]
 Marked = TypeVar("Marked", bound=View | Blueprint)
 
+#: How the endpoints of the component's own pages begin.
+OURS = "consent."
 ATTRIBUTE = "consent_mark"
 UNMARKED = "consent_unmarked"
 REQUIRED = "consent_required"
@@ -76,6 +78,11 @@ def mark_of(app: Flask, endpoint: str | None) -> Mark | None:
         return None
     found = said_of(app, endpoint, ATTRIBUTE)
     return next((value for value in (Mark.SENSITIVE, Mark.FIRST_PARTY) if value in found), None)
+
+
+def is_ours(endpoint: str | None) -> bool:
+    """Whether *endpoint* is one of the visitor's pages: their addresses say where someone was, or open a receipt."""
+    return endpoint is not None and endpoint.startswith(OURS)
 
 
 def left_unmarked(app: Flask, endpoint: str) -> bool:

@@ -14,6 +14,7 @@ from consent.web.assets import asset
 from consent.web.attributes import Value, checked, written
 from consent.web.declaration import Declaration
 from consent.web.embed import frame, placeholder
+from consent.web.guard import is_ours
 from consent.web.inert import runs
 from consent.web.memory import remembered
 from consent.web.notice import marks
@@ -63,7 +64,7 @@ class Helpers:
         """
         visitor, site = here(), self.site
         visitor.nonce = nonce
-        told = self.told(visitor) if site.marks_any() else NOTHING
+        told = self.told(visitor)
         google = bool(site.consent_mode.services) and self.tells_google(visitor)
         shared = site.settings.cache_safe
         who = site.widest(visitor.endpoint) if shared else visitor.verdict
@@ -90,10 +91,12 @@ class Helpers:
 
     def told(self, visitor: ConsentRequest) -> Markup:
         """What HTMX and Turbo must know, so that no document holds pages of different marks."""
-        site, environ = self.site, visitor.environ
+        site, environ, endpoint = self.site, visitor.environ, visitor.endpoint
+        if not site.marks_any():
+            return navigation.MARKED if is_ours(endpoint) else NOTHING
         if "HTTP_TURBO_FRAME" in environ:
             visitor.read = True  # it goes by the Referer, by which no cache tells requests apart
-        return navigation.head(environ, site.mark(visitor.endpoint), navigation.marks_at(site, environ))
+        return navigation.head(environ, navigation.seen(site, endpoint), navigation.marks_at(site, environ))
 
     def tells_google(self, visitor: ConsentRequest) -> bool:
         """Whether the page sets what Google's tags and tag managers go by (GCM-01).
@@ -102,7 +105,7 @@ class Helpers:
         anything of it may run. But not on a marked page that keeps them all out.
         """
         services = self.site.consent_mode.services
-        if self.site.mark(visitor.endpoint) is None:
+        if self.site.page(visitor.endpoint).mark is None:
             return True
         shared = self.site.settings.cache_safe
         who = self.site.widest(visitor.endpoint) if shared else visitor.verdict
@@ -115,13 +118,15 @@ class Helpers:
 
         More for *google*, a signal that only scripts may see, storage, marks and *inert* markup.
         """
+        running, granted = sorted(visitor.verdict.running), self.site.with_groups(visitor.elsewhere)
         html = Markup(
             '<link rel="stylesheet" href="{css}">\n'
-            '<script type="module" src="{js}" data-pc-granted="{granted}" data-pc-url="{url}"></script>'
+            '<script type="module" src="{js}" data-pc-granted="{granted}"{here} data-pc-url="{url}"></script>'
         ).format(
             css=asset("choices.css"),
             js=asset("choices.js"),
-            granted=" ".join(sorted(visitor.verdict.running)),
+            granted=" ".join(granted),
+            here=Markup(' data-pc-here="{}"').format(" ".join(running)) if running != granted else "",
             url=f"{visitor.mount}{self.site.settings.url_prefix}",
         )
         if google:
@@ -132,18 +137,18 @@ class Helpers:
                 '\n<script type="module" src="{js}" data-pc-stops="{stopped}"{tell}></script>'
             ).format(js=asset("heard.js"), stopped=stopped, tell=Markup(" data-pc-tell") if tell else "")
         elsewhere = " ".join(sorted(visitor.elsewhere))
-        html += self.kept(Markup(' data-pc-elsewhere="{}"').format(elsewhere))
+        html += self.kept(visitor, Markup(' data-pc-elsewhere="{}"').format(elsewhere))
         if inert:
             html += Markup('\n<script type="module" src="{js}"></script>').format(js=asset("gated.js"))
         return html
 
-    def kept(self, allowed: Markup) -> Markup:
+    def kept(self, visitor: ConsentRequest, allowed: Markup) -> Markup:
         """The element that clears what browsers keep, where storage or marks need it.
 
         *allowed* is the attribute that says at once what may; on pages from a cache that comes later.
         """
         site = self.site
-        if not (site.storage or site.marks_any()):
+        if not (site.storage or site.marks_any() or is_ours(visitor.endpoint)):
             return Markup()
         return Markup(
             '\n<script type="module" src="{js}" data-pc-storage="{storage}"{allowed}></script>'
@@ -181,7 +186,7 @@ class Helpers:
             url=f"{visitor.mount}{site.settings.url_prefix}",
             gated=asset("gated.js"),
         )
-        html += self.kept(Markup())
+        html += self.kept(visitor, Markup())
         if google:
             html += self.defaults()
         if site.sells:  # what the signal stops, /state says; forms say that it was seen

@@ -14,11 +14,12 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from consent.decision import Mark
+from consent.web.guard import is_ours
 from consent.web.returning import IN_PATHS, address
 from consent.web.site import Site
 
-#: The mark of a document, as far as its address tells.
-Seen = Mark | Literal["unknown"] | None
+#: The mark of a document, as far as its address tells. The component's own pages have none, and never share one.
+Seen = Mark | Literal["ours", "unknown"] | None
 #: Tells the mark of the document at an address.
 MarkAt = Callable[[str], Seen]
 
@@ -32,6 +33,8 @@ SOFT: Final = (
     "HTTP_TURBO_FRAME",
     "HTTP_X_TURBO_REQUEST_ID",
 )
+#: Where they say which document it is for.
+ASKERS: Final = ("HTTP_HX_CURRENT_URL", "HTTP_REFERER")
 #: The headers by which a cache may keep a page, and give it to whoever asks next.
 KEPT: Final = frozenset({"cache-control", "expires", "last-modified", "etag"})
 #: What Turbo and HTMX find in a marked page: that it is loaded in full and so is what it leads to ("track"), and that
@@ -49,7 +52,13 @@ def is_soft(environ: Mapping[str, Any]) -> bool:
     return any(name in environ for name in SOFT)
 
 
-def full_load(environ: Mapping[str, Any], mark: Mark | None, status: int, at: MarkAt) -> dict[str, str]:
+def is_part(environ: Mapping[str, Any], before: Seen) -> bool:
+    """Whether the layout of one of our own pages asks for a part of itself: that must not take the page's place."""
+    frame = "HTTP_TURBO_FRAME" in environ
+    return before == "ours" and (frame or ("HTTP_HX_REQUEST" in environ and "HTTP_HX_BOOSTED" not in environ))
+
+
+def full_load(environ: Mapping[str, Any], mark: Seen, status: int, at: MarkAt) -> dict[str, str]:
     """The headers that let a page with *mark* be loaded in full, if a document of another mark asks for it.
 
     Only pages that are asked for by GET: others can't be asked for again.
@@ -59,27 +68,26 @@ def full_load(environ: Mapping[str, Any], mark: Mark | None, status: int, at: Ma
     if environ.get("HTTP_HX_REQUEST") == "true" or "HTTP_HX_HISTORY_RESTORE_REQUEST" in environ:
         # When history is restored, the browser's address is that of this page already, and tells nothing.
         restores = mark is not None and "HTTP_HX_HISTORY_RESTORE_REQUEST" in environ
-        if restores or at(environ.get("HTTP_HX_CURRENT_URL", "")) != mark:
+        before = at(environ.get("HTTP_HX_CURRENT_URL", ""))
+        if restores or (before != mark and not is_part(environ, before)):
             return {"HX-Redirect": own_address(environ)}
-    if (
-        status >= 400
-        and "HTTP_X_TURBO_REQUEST_ID" in environ
-        and (mark is not None or at(environ.get("HTTP_REFERER", "")) is not None)
-    ):
-        # Turbo puts an error page into the document whatever its head says; what isn't HTML it loads in full, or, in
-        # a frame, not at all.
-        return {"Content-Type": "text/plain; charset=utf-8"}
+    if status >= 400 and "HTTP_X_TURBO_REQUEST_ID" in environ:
+        before = at(environ.get("HTTP_REFERER", ""))
+        if (mark is not None or before is not None) and not is_part(environ, before):
+            # Turbo puts an error page into the document whatever its head says; what isn't HTML it loads in full, or,
+            # in a frame, not at all.
+            return {"Content-Type": "text/plain; charset=utf-8"}
     return {}
 
 
-def head(environ: Mapping[str, Any], mark: Mark | None, at: MarkAt) -> Markup:
+def head(environ: Mapping[str, Any], mark: Seen, at: MarkAt) -> Markup:
     """What the ``<head>`` of a page with *mark* tells Turbo and HTMX.
 
     A marked page sends no Referer, so a frame's request without one may come from there.
     """
     if mark is not None:
         return MARKED
-    if "HTTP_TURBO_FRAME" in environ and at(environ.get("HTTP_REFERER", "")) is not None:
+    if "HTTP_TURBO_FRAME" in environ and at(environ.get("HTTP_REFERER", "")) not in (None, "ours"):
         return OUT_OF_FRAME
     return Markup()
 
@@ -94,23 +102,37 @@ def own_address(environ: Mapping[str, Any]) -> str:
 def marks_at(site: Site, environ: Mapping[str, Any]) -> MarkAt:
     """Tells the marks of *site*'s documents, for the request *environ*.
 
-    By their paths: the browser vouches for the origin, which proxies often hide.
+    By their paths: the browser vouches for the origin, which proxies often hide. Where no view is marked, it only
+    matters which are ours.
     """
+    unknown: Seen = "unknown" if site.marks_any() else None
 
     def at(url: str) -> Seen:
         if not url or environ.get("HTTP_SEC_FETCH_SITE", "same-origin") != "same-origin":
-            return "unknown"
+            return unknown
         try:
             path = unquote(urlsplit(url).path, errors="strict")
             mount = environ.get("SCRIPT_NAME", "").encode("latin-1").decode().rstrip("/")
         except ValueError:
-            return "unknown"
+            return unknown
         if not path.startswith(f"{mount}/"):
-            return "unknown"
+            return unknown
         endpoint = endpoint_at(site.app, environ, path.removeprefix(mount))
-        return site.mark(endpoint) if endpoint is not None else "unknown"
+        return seen(site, endpoint) if endpoint is not None else unknown
 
     return at
+
+
+def seen(site: Site, endpoint: str | None) -> Seen:
+    """What a document of the view behind *endpoint* counts as."""
+    return "ours" if is_ours(endpoint) else site.mark(endpoint)
+
+
+def matters(site: Site, environ: Mapping[str, Any], endpoint: str | None) -> bool:
+    """Whether it matters where a document of *endpoint* stands: a view is marked, or it or its asker is ours."""
+    if is_ours(endpoint) or site.marks_any():
+        return True
+    return is_soft(environ) and any(site.settings.url_prefix in environ.get(name, "") for name in ASKERS)
 
 
 def endpoint_at(app: Flask, environ: Mapping[str, Any], path: str) -> str | None:

@@ -67,6 +67,8 @@ class Site:
     """Whether any service is limited to some pages."""
     pages: dict[str | None, Circumstances] = field(default_factory=dict)
     """What each page itself decides, by its endpoint."""
+    marks: dict[str | None, Mark | None] = field(default_factory=dict)
+    """The mark that the site has put on each view, by its endpoint."""
     marked: bool | None = None
     """Whether any view is marked; None before anybody asked."""
     pieces: dict[object, Markup] = field(default_factory=dict)
@@ -200,15 +202,18 @@ class Site:
         return self.settings.minor is not None and bool(asked(self.settings.minor, True))
 
     def mark(self, endpoint: str | None) -> Mark | None:
-        """The mark of the view behind *endpoint*."""
-        return self.page(endpoint).mark
+        """The mark that the site has put on the view behind *endpoint*."""
+        if endpoint not in self.marks:
+            self.marks[endpoint] = guard.mark_of(self.app, endpoint)
+        return self.marks[endpoint]
 
     def page(self, endpoint: str | None) -> Circumstances:
-        """What the page behind *endpoint* itself decides, whoever asks for it."""
+        """What the page behind *endpoint* itself decides, whoever asks for it; ours as if marked ``first_party``."""
         found = self.pages.get(endpoint)
         if found is None:
+            mark = self.mark(endpoint) or (Mark.FIRST_PARTY if guard.is_ours(endpoint) else None)
             found = self.pages[endpoint] = Circumstances(
-                mark=guard.mark_of(self.app, endpoint), endpoint=endpoint if self.limits_pages else None
+                mark=mark, endpoint=endpoint if self.limits_pages else None
             )
         return found
 

@@ -187,11 +187,11 @@ def test_the_address_is_a_path_of_the_site_whatever_was_asked_for(
     assert own_address(environ) == expected
 
 
-def test_turbo_is_told_by_the_head_of_a_marked_page(client: FlaskClient) -> None:
-    for path in ("/portal", "/topics/a", "/denied"):
+def test_turbo_is_told_by_the_head_of_a_marked_page_and_of_ours(client: FlaskClient) -> None:
+    for path in ("/portal", "/topics/a", "/denied", "/privacy-choices"):
         top, _, _ = client.get(path).text.partition("</head>")
         assert top.count(str(MARKED)) == 1
-    for path in ("/", "/privacy-choices", "/cached"):
+    for path in ("/", "/cached"):
         top, _, _ = client.get(path).text.partition("</head>")
         assert "turbo" not in top
 
