@@ -20,6 +20,19 @@ PAGE = """<!doctype html><html lang=en><head>{{ consent_head(inert=true) }}</hea
 <script type="text/plain" data-category="media" data-src="/media.js"></script>
 <script type="text/plain" data-service="statistics" data-src="/statistics.js"></script>
 </main>{{ consent_link() }}</body></html>"""
+#: Another company's that neither sells nor shares, and keeps something.
+MAPS = """
+[services.maps]
+category = "functionality"
+provider = "video_co"
+purposes = ["embedded-media"]
+title = "Maps"
+text = "Shows the way."
+data = ["address"]
+retention = "30 days"
+sells_or_shares = false
+storage = { "map.*" = "local" }
+"""
 #: What some browsers and extensions do, without sending the header.
 SIGNAL = "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', { get: () => true })"
 #: Keeps what the page's scripts are told, over the load that follows.
@@ -36,10 +49,11 @@ def asked() -> list[str]:
 @pytest.fixture
 def app(tmp_path: Path, asked: list[str]) -> Flask:
     """A site with inert markup, whose videos share data."""
-    (tmp_path / "consent.toml").write_text(POLICY)
+    (tmp_path / "consent.toml").write_text(POLICY + MAPS)
     app = Flask("clinic", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
     app.config["SECRET_KEY"] = "a key for tests, long enough"
-    Consent(app)
+    consent = Consent(app)
+    app.add_url_rule("/portal", "portal", consent.sensitive(lambda: render_template_string(PAGE)))
 
     @app.get("/")
     def home() -> str:
@@ -100,6 +114,21 @@ def test_a_signal_that_comes_later_stops_what_was_granted_in_every_tab(
     page.reload()
     assert ran(page) == ["statistics"]
     assert len(events(site)) == 2, "told once"
+
+
+@pytest.mark.requirement("GPC-02")
+@pytest.mark.parametrize("path", ["portal", "privacy-choices"])
+def test_it_clears_nothing_of_what_goes_on_elsewhere(
+    context: BrowserContext, address: str, path: str
+) -> None:
+    page = context.new_page()
+    answer(page, address)
+    page.evaluate("localStorage.setItem('map.1', 'x')")
+    context.add_init_script(f"{SIGNAL}; {TOLD}")
+    page.goto(f"{address}{path}")
+    page.wait_for_function("sessionStorage.told")
+    assert "maps" in json.loads(page.evaluate("sessionStorage.told"))["granted"]
+    assert page.evaluate("[consent.allows('maps'), localStorage.getItem('map.1')]") == [False, "x"]
 
 
 @pytest.mark.requirement("GPC-10")

@@ -115,6 +115,28 @@ def test_other_tabs_that_had_loaded_more_are_loaded_anew(
     assert other.url == address
 
 
+@pytest.mark.requirement("WD-06")
+def test_our_own_page_in_another_tab_shows_a_withdrawal_of_what_runs_elsewhere_only(
+    page: Page, context: BrowserContext, address: str
+) -> None:
+    page.goto(address)
+    page.evaluate(
+        """async () => {
+          const notice = document.querySelector("[name=notice]").value;
+          const said = { notice, choice: "some", from: "banner", "category.media": "some", "service.videos": "yes" };
+          await fetch("/privacy-choices", { method: "POST", body: new URLSearchParams(said) });
+        }"""
+    )
+    other = context.new_page()
+    other.goto(f"{address}privacy-choices/mine")
+    other.evaluate("window.mark = 1")
+    assert other.evaluate("window.consent.allows('videos')") is False
+    page.reload()
+    assert page.evaluate("window.consent.allows('videos')")
+    page.evaluate("window.consent.withdraw()")
+    other.wait_for_function("window.mark === undefined && window.consent")
+
+
 def test_an_answer_in_one_tab_takes_the_banner_away_in_the_others(
     page: Page, context: BrowserContext, address: str
 ) -> None:
