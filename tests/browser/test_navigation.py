@@ -35,7 +35,8 @@ PAGE = """<!doctype html><html lang=en><head><title>{{ path }}</title>{{ consent
 <turbo-frame id="part"><i data-part="{{ path }}" data-mark="{{ mark }}">{{ path }}</i>
 {% for to in ways %}<a href="{{ to }}">frame {{ to }}</a> {% endfor %}</turbo-frame>
 </body></html>"""
-WAYS = ("/", "/more", "/portal", "/portal/notes", "/topic", "/portal/none", "/missing", "/moved")
+OURS = "/privacy-choices"
+WAYS = (OURS, "/", "/more", "/portal", "/portal/notes", "/topic", "/portal/none", "/missing", "/moved")
 TAG = 'window.tagged = true; console.log(JSON.stringify(["tag", window.born]))'
 WATCH = """
 window.born = Math.random();
@@ -53,8 +54,11 @@ new MutationObserver(() => {
 def clinic(folder: Path, source: bytes) -> Flask:
     """A site with pages of each mark, all with the library *source*, and with a tag where it may run."""
     (folder / "consent.toml").write_text(POLICY)
+    (folder / "templates/consent").mkdir(parents=True)
+    (folder / "templates/consent/page.html").write_text(f'{{% set path, mark = "{OURS}", "ours" %}}{PAGE}')
     app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
     app.config["SECRET_KEY"] = "a key for tests, long enough"
+    app.jinja_env.globals["ways"] = WAYS
     consent = Consent(app)
 
     def page(path: str, mark: str = "none") -> str:
@@ -262,6 +266,31 @@ def test_a_part_of_a_page_of_another_mark_becomes_that_page(walk: Walk) -> None:
     walk.page.reload()
     walk.click("part /more")
     walk.at("/more")
+
+
+@with_each(*LIBRARIES)
+def test_our_own_pages_share_a_document_with_no_other(walk: Walk) -> None:
+    walk.begin()
+    home = walk.at("/")
+    ours = walk.to(OURS)
+    assert ours != home
+    assert walk.to("/more") != ours
+    for path in (OURS, "/"):
+        walk.page.evaluate("void setTimeout(() => history.back())")
+        walk.at(path)
+
+
+@in_one_browser
+@with_each(*LIBRARIES)
+def test_a_part_that_the_layout_of_our_own_pages_asks_for_does_not_become_the_page(
+    walk: Walk, request: pytest.FixtureRequest
+) -> None:
+    walk.begin(OURS)
+    ours = walk.at(OURS)
+    turbo = "turbo" in request.node.callspec.params.values()
+    walk.click("frame /more" if turbo else "part /more")
+    expect(walk.page.locator("#part [data-part]").first).to_have_attribute("data-part", "/more")
+    assert walk.page.evaluate("window.born") == ours
 
 
 @with_each("turbo")
