@@ -143,7 +143,7 @@ def test_a_page_cache_inside_the_app_keeps_visitors_apart_by_the_cache_key(make_
 
 
 def test_with_flask_babel_its_locale_decides(make_app: MakeSite, tmp_path: Path) -> None:
-    from tests.web.test_notice import WORDING
+    from tests.web.clinic import WORDING
 
     make_app()
     (tmp_path / "consent.de.toml").write_text(WORDING)

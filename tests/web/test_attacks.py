@@ -15,8 +15,7 @@ from consent.web.language import negotiate
 from consent.web.origin import Origin, origin_of
 from consent.web.site import Site
 
-from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, locked
-from .test_notice import WORDING
+from .clinic import POLICY, SAME, WORDING, Clock, MakeSite, Visitor, events, locked
 
 
 def test_a_host_that_nobody_can_read_is_never_ours() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from flask import Flask, Response
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from consent.web.navigation import MARKED
 
@@ -61,7 +62,7 @@ def client(app: Flask) -> FlaskClient:
     return found
 
 
-def judged(response: Response) -> None:
+def judged(response: TestResponse) -> None:
     """See that nothing of another company is in *response*, and what is the site's own."""
     assert response.mimetype == "text/html"
     assert "tags.example/" not in response.text
