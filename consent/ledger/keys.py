@@ -13,7 +13,7 @@ and the note is stored with the event as a document of kind ``key``::
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -105,23 +105,29 @@ def known_keys(first: str, vouchers: Iterable[Document], place: Place, origin: s
     What isn't both announced by a sealed entry and vouched for by a key that counts is none.
     """
     found = [_stated(first, 0, place, origin)]
-    waiting = [note for document in vouchers if (note := _parsed(document, origin)) is not None]
+    # In the order of the log, in which a key as a rule comes after the one that vouches for it.
+    waiting = sorted(_announced(vouchers, place, origin), key=lambda each: each[:2])
     while True:
-        for note in waiting:
-            key = note.text.split("\n")[2]
-            entry = place(_id("announced", origin, key))
-            if (
-                entry is None
-                or Leaf.from_bytes(entry[1]).key != key
-                or key in {one.verifier for one in found}
-            ):
+        for each in waiting:
+            announced, key, note = each
+            if key in {one.verifier for one in found}:
                 continue
-            if _vouched(note, key, [one.verifier for one in found if _vouches(one, entry[0])]):
-                found.append(_stated(key, entry[0], place, origin))
-                waiting.remove(note)
+            if _vouched(note, key, [one.verifier for one in found if _vouches(one, announced)]):
+                found.append(_stated(key, announced, place, origin))
+                waiting.remove(each)
                 break
         else:
             return found
+
+
+def _announced(vouchers: Iterable[Document], place: Place, origin: str) -> Iterator[tuple[int, str, Note]]:
+    """The vouchers for keys that a sealed entry announces: its index, the key, and who vouches."""
+    for document in vouchers:
+        if (note := _parsed(document, origin)) is not None:
+            key = note.text.split("\n")[2]
+            entry = place(_id("announced", origin, key))
+            if entry is not None and Leaf.from_bytes(entry[1]).key == key:
+                yield entry[0], key, note
 
 
 def _stated(key: str, announced: int, place: Place, origin: str) -> LogKey:

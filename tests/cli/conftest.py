@@ -15,6 +15,7 @@ from consent.cli import cli
 from consent.ledger import Ledger
 from consent.storage import OwnStorage
 from tests.audit.clinic import POLICY, Clock, MakeApp, site_of
+from tests.storage import cluster
 
 #: Runs ``flask consent …``.
 Run = Callable[..., Result]
@@ -81,3 +82,29 @@ def run_for(app: Flask | Callable[[], Flask] | None) -> Run:
 def run(app: Flask) -> Run:
     """Runs ``flask consent …`` for the site."""
     return run_for(app)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[cluster.Cluster]:
+    """A PostgreSQL server."""
+    with cluster.running() as running:
+        yield running
+
+
+@pytest.fixture
+def on_server(make_app: MakeApp, server: cluster.Cluster, tmp_path: Path) -> Iterator[Flask]:
+    """The site with its ledger in a database there, which has no tables yet."""
+    site_of(make_app()).recorder.ledger.size()  # a log in a file is begun, for the sake of its key
+    key = tmp_path / "instance" / "consent.key"
+    key.with_suffix(".guard").unlink()
+    with server.database() as url:
+        there = url.render_as_string(hide_password=False)
+        yield make_app(CONSENT_DATABASE=there, CONSENT_SIGNING_KEY=str(key))
+
+
+@pytest.fixture
+def waiting(on_server: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """The site with its database made, in which nothing is sealed in passing."""
+    assert run_for(on_server)("db", "upgrade").stdout.startswith("Applied 0001")
+    monkeypatch.setattr("consent.storage.postgres.PostgresStorage._seal_in_passing", lambda *_: None)
+    return on_server

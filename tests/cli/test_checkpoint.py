@@ -15,7 +15,6 @@ from tests.audit.clinic import Clock, MakeApp, visit
 
 from .conftest import Run, run_for
 from .test_doctor import lines
-from .test_keys import close, killed
 
 ORIGIN = "clinic.example/privacy-choices"
 
@@ -74,24 +73,6 @@ def test_what_is_published_can_be_checked_by_whoever_fetches_it(
     assert not list(there.rglob(".*"))
     tile = there / "tile" / "0" / f"000.p/{first.size + 3}"
     assert tile.stat().st_size == HASH_BYTES * (first.size + 3)
-
-
-@pytest.mark.parametrize("place", ["os.replace", "os.fsync", "consent.storage.desk.FileDesk.keep_published"])
-def test_wherever_publishing_is_killed_what_lies_there_holds(
-    app: Flask, run: Run, ledger: Ledger, tmp_path: Path, place: str
-) -> None:
-    there = tmp_path / "published"
-    visit(app, "all")
-    run("checkpoint", "--publish-to", str(there))
-    before = published(there, ledger)
-    visit(app, "none")
-    ledger.sign()
-    close(ledger)
-    killed(place, "before", lambda: run("checkpoint", "--publish-to", str(there)))
-    assert published(there, ledger).size in (before.size, before.size + 1)
-    assert run("checkpoint", "--publish-to", str(there)).exit_code == 0
-    assert published(there, ledger).size == before.size + 1
-    assert not list(there.rglob(".*"))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 """``flask consent keys``: what is shown, how keys change, and what it takes to sign after a loss."""
 
 import json
-import os
-import pkgutil
 import shutil
 import stat
 from collections.abc import Callable
@@ -151,53 +149,6 @@ def test_a_key_in_hardware_takes_over_by_a_function_of_its_own(make_app: MakeApp
     assert "the token was pulled out" in result.stderr
 
 
-STEPS = (
-    ("consent.ledger.rotation.announce", "before"),
-    ("consent.ledger.ledger.Ledger.record", "before"),
-    ("consent.ledger.ledger.Ledger.record", "after"),
-    ("consent.storage.desk.FileDesk.replace_guard", "after"),
-)
-
-
-def killed(place: str, when: str, work: Callable[[], object]) -> None:
-    """Do *work* in a process of its own, which ends before or after it calls *place*."""
-    child = os.fork()
-    if child == 0:
-        owner_name, name = place.rsplit(".", 1)
-        owner = pkgutil.resolve_name(owner_name)
-        really = getattr(owner, name)
-
-        def end(*arguments: object, **options: object) -> None:
-            if when == "after":
-                really(*arguments, **options)
-            os._exit(9)
-
-        setattr(owner, name, end)
-        work()
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-
-
-@pytest.mark.parametrize(("place", "when"), STEPS)
-def test_a_rotation_that_was_killed_is_completed_by_the_next(
-    app: Flask, run: Run, ledger: Ledger, folder: Path, place: str, when: str
-) -> None:
-    visit(app, "all")
-    ledger.sign()
-    close(ledger)
-    visit(app, "none")
-    close(ledger)
-    killed(place, when, lambda: run("keys", "rotate"))
-    begun = len(ledger.keys()) == 2
-    result = run("keys", "rotate")
-    assert result.exit_code == (3 if begun else 0), result.output
-    assert states(ledger) == [KeyState.CURRENT, KeyState.CURRENT]
-    assert not (folder / "consent.2.key").exists()
-    ledger.sign()
-    assert run("keys", "rotate", "--finish").exit_code == 0
-    assert ledger.problems() == []
-
-
 @pytest.fixture
 def restored(app: Flask, ledger: Ledger, folder: Path) -> Flask:
     """The site with a database of 4 entries, after a tree of 6 was signed; and one recorded since."""
@@ -267,24 +218,3 @@ def test_recover_signs_where_the_guard_is_gone(app: Flask, run: Run, ledger: Led
     assert "signed last" in result.stdout
     assert "not known" in result.stdout
     assert ledger.problems() == []
-
-
-@pytest.mark.parametrize(
-    ("place", "when"),
-    [
-        ("consent.storage.desk.FileDesk.set_guard_aside", "after"),
-        ("consent.ledger.ledger.Ledger.record", "after"),
-        ("consent.storage.desk.FileDesk.replace_guard", "after"),
-    ],
-)
-def test_a_recovery_that_was_killed_is_completed_by_the_next_and_recorded_once(
-    restored: Flask, run: Run, ledger: Ledger, folder: Path, place: str, when: str
-) -> None:
-    close(ledger)
-    killed(place, when, lambda: run("keys", "recover", "--yes"))
-    assert run("keys", "recover", "--yes").exit_code == 0
-    told = [event for record in ledger.records() if (event := record.event()) and event.detail]
-    assert sum("recovered" in (event.detail or {}) for event in told) == 1
-    assert ledger.problems() == []
-    assert [path.name for path in folder.glob("*.guard")].count("consent.1.guard") == 1
-    assert not (folder / "consent.2.guard").exists()

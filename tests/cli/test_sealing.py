@@ -4,44 +4,16 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from consent.ledger import KeyState
-from tests.audit.clinic import MakeApp, site_of, visit
-from tests.storage import cluster
+from tests.audit.clinic import site_of, visit
 from tests.storage.events import new_event
 
 from .conftest import Run, run_for
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[cluster.Cluster]:
-    """A PostgreSQL server."""
-    with cluster.running() as running:
-        yield running
-
-
-@pytest.fixture
-def on_server(make_app: MakeApp, server: cluster.Cluster, tmp_path: Path) -> Iterator[Flask]:
-    """The site with its ledger in a database there, which has no tables yet."""
-    site_of(make_app()).recorder.ledger.size()  # a log in a file is begun, for the sake of its key
-    key = tmp_path / "instance" / "consent.key"
-    key.with_suffix(".guard").unlink()
-    with server.database() as url:
-        there = url.render_as_string(hide_password=False)
-        yield make_app(CONSENT_DATABASE=there, CONSENT_SIGNING_KEY=str(key))
-
-
-@pytest.fixture
-def waiting(on_server: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    """The site with its database made, in which nothing is sealed in passing."""
-    assert run_for(on_server)("db", "upgrade").stdout.startswith("Applied 0001")
-    monkeypatch.setattr("consent.storage.postgres.PostgresStorage._seal_in_passing", lambda *_: None)
-    return on_server
 
 
 def size(app: Flask) -> int:

@@ -7,6 +7,7 @@ the system's programs, in a temporary folder, and stopped at the end; the system
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -59,53 +60,105 @@ def libpq(url: URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+class Machine:
+    """A server started from the system's programs, with all its files in *folder*; it is not started yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.programs, self.owner, self.port = newest_programs(), ordinary_user(), free_port()
+        self.cluster = Cluster(
+            URL.create("postgresql+psycopg", "tester", None, "127.0.0.1", self.port, "postgres")
+        )
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def make(self) -> None:
+        """Make a cluster of databases."""
+        self._run("initdb", "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+
+    def copy(self, primary: "Machine") -> None:
+        """Become a standby of *primary*, which runs: the files it has now, and from then on its log."""
+        self._run("pg_basebackup", "-d", libpq(primary.cluster.url), "-c", "fast", "-R", "--no-sync")
+
+    def start(self, **settings: str) -> None:
+        """Run with *settings*, until ``stop`` or ``kill``."""
+        listening = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": "",
+            "max_connections": 60,
+        }
+        command = [str(self.programs / "postgres"), "-D", str(self.folder / "data")]
+        for name, value in (listening | settings).items():
+            command += ["-c", f"{name}={value}"]
+        with (self.folder / "log").open("wb") as log:
+            self._server = subprocess.Popen(command, stdout=log, stderr=log, user=self.owner, cwd=self.folder)
+        until_it_answers(self.cluster, self._server, self.folder / "log")
+
+    def stop(self) -> None:
+        """End in good order, if it runs."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGINT)  # a fast shutdown
+            self._server.wait(30)
+            self._server = None
+
+    def hang(self) -> None:
+        """Do nothing more, and hold on to all connections, until ``kill``."""
+        assert self._server is not None
+        self._server.send_signal(
+            signal.SIGSTOP
+        )  # first, or it would start others in the place of those that end
+        for process in self._children():
+            os.kill(process, signal.SIGSTOP)
+
+    def kill(self) -> None:
+        """End at once and all of it, as when the power is cut: nobody hears another word of it."""
+        self.hang()
+        assert self._server is not None
+        for process in self._children():
+            os.kill(process, signal.SIGKILL)
+        self._server.kill()
+        self._server.wait(30)
+        self._server = None
+
+    def _children(self) -> list[int]:
+        assert self._server is not None
+        process = self._server.pid
+        return [*map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())]
+
+    def promote(self) -> None:
+        """Be no standby any longer but, soon, a server that takes what is written."""
+        # Waiting for it would be a query, which gives way to what the standby still has to catch up with.
+        self.cluster.run("SELECT pg_promote(wait => false)")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self.programs / program), "-D", str(self.folder / "data"), *arguments]
+        subprocess.run(command, check=True, capture_output=True, user=self.owner, cwd=self.folder)
+
+
+@contextmanager
+def machine() -> Iterator[Machine]:
+    """A place for a server, which is stopped at the end, and of which nothing is left."""
+    folder = Path(mkdtemp(prefix="consent-pg-"))
+    made = Machine(folder)
+    if made.owner is not None:
+        os.chown(folder, made.owner, -1)
+    try:
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(folder)
+
+
 @contextmanager
 def running() -> Iterator[Cluster]:
     """A server, until the block ends; RuntimeError where there is none to be had."""
     if chosen := os.environ.get("CONSENT_TEST_PG_URL"):
         yield Cluster(make_url(chosen).set(drivername="postgresql+psycopg"))
         return
-    programs = newest_programs()
-    folder = Path(mkdtemp(prefix="consent-pg-"))
-    owner = ordinary_user()
-    if owner is not None:
-        os.chown(folder, owner, -1)
-    server = None
-    try:
-        data = str(folder / "data")
-        make = [
-            str(programs / "initdb"),
-            "-D",
-            data,
-            "-U",
-            "tester",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-        ]
-        subprocess.run([*make, "--no-sync"], check=True, capture_output=True, user=owner, cwd=folder)
-        port = free_port()
-        options = {
-            "listen_addresses": "127.0.0.1",
-            "port": port,
-            "unix_socket_directories": "",
-            "max_connections": 60,
-        }
-        command = [str(programs / "postgres"), "-D", data]
-        for name, value in options.items():
-            command += ["-c", f"{name}={value}"]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(command, stdout=log, stderr=log, user=owner, cwd=folder)
-        cluster = Cluster(URL.create("postgresql+psycopg", "tester", None, "127.0.0.1", port, "postgres"))
-        until_it_answers(cluster, server, folder / "log")
-        yield cluster
-    finally:
-        if server is not None:
-            server.send_signal(2)  # SIGINT: a fast shutdown
-            server.wait(30)
-        shutil.rmtree(folder)
+    with machine() as made:
+        made.make()
+        made.start()
+        yield made.cluster
 
 
 def newest_programs() -> Path:

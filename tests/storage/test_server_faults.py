@@ -391,35 +391,31 @@ def kill_some(ledger: Ledger, url: URL, folder: Path, rounds: int) -> tuple[list
     return heads, acknowledged
 
 
-#: Where a sealing process is killed: before each statement it runs.
-STEPS = range(7)
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_a_process_killed_at_any_step_of_sealing_leaves_everything_as_it_was(
-    quiet: Ledger, begun_url: URL, tmp_path: Path, step: int
+@pytest.mark.parametrize(
+    ("cut", "said"),
+    [
+        ("pg_cancel_backend", "a standby didn't confirm it in time"),
+        ("pg_terminate_backend", "gave no answer in time"),
+    ],
+)
+def test_a_wait_for_a_standby_that_is_cut_short_acknowledges_nothing(
+    quiet: Ledger, server: Cluster, begun_url: URL, cut: str, said: str
 ) -> None:
-    for _ in range(260 if step == STEPS[-1] else 3):
-        record(quiet, new_event(subject=None, kind=Kind.REFUSED, granted=()))
-    before = quiet.head()
-    process = start(
-        f"""
-        from sqlalchemy import Engine, event
-        steps = iter(range(100))
-        storage.problems()  # opens it, and seals nothing
+    record(quiet)
+    event = new_event()
+    waiting = "FROM pg_stat_activity WHERE application_name = 'flask-assent' AND wait_event = 'SyncRep'"
 
-        @event.listens_for(Engine, "before_cursor_execute")
-        def count(*_):
-            if next(steps) == {step}:
-                os.kill(os.getpid(), 9)
+    def cut_short() -> None:
+        until(lambda: server.run(f"SELECT {cut}(pid) {waiting}", database=begun_url.database) != [])
 
-        storage.seal(patience=30)
-        """,
-        tmp_path,
-        begun_url,
-    )
-    process.communicate("\n")
-    assert process.returncode == -signal.SIGKILL
-    assert quiet.head() == before
+    with set_up(server, "synchronous_standby_names", "nobody"):
+        cutting = threading.Thread(target=cut_short)
+        cutting.start()
+        with unavailable(said, within=2):
+            record(quiet, event, salt=bytes(32), patience=2)
+        cutting.join()
+        # It was committed all the same, on this server alone.
+        assert server.run("SELECT count(*) FROM consent.inbox", database=begun_url.database) == [(2,)]
+    assert record(quiet, event, salt=bytes(32)).id == event.id
     seal_all(quiet)
-    check_growth(quiet, [before, check_tree(quiet)])
+    assert check_tree(quiet).size == 3

@@ -15,8 +15,7 @@ import pytest
 from sqlalchemy import URL
 
 from consent.errors import LedgerConflict, LedgerUnavailable, SigningRefused
-from consent.ledger import Checkpoint, Ledger, open_checkpoint
-from consent.ledger.merkle import root_of
+from consent.ledger import Checkpoint, Ledger
 from consent.ledger.note import Note
 from consent.storage import open_storage, roles
 from consent.storage.files import replace
@@ -24,6 +23,7 @@ from consent.storage.files import replace
 from .cluster import Cluster
 from .events import ORIGIN, change, go, new_event, open_ledger, open_served, record, rows, seal_all, start
 from .test_server_faults import set_up
+from .trees import check_notes, opened
 
 
 @pytest.fixture
@@ -45,11 +45,6 @@ def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
         memory = open_storage("sqlite://", origin=ORIGIN)
         yield Ledger(memory, ORIGIN)
         memory.close()
-
-
-def opened(note: str | None, ledger: Ledger) -> Checkpoint:
-    assert note is not None
-    return open_checkpoint(note, ledger.verifier_keys(), ORIGIN)
 
 
 def guard(folder: Path) -> str:
@@ -294,67 +289,6 @@ def test_two_signers_with_keys_of_their_own_place_cant_sign_two_trees_of_one_siz
         keyed.sign()
 
 
-#: Where a process that signs may end: what it calls there, and whether the call is still made.
-STEPS = (
-    ("consent.storage.sqlite.SqliteStorage.durable_head", "before"),
-    ("consent.storage.desk.FileDesk.replace_guard", "before"),
-    ("os.fsync", "before"),
-    ("os.replace", "before"),
-    ("os.replace", "after"),
-    ("consent.storage.files._sync", "after"),
-    ("consent.storage.sqlite.SqliteStorage.keep_note", "before"),
-    ("consent.storage.sqlite.SqliteStorage.keep_note", "after"),
-)
-_KILLED = """
-    import pkgutil
-
-    def ending(place, when):
-        owner, name = place.rsplit(".", 1)
-        owner = pkgutil.resolve_name(owner)
-        really = getattr(owner, name)
-        def end(*arguments, **options):
-            if when == "after":
-                really(*arguments, **options)
-            os._exit(9)
-        setattr(owner, name, end)
-
-    for place, when in STEPS:
-        record(ledger, new_event(subject=uuid.uuid4()))
-        child = os.fork()
-        if child == 0:
-            ending(place, when)
-            ledger.sign()
-            os._exit(0)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9, place
-        left = Path(FOLDER, "consent.guard").read_text()
-        print(json.dumps([place, left, storage.note(10**6)]))
-        print(json.dumps([place, ledger.sign(), ledger.checkpoint()]), flush=True)
-"""
-
-
-def test_wherever_a_signer_is_killed_the_next_goes_on_from_what_is_left(tmp_path: Path) -> None:
-    program = _KILLED.replace("STEPS", repr(STEPS)).replace("FOLDER", repr(str(tmp_path)))
-    process = start("\n    import json" + program, tmp_path)
-    go(process)
-    out, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
-    lines = [json.loads(line) for line in out.splitlines()]
-    assert [place for place, _, _ in lines[::2]] == [place for place, _ in STEPS]
-    ledger, storage = open_ledger(tmp_path)
-    signed = [opened(note, ledger) for _, *notes in lines for note in notes if note]
-    # Whatever was seen, in the order in which it was seen, is of one tree that grows.
-    for one in signed:
-        assert root_of(one.size, ledger.tree) == one.root
-    for (_, left, kept), (_, now, newest) in zip(lines[::2], lines[1::2], strict=True):
-        assert now == newest
-        assert (
-            kept is None or opened(kept, ledger).size <= opened(left, ledger).size <= opened(now, ledger).size
-        )
-    assert not list(tmp_path.glob(".consent.guard.*"))
-    assert guard(tmp_path) == lines[-1][1]
-    storage.close()
-
-
 def test_of_signers_at_once_one_signs_at_a_time_and_all_notes_are_of_one_tree(tmp_path: Path) -> None:
     program = """
         import json
@@ -371,9 +305,9 @@ def test_of_signers_at_once_one_signs_at_a_time_and_all_notes_are_of_one_tree(tm
     out, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     ledger, storage = open_ledger(tmp_path)
-    notes = [opened(json.loads(line), ledger) for line in out.splitlines()]
+    notes = [json.loads(line) for line in out.splitlines()]
     assert len(notes) == 15
-    assert all(root_of(note.size, ledger.tree) == note.root for note in notes)
+    check_notes(ledger, notes)
     stored = [size for (size,) in rows(tmp_path, "SELECT size FROM checkpoint ORDER BY size")]
     assert all(old < new for old, new in pairwise(stored))
     assert opened(guard(tmp_path), ledger).size == stored[-1] == 16

@@ -1,14 +1,16 @@
 """What any tree must be, worked out from the entries alone."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 
-from consent.ledger import Head, Ledger
+from consent.ledger import Checkpoint, Head, Ledger, open_checkpoint
 from consent.ledger.merkle import (
     Frontier,
     check_consistency,
     check_inclusion,
     consistency_proof,
     inclusion_proof,
+    root_of,
 )
 
 
@@ -37,3 +39,15 @@ def check_growth(ledger: Ledger, heads: list[Head]) -> None:
             continue
         proof = consistency_proof(old.size, new.size, ledger.tree)
         check_consistency(proof, old_size=old.size, old_root=old.root, new_size=new.size, new_root=new.root)
+
+
+def opened(note: str | None, ledger: Ledger) -> Checkpoint:
+    """The checkpoint in *note*, which one of the log's keys signed."""
+    assert note is not None
+    return open_checkpoint(note, ledger.verifier_keys(), ledger.origin)
+
+
+def check_notes(ledger: Ledger, notes: Iterable[str]) -> None:
+    """Each of *notes* must be signed, and be of a tree with which the one that is there begins."""
+    for signed in (opened(note, ledger) for note in notes):
+        assert root_of(signed.size, ledger.tree) == signed.root
