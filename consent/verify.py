@@ -206,6 +206,8 @@ class Zip:
                 self.faults.append((name, "is packed in a way that no bundle is"))
             elif info.file_size > SMALL + STEEPEST * info.compress_size:
                 raise Unreadable(f"The file {shown(name)} in the zip unpacks to far more than it is.")
+            elif info.header_offset < 0:
+                raise Unreadable(f"The file {shown(name)} in the zip lies before its beginning.")
             self.members[name] = info
         if packed > size:
             raise Unreadable("The files in the zip lie over each other.")
@@ -408,6 +410,11 @@ _KINDS = (
     "given|given_once|refused|withdrawn|opted_out|signal_opt_out|"
     "expired|invalidated|imported|erased|accessed|operated"
 )
+#: What kind and members together may be.
+_ACT = (
+    rb'(?:"key":"([^"\\\x00-\x20+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2})","kind":"operated"'
+    rb'|"kind":"pruned","min_index":(0|[1-9][0-9]{0,15})|"kind":"(?:%s)")'
+)
 
 
 #: The first 145 bytes of a leaf: commitment, hour, id.
@@ -416,12 +423,9 @@ _LEAF_HEAD = re.compile(
     rb'"hour":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z)",'
     rb'"id":"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})",'
 )
-_LEAF_TAIL = (
-    rb'(?:"key":"([^"\\\x00-\x20+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2})","kind":"operated"|"kind":"(?:%s)"),'
-    rb'"origin":"%s","policy":(?:null|"[0-9a-f]{64}")\}'
-)
-#: Commitment, hour, id, and the key that an entry announces or None.
-Outline = tuple[bytes, bytes, bytes, bytes | None]
+_LEAF_TAIL = _ACT + rb',"origin":"%s","policy":(?:null|"[0-9a-f]{64}")\}'
+#: Commitment, hour, id; the key that an entry announces, and the index below which it says leaves were pruned, or None.
+Outline = tuple[bytes, bytes, bytes, bytes | None, bytes | None]
 
 
 class Leaves:
@@ -433,7 +437,7 @@ class Leaves:
         )
         self.tail = re.compile(_LEAF_TAIL % (_KINDS.encode(), name.encode()))
         # Most leaves end as others did.
-        self.known = dict[bytes, bytes | None]()
+        self.known = dict[bytes, tuple[bytes | None, bytes | None]]()
 
     def read(self, leaf: bytes) -> Outline | None:
         """What later checks need of *leaf*; None if it isn't spelt so."""
@@ -445,8 +449,8 @@ class Leaves:
                 return None
             if len(self.known) >= 4096:
                 self.known.clear()
-            self.known[tail] = match[1]
-        return head[1], head[2], head[3], self.known[tail]
+            self.known[tail] = match[1], match[2]
+        return head[1], head[2], head[3], *self.known[tail]
 
 
 _ANY_LEAF = Leaves(None)
@@ -469,6 +473,7 @@ _INNER, _OUTER = b"\x36" * 32 + b"consent/opening/v1\0", b"\x5c" * 32
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _OPENING = re.compile(rb'\{"index":([0-9]{1,10}),"opening":"([^"]*)","salt":"([^"]*)"\}\n')
 _TOMBSTONE = re.compile(rb'\{"id":"([0-9a-f-]{36})","index":([0-9]{1,10})\}\n')
+_KEPT = re.compile(rb'\{"index":([0-9]{1,10}),"leaf":"([^"]*)"\}\n')
 
 
 @dataclass
@@ -553,8 +558,11 @@ class Tree:
     source: Source
     size: int
     report: Report
-    leaf_hashes: Callable[[int, int], bytes | None]
-    """From the leaves: the hashes of those under a tile of level 0, by index and width; None without them."""
+    leaf_hashes: Callable[[int, int, bytes | None], bytes | None]
+    """From the leaves: the hashes of those under a tile of level 0, by its index, its width and the hashes it states.
+
+    None without leaves. Where some of them were pruned, what the tile states stands for these.
+    """
     place: str = "checkpoint"
     missing: set[str] = field(default_factory=set)
     damaged: bool = False
@@ -627,7 +635,7 @@ class Tree:
     def _below(self, level: int, index: int, width: int, data: bytes | None, trusted: bool) -> bytes | None:
         """The hashes that this tile ought to have, by what is below it; None if nothing is there."""
         if level == 0:
-            return self.leaf_hashes(index, width)
+            return self.leaf_hashes(index, width, data)
         rows = split(data) if data else [None] * width
         return b"".join(
             self._subtree(level - 1, index * WIDTH + place, expected, trusted and data is not None)
@@ -690,10 +698,16 @@ def joined(edge: Sequence[bytes | None]) -> bytes | None:
 class Entries:
     """The leaves of a bundle in their order, each looked at once, with openings and tombstones beside them."""
 
-    def __init__(self, source: Source, size: int, origin: str, report: Report) -> None:
-        self.source, self.size, self.origin, self.report = source, size, origin, report
+    def __init__(
+        self, source: Source, size: int, origin: str, report: Report, bound: int | None = None
+    ) -> None:
+        self.source, self.size, self.origin, self.report, self.bound = source, size, origin, report, bound
         self.leaves = Leaves(origin)
         self.ids = bytearray()
+        self.kept = list[int]()
+        """Entries that were pruned all around; their ids come first."""
+        self.named = set[int]()
+        """The indexes below which leaves were pruned, as the log says."""
         self.announced = set[str]()
         self.newest, self.last_hour, self.late, self.first_late = b"", b"", 0, -1
         self.erased = self.pruned = self.opened = 0
@@ -702,6 +716,7 @@ class Entries:
             self._lines("openings.jsonl", _OPENING, 1),
             self._lines("erased.jsonl", _TOMBSTONE, 2),
         ]
+        self.others = self._lines("kept.jsonl", _KEPT, 1)
 
     def _lines(self, name: str, pattern: re.Pattern[bytes], group: int) -> Lines:
         file = None
@@ -715,8 +730,11 @@ class Entries:
         lines.advance()
         return lines
 
-    def hashes(self, index: int, width: int) -> bytes | None:
-        """The hashes of the leaves under tile *index* of level 0; None, and a finding, if they aren't there."""
+    def hashes(self, index: int, width: int, stated: bytes | None) -> bytes | None:
+        """The hashes of the leaves under tile *index* of level 0, which states *stated*.
+
+        None, and a finding, if they aren't there. Those that were pruned are taken as they are stated.
+        """
         path = tile_path("entries", index, width)
         try:
             data = read(self.source, path, LONGEST_ENTRIES)
@@ -724,8 +742,8 @@ class Entries:
                 return self._looked_at(path, data, index * WIDTH, width)
             if self.pruned == index * WIDTH and width == WIDTH:
                 self.pruned += WIDTH
-            else:
-                self.report.add("tampered", path, "is missing")
+                return self._kept(index * WIDTH, stated)
+            self.report.add("tampered", path, "is missing")
         except Fault as fault:
             self.report.add("tampered", path, str(fault))
         first = index * WIDTH
@@ -743,16 +761,37 @@ class Entries:
             at = end
         if at != len(data) or len(leaves) != width:
             raise Fault(f"has not the leaves of {width} entries")
-        hashes = [sha256(b"\0" + leaf).digest() for leaf in leaves]
+        self._read(enumerate(leaves, first))
+        return b"".join([sha256(b"\0" + leaf).digest() for leaf in leaves])
+
+    def _kept(self, first: int, stated: bytes | None) -> bytes | None:
+        """Look at the leaves that are left of a pruned tile; its hashes, as far as they follow from these."""
+        found, leaves = bytearray(stated or b""), list[tuple[int, bytes]]()
+        while (line := self.others.match) and (index := self.others.index) < first + WIDTH:
+            try:
+                leaf = unbase64(line[2].decode())
+            except ValueError:
+                leaf = b""
+            leaves.append((index, leaf))
+            place = (index - first) * HASH
+            found[place : place + HASH] = sha256(b"\0" + leaf).digest()
+            self.others.advance()
+        self.kept += [index for index, _ in leaves]
+        self._read(leaves)
+        self._skip(first + WIDTH)
+        return None if stated is None else bytes(found)
+
+    def _read(self, leaves: Iterable[tuple[int, bytes]]) -> None:
+        """Look at *leaves*, each with its index, and at what lies beside them."""
         ids = list[bytes]()
         beside = self.personal or any(lines.match for lines in self.lines)
-        for index, leaf in enumerate(leaves, first):
+        for index, leaf in leaves:
             if (outline := self.leaves.read(leaf)) is None:
                 ids.append(b"%032x" % index)
                 self._explain(index, leaf)
                 self._skip(index + 1)
                 continue
-            commitment, hour, id, key = outline
+            commitment, hour, id, key, pruned = outline
             ids.append(id)
             if hour != self.last_hour:
                 self._clock(index, hour)
@@ -760,10 +799,11 @@ class Entries:
                 self.announced.add(key.decode(errors="replace"))
             elif index == 0:
                 self.report.add("tampered", "entry 0", "names no key, which the first entry does")
+            elif pruned is not None and int(pruned) <= index:
+                self.named.add(int(pruned))
             if beside:
                 self._open(index, commitment, hour, id)
         self.ids += binascii.unhexlify(b"".join(ids).replace(b"-", b""))
-        return b"".join(hashes)
 
     def _explain(self, index: int, leaf: bytes) -> None:
         other = _ANY_LEAF.read(leaf) is not None
@@ -834,9 +874,13 @@ class Entries:
                 self.report.add(
                     "tampered", f"{lines.name}, line {lines.number}", "is of no entry of this log"
                 )
+        if self.others.match:
+            self.report.add(
+                "tampered", f"kept.jsonl, line {self.others.number}", "is of no entry that was pruned around"
+            )
         self._doubles()
-        if self.pruned:
-            self.report.add("pruned", f"entries 0 to {self.pruned - 1}", "their leaves are not here")
+        if self.pruned or self.bound:
+            self._bounded()
         if self.erased:
             self.report.add("erased", "erased.jsonl", f"{self.erased:,} openings were erased")
         if self.late:
@@ -847,6 +891,26 @@ class Entries:
         if not self.personal:
             self.report.remarks.append("There are no openings here: what the events said is not checked.")
 
+    def _bounded(self) -> None:
+        """Whether the log says of what is pruned that it was."""
+        named = max(self.named, default=0)
+        if self.bound and self.bound not in self.named:
+            self.report.add("tampered", "bound", f"is {self.bound}, which no event of the log names")
+        if self.bound is not None and self.bound < named:
+            self.report.remarks.append(
+                f"It is on record that entries below {named} were pruned, and not done."
+            )
+        if self.pruned > named:
+            self.report.add(
+                "tampered",
+                f"entries {named} to {self.pruned - 1}",
+                "their leaves are missing, and no event of the log says that they were pruned",
+            )
+        if self.kept[:1] != [0]:
+            self.report.add("tampered", "entry 0", "is missing: it is never pruned")
+        left = f", but for {len(self.kept):,} that the log needs" if self.kept else ""
+        self.report.add("pruned", f"entries 0 to {self.pruned - 1}", f"their leaves are not here{left}")
+
     def _doubles(self) -> None:
         """Find ids that stand twice. The first halves of all are compared, an eighth of them at a time."""
         halves = memoryview(self.ids).cast("Q")[::2]
@@ -856,9 +920,11 @@ class Entries:
             if len(set(some)) < len(some):
                 suspects |= {half for half, count in Counter(some).items() if count > 1}
         first = dict[bytes, int]()
-        for place, half in enumerate(halves if suspects else (), self.pruned):
+        for number, half in enumerate(halves if suspects else ()):
             if half in suspects:
-                id = bytes(self.ids[(place - self.pruned) * 16 :][:16])
+                id = bytes(self.ids[number * 16 :][:16])
+                rest = number - len(self.kept)
+                place = self.kept[number] if rest < 0 else self.pruned + rest
                 if (other := first.setdefault(id, place)) != place:
                     self.report.add("tampered", f"entry {place}", f"has the id of entry {other}")
 
@@ -941,14 +1007,18 @@ def check_log(
     signed: Checkpoint,
     *,
     place: str = "checkpoint",
+    bound: int | None = None,
     now: datetime,
     max_age: timedelta | None,
 ) -> Tree:
-    """Whether entries and tiles are those of the tree that is *signed* at *place*; that tree."""
+    """Whether entries and tiles are those of the tree that is *signed* at *place*; that tree.
+
+    *bound*: below which leaves may be pruned, where that is stated besides in the log itself.
+    """
     if signed.size > MOST_ENTRIES:
         raise Unreadable(f"A log of {signed.size} entries is larger than this program takes.")
     report.facts |= {"origin": shown(signed.origin), "entries": signed.size, "root": signed.root.hex()}
-    entries = Entries(source, signed.size, signed.origin, report)
+    entries = Entries(source, signed.size, signed.origin, report, bound)
     tree = Tree(source, signed.size, report, entries.hashes, place)
     tree.check(signed.root)
     entries.finish()
@@ -1002,7 +1072,8 @@ def check_documents(source: Source, report: Report) -> None:
         except (*_BROKEN, Fault) as error:
             said = str(error) if isinstance(error, Fault) else f"is damaged ({error})"
             report.add("tampered", shown(place), said)
-    usual = {"checkpoint", "tile", "documents", "openings.jsonl", "erased.jsonl", "README.txt", "verify.py"}
+    usual = {"checkpoint", "tile", "documents", "README.txt", "verify.py"}
+    usual |= {"kept.jsonl", "openings.jsonl", "erased.jsonl"}
     if others := [name for name in source.names() if name not in usual]:
         listed = ", ".join(map(shown, others[:5]))
         report.remarks.append(

@@ -139,12 +139,15 @@ def bundle_of(
     ledger: Ledger,
     note: str,
     *,
+    pruned: int,
     openings: bool,
     progress: Callable[[Iterator[Sealed], int], Iterator[Sealed]],
 ) -> Bundle:
     """What goes into the bundle of *ledger* whose checkpoint is *note*: all of it as it is stored, altered or not.
 
-    The records pass through *progress*, which gets their number, twice.
+    *pruned*: below which index entries were, when that was asked before the checkpoint was taken.
+
+    The records pass through *progress*, which gets their number, twice, or three times of a log that was pruned.
     """
     size = Checkpoint.parse(Note.parse(note).text).size
     return Bundle(
@@ -156,6 +159,7 @@ def bundle_of(
         erased=ledger.erased,
         program=files("consent").joinpath("verify.py").read_bytes(),
         openings=openings,
+        pruned=pruned,
     )
 
 

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final, cast
 from consent.audit.export import document_hashes, stored_body
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Head, Ledger, Sealed, leaf_hash
-from consent.ledger.bundle import lines_of_openings, lines_of_tombstones
+from consent.ledger.bundle import lines_of_leaves, lines_of_openings, lines_of_tombstones
 from consent.ledger.merkle import HASH_BYTES, Frontier
 from consent.ledger.tile import WIDTH, entry_bundle
 from consent.verify import (
@@ -50,7 +50,9 @@ class Live:
         self.stack = ExitStack()
         self.beside = dict[str, str]()
         """What is wrong in the columns beside the leaves, by place."""
-        self._records = self._below(progress(ledger.records(), size), size)
+        self.bound = ledger.pruned()
+        """Entries below were pruned, but for those that are still there."""
+        self._records = self._below(progress(ledger.records(self.bound - 1), size), size)
         self._size = size
         self._next = next(self._records, None)
         self._tile = lru_cache(64)(self._stored_tile)
@@ -60,6 +62,8 @@ class Live:
         if name == "openings.jsonl":
             records = self._below(self.ledger.records(), self._size)
             return cast(BinaryIO, _Lines(lines_of_openings(records)))
+        if name == "kept.jsonl":
+            return cast(BinaryIO, _Lines(lines_of_leaves(self._kept())))
         if name == "erased.jsonl":
             erased = (each for each in self.ledger.erased() if each[0] < self._size)
             return cast(BinaryIO, _Lines(lines_of_tombstones(erased)))
@@ -94,10 +98,11 @@ class Live:
         """The leaves under a tile of level 0, asked for in order; None if there are none of them."""
         found = dict[int, bytes]()
         places = range(index * WIDTH, index * WIDTH + width)
+        if places.stop <= self.bound:
+            return None
         while self._next is not None and self._next.index < places.stop:
             found[self._next.index] = self._next.leaf
-            if fault := beside(self._next):
-                self._note(self._next.index, fault)
+            self._look_beside(self._next)
             self._next = next(self._records, None)
         if not found:
             return None
@@ -108,6 +113,16 @@ class Live:
             return entry_bundle(found.get(place, b"") for place in places)
         except ValueError as error:
             raise Fault(f"can't be: {error}") from error
+
+    def _kept(self) -> Iterator[Sealed]:
+        """What is there of the entries that were pruned; what is still to go is among them."""
+        for record in self._below(self.ledger.records() if self.bound else iter(()), self.bound):
+            self._look_beside(record)
+            yield record
+
+    def _look_beside(self, record: Sealed) -> None:
+        if fault := beside(record):
+            self._note(record.index, fault)
 
     def _note(self, index: int, said: str) -> None:
         if len(self.beside) < MOST_FINDINGS:
@@ -188,7 +203,9 @@ def _look(
     try:
         with source.stack:
             check_documents(source, report)
-            tree = check_log(source, report, signed, place="head", now=now, max_age=max_age)
+            tree = check_log(
+                source, report, signed, place="head", bound=source.bound, now=now, max_age=max_age
+            )
             _check_head(head, size, report)
             _compare_notes(ledger, trust, signed, tree)
             _compare_guard(ledger, trust, signed, tree)

@@ -24,6 +24,8 @@ class Summary:
     """Events in which a visitor answered and whose opening is there."""
     erased: int = 0
     altered: int = 0
+    pruned: int = 0
+    """Entries whose leaves are gone, of whatever they were: counted nowhere else."""
     first: str | None = None
     """The earliest hour (RFC 3339, UTC)."""
     last: str | None = None
@@ -75,6 +77,7 @@ class Summary:
             "answers": self.answers,
             "erased": self.erased,
             "altered": self.altered,
+            "pruned": self.pruned,
             "first": self.first,
             "last": self.last,
             "kinds": dict(sorted(self.kinds.items())),

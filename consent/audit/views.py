@@ -27,7 +27,7 @@ from wtforms.validators import ValidationError
 from consent.audit.answers import answer_lines
 from consent.audit.row import Reader, Row, stamp
 from consent.audit.search import Found, Search, SearchError, find, read_before, read_id
-from consent.audit.wording import answers_text, facts_of, kind_text, time_text
+from consent.audit.wording import PRUNED, PRUNED_BELOW, answers_text, facts_of, kind_text, time_text
 from consent.errors import LedgerError
 from consent.policy import Policy
 from consent.web.assets import asset
@@ -172,6 +172,8 @@ def looked_up(text: str) -> Response:
     try:
         source = reader()
         record = source.ledger.get(wanted)
+        if record is None and source.ledger.was_pruned(wanted):
+            return list_page(problem=PRUNED.format(wanted), code=HTTPStatus.GONE)
         if record is None:
             problem = f"No event {wanted} is recorded here. Is it of another site, or copied wrongly?"
             return list_page(problem=problem, code=HTTPStatus.NOT_FOUND)
@@ -186,10 +188,12 @@ def list_page(
 ) -> Response:
     """The list of events below index *before*, with *problem* on top."""
     try:
-        found = find(reader(), Search(), before=before, limit=EVENTS)
+        source = reader()
+        found = find(source, Search(), before=before, limit=EVENTS)
+        pruned = source.ledger.pruned() if found.before is None else 0
     except LedgerError as error:
         return unavailable(error)
-    return rendered_list(found, before, problem, code)
+    return rendered_list(found, before, problem, code, pruned)
 
 
 def unavailable(error: LedgerError) -> Response:
@@ -198,8 +202,10 @@ def unavailable(error: LedgerError) -> Response:
     return rendered_list(Found((), None), None, problem, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def rendered_list(found: Found, before: int | None, problem: str | None, code: HTTPStatus) -> Response:
-    """The list page with what was *found*."""
+def rendered_list(
+    found: Found, before: int | None, problem: str | None, code: HTTPStatus, pruned: int = 0
+) -> Response:
+    """The list page with what was *found*; entries below index *pruned* are gone."""
     return page(
         "list.html",
         code,
@@ -208,6 +214,7 @@ def rendered_list(found: Found, before: int | None, problem: str | None, code: H
         problem=problem,
         newest=before is None,
         older=None if found.before is None else url_for("consent_audit.newest", before=found.before),
+        pruned=PRUNED_BELOW.format(pruned) if pruned else None,
     )
 
 

@@ -22,6 +22,7 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
         Kind.ERASED: "Personal part erased",
         Kind.ACCESSED: "Looked up",
         Kind.OPERATED: "Set-up of the site recorded",
+        Kind.PRUNED: "Oldest leaves pruned",
     }
 )
 
@@ -41,6 +42,12 @@ SOURCES: Final[Mapping[str, str]] = MappingProxyType(
 UNREADABLE: Final = "Unreadable record"
 OPENED: Final = "Log opened"
 NOT_KNOWN: Final = "not known"
+#: What is said of an event, and of the entries below an index, that were pruned.
+PRUNED: Final = (
+    "The event {} was pruned: what it said was erased before, and the log keeps its hash alone. A receipt of it, and "
+    "every checkpoint, still verifies."
+)
+PRUNED_BELOW: Final = "Entries below index {} were pruned, but for those that are still needed."
 
 
 def kind_text(row: Row) -> str:

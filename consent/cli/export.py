@@ -17,6 +17,7 @@ from consent.audit.export import WRITERS, bundle_of, whole_file, write_folder, w
 from consent.audit.exported import record_export
 from consent.audit.row import Reader, Row
 from consent.audit.search import Search
+from consent.audit.wording import PRUNED_BELOW
 from consent.cli.asked import search_of, search_options
 from consent.cli.checkpoint import newest_note
 from consent.cli.command import command, database_file, ledger_of, site_of
@@ -90,6 +91,8 @@ def export(
         raise click.UsageError("--without-openings is for a bundle: --bundle FILE.zip")
     search = search_of(kinds, since, until)
     size = ledger.size()
+    if pruned := ledger.pruned():
+        complain(PRUNED_BELOW.format(pruned))
     rows = rows_below(size, Reader(ledger), search)
     if output == Path("-"):
         record(site, ledger, form, search, size)
@@ -105,11 +108,14 @@ def export(
 def export_bundle(site: Site, ledger: Ledger, target: Path, *, openings: bool) -> None:
     """Write the whole log to *target*, a zip if it is called so, else a folder; say how it is checked."""
     require_foreign(site, target, "--bundle")
+    # Asked first: the checkpoint is over the entry that says so.
+    pruned = ledger.pruned()
     note = newest_note(ledger)
     size = Checkpoint.parse(Note.parse(note).text).size
     bundle = bundle_of(
         ledger,
         note,
+        pruned=pruned,
         openings=openings,
         progress=lambda records, total: with_progress(records, total, "entries read"),
     )

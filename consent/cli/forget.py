@@ -4,6 +4,7 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -11,11 +12,11 @@ import click
 from consent.audit.exported import Export, exports, holding
 from consent.audit.row import Reader, Row
 from consent.audit.search import SearchError, read_id
-from consent.audit.wording import kind_text, time_text
+from consent.audit.wording import PRUNED, kind_text, time_text
 from consent.cli.command import WRONG, command, ledger_of, site_of
 from consent.cli.terminal import complain, say, say_json, table
 from consent.errors import LedgerError
-from consent.ledger import Event, Kind, Ledger, erasure
+from consent.ledger import KEPT, Event, Kind, Ledger, erasure
 from consent.storage.tombstones import parse
 from consent.web.recorder import moment, new_id
 from consent.web.site import Site
@@ -137,32 +138,29 @@ def find(reader: Reader, text: str) -> Found:
     subject = record.subject if record else wanted
     linked = reader.ledger.of_subject(subject) if subject else ()
     records = linked or ([record] if record else [])
+    if not records and reader.ledger.was_pruned(wanted):
+        raise LedgerError(PRUNED.format(wanted))
     if not records:
         raise LedgerError(
             f"nothing is on record under the id {wanted}. Is it of another site, erased as a whole, or copied wrongly?"
         )
     rows = list(reader.rows(records))
-    if rows[0].kind == Kind.OPERATED:
+    if rows[0].kind in KEPT:
         raise LedgerError(
-            f"the event {wanted} says what the site runs under, and nothing of anybody. It stays."
+            f"the event {wanted} says what the site or its log went through, and nothing of anybody. It stays."
         )
     return Found(subject if linked else None, rows)
 
 
 def run_retention(site: Site, *, as_json: bool) -> None:
     """Look through the whole log."""
-    retention = site.retention
-    retention.after = expired = erased = 0
-    while True:
-        passed = retention.step()
-        expired, erased = expired + passed.expired, erased + passed.erased
-        if passed.whole:
-            break
+    passed = site.retention.run()
     if as_json:
-        say_json({"erased": erased, "expired": expired})
+        say_json({"erased": passed.erased, "expired": passed.expired})
     else:
         say(
-            f"Erased {erased:,} events that were kept long enough; the end of {expired:,} grants is on record."
+            f"Erased {passed.erased:,} events that were kept long enough; the end of {passed.expired:,} grants is on "
+            "record."
         )
 
 
@@ -185,15 +183,29 @@ def erase_again(site: Site, ledger: Ledger, source: Path, *, as_json: bool) -> N
 
 
 def concerned(ledger: Ledger) -> list[Export]:
-    """The exports that may hold what was erased after them."""
+    """The exports that may hold what was erased after them; of what was pruned since, the hours alone are known."""
     every = list(exports(ledger))
     if not every:
         return []
     reader = Reader(ledger)
-    erasures = [each.index for each in ledger.records() if b'"kind":"erased"' in each.leaf]
-    before = [each for each in every if erasures and each.index < erasures[-1]]
+    acts = [
+        each
+        for each in ledger.records()
+        if b'"kind":"erased"' in each.leaf or b'"kind":"pruned"' in each.leaf
+    ]
+    before = [each for each in every if acts and each.index < acts[-1].index]
     records = (ledger.get(id) for _, id in ledger.erased())
-    return holding(before, [reader.row(each) for each in records if each is not None])
+    held = holding(before, [reader.row(each) for each in records if each is not None])
+    prunings = [row for row in map(reader.row, acts) if row.kind == Kind.PRUNED]
+    return [each for each in before if each in held or any(may_hold(each, row) for row in prunings)]
+
+
+def may_hold(export: Export, pruning: Row) -> bool:
+    """Whether *export* was made before *pruning*, of a span in which that had anything to prune."""
+    until = (pruning.event.detail or {}).get("until") if pruning.event else None
+    since = export.search.since
+    early = since is None or until is None or since < datetime.fromisoformat(str(until)) + timedelta(hours=1)
+    return export.index < (pruning.index or 0) and early
 
 
 def say_exports(found: Sequence[Export], *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ import click
 
 from consent.audit.row import Reader, Row
 from consent.audit.search import find
-from consent.audit.wording import answers_text, time_text
+from consent.audit.wording import PRUNED_BELOW, answers_text, time_text
 from consent.cli.asked import search_of, search_options
 from consent.cli.command import command, ledger_of
 from consent.cli.terminal import complain, say, say_json, table, visible, width
@@ -46,7 +46,8 @@ def log(
     a pipe each event has one.
     """
     search = search_of(kinds, since, until)
-    found = find(Reader(ledger_of(ctx)), search, limit=limit)
+    ledger = ledger_of(ctx)
+    found = find(Reader(ledger), search, limit=limit)
     if as_json:
         for row in found.rows:
             say_json(row.members(personal=False))
@@ -56,6 +57,8 @@ def log(
         complain("No such event is recorded.")
     if found.before is not None:
         complain(f"There are older ones: --limit {limit} was reached.")
+    elif pruned := ledger.pruned():
+        complain(PRUNED_BELOW.format(pruned))
 
 
 def listing(rows: Sequence[Row], room: int | None) -> str:

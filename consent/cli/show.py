@@ -8,7 +8,7 @@ from consent.audit.answers import answer_lines
 from consent.audit.export import whole_file
 from consent.audit.row import Reader, Row
 from consent.audit.search import SearchError, read_id
-from consent.audit.wording import facts_of, kind_text
+from consent.audit.wording import PRUNED, facts_of, kind_text
 from consent.cli.command import IMPOSSIBLE, WRONG, command, ledger_of
 from consent.cli.terminal import complain, facts, say, say_json, table
 from consent.errors import LedgerError
@@ -35,7 +35,7 @@ def show(ctx: click.Context, id: str, as_json: bool, notice: Path | None) -> Non
     """Say everything that is recorded of the event ID.
 
     ID is the event id that "flask consent log" lists. Ends with 1 if the record is not as it was
-    written.
+    written. Of an event that was pruned only that is said.
     """
     try:
         wanted = read_id(id)
@@ -43,6 +43,9 @@ def show(ctx: click.Context, id: str, as_json: bool, notice: Path | None) -> Non
         raise click.BadParameter(str(error), param_hint="ID") from error
     reader = Reader(ledger_of(ctx))
     record = reader.ledger.get(wanted)
+    if record is None and reader.ledger.was_pruned(wanted):
+        say_json({"id": str(wanted), "pruned": True}) if as_json else say(PRUNED.format(wanted))
+        return
     if record is None:
         complain(f"Error: no event {wanted} is recorded here. Is it of another site, or copied wrongly?")
         ctx.exit(IMPOSSIBLE)

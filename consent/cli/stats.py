@@ -12,6 +12,7 @@ from consent.audit.summary import NO, SOME, YES, Summary, summarise, tallies
 from consent.cli.asked import search_of, search_options
 from consent.cli.command import command, ledger_of
 from consent.cli.terminal import say, say_json, table, with_progress
+from consent.ledger import Sealed
 
 
 @command("stats", "flask consent stats", "flask consent stats --since 2026-11-01 --until 2026-11-30 --json")
@@ -37,14 +38,25 @@ def stats(
 
 def counted(reader: Reader, search: Search) -> Summary:
     """The counts over all events that *search* asks for."""
-    records = with_progress(reader.ledger.records(), reader.ledger.size(), "events read")
-    return summarise(filter(search.matches, reader.rows(records)), reader.policy)
+    pruned, left = reader.ledger.pruned(), 0
+
+    def records() -> Iterator[Sealed]:
+        nonlocal left
+        for record in with_progress(reader.ledger.records(), reader.ledger.size(), "events read"):
+            left += record.index < pruned
+            yield record
+
+    summary = summarise(filter(search.matches, reader.rows(records())), reader.policy)
+    summary.pruned = pruned - left
+    return summary
 
 
 def in_tables(summary: Summary) -> Iterator[str]:
     """*summary* as tables for a person."""
     span = f", {summary.first} to {summary.last} (hours, UTC)" if summary.first else ""
     yield f"{summary.events} events{span}; {summary.erased} erased, {summary.altered} altered."
+    if summary.pruned:
+        yield f"Besides, {summary.pruned} were pruned, and are counted nowhere here."
     yield from ranked("kind", summary.kinds)
     if not summary.answers:
         return

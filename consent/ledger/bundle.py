@@ -15,6 +15,7 @@ from consent.errors import LedgerError
 from consent.ledger.checkpoint import Checkpoint
 from consent.ledger.merkle import HASH_BYTES
 from consent.ledger.note import Note, encoded
+from consent.ledger.pruning import stays
 from consent.ledger.tile import WIDTH, Tile, TileStore, entry_bundle, tiles_of
 
 _README = """\
@@ -35,7 +36,7 @@ The last line names the worst of these:
 
     ok               everything is what was recorded and signed
     erased           so it is, and some openings were erased, as erased.jsonl states
-    pruned           so it is, and the oldest leaves are not here, but their hashes are
+    pruned           so it is, and the oldest leaves were pruned, as the log says; their hashes are here
     unanchored       so it is, but it was compared with nothing from outside
     stale            the newest entry is older than --max-age allows
     missing-opening  an opening is gone, and nothing says that it was erased
@@ -85,7 +86,7 @@ class Bundle:
     checkpoint: str
     """The signed note of the tree that the bundle is of. Entries after it are left out."""
     records: Callable[[], Iterator[Stored]]
-    """All records in index order; called twice. The leaves of the oldest whole tiles may have been pruned."""
+    """All records in index order; called twice, and once more of a log that was pruned."""
     tiles: TileStore
     documents: Iterable[str]
     """The hashes of all policies and notices, in any order."""
@@ -97,6 +98,8 @@ class Bundle:
     """``verify.py``."""
     openings: bool = True
     """Whether the openings, which are personal data, go in."""
+    pruned: int = 0
+    """Entries below this index were pruned. Of them only those go in that stay (``pruning.stays``)."""
 
     def parts(self) -> Iterator[Part]:
         """The files, always in the same order. ProofError if the checkpoint is none.
@@ -121,22 +124,25 @@ class Bundle:
         yield Part("verify.py", [self.program])
 
     def _below(self, size: int) -> Iterator[Stored]:
-        return itertools.takewhile(lambda record: record.index < size, self.records())
+        records = itertools.takewhile(lambda record: record.index < size, self.records())
+        return (record for record in records if record.index >= self.pruned or stays(record))
 
     def _entries(self, size: int) -> Iterator[Part]:
-        records = self._below(size)
-        expected = None
+        if self.pruned:
+            yield Part("kept.jsonl", lines_of_leaves(self._below(self.pruned)))
+        expected = self.pruned
+        records = (record for record in self._below(size) if record.index >= self.pruned)
         for batch in _batched(records, WIDTH):
             first = batch[0].index
-            if first % WIDTH or first != (expected if expected is not None else first):
+            if first != expected:
                 raise LedgerError(f"entries before entry {first} are missing; no bundle can be made")
             if [record.index for record in batch] != [*range(first, first + len(batch))]:
                 raise LedgerError(f"entries after entry {first} are missing; no bundle can be made")
             expected = first + len(batch)
             tile = Tile(0, first // WIDTH, len(batch))
             yield Part(tile.entries_path, [entry_bundle(record.leaf for record in batch)])
-        if (expected or 0) != size:
-            raise LedgerError(f"the checkpoint is of {size} entries, and there are {expected or 0}")
+        if expected != size:
+            raise LedgerError(f"the checkpoint is of {size} entries, and there are {expected}")
 
     def _tile(self, tile: Tile) -> bytes:
         hashes = self.tiles.tile(tile.level, tile.index)[: tile.width * HASH_BYTES]
@@ -149,6 +155,12 @@ class Bundle:
             if record.body is not None:
                 written[record.index >> 3] |= 1 << (record.index & 7)
             yield record
+
+
+def lines_of_leaves(records: Iterable[Stored]) -> Iterator[bytes]:
+    """The lines of ``kept.jsonl``."""
+    for record in records:
+        yield _line({"index": record.index, "leaf": encoded(record.leaf)})
 
 
 def lines_of_openings(records: Iterable[Stored]) -> Iterator[bytes]:

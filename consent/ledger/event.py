@@ -31,10 +31,13 @@ class Kind(StrEnum):
     ERASED = "erased"
     ACCESSED = "accessed"
     OPERATED = "operated"
+    PRUNED = "pruned"
 
 
 #: The kinds in which a visitor answered; of these a second, equal one adds nothing.
 ANSWERS = frozenset({Kind.GIVEN, Kind.REFUSED, Kind.WITHDRAWN, Kind.OPTED_OUT})
+#: The kinds that are kept for ever: they say what the log itself and the site went through, and nothing of anybody.
+KEPT = frozenset({Kind.OPERATED, Kind.PRUNED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,8 @@ class Event:
     detail: Mapping[str, object] | None = field(default=None, hash=False)
     key: str | None = None
     """The verifier key this event announces; stands in the leaf, and only in ``operated`` events."""
+    min_index: int | None = None
+    """The index below which leaves were pruned; stands in the leaf, and in all ``pruned`` events and no others."""
 
     def __post_init__(self) -> None:
         if self.time.tzinfo is None:
@@ -93,6 +98,10 @@ class Event:
                 raise ValueError(f"{name} is {value!r}; expected 64 lower-case hex digits")
         if self.key is not None and self.kind is not Kind.OPERATED:
             raise ValueError(f"a key in an event of kind {self.kind}; only {Kind.OPERATED} announces one")
+        if (self.min_index is not None) != (self.kind is Kind.PRUNED):
+            raise ValueError(
+                f"an event of kind {self.kind} with min_index {self.min_index}; {Kind.PRUNED} has one"
+            )
 
     def body(self) -> bytes:
         """The opening: canonical JSON of everything that isn't in the leaf, each member always there."""
@@ -128,6 +137,7 @@ class Event:
             policy=self.policy,
             commitment=committed,
             key=self.key,
+            min_index=self.min_index,
         ).to_bytes()
 
     @classmethod
@@ -169,6 +179,7 @@ def _read(outline: Leaf, members: dict[str, object]) -> Event:
         kind=Kind(outline.kind),
         policy=outline.policy,
         key=outline.key,
+        min_index=outline.min_index,
         time=datetime.fromisoformat(time),
         subject=None if subject is None else uuid.UUID(str(subject)),
         before_granted=tuple(before["granted"]),

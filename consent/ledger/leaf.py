@@ -41,6 +41,8 @@ class Leaf:
     """Over the opening: 43 characters of base64url (see ``commitment``)."""
     key: str | None = None
     """The verifier key that the entry announces: in entry 0 always, in the leaf only where there is one."""
+    min_index: int | None = None
+    """The index below which leaves were pruned; in the leaf only of an event that says so."""
 
     def to_bytes(self) -> bytes:
         """The canonical bytes; ValueError when they are longer than an entry may be."""
@@ -55,6 +57,8 @@ class Leaf:
         }
         if self.key is not None:
             members["key"] = self.key
+        if self.min_index is not None:
+            members["min_index"] = self.min_index
         data = canonical(members)
         if len(data) > LONGEST_LEAF:
             raise ValueError(f"a leaf of {len(data)} bytes is too long: expected {LONGEST_LEAF} at most")
@@ -69,6 +73,8 @@ class Leaf:
                 raise ValueError("another format or not an hour")
             hour = datetime.fromisoformat(members.pop("hour")).astimezone(UTC)
             leaf = cls(id=uuid.UUID(members.pop("id")), hour=hour, **members)
+            if leaf.min_index is not None and type(leaf.min_index) is not int:
+                raise ValueError("min_index is no whole number")
             if leaf.to_bytes() != data:
                 raise ValueError("not in canonical form")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -157,6 +157,14 @@ class Ledger:
         """The number of sealed entries, entry 0 included."""
         return self.storage.size()
 
+    def pruned(self) -> int:
+        """The index below which leaves were pruned, but for those that stay; 0 as long as nothing was."""
+        return self.storage.pruned()
+
+    def was_pruned(self, id: uuid.UUID) -> bool:
+        """Whether the event *id* is one that was pruned: erased before, and its leaf is gone since."""
+        return self.storage.is_erased(id) and self.storage.get(id) is None
+
     def seal(self, *, patience: float = 2.0) -> int:
         """Seal what waits, as much as one transaction takes; how many events that were.
 

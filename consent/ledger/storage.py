@@ -23,7 +23,8 @@ class Storage(SignedStorage, Protocol):
     * **Waiting.** A method that writes waits *patience* seconds in all; only the first use of a database,
       which may create or upgrade it, may take longer.
     * **Errors.** LedgerUnavailable when it can't be done now and may work later; LedgerError otherwise.
-    * **Nothing is ever changed**: entries and documents stay; an opening stays or is erased whole.
+    * **Nothing is ever changed**: documents stay; an opening stays or is erased whole; an entry stays, or goes whole
+      once its opening did, and only below the bound that an event in the log names.
     """
 
     def append(
@@ -72,6 +73,24 @@ class Storage(SignedStorage, Protocol):
 
     def erased(self) -> Iterator[tuple[int, uuid.UUID]]:
         """Index and id of the sealed ones among them, in index order, in constant memory."""
+
+    def is_erased(self, id: uuid.UUID) -> bool:
+        """Whether there is a tombstone of the event *id*."""
+
+    def pruned(self) -> int:
+        """The bound below which entries may be deleted; 0 as long as none was set."""
+
+    def raise_bound(self, min_index: int, id: uuid.UUID, *, patience: float) -> None:
+        """Set the bound to *min_index*, which the sealed event *id* names; a bound that is as high stays.
+
+        LedgerError when a full tile of the entries below isn't stored.
+        """
+
+    def prune(self, after: int, *, patience: float) -> tuple[int, int | None]:
+        """Delete some entries above index *after* and below the bound: how many, and after which to go on.
+
+        Those without an opening, and of no kind that stays; never entry 0. None when there is nothing further.
+        """
 
     def seal(self, *, patience: float) -> int:
         """Seal what waits, as much as one transaction takes; how many events that were.

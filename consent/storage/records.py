@@ -12,7 +12,7 @@ from consent.errors import LedgerError
 from consent.ledger import Document, Head, LogKey, Record, Sealed
 from consent.ledger.keys import VOUCHER, known_keys
 from consent.storage import tree
-from consent.storage.schema import account, checkpoint, document, entry, opening, tile
+from consent.storage.schema import account, bound, checkpoint, document, entry, opening, tile
 from consent.storage.schema import erased as erased_table
 from consent.storage.schema import head as head_table
 
@@ -88,6 +88,8 @@ _TOMBSTONES = (
     .order_by(erased_table.c.uid)
     .limit(bindparam("limit"))
 )
+_IS_ERASED = select(erased_table.c.uid).where(erased_table.c.uid == bindparam("uid"))
+_BOUND = select(bound.c.min_index)
 _OPTED_OUT = select(account.c.uid).where(account.c.link == bindparam("link"))
 
 #: Below the ids of all events.
@@ -253,6 +255,16 @@ def erased(connection: Connection, after: int, limit: int) -> Sequence[tuple[int
 def tombstones(connection: Connection, after: uuid.UUID, limit: int) -> Sequence[uuid.UUID]:
     """Up to *limit* ids above *after* of events whose openings were erased, in their own order."""
     return connection.execute(_TOMBSTONES, {"after": after, "limit": limit}).scalars().all()
+
+
+def is_erased(connection: Connection, id: uuid.UUID) -> bool:
+    """Whether there is a tombstone of the event *id*."""
+    return connection.execute(_IS_ERASED, {"uid": id}).one_or_none() is not None
+
+
+def pruned(connection: Connection) -> int:
+    """The bound below which entries may be gone; 0 without one."""
+    return int(connection.execute(_BOUND).scalar() or 0)
 
 
 def opted_out(connection: Connection, link: str) -> bool:

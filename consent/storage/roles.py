@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from importlib import import_module
 
 APP, SEALER, ERASER, READER = "consent_app", "consent_sealer", "consent_eraser", "consent_reader"
+PRUNER = "consent_pruner"
 
 #: What each role may do with which tables. All may read, but for openings those that have no need to.
-_READ = "entry, document, account, tile, head, checkpoint, erased, conflict, consent_alembic_version"
+_READ = "entry, document, account, tile, head, checkpoint, erased, bound, conflict, consent_alembic_version"
 _RIGHTS = {
     APP: {
         "SELECT": f"{_READ}, opening, inbox",
@@ -21,15 +22,18 @@ _RIGHTS = {
         "UPDATE": "head",
     },
     ERASER: {"SELECT": f"{_READ}, opening, inbox", "DELETE": "opening", "INSERT": "erased, opening, inbox"},
+    PRUNER: {"SELECT": f"{_READ}, opening", "DELETE": "entry", "INSERT": "bound", "UPDATE": "bound"},
     READER: {"SELECT": f"{_READ}, opening, inbox"},
 }
 
 
 def statements() -> Sequence[str]:
     """The SQL, in order, without semicolons at the end. Each statement can be run again."""
-    triggers: Sequence[str] = import_module(
-        "consent.storage.migrations.versions.r0003_tree"
-    ).POSTGRESQL_TRIGGERS
+    triggers = [
+        trigger
+        for revision in ("r0003_tree", "r0004_pruning")
+        for trigger in import_module(f"consent.storage.migrations.versions.{revision}").POSTGRESQL_TRIGGERS
+    ]
     return [
         *(_create(role) for role in _RIGHTS),
         "REVOKE ALL ON SCHEMA consent FROM PUBLIC",

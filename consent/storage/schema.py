@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 #: The schema's revisions that this release knows, oldest first; a test compares them with the migrations.
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 VERSION_TABLE = "consent_alembic_version"
 #: Where all of them are on PostgreSQL.
 SCHEMA = "consent"
@@ -25,7 +25,7 @@ SCHEMA = "consent"
 #: The tables of both databases, and those that only PostgreSQL has.
 metadata, served = MetaData(), MetaData()
 
-#: The log: one row per event, for ever.
+#: The log: one row per event, until it is pruned.
 entry = Table(
     "entry",
     metadata,
@@ -102,6 +102,16 @@ erased = Table(
     "erased",
     metadata,
     Column("uid", Uuid, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+#: The index below which entries may go, and the event that says so. It has a row once anything was pruned, and grows.
+bound = Table(
+    "bound",
+    metadata,
+    Column("one", SmallInteger, CheckConstraint("one = 1"), primary_key=True, autoincrement=False),
+    Column("min_index", BigInteger, nullable=False),
+    Column("uid", Uuid, nullable=False),
     sqlite_with_rowid=False,
 )
 

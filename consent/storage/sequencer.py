@@ -42,11 +42,23 @@ _LATE = text(
 )
 #: Tables whose triggers are missing or don't always fire.
 _UNGUARDED = text(
-    "SELECT string_agg(name, ', ' ORDER BY name) FROM unnest(CAST(:tables AS text[])) AS name WHERE NOT EXISTS ("
-    "SELECT FROM pg_trigger WHERE tgrelid = to_regclass('consent.' || name) AND tgname = name || '_stays' "
-    "AND tgenabled = 'A')"
+    "SELECT string_agg(DISTINCT split_part(name, '_', 1), ', ') FROM unnest(CAST(:triggers AS text[])) AS name "
+    "WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass('consent.' || split_part(name, '_', 1)) "
+    "AND tgname = name AND tgenabled = 'A')"
 )
-_GUARDED = ["checkpoint", "conflict", "document", "entry", "erased", "head", "inbox", "opening", "tile"]
+_GUARDED = [
+    "bound",
+    "checkpoint",
+    "conflict",
+    "document",
+    "entry",
+    "erased",
+    "head",
+    "inbox",
+    "opening",
+    "tile",
+]
+_TRIGGERS = [*(f"{name}_stays" for name in _GUARDED), "bound_grows", "entry_remains", "head_grows"]
 
 
 def seal(connection: Connection, limit: int = BATCH) -> int:
@@ -109,7 +121,7 @@ def _problems(connection: Connection) -> Iterator[str]:
             f"{late} events have waited to be sealed for more than {LATE} s. They are recorded, but under no root yet. "
             "Run: flask consent seal --every 1s, as a role that may seal."
         )
-    if tables := connection.execute(_UNGUARDED, {"tables": _GUARDED}).scalar_one():
+    if tables := connection.execute(_UNGUARDED, {"triggers": _TRIGGERS}).scalar_one():
         yield (
             "The database doesn't refuse to change what is recorded: triggers are missing or switched off on "
             f"{tables}. Run: flask consent db roles --apply, as the owner of the tables."

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from consent.ledger import Document, Entry, Head, Record, Sealed, Written
 from consent.ledger.signing import Desk
-from consent.storage import erasing, records, sealing
+from consent.storage import erasing, pruning, records, sealing
 from consent.storage.birth import first_leaf
 from consent.storage.database import Database
 
@@ -181,6 +181,22 @@ class SqliteStorage:
                 return records.tombstones(connection, after, _RECORDS)
 
         return records.paged(batch, records.FIRST_ID, lambda id: id, _RECORDS)
+
+    def is_erased(self, id: uuid.UUID) -> bool:
+        with self._database.reading() as connection:
+            return records.is_erased(connection, id)
+
+    def pruned(self) -> int:
+        with self._database.reading() as connection:
+            return records.pruned(connection)
+
+    def raise_bound(self, min_index: int, id: uuid.UUID, *, patience: float) -> None:
+        with self._database.writing(patience) as connection:
+            pruning.raise_bound(connection, min_index, id)
+
+    def prune(self, after: int, *, patience: float) -> tuple[int, int | None]:
+        with self._database.writing(patience) as connection:
+            return pruning.prune(connection, after)
 
     def size(self) -> int:
         with self._database.reading() as connection:

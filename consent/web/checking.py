@@ -55,7 +55,7 @@ def check(visitor: ConsentRequest, request: Request) -> Response:
     receipt = receipt_in(pasted)
     wait: int | None = None
     try:
-        worth = judged(visitor, receipt) if receipt else Worth.ALTERED
+        worth, pruned = judged(visitor, receipt) if receipt else (Worth.ALTERED, False)
     except LedgerError as error:
         log.error("a receipt could not be checked: %s", error)
         wait = error.retry_after if isinstance(error, LedgerUnavailable) else UNTIL_MENDED
@@ -63,7 +63,10 @@ def check(visitor: ConsentRequest, request: Request) -> Response:
     else:
         valid = receipt if worth is Worth.VALID else None
         checked = Checked(
-            worth=worth, pasted="" if valid else pasted, says=said(visitor, valid) if valid else None
+            worth=worth,
+            pasted="" if valid else pasted,
+            says=said(visitor, valid) if valid else None,
+            pruned=pruned,
         )
     response = told(visitor, checked) if wants_json(request) else make_response(mine_page(visitor, checked))
     if wait is not None:
@@ -81,10 +84,15 @@ def receipt_in(pasted: str) -> Receipt | None:
         return None
 
 
-def judged(visitor: ConsentRequest, receipt: Receipt) -> Worth:
-    """What *receipt* is worth; LedgerError when the log's keys can't be read now."""
+def judged(visitor: ConsentRequest, receipt: Receipt) -> tuple[Worth, bool]:
+    """What *receipt* is worth, and whether it is a valid one of an event that was pruned.
+
+    LedgerError when the log's keys can't be read now.
+    """
     with visitor.site.recorder.proving() as ledger:
-        return WORTH[ledger.check(receipt)]
+        worth = WORTH[ledger.check(receipt)]
+        old = worth is Worth.VALID and receipt.index < ledger.pruned()
+        return worth, old and ledger.get(receipt.outline().id) is None
 
 
 def told(visitor: ConsentRequest, checked: Checked) -> Response:
@@ -94,6 +102,7 @@ def told(visitor: ConsentRequest, checked: Checked) -> Response:
         ok=checked.worth != "unable",
         outcome=checked.worth,
         message=visitor.words.gettext(f"check.{checked.worth}").striptags(),
+        pruned=checked.pruned,
         event=says
         and {
             "id": str(says.id),

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from consent.decision import Lifetimes
 from consent.errors import LedgerError
-from consent.ledger import Event, Kind, Ledger, Record, Sealed, derived_id, erasure
+from consent.ledger import KEPT, Event, Kind, Ledger, Record, Sealed, derived_id, erasure
 from consent.web.recorder import Recorder, moment
 
 log = logging.getLogger("consent")
@@ -71,6 +71,15 @@ class Retention:
         finally:
             self.lock.release()
 
+    def run(self) -> Passed:
+        """Look through the whole log; what became of it in all."""
+        self.after, total = 0, Passed()
+        while not total.whole:
+            passed = self.step()
+            total.expired, total.erased = total.expired + passed.expired, total.erased + passed.erased
+            total.whole = passed.whole
+        return total
+
     def step(self) -> Passed:
         """Look at the next records and do what is due; LedgerError when that can't be done now."""
         ledger, now = self.recorder.ledger, moment(self.recorder.clock())
@@ -101,7 +110,7 @@ class Retention:
 
     def look(self, ledger: Ledger, record: Sealed, event: Event, now: datetime, passed: Passed) -> set[UUID]:
         """The events that are to be erased because of *record*; a grant that has lapsed goes on record."""
-        if event.kind is Kind.OPERATED:
+        if event.kind in KEPT:
             return set()
         if event.subject is None:
             return {record.id} if self.over(ledger, [event], now) else set()
@@ -117,6 +126,21 @@ class Retention:
             passed.expired += 1
         return set()
 
+    def ended(self, record: Record, now: datetime) -> bool:
+        """Whether what *record* said is erased, or due to be: with all other events of its subject."""
+        event, ledger = readable(record), self.recorder.ledger
+        if event is None:
+            return record.body is None
+        if event.kind in KEPT:
+            return False
+        linked = [record] if event.subject is None else ledger.of_subject(event.subject)
+        events = [each for each in map(readable, linked) if each is not None]
+        return len(events) == len(linked) and self.over(ledger, events, now)
+
+    def horizon(self, now: datetime) -> datetime:
+        """What was answered before this is in no cookie that lives, and was kept for long enough since."""
+        return now - self.kept - self.longest
+
     def over(self, ledger: Ledger, events: Sequence[Event], now: datetime) -> bool:
         """Whether no cookie of *events* can live any more and they have been kept for long enough since.
 
@@ -131,8 +155,13 @@ class Retention:
         """Until when a cookie with the answer of *event* may live, at most."""
         if event.kind is Kind.EXPIRED:
             return event.time
-        longest = max(self.of(event).refusal, *(each.refusal for each in self.lifetimes.values()))
-        return event.time + timedelta(seconds=longest) + _DAY  # a refusal counts from the end of its day
+        return event.time + self.longest
+
+    @property
+    def longest(self) -> timedelta:
+        """How long a cookie may live, at most."""
+        seconds = max(each.refusal for each in self.lifetimes.values())
+        return timedelta(seconds=seconds) + _DAY  # a refusal counts from the end of its day
 
     def of(self, event: Event) -> Lifetimes:
         """How long the answer of *event* holds."""

@@ -13,6 +13,7 @@ from consent.ledger import Checkpoint, Document, Event, Kind, Receipt, Sealed, c
 from consent.ledger.bundle import Bundle, Part
 from consent.ledger.merkle import inclusion_proof, root_of
 from consent.ledger.note import Signer, sign
+from consent.ledger.pruning import MARKS, pruning, stays
 from consent.ledger.tile import TileReader, completed_tiles, tile_root
 
 ORIGIN = "clinic.example/privacy-choices"
@@ -127,6 +128,16 @@ class MemoryLog:
         )
         self.erased = sorted([*self.erased, (index, record.id)])
 
+    def prune(self, min_index: int) -> "MemoryLog":
+        """This log after all below *min_index* was erased and pruned, but for what stays; it says so itself."""
+        for record in self.records[1:min_index]:
+            if record.body is not None and not any(mark in record.leaf for mark in MARKS):
+                self.erase(record.index)
+        self.append(pruning(min_index, origin=ORIGIN, time=START, policy=self.policy, until=None))
+        self.erased = [each for each in self.erased if each[0] >= min_index]
+        self.first = min_index
+        return self
+
     def checkpoint(self, size: int | None = None, *signers: Signer) -> str:
         """The signed checkpoint of the first *size* entries."""
         size = len(self.records) if size is None else size
@@ -150,13 +161,14 @@ class MemoryLog:
         """What goes into a bundle of this log."""
         return Bundle(
             checkpoint=checkpoint or self.checkpoint(),
-            records=lambda: iter(self.records[self.first :]),
+            records=lambda: (each for each in self.records if each.index >= self.first or stays(each)),
             tiles=self.tiles,
             documents=self.documents,
             document=self.documents.__getitem__,
             erased=lambda: iter(self.erased),
             program=program,
             openings=openings,
+            pruned=self.first,
         )
 
     def files(self, checkpoint: str | None = None, *, openings: bool = True) -> dict[str, bytes]:

@@ -52,5 +52,6 @@ def events(draw: st.DrawFn) -> Event:
         before_granted=before_granted,
         before_refused=before_refused,
         key=draw(st.none() | keys) if fields["kind"] is Kind.OPERATED else None,
+        min_index=draw(st.integers(0, 2**53 - 1)) if fields["kind"] is Kind.PRUNED else None,
         **fields,
     )

@@ -48,7 +48,7 @@ def test_the_tables_are_those_that_the_documentation_names(recorded: Path) -> No
     columns = "SELECT name FROM pragma_table_info('{}')"
     assert [name for (name,) in rows(recorded, "SELECT name FROM sqlite_schema WHERE type = 'table'")] == [
         *("consent_alembic_version", "entry", "opening", "document", "account"),
-        *("tile", "head", "checkpoint", "erased"),
+        *("tile", "head", "checkpoint", "erased", "bound"),
     ]
     for table, names in {
         "entry": ["leaf_index", "uid", "leaf", "leaf_hash"],
@@ -59,6 +59,7 @@ def test_the_tables_are_those_that_the_documentation_names(recorded: Path) -> No
         "head": ["one", "size", "root", "frontier", "sealed_at"],
         "checkpoint": ["size", "note"],
         "erased": ["uid"],
+        "bound": ["one", "min_index", "uid"],
     }.items():
         assert [name for (name,) in rows(recorded, columns.format(table))] == names
 
@@ -147,6 +148,7 @@ def test_upgrading_says_what_it_did_once(tmp_path: Path) -> None:
         "0001: entries, openings and documents, and the triggers that keep them",
         "0002: opt-outs of accounts",
         "0003: the tree over the entries; on PostgreSQL the inbox, and the triggers",
+        "0004: the bound below which entries may be pruned, and triggers that let only those go",
     ]
     assert list(second.upgrade()) == []
     first.close()
@@ -171,11 +173,11 @@ def test_a_database_of_the_first_schema_is_upgraded_and_keeps_its_events(tmp_pat
     change(
         tmp_path,
         "DROP TRIGGER head_remains",
-        *(f"DROP TABLE {table}" for table in ("account", "head", "tile", "checkpoint", "erased")),
+        *(f"DROP TABLE {table}" for table in ("account", "head", "tile", "checkpoint", "erased", "bound")),
         "UPDATE consent_alembic_version SET version_num = '0001'",
     )
     ledger, storage = open_ledger(tmp_path)
-    assert [line[:4] for line in storage.upgrade()] == ["0002", "0003"]
+    assert [line[:4] for line in storage.upgrade()] == ["0002", "0003", "0004"]
     assert record(ledger).index == 2
     assert not ledger.opted_out("A" * 22)
     storage.close()

@@ -1,6 +1,7 @@
 """A bundle in which everything is as it was recorded, and what else may rightly be said of it."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -48,11 +49,11 @@ def test_every_earlier_checkpoint_and_receipt_of_every_small_log_is_confirmed(tm
 def test_both_implementations_find_the_same_roots_in_the_same_tiles(tmp_path: Path) -> None:
     log = MemoryLog().grow(700)
     source = Folder(folder(tmp_path / "bundle", log.files()))
-    tree = Tree(source, 700, Report(), lambda index, width: None)
+    tree = Tree(source, 700, Report(), lambda index, width, stated: None)
     reader = TileReader(log.tiles)
     assert [tree.root(size) for size in range(1, 701)] == [root_of(size, reader) for size in range(1, 701)]
     for size in [*range(1, 700), 65_535, 65_536, 65_537, 256**3 + 5]:
-        own = Tree(source, size, Report(), lambda index, width: None)
+        own = Tree(source, size, Report(), lambda index, width, stated: None)
         tiles = [tile for tile in tiles_of(size) if tile.width < 256]
         edge = [
             (level, index)
@@ -109,15 +110,34 @@ def test_a_receipt_from_before_an_erasure_still_confirms(tmp_path: Path) -> None
     assert report.verdict == "erased"
 
 
-def test_pruned_leaves_are_named_and_the_others_still_checked(tmp_path: Path) -> None:
+@pytest.mark.requirement("LOG-09")
+@pytest.mark.parametrize("openings", [True, False])
+def test_pruned_leaves_are_named_and_the_others_still_checked(tmp_path: Path, openings: bool) -> None:
     log = MemoryLog().grow(600)
-    log.erase(3)
-    log.first = 512
-    files = log.files()
+    receipt, kept = log.receipt(7).to_text(), log.checkpoint(300)
+    log.prune(512)
+    files = log.files(openings=openings)
     assert "tile/entries/001" not in files
-    report = checked(folder(tmp_path / "bundle", files), outside=(log.checkpoint(300),))
+    assert files["kept.jsonl"].count(b"\n") == 1  # entry 0
+    report = checked(
+        folder(tmp_path / "bundle", files), outside=(kept, log.checkpoint()), receipts=(receipt,)
+    )
     assert (report.verdict, report.right) == ("pruned", True)
     assert places(report, "pruned") == ["entries 0 to 511"]
+    assert report.facts["anchored"] == 601
+    assert report.facts["openings"] == (90 if openings else 0)
+
+
+@pytest.mark.requirement("LOG-09")
+def test_what_stays_of_a_pruned_log_is_checked_with_its_opening(tmp_path: Path) -> None:
+    log = MemoryLog().grow(20)
+    log.append(log.event(20, kind="operated", key=signer_of(bytes(range(1, 33))).key))
+    log.grow(300).prune(256).grow(600).prune(512)
+    files = log.files()
+    lines = [json.loads(line)["index"] for line in files["kept.jsonl"].splitlines()]
+    assert lines == [0, 20, 300]
+    report = checked(folder(tmp_path / "bundle", files), outside=(log.checkpoint(),))
+    assert (report.verdict, report.facts["openings"]) == ("pruned", 601 - 512 + 3)
 
 
 def test_leaves_that_are_missing_in_the_middle_are_not_taken_for_pruned(tmp_path: Path) -> None:

@@ -1,0 +1,197 @@
+"""``flask consent prune``: the leaves of what was erased and kept long enough go; their hashes stay (LOG-09)."""
+
+import re
+import secrets
+import time
+from datetime import datetime, timedelta
+
+import click
+
+from consent.audit.row import stamp
+from consent.cli.asked import Moment
+from consent.cli.command import WRONG, command, ledger_of, site_of
+from consent.cli.terminal import complain, say, say_json, with_progress
+from consent.errors import LedgerUnavailable
+from consent.ledger import Event, Ledger, pruning
+from consent.ledger.tile import WIDTH
+from consent.web.pruning import Plan, plan
+from consent.web.recorder import moment
+from consent.web.site import Site
+
+#: Seconds for which others may take to sign, and between two looks whether they have.
+_SIGNING, _LOOK = 30.0, 0.2
+_UNITS = {"d": 1, "w": 7, "y": 366}
+
+
+class Span(click.ParamType[timedelta]):
+    """A span of time such as ``900d``, ``52w`` or ``5y``; a year is taken for 366 days."""
+
+    name = "span"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """The span; click's own error for anything else."""
+        found = re.fullmatch(r"([0-9]{1,5})([dwy])", str(value))
+        if found is None:
+            self.fail(f"{value!r} is no span of time; expected such as 900d, 52w or 5y", param, ctx)
+        return timedelta(days=int(found[1]) * _UNITS[found[2]])
+
+
+class Boundary(click.ParamType[int]):
+    """An index at which a tile begins."""
+
+    name = "index"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The index; click's own error, which names the next boundary, for any other number."""
+        text = str(value)
+        index = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+        if not index:
+            self.fail(f"{value!r} is no index; expected a whole number above 0, such as 512", param, ctx)
+        if index % WIDTH:
+            near = pruning.boundary(index)
+            self.fail(
+                f"{index} lies within a tile of {WIDTH} entries, which goes whole; the next boundary is {near}",
+                param,
+                ctx,
+            )
+        return index
+
+
+@command(
+    "prune",
+    "flask consent prune --dry-run",
+    "flask consent prune",
+    "flask consent prune --before 2024-01-01 --yes",
+    "flask consent prune --keep 6y --yes --json",
+)
+@click.option(
+    "--before", type=Moment(end=False), help="Only what was recorded before this date or time (UTC)."
+)
+@click.option("--keep", type=Span(), metavar="5y", help="Only what was recorded longer ago than this.")
+@click.option("--below", type=Boundary(), metavar="INDEX", help="Only below this index, a multiple of 256.")
+@click.option("--dry-run", is_flag=True, help="Say what would be pruned, and do nothing.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@click.pass_context
+def prune(
+    ctx: click.Context,
+    before: datetime | None,
+    keep: timedelta | None,
+    below: int | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Drop the oldest entries, to save space; everything else still verifies.
+
+    An entry may go when no cookie with its answer can live, CONSENT_RETENTION is over and what it said is erased; what
+    is due to be erased is erased first. Whole tiles of 256 are taken from the oldest on, as far as that holds. Their
+    hashes stay, so every checkpoint, proof and receipt holds as before. What the site ran under, keys, policies and
+    notices stay, too, and so does any entry that is still needed, with what it says.
+
+    Says how much that is, and asks. What is to be pruned goes on record first, and under a signed checkpoint. It may be
+    interrupted and done again at any time. On PostgreSQL it needs consent_pruner besides the roles of who records,
+    seals and erases.
+    """
+    site, ledger = site_of(ctx), ledger_of(ctx)
+    if sum(option is not None for option in (before, keep, below)) > 1:
+        raise click.UsageError("Name one of --before, --keep and --below.")
+    now = moment(site.clock())
+    if keep is not None:
+        before = now - keep
+    require_old(site, before, now)
+    records = with_progress(ledger.records(), ledger.size(), "entries read")
+    planned = plan(site.retention, ledger, records, before=before, below=below)
+    require_reached(planned, below)
+    if not planned.events and planned.min_index <= ledger.pruned():
+        nothing(planned, as_json=as_json)
+        return
+    if dry_run:
+        say_json(members(planned)) if as_json else say(in_words(planned))
+        return
+    if not yes:
+        complain(in_words(planned))
+        if not click.confirm(f"Prune these {planned.events} events for good?", err=True):
+            complain("Nothing was pruned.")
+            ctx.exit(WRONG)
+    site.retention.run()
+    if planned.min_index > ledger.pruned():
+        declare(site, ledger, planned)
+    count = sum(with_progress(pruning.drop(ledger), planned.events, "transactions"))
+    if as_json:
+        say_json({"pruned": count, "min_index": ledger.pruned()})
+    else:
+        say(f"Pruned {count:,} events below index {ledger.pruned()}.")
+
+
+def require_old(site: Site, before: datetime | None, now: datetime) -> None:
+    """click's own error if what was recorded up to *before* may still be needed."""
+    horizon = site.retention.horizon(now)
+    if before is not None and before > horizon:
+        raise click.UsageError(
+            f"What was recorded from {horizon:%Y-%m-%d %H:%M} UTC on may still be in a cookie that lives, or is to be "
+            f"kept for CONSENT_RETENTION. Name no later date: --before {horizon:%Y-%m-%d}."
+        )
+
+
+def require_reached(planned: Plan, below: int | None) -> None:
+    """click's own error if not all up to index *below* may go."""
+    if below is None or planned.min_index >= below:
+        return
+    why = "the log ends before"
+    if planned.next is not None:
+        why = f"entry {planned.next[0]} is of {planned.next[1]:%Y-%m-%d %H}h and may still be needed"
+    last = f"The last boundary is {planned.min_index}." if planned.min_index else "None can be pruned yet."
+    raise click.UsageError(f"Not all below {below} can be pruned: {why}. {last}")
+
+
+def nothing(planned: Plan, *, as_json: bool) -> None:
+    """Say that nothing is to be done."""
+    if as_json:
+        say_json({"pruned": 0, "min_index": planned.min_index})
+    else:
+        complain("Nothing can be pruned now: no further tile of 256 entries is old enough.")
+
+
+def in_words(planned: Plan) -> str:
+    """*planned* in a sentence or two."""
+    until = f", the latest of {planned.until:%Y-%m-%d %H}h" if planned.until else ""
+    stay = f" {planned.stay:,} below it stay." if planned.stay else ""
+    events = f"{planned.events:,} events below index {planned.min_index}"
+    return f"{events} can be pruned{until}: {planned.bytes:,} bytes.{stay}"
+
+
+def members(planned: Plan) -> dict[str, object]:
+    """*planned* as plain data for JSON."""
+    return {
+        "bytes": planned.bytes,
+        "events": planned.events,
+        "min_index": planned.min_index,
+        "stay": planned.stay,
+        "until": planned.until and stamp(planned.until, "seconds"),
+    }
+
+
+def declare(site: Site, ledger: Ledger, planned: Plan) -> None:
+    """Put on record what is to be pruned, and raise the bound once that is signed."""
+    event = pruning.pruning(
+        planned.min_index,
+        origin=ledger.origin,
+        time=moment(site.clock()),
+        policy=site.policy.digest,
+        until=stamp(planned.until, "seconds") if planned.until else None,
+    )
+    pruning.declare(ledger, event, salt=secrets.token_bytes(32))
+    raised(ledger, event)
+
+
+def raised(ledger: Ledger, event: Event) -> None:
+    """Raise the bound; where others sign, once they have."""
+    deadline = time.monotonic() + _SIGNING
+    while True:
+        try:
+            return pruning.raise_bound(ledger, event)
+        except LedgerUnavailable:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_LOOK)

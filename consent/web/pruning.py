@@ -1,0 +1,111 @@
+"""What may be pruned: how far back nothing is in a cookie that lives, or still to be kept (LOG-09)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from consent.errors import LedgerError
+from consent.ledger import Ledger, Sealed, leaf_hash
+from consent.ledger.merkle import HASH_BYTES
+from consent.ledger.pruning import MARKS
+from consent.ledger.tile import WIDTH
+from consent.web.recorder import moment
+from consent.web.retention import Retention
+
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """What pruning would do now."""
+
+    min_index: int
+    """Below it leaves may go: a boundary between tiles, or 0."""
+    events: int = 0
+    """How many go."""
+    bytes: int = 0
+    """How long their leaves and hashes are, together."""
+    stay: int = 0
+    """How many entries below stay."""
+    until: datetime | None = None
+    """The latest hour of those below."""
+    next: tuple[int, datetime] | None = None
+    """The first entry that is too young, and its hour; None when the log ends before."""
+
+    def and_tile(self, tile: "Plan", end: int) -> "Plan":
+        """This and a whole *tile* more, which ends at index *end*."""
+        hours = [hour for hour in (self.until, tile.until) if hour]
+        return Plan(
+            min_index=max(self.min_index, end),
+            events=self.events + tile.events,
+            bytes=self.bytes + tile.bytes,
+            stay=self.stay + tile.stay,
+            until=max(hours, default=None),
+        )
+
+
+def plan(
+    retention: Retention,
+    ledger: Ledger,
+    records: Iterable[Sealed],
+    *,
+    before: datetime | None,
+    below: int | None,
+) -> Plan:
+    """What may be pruned of *records*, which are all of *ledger*: of hours before *before*, and below index *below*.
+
+    None each: as much as retention allows, which is the most in any case. What retention has yet to erase counts as
+    erased. LedgerError at a leaf that isn't the one that was sealed: verification has to see that first.
+    """
+    now = moment(retention.recorder.clock())
+    horizon = min(retention.horizon(now), before or now)
+    sealed, tiles = ledger.head().size, _Tiles(ledger)
+    bound = expected = ledger.pruned()
+    found, tile, first = (
+        Plan(min_index=bound),
+        Plan(min_index=0),
+        0,
+    )  # whole tiles, and the one that begins at *first*
+    for record in records:
+        if record.index >= sealed or (below is not None and record.index >= max(below, bound)):
+            break
+        if record.index >= bound:
+            if record.index != expected:
+                raise LedgerError(
+                    f"Entry {expected} is missing; nothing was pruned. Run: flask consent verify"
+                )
+            expected += 1
+        if record.index >= first + WIDTH:
+            first = record.index // WIDTH * WIDTH
+            found, tile = found.and_tile(tile, first), Plan(min_index=0)
+        tiles.require(record)
+        hour = record.outline().hour
+        if record.index >= bound and hour + _HOUR > horizon:
+            found.next = record.index, hour
+            return found
+        tile.until = max(tile.until or hour, hour)
+        if record.index and not any(mark in record.leaf for mark in MARKS) and retention.ended(record, now):
+            tile.events += 1
+            tile.bytes += len(record.leaf) + len(record.leaf_hash) + len(record.id.bytes)
+        else:
+            tile.stay += 1
+    return found.and_tile(tile, expected) if expected % WIDTH == 0 else found
+
+
+class _Tiles:
+    """The hashes that were sealed, a tile at a time."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._index, self._hashes = -1, b""
+
+    def require(self, record: Sealed) -> None:
+        """LedgerError unless *record* is what was sealed: its tile is all that will be left to compare it with."""
+        index, place = divmod(record.index, WIDTH)
+        if index != self._index:
+            self._index, self._hashes = index, self._ledger.storage.tile(0, index)
+        if self._hashes[place * HASH_BYTES :][:HASH_BYTES] != leaf_hash(record.leaf):
+            raise LedgerError(
+                f"The leaf of entry {record.index} is not the one that was sealed; nothing was pruned. "
+                "Run: flask consent verify"
+            )

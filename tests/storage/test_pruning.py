@@ -1,0 +1,228 @@
+"""Leaves go below a bound that the log itself names, and nothing else does; everything else still verifies."""
+
+import os
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Connection, NullPool, create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from consent.audit.live import verify_live
+from consent.errors import LedgerError, LedgerUnavailable
+from consent.ledger import Event, Kind, Ledger, erasure
+from consent.ledger.merkle import check_inclusion, inclusion_proof
+from consent.ledger.pruning import declare, drop, pruning, raise_bound
+from consent.verify import Key, Report
+
+from .events import NOW, ORIGIN, change, new_event, open_ledger, open_served, record, seal_all
+
+OTHER = uuid.UUID("c1a5e0de-0000-4000-8000-00000000ffff")
+
+
+def refusal() -> Event:
+    """A visitor's No."""
+    return new_event(kind=Kind.REFUSED, subject=None, granted=())
+
+
+@contextmanager
+def owner(url: URL) -> Iterator[Connection]:
+    """A transaction of somebody who owns the tables."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        yield connection
+
+
+def grow(ledger: Ledger, size: int, url: URL | None) -> None:
+    """Refusals up to *size* entries, sealed; on a server at *url* put into its inbox at once, to be quick."""
+    if url is None:
+        while ledger.size() < size:
+            record(ledger, refusal())
+        return
+    salt, events = os.urandom(32), [refusal() for _ in range(size - ledger.size())]
+    made = [
+        {"uid": each.id, "salt": salt, "body": each.body(), "leaf": each.leaf(ORIGIN, salt)}
+        for each in events
+    ]
+    with owner(url) as connection:
+        connection.execute(
+            text("INSERT INTO consent.opening (uid, salt, body) VALUES (:uid, :salt, :body)"), made
+        )
+        connection.execute(text("INSERT INTO consent.inbox (uid, leaf) VALUES (:uid, :leaf)"), made)
+    seal_all(ledger)
+
+
+def erase_all(ledger: Ledger) -> None:
+    """Erase what visitors did."""
+    ids = [each.id for each in ledger.records() if each.outline().kind == Kind.REFUSED]
+    said = erasure("retention", id=uuid.uuid4(), time=NOW)
+    ledger.erase(said, salt=os.urandom(32), ids=ids, listed=False, patience=30)
+    seal_all(ledger)
+
+
+def bound(ledger: Ledger, min_index: int) -> None:
+    """Say that all below *min_index* is pruned, have it signed, and raise the bound."""
+    event = pruning(min_index, origin=ORIGIN, time=NOW, policy=None, until=None)
+    declare(ledger, event, salt=os.urandom(32))
+    raise_bound(ledger, event)
+
+
+def checked(ledger: Ledger, *outside: str) -> Report:
+    """What verification says of the database."""
+    keys = [Key.parse(key) for key in ledger.verifier_keys()]
+    return verify_live(
+        ledger,
+        keys,
+        [(f"kept {number}", each) for number, each in enumerate(outside)],
+        progress=lambda records, total: records,
+        now=datetime.now(UTC),
+    )
+
+
+def found(report: Report) -> dict[str, str]:
+    """What was found, by place."""
+    return {each.place: each.verdict for each in report.findings}
+
+
+@pytest.fixture(params=["file", "server"])
+def url(request: pytest.FixtureRequest) -> URL | None:
+    """The database on the server; None where it is a file."""
+    return request.getfixturevalue("begun_url") if request.param == "server" else None
+
+
+@pytest.fixture
+def signed(url: URL | None, tmp_path: Path) -> Iterator[Ledger]:
+    """A ledger of 600 entries whose key is here."""
+    ledger, storage = (
+        open_ledger(tmp_path) if url is None else open_served(url, signing_key=tmp_path / "consent.key")
+    )
+    grow(ledger, 600, url)
+    yield ledger
+    storage.close()
+
+
+@pytest.mark.requirement("LOG-09")
+def test_pruning_drops_the_leaves_below_the_bound_and_every_proof_still_holds(signed: Ledger) -> None:
+    record(signed, new_event(subject=OTHER))
+    seal_all(signed)
+    kept = signed.sign(patience=30)
+    early = [signed.receipt(record.id) for record in signed.newest(300, 2)]
+    erase_all(signed)
+    size, roots = signed.size(), {size: signed.root(size) for size in (1, 255, 256, 300, 512, 600)}
+    gone = signed.newest(300, 1)[0]
+    bound(signed, 512)
+    assert sum(drop(signed)) == 511
+    assert [record.index for record in signed.records()] == [0, *range(512, size + 1)]
+    assert {size: signed.root(size) for size in roots} == roots
+    for receipt in early:
+        assert receipt is not None
+        assert signed.check(receipt) == "valid"
+    head = signed.head()
+    for index in (1, 299, 511, 512):
+        proof = inclusion_proof(index, head.size, signed.tree)
+        tile = signed.storage.tile(0, index // 256)
+        own = tile[index % 256 * 32 :][:32]
+        check_inclusion(proof, index=index, size=head.size, leaf_hash=own, root=head.root)
+    report = checked(signed, kept)
+    assert (report.verdict, found(report)["entries 0 to 511"]) == ("pruned", "pruned")
+    assert signed.was_pruned(gone.id)
+    assert not signed.was_pruned(signed.newest(limit=1)[0].id)
+    assert not signed.was_pruned(uuid.uuid4())
+    assert list(drop(signed)) == []
+    assert signed.problems() == []
+
+
+@pytest.mark.requirement("LOG-09")
+def test_what_still_has_its_opening_stays_below_the_bound_and_goes_with_the_next_time(signed: Ledger) -> None:
+    needed = signed.newest(100, 1)[0]
+    ids = [each.id for each in signed.records() if each.index and each.id != needed.id]
+    said = erasure("retention", id=uuid.uuid4(), time=NOW)
+    signed.erase(said, salt=os.urandom(32), ids=ids, listed=False, patience=30)
+    seal_all(signed)
+    bound(signed, 512)
+    assert sum(drop(signed)) == 510
+    report = checked(signed)
+    assert "pruned" in found(report).values()
+    assert report.right
+    assert [each.index for each in signed.records()][:3] == [0, 99, 512]
+    erase_all(signed)
+    assert sum(drop(signed)) == 1
+    assert checked(signed).right
+
+
+@pytest.mark.requirement("LOG-09")
+def test_nothing_is_pruned_before_what_says_so_is_signed(begun_url: URL) -> None:
+    ledger, storage = open_served(begun_url)
+    grow(ledger, 300, begun_url)
+    erase_all(ledger)
+    event = pruning(256, origin=ORIGIN, time=NOW, policy=None, until=None)
+    declare(ledger, event, salt=os.urandom(32))
+    with pytest.raises(LedgerUnavailable, match="under no signed checkpoint yet"):
+        raise_bound(ledger, event)
+    assert (ledger.pruned(), list(drop(ledger))) == (0, [])
+    storage.close()
+
+
+@pytest.mark.requirement("LOG-09")
+def test_off_a_boundary_is_refused_and_the_next_is_named(filed: Ledger) -> None:
+    for index, near in ((1, 256), (0, 256), (257, 512), (511, 512)):
+        with pytest.raises(ValueError, match=f"the next is {near}"):
+            pruning(index, origin=ORIGIN, time=NOW, policy=None, until=None)
+    with pytest.raises(LedgerError, match="Fewer than 256 entries"):
+        bound(filed, 256)
+    assert filed.size() == 1
+
+
+@pytest.mark.requirement("LOG-09")
+def test_pruning_again_finds_what_was_done_and_the_bound_never_falls(signed: Ledger) -> None:
+    erase_all(signed)
+    bound(signed, 512)
+    size = signed.size()
+    bound(signed, 512)
+    assert (signed.pruned(), signed.size()) == (512, size)
+    bound(signed, 256)
+    assert signed.pruned() == 512
+
+
+def statements(ledger: Ledger, tmp_path: Path, url: URL | None, *lines: str) -> None:
+    """Run *lines* as somebody who owns the tables."""
+    if url is None:
+        change(tmp_path, *lines)
+        return
+    with owner(url) as connection:
+        connection.execute(text("SET search_path = consent"))
+        for line in lines:
+            connection.execute(text(line))
+
+
+@pytest.mark.requirement("LOG-09")
+def test_the_database_itself_lets_nothing_else_go(signed: Ledger, tmp_path: Path, url: URL | None) -> None:
+    needed = signed.newest(100, 1)[0]
+    ids = [each.id for each in signed.records() if each.index and each.id != needed.id]
+    said = erasure("retention", id=uuid.uuid4(), time=NOW)
+    signed.erase(said, salt=os.urandom(32), ids=ids, listed=False, patience=30)
+    with pytest.raises((sqlite3.IntegrityError, DBAPIError), match=r"never|refuses"):
+        statements(
+            signed, tmp_path, url, "DELETE FROM entry WHERE leaf_index = 1"
+        )  # nothing says that it may
+    bound(signed, 256)
+    assert sum(drop(signed)) == 254
+    for line in (
+        "DELETE FROM entry WHERE leaf_index = 0",
+        "DELETE FROM entry WHERE leaf_index = 300",  # above the bound
+        "DELETE FROM entry WHERE leaf_index = 99",  # its opening is there
+        "UPDATE bound SET min_index = 0",
+        "UPDATE bound SET min_index = 512",
+        "UPDATE bound SET min_index = 512, uid = (SELECT uid FROM entry WHERE leaf_index = 599)",
+        "INSERT INTO bound SELECT 1, 512, uid FROM bound",
+        "DELETE FROM bound",
+    ):
+        with pytest.raises((sqlite3.IntegrityError, DBAPIError), match=r"never|refuses"):
+            statements(signed, tmp_path, url, line)
+    report = checked(signed)
+    assert report.right
+    assert found(report)["entries 0 to 255"] == "pruned"
