@@ -43,7 +43,7 @@ VERDICTS = {
     "stale": "The newest entry is older than you allow.",
     "unanchored": "Consistent, but compared with nothing from outside: whoever holds the key could have rewritten "
     "all of it. Give a checkpoint (--checkpoint) or a visitor's receipt (--receipt) that was kept elsewhere.",
-    "pruned": "The oldest leaves are not here. Their hashes are, so the others are checked all the same.",
+    "pruned": "The oldest leaves are not here, as the log says. Their hashes are, so the others are still checked.",
     "erased": "What some events said was erased, as is stated here. That they happened is still checked.",
     "ok": "Everything here is what was recorded and signed.",
 }

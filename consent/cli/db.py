@@ -32,9 +32,10 @@ def upgrade(ctx: click.Context) -> None:
 def db_roles(ctx: click.Context, apply: bool) -> None:
     """Print the SQL that gives PostgreSQL roles the least they need, and has it refuse the rest.
 
-    Four roles that can't log in: consent_app records, consent_sealer seals, consent_eraser erases openings,
-    consent_reader reads. Grant them to the roles that the site, "flask consent seal" and others connect as. The
-    triggers that refuse to change what is recorded are put back, too. It can be run again at any time.
+    Five roles that can't log in: consent_app records, consent_sealer seals, consent_eraser erases openings,
+    consent_pruner prunes, consent_reader reads. Grant them to the roles that the site, "flask consent seal" and
+    others connect as. The triggers that refuse to change what is recorded are put back, too. It can be run again at
+    any time.
     """
     storage = site_of(ctx).recorder.ledger.storage
     statements = roles.statements()

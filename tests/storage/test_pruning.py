@@ -1,6 +1,7 @@
 """Leaves go below a bound that the log itself names, and nothing else does; everything else still verifies."""
 
 import os
+import signal
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -17,9 +18,12 @@ from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Event, Kind, Ledger, erasure
 from consent.ledger.merkle import check_inclusion, inclusion_proof
 from consent.ledger.pruning import declare, drop, pruning, raise_bound
+from consent.storage import GuardedStorage, roles
 from consent.verify import Key, Report
 
-from .events import NOW, ORIGIN, change, new_event, open_ledger, open_served, record, seal_all
+from .cluster import Cluster
+from .events import NOW, ORIGIN, change, new_event, open_ledger, open_served, record, seal_all, start
+from .test_server import login
 
 OTHER = uuid.UUID("c1a5e0de-0000-4000-8000-00000000ffff")
 
@@ -226,3 +230,121 @@ def test_the_database_itself_lets_nothing_else_go(signed: Ledger, tmp_path: Path
     report = checked(signed)
     assert report.right
     assert found(report)["entries 0 to 255"] == "pruned"
+
+
+#: Prunes below 512, a hundred entries at a time, and is killed where the driver gets the statement number {number} that
+#: begins so.
+KILLED = """
+    import signal
+    from consent.storage import pruner, pruning
+    from tests.storage.test_pruning import bound, drop
+
+    for room, statement in ((pruning, "_GOING"), (pruner, "_PRUNE")):
+        few = str(getattr(room, statement)).replace("LIMIT 2000", "LIMIT 100")
+        setattr(room, statement, few if room is pruning else type(pruner._PRUNE)(few))
+        room.BATCH = 100
+    left = {number}
+
+    def killing(work):
+        def killed(*arguments, **options):
+            global left
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return work(*arguments, **options)
+        return killed
+
+    storage.{step} = killing(storage.{step})
+    bound(ledger, 512)
+    print(sum(drop(ledger)), flush=True)
+"""
+
+
+@pytest.mark.requirement("LOG-09")
+@pytest.mark.parametrize(
+    ("step", "number", "left"),
+    [
+        ("prune", 3, 311),
+        pytest.param("raise_bound", 1, 511, marks=pytest.mark.full),
+        pytest.param("prune", 1, 511, marks=pytest.mark.full),
+    ],
+)
+def test_a_pruning_that_is_killed_leaves_a_log_that_verifies_and_is_done_again(
+    signed: Ledger, tmp_path: Path, url: URL | None, step: str, number: int, left: int
+) -> None:
+    erase_all(signed)
+    process = start(KILLED.format(step=step, number=number), tmp_path, url)
+    process.communicate("\n")
+    assert process.returncode == -signal.SIGKILL
+    assert checked(signed).right
+    assert signed.pruned() == (0 if step == "raise_bound" else 512)
+    bound(signed, 512)
+    assert sum(drop(signed)) == left
+    assert [each.index for each in signed.records()][:2] == [0, 512]
+    assert checked(signed).right
+
+
+@pytest.mark.requirement("LOG-09")
+def test_pruning_in_the_middle_of_a_transaction_is_undone_by_a_kill(filed: Ledger, tmp_path: Path) -> None:
+    grow(filed, 600, None)
+    erase_all(filed)
+    bound(filed, 512)
+    before = filed.size(), len(list(filed.records()))
+    process = start(
+        """
+        import signal
+        from consent.storage import engine
+        connected = engine._connected
+
+        def tracing(connection, record):
+            connected(connection, record)
+            seen = []
+            def trace(line):
+                seen.extend([line] if line.startswith("DELETE FROM entry") else [])
+                if len(seen) == 50:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            connection.set_trace_callback(trace)
+
+        engine._connected = tracing
+        ledger, storage = open_ledger(Path(storage._database.name).parent)
+        storage.prune(0, patience=30)
+        """,
+        tmp_path,
+    )
+    process.communicate("\n")
+    assert process.returncode == -signal.SIGKILL
+    assert (filed.size(), len(list(filed.records()))) == before
+    assert sum(drop(filed)) == 511
+
+
+@pytest.mark.requirement("LOG-09")
+def test_on_a_server_a_role_of_its_own_prunes(begun_url: URL, server: Cluster, tmp_path: Path) -> None:
+    owned, storage = open_served(begun_url, signing_key=tmp_path / "consent.key")
+    assert isinstance(storage, GuardedStorage)
+    storage.apply(roles.statements())
+    grow(owned, 300, begun_url)
+    erase_all(owned)
+    others = (roles.APP, roles.SEALER, roles.ERASER)
+    for granted, may in ((others, False), ((*others, roles.PRUNER), True)):
+        ledger, other = open_served(login(server, begun_url, *granted), signing_key=tmp_path / "consent.key")
+        if may:
+            bound(ledger, 256)
+            assert sum(drop(ledger)) == 255
+        else:
+            with pytest.raises(LedgerUnavailable, match="refuses this role a right"):
+                bound(ledger, 256)
+        other.close()
+    assert checked(owned).right
+    storage.close()
+
+
+@pytest.mark.requirement("LOG-09")
+def test_what_is_to_be_pruned_has_its_tiles(signed: Ledger, tmp_path: Path, url: URL | None) -> None:
+    erase_all(signed)
+    event = pruning(512, origin=ORIGIN, time=NOW, policy=None, until=None)
+    declare(signed, event, salt=os.urandom(32))
+    drops = "DROP TRIGGER tile_remains" if url is None else "ALTER TABLE tile DISABLE TRIGGER tile_stays"
+    statements(signed, tmp_path, url, drops, "DELETE FROM tile WHERE level = 0 AND n = 1")
+    with pytest.raises(LedgerError, match="1 full tiles of the entries below 512 where 2 belong"):
+        signed.storage.raise_bound(512, event.id, patience=30)
+    assert signed.pruned() == 0

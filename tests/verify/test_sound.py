@@ -140,6 +140,43 @@ def test_what_stays_of_a_pruned_log_is_checked_with_its_opening(tmp_path: Path) 
     assert (report.verdict, report.facts["openings"]) == ("pruned", 601 - 512 + 3)
 
 
+@pytest.mark.requirement("LOG-09")
+def test_what_is_missing_or_altered_around_a_pruning_is_named(tmp_path: Path) -> None:
+    log = MemoryLog().grow(600).prune(256)
+    files = log.files()
+    kept, others = files["kept.jsonl"], "tile/entries/001"
+    more = b'{"index":300,"leaf":"e30="}\n'
+    for number, (change, place) in enumerate(
+        (
+            ({"kept.jsonl": kept.replace(b'"leaf":"e', b'"leaf":"f')}, "entry 0"),
+            ({"kept.jsonl": b""}, "entry 0"),
+            ({"kept.jsonl": kept + b'{"index":9,"leaf":"e30="}\n'}, "entry 9"),
+            ({"kept.jsonl": kept + more}, "kept.jsonl, line 2"),
+            ({others: b""}, others),
+            ({others: None}, "entries 256 to 511"),  # as if they were pruned, too
+            ({"tile/0/000": bytes(8192)}, "tile/0/000"),
+        )
+    ):
+        changed = {name: data for name, data in (files | change).items() if data is not None}
+        report = checked(folder(tmp_path / str(number), changed), outside=(log.checkpoint(),))
+        assert (report.verdict, place in places(report)) == ("tampered", True), report.findings
+    for number, byte in enumerate(range(0, len(kept), 7)):
+        flipped = bytearray(kept)
+        flipped[byte] ^= 1
+        path = folder(tmp_path / f"flipped-{number}", files | {"kept.jsonl": bytes(flipped)})
+        assert checked(path).verdict == "tampered", byte
+
+
+@pytest.mark.requirement("LOG-09")
+def test_a_pruning_that_no_event_in_the_signed_tree_names_is_tampered(tmp_path: Path) -> None:
+    log = MemoryLog().grow(600)
+    log.first = 256
+    report = checked(folder(tmp_path / "bundle", log.files()))
+    assert places(report) == ["entries 0 to 255"]
+    log.append(log.event(600, kind="pruned", min_index=1024))  # of what isn't there yet
+    assert places(checked(folder(tmp_path / "later", log.files()))) == ["entries 0 to 255"]
+
+
 def test_leaves_that_are_missing_in_the_middle_are_not_taken_for_pruned(tmp_path: Path) -> None:
     files = MemoryLog().grow(600).files()
     del files["tile/entries/001"]

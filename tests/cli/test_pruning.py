@@ -1,0 +1,294 @@
+"""``prune``: what is old enough goes, whole tiles at a time, and whatever reads the log says so plainly."""
+
+import json
+import re
+import sqlite3
+import uuid
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from consent import verify
+from consent.ledger import Event, Kind, Ledger
+from consent.storage import OwnStorage
+from tests.audit.clinic import SAME, Auditor, Clock, MakeApp, record, site_of, visit
+
+from .conftest import Run
+
+#: When the visitors of old answered; what the site knows of long before it may be pruned: a year and a day for the
+#: cookie, 1096 days for retention.
+OLD = datetime(2021, 3, 1, 9, 30, tzinfo=UTC)
+KEPT = timedelta(days=365 + 1 + 1096)
+
+
+def old(ledger: Ledger, count: int, **fields: object) -> list[Event]:
+    """So many refusals of long ago."""
+    usual = {"subject": None, "kind": Kind.REFUSED, "granted": (), "time": OLD}
+    return [record(ledger, **(usual | fields)) for _ in range(count)]
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    """The site, with somebody who reads the log."""
+    return make_app(CONSENT_AUDITOR=lambda: "auditor")
+
+
+@pytest.fixture
+def loyal(app: Flask, ledger: Ledger, clock: Clock) -> Event:
+    """The old answer of somebody who comes to this day, among 600 of others; the log has 605 entries."""
+    today, clock.now = clock.now, OLD.timestamp()
+    visit(app, "none")  # before it the site says what it runs under, as entry 1
+    old(ledger, 300)
+    (first,) = old(ledger, 1, subject=uuid.uuid4(), kind=Kind.GIVEN, granted=("statistics",))
+    old(ledger, 300)
+    clock.now = today
+    record(ledger, subject=first.subject, time=datetime.fromtimestamp(today, UTC))
+    return first
+
+
+def indexes(ledger: Ledger) -> list[int]:
+    """Of which entries there are leaves."""
+    return [each.index for each in ledger.records()]
+
+
+def closed(app: Flask) -> None:
+    """Close the site's database, so that its file holds everything and can be exchanged."""
+    storage = site_of(app).recorder.ledger.storage
+    assert isinstance(storage, OwnStorage)
+    storage.close()
+
+
+def lines(text: str) -> str:
+    """*text* without what a terminal's width does to it."""
+    return re.sub(r"\s+", " ", text)
+
+
+@pytest.mark.requirement("LOG-09")
+def test_what_is_old_and_erased_goes_and_everything_else_still_verifies(
+    loyal: Event, ledger: Ledger, run: Run, tmp_path: Path
+) -> None:
+    receipt = ledger.receipt(next(each.id for each in ledger.records(100)))
+    assert receipt is not None
+    (tmp_path / "old.tlog-proof").write_text(receipt.to_text())
+    (tmp_path / "kept.txt").write_text(ledger.checkpoint() or "")
+    result = run("prune", "--yes")
+    assert (result.exit_code, result.stdout) == (0, "Pruned 509 events below index 512.\n")
+    assert indexes(ledger)[:4] == [0, 1, 303, 512]
+    found = ledger.get(loyal.id)
+    assert found is not None
+    assert found.event() == loyal
+    checked = run(
+        *("verify", "--checkpoint", str(tmp_path / "kept.txt"), "--receipt", str(tmp_path / "old.tlog-proof"))
+    )
+    assert checked.exit_code == 0, checked.stdout
+    assert (
+        "pruned  entries 0 to 511: their leaves are not here, but for 3 that the log needs" in checked.stdout
+    )
+    assert checked.stdout.splitlines()[-1].startswith("pruned: ")
+
+
+@pytest.mark.requirement("LOG-09")
+def test_a_bundle_of_what_is_left_verifies_by_itself(
+    loyal: Event, ledger: Ledger, run: Run, tmp_path: Path
+) -> None:
+    note = ledger.checkpoint()
+    run("prune", "--yes")
+    result = run("export", "--bundle", str(tmp_path / "log"))
+    assert result.exit_code == 0, result.stderr
+    (tmp_path / "kept.txt").write_text(note or "")
+    keys = [verify.Key.parse(key) for key in ledger.verifier_keys()]
+    report = verify.verify(tmp_path / "log", keys, now=datetime.now(UTC), checkpoints=[tmp_path / "kept.txt"])
+    openings = sum(each.body is not None for each in ledger.records()) - 1  # the export is on record since
+    assert (report.verdict, report.facts["openings"]) == ("pruned", openings)
+
+
+@pytest.mark.requirement("LOG-09")
+def test_a_dry_run_says_how_many_and_how_much_and_does_nothing(
+    loyal: Event, ledger: Ledger, run: Run
+) -> None:
+    before = ledger.head()
+    result = run("prune", "--dry-run")
+    assert result.exit_code == 0
+    assert re.fullmatch(
+        r"509 events below index 512 can be pruned, the latest of 2021-03-01 09h: [0-9]{3},[0-9]{3} bytes\. "
+        r"3 below it stay\.\n",
+        result.stdout,
+    )
+    data = json.loads(run("prune", "--dry-run", "--json").stdout)
+    assert (data["events"], data["min_index"], data["stay"]) == (509, 512, 3)
+    assert ledger.head() == before
+
+
+@pytest.mark.requirement("LOG-09")
+def test_it_asks_and_a_no_changes_nothing(loyal: Event, ledger: Ledger, run: Run) -> None:
+    before = ledger.head()
+    result = run("prune", input="n\n")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Prune these 509 events for good?" in result.stderr
+    assert ledger.head() == before
+
+
+@pytest.mark.requirement("LOG-09")
+def test_what_is_off_a_boundary_too_young_or_not_there_is_refused(
+    loyal: Event, ledger: Ledger, run: Run
+) -> None:
+    for options, said in (
+        (("--below", "300"), "the next boundary is 512"),
+        (("--below", "0"), "is no index"),
+        (("--below", "768"), "Not all below 768 can be pruned: entry 604 is of 2026-11-18"),
+        (("--keep", "1y"), "may still be in a cookie that lives"),
+        (("--before", "2026-11-01"), "Name no later date"),
+        (("--keep", "soon"), "is no span of time"),
+        (("--keep", "5y", "--below", "256"), "Name one of"),
+    ):
+        result = run("prune", "--yes", *options)
+        assert result.exit_code == 2, options
+        assert said in lines(result.stderr), options
+    assert ledger.pruned() == 0
+
+
+@pytest.mark.requirement("LOG-09")
+def test_less_can_be_asked_for_and_the_rest_pruned_later(loyal: Event, ledger: Ledger, run: Run) -> None:
+    assert "Nothing can be pruned now" in run("prune", "--yes", "--before", "2021-03-01").stderr
+    assert json.loads(run("prune", "--yes", "--json", "--below", "256").stdout) == {
+        "min_index": 256,
+        "pruned": 254,
+    }
+    assert json.loads(run("prune", "--yes", "--json", "--keep", "4y").stdout) == {
+        "min_index": 512,
+        "pruned": 255,
+    }
+    assert json.loads(run("prune", "--yes", "--json").stdout) == {"min_index": 512, "pruned": 0}
+    assert run("verify").exit_code == 0
+
+
+@pytest.mark.requirement("LOG-09")
+def test_what_stayed_goes_once_nobody_needs_it_any_more(
+    loyal: Event, ledger: Ledger, run: Run, clock: Clock
+) -> None:
+    run("prune", "--yes")
+    clock.now += KEPT.total_seconds() + 86_400
+    run("prune", "--yes")
+    assert indexes(ledger)[:3] == [0, 1, 512]
+    assert run("verify").exit_code == 0
+
+
+@pytest.mark.requirement("LOG-09")
+def test_a_leaf_that_was_altered_is_not_pruned_away(
+    loyal: Event, ledger: Ledger, run: Run, tmp_path: Path
+) -> None:
+    with closing(
+        sqlite3.connect(tmp_path / "instance" / "consent.sqlite3", isolation_level=None)
+    ) as database:
+        database.execute("DROP TRIGGER entry_stays")
+        database.execute("UPDATE entry SET leaf = replace(leaf, 'refused', 'given') WHERE leaf_index = 99")
+    result = run("prune", "--yes")
+    assert (result.exit_code, ledger.pruned()) == (3, 0)
+    assert "The leaf of entry 99 is not the one that was sealed" in result.stderr
+
+
+@pytest.mark.requirement("LOG-09")
+def test_an_event_that_was_pruned_is_said_to_be_wherever_it_is_looked_for(
+    loyal: Event, ledger: Ledger, run: Run, app: Flask
+) -> None:
+    pruned = next(each for each in ledger.records(100))
+    receipt = ledger.receipt(pruned.id)
+    assert receipt is not None
+    visitor = app.test_client()
+    worth = {"receipt": receipt.to_text()}
+    headers = {**SAME, "Accept": "application/json"}
+    said = visitor.post("/privacy-choices/mine", json=worth, headers=headers).json
+    assert said is not None
+    assert (said["outcome"], said["pruned"]) == ("valid", False)
+    run("prune", "--yes")
+    for options, expected in (((), "was pruned"), (("--json",), '"pruned":true')):
+        shown = run("show", str(pruned.id), *options)
+        assert (shown.exit_code, expected in shown.stdout) == (0, True)
+    assert "was pruned" in run("forget", str(pruned.id), "--yes").stderr
+    assert "Entries below index 512 were pruned" in run("log", "--limit", "1000").stderr
+    assert "Entries below index 512 were pruned" not in run("log", "--limit", "5").stderr
+    assert "Entries below index 512 were pruned" in run("export").stderr
+    assert "509 were pruned" in run("stats").stdout
+    assert json.loads(run("stats", "--json").stdout)["pruned"] == 509
+    said = visitor.post("/privacy-choices/mine", json=worth, headers=headers).json
+    assert said is not None
+    assert (said["outcome"], said["pruned"]) == ("valid", True)
+    page = visitor.post("/privacy-choices/mine", data=worth, headers=SAME).text
+    assert "The log no longer keeps this event." in page
+    auditor = Auditor(app.test_client())
+    looked = auditor.look_up(pruned.id)
+    assert (looked.status_code, "was pruned" in looked.text) == (410, True)
+    assert "Entries below index 512 were pruned" in auditor.open(before=512).text
+    assert "were pruned" not in auditor.open().text
+    assert run("show", str(uuid.uuid4())).exit_code == 3
+
+
+@pytest.mark.requirement("LOG-09")
+def test_exports_that_may_hold_what_was_pruned_are_named(
+    loyal: Event, ledger: Ledger, run: Run, tmp_path: Path
+) -> None:
+    run("export", "--output", str(tmp_path / "all.jsonl"))
+    run("export", "--since", "2025-01-01", "--output", str(tmp_path / "new.jsonl"))
+    run("prune", "--yes")
+    named = json.loads(run("forget", "--exports", "--json").stdout)
+    assert [each["since"] for each in named] == [None]
+
+
+@pytest.mark.requirement("LOG-09")
+def test_a_leaf_that_is_missing_above_the_bound_is_tampered_and_so_is_a_bound_that_nothing_names(
+    loyal: Event, app: Flask, run: Run, tmp_path: Path
+) -> None:
+    run("prune", "--yes", "--below", "256")
+    closed(app)
+    file = tmp_path / "instance" / "consent.sqlite3"
+    good = file.read_bytes()
+    for changes, place in (
+        (("DELETE FROM entry WHERE leaf_index = 300",), "entry 300"),
+        (("DELETE FROM entry WHERE leaf_index BETWEEN 256 AND 511",), "entries 256 to 511"),
+        (
+            ("UPDATE bound SET min_index = 512", "DELETE FROM entry WHERE leaf_index BETWEEN 256 AND 511"),
+            "bound",
+        ),
+        (("UPDATE bound SET min_index = 100",), "bound"),
+        (("DELETE FROM bound",), "entry 2"),
+        (("DELETE FROM entry WHERE leaf_index = 0",), "entry 0"),
+        (("UPDATE entry SET leaf = replace(leaf, 'operated', 'accessed') WHERE leaf_index = 1",), "entry 1"),
+    ):
+        with closing(sqlite3.connect(file, isolation_level=None)) as database:
+            for (trigger,) in database.execute(
+                "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
+            ).fetchall():
+                database.execute(f"DROP TRIGGER {trigger}")
+            for change in changes:
+                database.execute(change)
+        result = run("verify", "--json")
+        closed(app)
+        report = json.loads(result.stdout)
+        tampered = [each["place"] for each in report["findings"] if each["verdict"] == "tampered"]
+        assert (result.exit_code, place in tampered) == (1, True), (changes, report["findings"])
+        file.write_bytes(good)
+
+
+@pytest.mark.requirement("LOG-09")
+def test_a_backup_from_before_brings_the_leaves_back_until_it_is_pruned_again(
+    loyal: Event, app: Flask, ledger: Ledger, run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "instance" / "consent.sqlite3"
+    closed(app)
+    backup = file.read_bytes()
+    run("prune", "--yes")
+    closed(app)
+    file.write_bytes(backup)
+    assert (ledger.pruned(), len(indexes(ledger))) == (0, 605)
+    assert "truncated  guard" in run("verify").stdout  # as of any older backup
+    refused = run("prune", "--yes")
+    assert refused.exit_code == 3
+    assert "keys recover" in lines(refused.stderr)
+    assert ledger.pruned() == 0
+    assert run("keys", "recover", "--yes").exit_code == 0
+    assert run("prune", "--yes").stdout == "Pruned 509 events below index 512.\n"
+    checked = run("verify")
+    assert (checked.exit_code, "pruned  entries 0 to 511" in checked.stdout) == (0, True)
