@@ -29,11 +29,11 @@ _RIGHTS = {
 
 def statements() -> Sequence[str]:
     """The SQL, in order, without semicolons at the end. Each statement can be run again."""
-    triggers = [
-        trigger
-        for revision in ("r0003_tree", "r0004_pruning")
-        for trigger in import_module(f"consent.storage.migrations.versions.{revision}").POSTGRESQL_TRIGGERS
-    ]
+    revisions = (
+        import_module("consent.storage.migrations.versions.r0003_tree"),
+        import_module("consent.storage.migrations.versions.r0004_pruning"),
+    )
+    triggers = [trigger for revision in revisions for trigger in revision.POSTGRESQL_TRIGGERS]
     return [
         *(_create(role) for role in _RIGHTS),
         "REVOKE ALL ON SCHEMA consent FROM PUBLIC",

@@ -102,12 +102,12 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OlderRelease:
     triggers = rows(
         tmp_path,
         "SELECT name FROM sqlite_schema WHERE type = 'trigger' "
-        "AND tbl_name IN ('tile', 'head', 'checkpoint', 'erased')",
+        "AND tbl_name IN ('tile', 'head', 'checkpoint', 'erased', 'bound')",
     )
     change(
         tmp_path,
         *(f"DROP TRIGGER {name}" for (name,) in triggers),
-        *(f"DROP TABLE {table}" for table in ("tile", "head", "checkpoint", "erased")),
+        *(f"DROP TABLE {table}" for table in ("tile", "head", "checkpoint", "erased", "bound")),
         "UPDATE consent_alembic_version SET version_num = '0002'",
     )
     release = OlderRelease(tmp_path)
@@ -119,7 +119,8 @@ def test_an_upgrade_builds_the_tree_over_the_stored_leaf_hashes(older: OlderRele
     before = rows(tmp_path, "SELECT * FROM entry")
     ledger, storage = open_ledger(tmp_path)
     assert list(storage.upgrade()) == [
-        "0003: the tree over the entries; on PostgreSQL the inbox, and the triggers"
+        "0003: the tree over the entries; on PostgreSQL the inbox, and the triggers",
+        "0004: the bound below which entries may be pruned, and triggers that let only those go",
     ]
     assert check_tree(ledger).size == 300
     assert rows(tmp_path, "SELECT * FROM entry") == before
