@@ -146,18 +146,17 @@ def test_what_is_missing_or_altered_around_a_pruning_is_named(tmp_path: Path) ->
     files = log.files()
     kept, others = files["kept.jsonl"], "tile/entries/001"
     more = b'{"index":300,"leaf":"e30="}\n'
-    for number, (change, place) in enumerate(
-        (
-            ({"kept.jsonl": kept.replace(b'"leaf":"e', b'"leaf":"f')}, "entry 0"),
-            ({"kept.jsonl": b""}, "entry 0"),
-            ({"kept.jsonl": kept + b'{"index":9,"leaf":"e30="}\n'}, "entry 9"),
-            ({"kept.jsonl": kept + more}, "kept.jsonl, line 2"),
-            ({others: b""}, others),
-            ({others: None}, "entries 256 to 511"),  # as if they were pruned, too
-            ({"tile/0/000": bytes(8192)}, "tile/0/000"),
-        )
-    ):
-        changed = {name: data for name, data in (files | change).items() if data is not None}
+    changes: tuple[tuple[dict[str, bytes | None], str], ...] = (
+        ({"kept.jsonl": kept.replace(b'"leaf":"e', b'"leaf":"f')}, "entry 0"),
+        ({"kept.jsonl": b""}, "entry 0"),
+        ({"kept.jsonl": kept + b'{"index":9,"leaf":"e30="}\n'}, "entry 9"),
+        ({"kept.jsonl": kept + more}, "kept.jsonl, line 2"),
+        ({others: b""}, others),
+        ({others: None}, "entries 256 to 511"),  # as if they were pruned, too
+        ({"tile/0/000": bytes(8192)}, "tile/0/000"),
+    )
+    for number, (change, place) in enumerate(changes):
+        changed = {name: data for name, data in ({**files, **change}).items() if data is not None}
         report = checked(folder(tmp_path / str(number), changed), outside=(log.checkpoint(),))
         assert (report.verdict, place in places(report)) == ("tampered", True), report.findings
     for number, byte in enumerate(range(0, len(kept), 7)):
