@@ -1,6 +1,7 @@
 """``flask consent check``: whether policy, configuration, site and ledger are in order."""
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,12 +63,18 @@ def found(ctx: click.Context) -> Findings:
     except PolicyError as error:
         return Findings(faults=error.faults)
     except ConfigurationError as error:
-        return Findings(faults=(Fault("configuration", said(error).rstrip("."), ""),))
+        return Findings(faults=configuration_faults(error))
     return Findings(
         faults=(*host_faults(site.app, site.policy), *ledger_faults(site)),
         advice=(*linted(site), *unspoken(site), *host_advice(site.app, site.policy)),
         site=site,
     )
+
+
+def configuration_faults(error: ConfigurationError) -> tuple[Fault, ...]:
+    """What *error* names, each on a line of its own; a line that is indented goes on with the one before."""
+    parts = (line.partition(". ") for line in re.split(r"\n(?=\S)", said(error)))
+    return tuple(Fault("configuration", problem.rstrip("."), fix) for problem, _, fix in parts)
 
 
 def ledger_faults(site: Site) -> list[Fault]:

@@ -1,6 +1,6 @@
 """The policy: everything a site wants to store on, or read from, a visitor's device, and for what."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -206,12 +206,14 @@ def complete(
     choice_cookie: str,
     choice_lifetime: Duration,
     readable_cookie: str | None = None,
+    reserved: Collection[str] = (),
 ) -> Policy:
     """*policy* with the two services it need not declare: Flask's session and the visitor's own choices.
 
     The choices have a second cookie where scripts are to read them, *readable_cookie*. What a service declares
-    already is not added. PolicyError if the site uses the key for something else, or would let a visitor switch
-    off the memory of their own choices.
+    already is not added. *reserved* are all names that either has under any circumstances, such as without HTTPS.
+    PolicyError if the site uses the key for something else, or would let a visitor switch off the memory of their own
+    choices.
     """
     session = Service(
         key="session",
@@ -229,8 +231,8 @@ def complete(
             Cookie(name=name, lifetime=choice_lifetime) for name in (choice_cookie, readable_cookie) if name
         ),
     )
-    optional = [fault for cookie in choices.cookies for fault in _optional_choices(policy, cookie.name)]
-    if faults := _occupied(policy, session) + _occupied(policy, choices) + optional:
+    taken = _taken(policy, sorted({*reserved, *(cookie.name for cookie in choices.cookies)}))
+    if faults := _occupied(policy, session) + _occupied(policy, choices) + taken:
         raise PolicyError(faults)
     added = (replace(own, cookies=_undeclared(policy, own)) for own in (session, choices))
     return replace(policy, services=(*(own for own in added if own.cookies), *policy.services))
@@ -257,14 +259,21 @@ def _occupied(policy: Policy, own: Service) -> list[Fault]:
     ]
 
 
-def _optional_choices(policy: Policy, cookie: str) -> list[Fault]:
-    problem = f'this declares "{cookie}", which remembers the visitor\'s choices, as something to be refused'
-    fix = "Leave it out: it is declared by itself. If a * covers it, write the names out."
-    return [
-        Fault(f"services.{service.key}.cookies", problem, fix)
-        for service in _declares(policy, cookie)
-        if service.category != "notice_acceptance"
-    ]
+def _taken(policy: Policy, reserved: Collection[str]) -> list[Fault]:
+    fix = (
+        "Leave it out: it is declared by itself. If a * covers it, write the names out; if it is another cookie, "
+        "rename one of the two."
+    )
+    found = []
+    for service in policy.services:
+        names = [name for name in reserved if any(cookie.matches(name) for cookie in service.cookies)]
+        if names and service.category != "notice_acceptance":
+            listed = ", ".join(f'"{name}"' for name in names)
+            problem = (
+                f"this declares {listed}, which remembers the visitor's choices, as something of its own"
+            )
+            found.append(Fault(f"services.{service.key}.cookies", problem, fix))
+    return found
 
 
 def _find(what: str, known: Mapping[str, _Part], key: str) -> _Part:

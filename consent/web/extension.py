@@ -4,7 +4,7 @@ import hashlib
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -77,11 +77,6 @@ class Consent:
                 )
         chosen = settings.read(app.config, root=Path(app.root_path), instance=Path(app.instance_path))
         site = self.site(app, chosen)
-        if any(app.config["SESSION_COOKIE_NAME"] in names for names in site.own_cookies.values()):
-            taken = f"is the session's, too (SESSION_COOKIE_NAME = {app.config['SESSION_COOKIE_NAME']!r})"
-            raise ConfigurationError(
-                f"The name of the cookie that holds the answer {taken}. Rename one of the two."
-            )
         app.extensions["consent"] = site
         app.register_blueprint(blueprint, url_prefix=chosen.url_prefix, privacy_policy=chosen.privacy_policy)
         wellknown.register(app)
@@ -96,8 +91,14 @@ class Consent:
     def site(self, app: Flask, chosen: Settings) -> Site:
         """What *app*'s consent consists of, checked."""
         policy = declared_whole(load(chosen.policy), chosen, session_cookie=app.config["SESSION_COOKIE_NAME"])
-        require_kept(policy, chosen)
         origin = chosen.site or policy.controller.site
+        faults = list(clashes(policy, chosen, app.config["SERVER_NAME"]))
+        try:
+            open_ledger = ledger_of(chosen, origin, self.clock)
+        except ConfigurationError as error:
+            faults.append(str(error))
+        if faults:
+            raise ConfigurationError("\n".join(faults))
         if urlsplit(origin).hostname in PLACEHOLDERS:
             log.warning(
                 "%s still says controller.site = %s: what is answered now is recorded for that site. Write your "
@@ -115,7 +116,7 @@ class Consent:
         profile = chosen.profile if isinstance(chosen.profile, str) else "default"
         first = [notices.get(language, profile) for language in languages]
         recorder = Recorder(
-            open=ledger_of(chosen, origin, self.clock),
+            open=open_ledger,
             policy=policy,
             fingerprint={
                 "policy": policy.digest,
@@ -174,35 +175,44 @@ def declared_whole(policy: Policy, chosen: Settings, *, session_cookie: str) -> 
         choice_cookie=chosen.cookie(secure=True),
         choice_lifetime=Duration(chosen.refusal_lifetime // DAY, "day"),
         readable_cookie=chosen.readable_cookie(secure=True) if chosen.cache_safe else None,
+        reserved=chosen.own_cookies,
     )
 
 
-def require_kept(policy: Policy, chosen: Settings) -> None:
-    """ConfigurationError where something sells or shares and opt-outs would be kept for too short a time (REC-10)."""
-    if selling(policy) and chosen.retention < OPT_OUTS_KEPT:
-        raise ConfigurationError(
+def clashes(policy: Policy, chosen: Settings, server_name: str | None) -> Iterator[str]:
+    """What settings say that *policy* contradicts, each in one line with the fix."""
+    if selling(policy) and chosen.retention < OPT_OUTS_KEPT:  # REC-10
+        yield (
             f"CONSENT_RETENTION is {chosen.retention // DAY} days, and {chosen.policy.name} declares services that "
             f"sell or share: opt-outs have to be kept for 24 months. Expected at least {OPT_OUTS_KEPT // DAY} days."
         )
-
-
-def offered(policy: Policy, chosen: Settings) -> tuple[str, ...]:
-    """The languages for visitors; ConfigurationError when the policy's own has no catalogue."""
     if policy.language not in shipped():
-        raise ConfigurationError(
+        yield (
             f"{chosen.policy.name}: language is {policy.language!r}, for which the component has no words; "
             f"expected one of {', '.join(sorted(shipped()))}."
         )
-    wanted = None if callable(chosen.languages) else chosen.languages
-    if wanted is not None and (missing := [tag for tag in wanted if tag not in policy.languages]):
-        raise ConfigurationError(
+    if missing := [tag for tag in wanted(chosen) or () if tag not in policy.languages]:
+        yield (
             f"CONSENT_LANGUAGES names {', '.join(missing)}; the policy has all its texts in "
             f"{', '.join(policy.languages)} only. Add {chosen.policy.stem}.{missing[0]}.toml, or take it out."
         )
+    if chosen.cookie_domain and not (chosen.site or server_name):
+        named_by = f"{chosen.policy.name} (controller.site), as CONSENT_SITE names no other"
+        yield from settings.foreign_domain(chosen.cookie_domain, policy.controller.site, named_by)
+
+
+def wanted(chosen: Settings) -> Sequence[str] | None:
+    """The languages that the site lists; None where it lists none."""
+    return None if callable(chosen.languages) else chosen.languages
+
+
+def offered(policy: Policy, chosen: Settings) -> tuple[str, ...]:
+    """The languages for visitors."""
+    listed = wanted(chosen)
     return tuple(
         tag
         for tag in policy.languages
-        if tag in shipped() and (wanted is None or tag in wanted or tag == policy.language)
+        if tag in shipped() and (listed is None or tag in listed or tag == policy.language)
     )
 
 

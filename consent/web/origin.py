@@ -5,11 +5,17 @@ The order is that of Go's ``net/http`` CrossOriginProtection: ``Sec-Fetch-Site``
 against scheme and host. No token is needed, so no cookie has to be set before a choice.
 """
 
+import ipaddress
+import re
 from collections.abc import Collection
 from enum import StrEnum
 from typing import Protocol
 from urllib.parse import urlsplit
 
+#: The port that each scheme has where none is written.
+PORTS = {"http": 80, "https": 443}
+LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+NAME = re.compile(rf"{LABEL}(\.{LABEL})*")
 FRAMES = frozenset({"iframe", "frame", "embed", "object"})
 
 
@@ -49,11 +55,39 @@ def origin_of(headers: Headers, *, own: str, trusted: Collection[str] = ()) -> O
     return Origin.SAME if mine is not None and normal(origin) == mine else Origin.CROSS
 
 
+def as_browsers_write(address: str) -> str | None:
+    """The origin of *address* in the one spelling that browsers send (RFC 6454 §6.2); None if it has none.
+
+    Lower case, without a default port. A scheme that is missing counts as ``https``.
+    """
+    parts = normal(address if "://" in address else f"https://{address}")
+    if parts is None or parts[0] not in PORTS:
+        return None
+    scheme, host, port = parts
+    if host is None or port == 0 or not (is_name(host) or is_address(host)):
+        return None
+    host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}" if port == PORTS[scheme] else f"{scheme}://{host}:{port}"
+
+
+def is_name(host: str) -> bool:
+    """Whether *host* is a name; what ends in a number isn't, for browsers take that as an address."""
+    return bool(NAME.fullmatch(host)) and not host.rpartition(".")[2].isdigit()
+
+
+def is_address(host: str) -> bool:
+    """Whether *host* is an IP address, as it is written in full."""
+    try:
+        return "%" not in host and str(ipaddress.ip_address(host)) == host
+    except ValueError:
+        return False
+
+
 def normal(origin: str) -> tuple[str, str | None, int | None] | None:
     """Scheme, host and port of an origin with the default port filled in; None for anything else."""
     try:
         parts = urlsplit(origin)
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        port = PORTS.get(parts.scheme) if parts.port is None else parts.port
     except ValueError:
         return None
     return (parts.scheme, parts.hostname, port) if parts.hostname else None

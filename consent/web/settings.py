@@ -4,18 +4,30 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from consent.decision import PROFILES
 from consent.errors import ConfigurationError
 from consent.ledger.note import Signer, require_verifier_key
+from consent.web.expiry import parents
+from consent.web.origin import as_browsers_write
 from consent.web.returning import safe_path
+from consent.web.values import (
+    DAY,
+    LONGEST,
+    function,
+    one_of,
+    optional_text,
+    path,
+    seconds,
+    strings,
+    switch,
+    text,
+    wrong,
+)
 
-DAY = 86_400
-#: No cookie lives longer (RFC 6265bis §5.5), so no answer can.
-LONGEST = 400 * DAY
 #: How long what was recorded is kept once its cookie can no longer live: 36 months, and ten years at most (LOG-04).
 RETENTION, LONGEST_KEPT = 1096 * DAY, 3653 * DAY
 
@@ -79,21 +91,37 @@ class Settings:
 
     def cookie(self, *, secure: bool) -> str:
         """The full name of the choice cookie. HTTPS never uses the unprotected one (RFC 6265bis §4.1.3)."""
-        return self._protected(self.cookie_name, secure=secure)
+        return protected(self.cookie_name, self.cookie_domain) if secure else self.cookie_name
 
     def readable_cookie(self, *, secure: bool) -> str:
         """The full name of the cookie that scripts read for the first paint of pages from a cache."""
-        return self._protected(self.readable_name, secure=secure)
+        return protected(self.readable_name, self.cookie_domain) if secure else self.readable_name
 
     @property
     def readable_name(self) -> str:
         """The same without its protecting prefix."""
-        return f"{self.cookie_name}-shown"
+        return readable(self.cookie_name)
 
-    def _protected(self, name: str, *, secure: bool) -> str:
-        if not secure:
-            return name
-        return f"__Secure-{name}" if self.cookie_domain else f"__Host-{name}"
+    @property
+    def own_cookies(self) -> frozenset[str]:
+        """The names of the cookies that hold the visitor's answer, over HTTPS and not."""
+        return own_cookies(self.cookie_name, self.cookie_domain)
+
+
+def readable(name: str) -> str:
+    """The name of the cookie that scripts read beside the choice cookie *name*."""
+    return f"{name}-shown"
+
+
+def protected(name: str, domain: str | None) -> str:
+    """What the cookie *name* is called on HTTPS, by whether a *domain* shares it (RFC 6265bis §4.1.3)."""
+    return f"__Secure-{name}" if domain else f"__Host-{name}"
+
+
+def own_cookies(name: str, domain: str | None) -> frozenset[str]:
+    """What the choice cookie *name*, and the one beside it, are called over HTTPS and not."""
+    names = (name, readable(name))
+    return frozenset([*names, *(protected(each, domain) for each in names)])
 
 
 def read(config: Mapping[str, object], *, root: Path, instance: Path) -> Settings:
@@ -105,20 +133,54 @@ def read(config: Mapping[str, object], *, root: Path, instance: Path) -> Setting
             found[name] = reader()
         except ConfigurationError as error:
             faults.append(str(error))
+    faults += clashes(found, config)
+    if faults:
+        raise ConfigurationError("\n".join(faults))
+    return Settings(**found)
+
+
+def clashes(found: Mapping[str, Any], config: Mapping[str, object]) -> Iterator[str]:
+    """What is wrong with settings that were *found* right each by itself, beside each other and Flask's own."""
     if found.get("refusal_lifetime", LONGEST) < found.get("grant_lifetime", 0):
-        faults.append(
+        yield (
             f"CONSENT_REFUSAL_LIFETIME ({found['refusal_lifetime']} s) is shorter than CONSENT_GRANT_LIFETIME "
             f"({found['grant_lifetime']} s): whoever refuses would be asked more often than whoever accepts. "
             "Make it at least as long."
         )
     if found.get("cache_safe") and callable(found.get("profile")):
-        faults.append(
+        yield (
             "CONSENT_CACHE_SAFE serves everybody the same page, and CONSENT_PROFILE is a function that tells "
             'visitors apart. Name one profile for all, such as "default", or turn CONSENT_CACHE_SAFE off.'
         )
-    if faults:
-        raise ConfigurationError("\n".join(faults))
-    return Settings(**found)
+    session, name, domain = (
+        config.get("SESSION_COOKIE_NAME"),
+        found.get("cookie_name"),
+        found.get("cookie_domain"),
+    )
+    if name and session in own_cookies(name, domain):
+        yield (
+            f"CONSENT_COOKIE_NAME is {name!r}: the cookie that holds the answer would have the name of the session's "
+            f"(SESSION_COOKIE_NAME is {session!r}). Rename one of the two."
+        )
+    if domain and (site := found.get("site")):
+        yield from foreign_domain(domain, site, "CONSENT_SITE")
+    elif domain and "site" in found and isinstance(server := config.get("SERVER_NAME"), str):
+        yield from foreign_domain(domain, f"//{server}", "SERVER_NAME")
+
+
+def foreign_domain(domain: str, site: str, named_by: str) -> Iterator[str]:
+    """What is wrong when browsers at the address *site* would refuse a cookie for *domain* (RFC 6265 §5.3).
+
+    They refuse one for a public suffix such as ``co.uk`` too; which those are can't be known here.
+    """
+    host = urlsplit(site).hostname or ""
+    if domain.lower() in (allowed := parents(host)):
+        return
+    fix = f"Expected {' or '.join(allowed)}" if allowed else "Take it out: only domains can be shared"
+    yield (
+        f"CONSENT_COOKIE_DOMAIN is {domain!r}, and the site is at {host} by {named_by}: browsers would drop the "
+        f"answer, and visitors be asked on every page. {fix}; or mend {named_by}."
+    )
 
 
 def readers(config: Mapping[str, object], root: Path, instance: Path) -> dict[str, Callable[[], object]]:
@@ -155,28 +217,8 @@ def unknown(config: Mapping[str, object]) -> Iterator[str]:
     for key in config:
         if key.startswith("CONSENT_") and (name := key.removeprefix("CONSENT_")) not in NAMES:
             near = difflib.get_close_matches(name, NAMES, n=1)
-            hint = f"did you mean CONSENT_{near[0]}?" if near else f"there are: {', '.join(NAMES)}."
-            yield f"{key} is not a setting of this version; {hint}"
-
-
-def wrong(name: str, found: object, expected: str) -> ConfigurationError:
-    """The error for a setting that holds something else than *expected*."""
-    return ConfigurationError(f"CONSENT_{name} is {found!r}; expected {expected}.")
-
-
-def optional_text(config: Mapping[str, object], name: str) -> str | None:
-    """The setting *name*, a text, or None."""
-    value = config.get(f"CONSENT_{name}")
-    if value is not None and (not isinstance(value, str) or not value):
-        raise wrong(name, value, "a text")
-    return value
-
-
-def text(config: Mapping[str, object], name: str, default: str) -> str:
-    """The setting *name*, a text, or *default*."""
-    if isinstance(value := config.get(f"CONSENT_{name}"), Path):
-        return str(value)
-    return optional_text(config, name) or default
+            hint = f"Did you mean CONSENT_{near[0]}?" if near else f"There are: {', '.join(NAMES)}."
+            yield f"{key} is not a setting of this version. {hint}"
 
 
 def database(config: Mapping[str, object], root: Path, instance: Path) -> str:
@@ -186,43 +228,6 @@ def database(config: Mapping[str, object], root: Path, instance: Path) -> str:
     if file == url or not file or file == ":memory:" or file.startswith("file:"):
         return url
     return f"sqlite:///{root / file}"
-
-
-def path(config: Mapping[str, object], name: str, root: Path) -> Path | None:
-    """The file that the setting *name* points to, relative to the app, or None."""
-    value = config.get(f"CONSENT_{name}")
-    if value is not None and not isinstance(value, str | Path):
-        raise wrong(name, value, "the path of a file")
-    return None if value is None else root / value
-
-
-def seconds(config: Mapping[str, object], name: str, default: int, most: int = LONGEST) -> int:
-    """The span of time in the setting *name*: a timedelta or a number of seconds, a day to *most* seconds."""
-    value = config.get(f"CONSENT_{name}", default)
-    if isinstance(value, timedelta):
-        value = int(value.total_seconds())
-    if not isinstance(value, int) or isinstance(value, bool) or not DAY <= value <= most:
-        expected = f"a timedelta, or seconds, from 1 day to {most // DAY} days"
-        raise wrong(name, config.get(f"CONSENT_{name}"), expected)
-    return value
-
-
-def strings(config: Mapping[str, object], name: str) -> tuple[str, ...]:
-    """The texts listed in the setting *name*."""
-    value = config.get(f"CONSENT_{name}", ())
-    if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
-        raise wrong(name, value, "a list of texts")
-    if not all(isinstance(each, str) for each in value):
-        raise wrong(name, value, "a list of texts")
-    return tuple(value)
-
-
-def function(config: Mapping[str, object], name: str) -> Callable[[], Any] | None:
-    """The function in the setting *name*, which takes no arguments, or None."""
-    value = config.get(f"CONSENT_{name}")
-    if value is not None and not callable(value):
-        raise wrong(name, value, "a function without arguments")
-    return value
 
 
 def languages(config: Mapping[str, object]) -> Sequence[str] | Callable[[], str | None] | None:
@@ -254,23 +259,24 @@ def prefix(config: Mapping[str, object]) -> str:
 def trusted(config: Mapping[str, object]) -> frozenset[str]:
     """Further origins of the same site, each as browsers send it."""
     found = strings(config, "TRUSTED_ORIGINS")
-    for origin in found:
-        if not is_origin(origin):
-            raise wrong("TRUSTED_ORIGINS", origin, "origins like https://www.clinic.example, without a path")
+    for each in found:
+        require_origin("TRUSTED_ORIGINS", each, "origins like https://www.clinic.example, without a path")
     return frozenset(found)
 
 
 def own_site(config: Mapping[str, object]) -> str | None:
     """The origin of this system, or None for the policy's."""
     value = optional_text(config, "SITE")
-    if value is not None and not is_origin(value):
-        raise wrong("SITE", value, "an origin like https://staging.clinic.example, without a path")
+    if value is not None:
+        require_origin("SITE", value, "an origin like https://staging.clinic.example, without a path")
     return value
 
 
-def is_origin(text: str) -> bool:
-    """Whether *text* is scheme, host and perhaps a port, and nothing else."""
-    return bool(re.fullmatch(r"https?://([A-Za-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", text))
+def require_origin(name: str, value: str, expected: str) -> None:
+    """ConfigurationError unless *value*, in the setting *name*, is an origin as browsers write it."""
+    near = as_browsers_write(value)
+    if near != value:
+        raise wrong(name, value, f"{expected}{f'. Did you mean {near!r}?' if near else ''}")
 
 
 def cookie_domain(config: Mapping[str, object]) -> str | None:
@@ -304,22 +310,6 @@ def signers(config: Mapping[str, object]) -> tuple[Signer, ...]:
         except ValueError as error:
             raise wrong("SIGNERS", pair[0], f"an Ed25519 verifier key ({error})") from None
     return tuple(found)
-
-
-def one_of(config: Mapping[str, object], name: str, default: str, *others: str) -> str:
-    """The setting *name*, one of a few words."""
-    value = text(config, name, default)
-    if value not in (default, *others):
-        raise wrong(name, value, " or ".join([default, *others]))
-    return value
-
-
-def switch(config: Mapping[str, object], name: str) -> bool:
-    """The setting *name*, True or False; off by default."""
-    value = config.get(f"CONSENT_{name}", False)
-    if not isinstance(value, bool):
-        raise wrong(name, value, "True or False")
-    return value
 
 
 def cookie_name(config: Mapping[str, object]) -> str:

@@ -64,6 +64,17 @@ def test_every_fault_of_the_policy_is_listed_with_place_and_fix(make_app: MakeAp
     assert "Traceback" not in result.output
 
 
+def test_each_wrong_setting_is_a_fault_with_its_fix(make_app: MakeApp) -> None:
+    wrong = {"CONSENT_POLCY": "x", "CONSENT_SITE": "https://clinic.example/x"}
+    result = run_for(lambda: make_app(**wrong))("check")
+    assert result.stdout == (
+        "Wrong:\n"
+        "  configuration: CONSENT_POLCY is not a setting of this version. Did you mean CONSENT_POLICY?\n"
+        "  configuration: CONSENT_SITE is 'https://clinic.example/x'; expected an origin like "
+        "https://staging.clinic.example, without a path. Did you mean 'https://clinic.example'?\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [

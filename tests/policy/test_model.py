@@ -315,7 +315,7 @@ def test_the_key_session_without_its_cookie_is_a_fault() -> None:
 @pytest.mark.requirement("UI-07")
 def test_the_memory_of_choices_cannot_be_something_to_refuse() -> None:
     text = SMALL.replace("remember_token", '"cons*"')
-    with pytest.raises(PolicyError, match=r"services.remember.cookies: .*something to be refused"):
+    with pytest.raises(PolicyError, match=r"services.remember.cookies: .*something of its own"):
         completed(parse(text))
 
 

@@ -432,7 +432,8 @@ def test_a_placeholder_says_what_holds_for_who_has_allowed_it_too(
 def test_what_holds_for_the_visitor_is_for_pages_of_the_same_host_only(
     make_app: MakeSite, mode: bool
 ) -> None:
-    app = make_app(CONSENT_CACHE_SAFE=mode, CONSENT_COOKIE_DOMAIN="clinic.example")
+    shared = {"CONSENT_SITE": "https://clinic.example", "CONSENT_COOKIE_DOMAIN": "clinic.example"}
+    app = make_app(CONSENT_CACHE_SAFE=mode, **shared)
     for host in ("https://clinic.example", "https://shop.clinic.example"):
         client = app.test_client()
         found = re.findall(r'(?:href|src|action|data-pc-url)="([^#"]+)"', client.get("/", base_url=host).text)

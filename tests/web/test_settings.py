@@ -17,7 +17,7 @@ from .clinic import POLICY, MakeSite, Visitor
     ("settings", "says"),
     [
         ({"SECRET_KEY": None}, "SECRET_KEY is not set"),
-        ({"CONSENT_POLCY": "x"}, "did you mean CONSENT_POLICY"),
+        ({"CONSENT_POLCY": "x"}, "Did you mean CONSENT_POLICY"),
         ({"CONSENT_HIDE_REJECT": True}, "CONSENT_HIDE_REJECT is not a setting"),
         ({"CONSENT_GRANT_LIFETIME": timedelta(days=401)}, "CONSENT_GRANT_LIFETIME"),
         ({"CONSENT_REFUSAL_LIFETIME": timedelta(days=30)}, "shorter than CONSENT_GRANT_LIFETIME"),
@@ -217,6 +217,136 @@ def test_all_wrong_settings_are_named_at_once(make_app: MakeSite) -> None:
         make_app(CONSENT_POLCY="x", CONSENT_PROFILE="mars", CONSENT_COOKIE_NAME="a;b")
     lines = str(caught.value).splitlines()
     assert [line.split()[0] for line in lines] == ["CONSENT_POLCY", "CONSENT_PROFILE", "CONSENT_COOKIE_NAME"]
+
+
+SHARED = {"CONSENT_COOKIE_DOMAIN": "clinic.example"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (
+            {"CONSENT_SITE": "https://www.clinic.exmaple"},
+            "CONSENT_SITE.*Expected www.clinic.exmaple or clinic.exm",
+        ),
+        ({"CONSENT_SITE": "https://notclinic.example"}, "Expected notclinic.example;"),
+        ({"CONSENT_SITE": "https://example"}, "only domains can be shared"),
+        (
+            {"CONSENT_SITE": "http://127.0.0.1:5000", "CONSENT_COOKIE_DOMAIN": "0.0.1"},
+            "only domains can be shared",
+        ),
+        (
+            {"CONSENT_SITE": "https://clinic.example", "CONSENT_COOKIE_DOMAIN": "www.clinic.example"},
+            "drop the answer",
+        ),
+        ({"SERVER_NAME": "clinic.test:5000"}, "SERVER_NAME: .*Expected clinic.test;"),
+        ({}, r"at localhost by consent.toml \(controller.site\)"),
+    ],
+)
+def test_a_domain_for_which_browsers_drop_the_answer_stops_the_start(
+    make_app: MakeSite, settings: dict[str, object], says: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"^CONSENT_COOKIE_DOMAIN is .*{says}"):
+        make_app(**SHARED | settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"CONSENT_SITE": "https://clinic.example"},
+        {"CONSENT_SITE": "https://a.b.clinic.example:8443"},
+        {"SERVER_NAME": "www.clinic.example:5000"},
+        {"SERVER_NAME": "app.internal", "CONSENT_SITE": "https://www.clinic.example"},
+        {"CONSENT_SITE": "https://www.clinic.example", "CONSENT_COOKIE_DOMAIN": "Clinic.Example"},
+    ],
+)
+def test_a_domain_at_or_above_the_site_is_fine(make_app: MakeSite, settings: dict[str, object]) -> None:
+    assert make_app(**SHARED | settings).test_client().get("/").status_code == 200
+
+
+@pytest.mark.parametrize("setting", ["CONSENT_SITE", "CONSENT_TRUSTED_ORIGINS"])
+@pytest.mark.parametrize(
+    ("value", "near"),
+    [
+        ("https://...", None),
+        ("https://", None),
+        ("https://clinic.example:0", None),
+        ("https://clinic.example:99999", None),
+        ("https://300.1.1.1", None),
+        ("ftp://clinic.example", None),
+        ("https://clinic.example:443", "https://clinic.example"),
+        ("https://clinic.example/", "https://clinic.example"),
+        ("https://clinic.example/staging", "https://clinic.example"),
+        ("https://clinic.example:8443?x#y", "https://clinic.example:8443"),
+        ("https://user:word@Clinic.Example", "https://clinic.example"),
+        ("clinic.example", "https://clinic.example"),
+        ("https://clinic.example\n", "https://clinic.example"),
+    ],
+)
+def test_what_is_no_origin_as_browsers_write_one_stops_the_start(
+    make_app: MakeSite, setting: str, value: str, near: str | None
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make_app(**{setting: value if setting == "CONSENT_SITE" else [value]})
+    said = str(caught.value)
+    assert said.startswith(f"{setting} is {value!r}; expected ")
+    assert said.endswith(f"without a path. Did you mean {near!r}?" if near else "without a path.")
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://clinic.example", "http://localhost:5000", "http://[::1]:5000", "https://10.0.0.1"]
+)
+def test_an_origin_as_browsers_write_it_is_fine(make_app: MakeSite, origin: str) -> None:
+    assert make_app(CONSENT_SITE=origin, CONSENT_TRUSTED_ORIGINS=[origin])
+
+
+@pytest.mark.parametrize(
+    ("declared", "settings", "names"),
+    [
+        ("visit", {"CONSENT_COOKIE_NAME": "visit"}, '"visit"'),
+        ("consent", {}, '"consent"'),
+        ("__Host-consent", {}, '"__Host-consent"'),
+        ("consent-shown", {}, '"consent-shown"'),
+        ("__Secure-consent", SHARED | {"SERVER_NAME": "clinic.example"}, '"__Secure-consent"'),
+        ("cons*", {}, '"consent", "consent-shown"'),
+    ],
+)
+def test_a_declared_cookie_with_a_name_of_ours_stops_the_start(
+    make_app: MakeSite, declared: str, settings: dict[str, object], names: str
+) -> None:
+    policy = POLICY.replace("{ visit =", f'{{ "{declared}" =')
+    with pytest.raises(
+        PolicyError, match=f"^services.statistics.cookies: this declares {names}, .*rename one"
+    ):
+        make_app(policy, **settings)
+
+
+def test_all_that_the_policy_contradicts_is_named_at_once(make_app: MakeSite) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make_app(
+            **SHARED,
+            CONSENT_LANGUAGES=["de"],
+            CONSENT_RETENTION=timedelta(days=30),
+            CONSENT_DATABASE="mysql://x/y",
+        )
+    named = [line.split()[0] for line in str(caught.value).splitlines()]
+    assert named == ["CONSENT_RETENTION", "CONSENT_LANGUAGES", "CONSENT_COOKIE_DOMAIN", "CONSENT_DATABASE"]
+
+
+def test_settings_that_clash_are_named_with_those_that_are_wrong(make_app: MakeSite) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make_app(
+            **SHARED,
+            CONSENT_SITE="https://clinic.test",
+            CONSENT_COOKIE_NAME="session",
+            CONSENT_PROFILE="mars",
+            CONSENT_REFUSAL_LIFETIME=timedelta(days=30),
+        )
+    named = [line.split()[0] for line in str(caught.value).splitlines()]
+    assert named == [
+        "CONSENT_PROFILE",
+        *(f"CONSENT_{each}" for each in ("REFUSAL_LIFETIME", "COOKIE_NAME", "COOKIE_DOMAIN")),
+    ]
 
 
 def test_an_app_whose_hosts_are_subdomains_does_not_start(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from consent.testing import ConsentClient, assert_nothing_undeclared
 
 from .clinic import MakeSite, Visitor
 
+SHARED = {"CONSENT_SITE": "https://clinic.example", "CONSENT_COOKIE_DOMAIN": "clinic.example"}
+
 
 @pytest.mark.parametrize(
     ("config", "base_url"),
@@ -23,8 +25,8 @@ from .clinic import MakeSite, Visitor
         ({}, "https://localhost"),
         ({}, "https://clinic.example"),
         ({}, "http://[::1]:5000"),
-        ({"CONSENT_COOKIE_DOMAIN": "clinic.example"}, None),
-        ({"CONSENT_COOKIE_DOMAIN": "clinic.example"}, "https://www.clinic.example"),
+        (SHARED, None),
+        (SHARED, "https://www.clinic.example"),
     ],
 )
 def test_the_answer_holds_on_every_host(
