@@ -1,9 +1,11 @@
 """The built wheel and the editable install, used from outside the checkout, as a site would use them."""
 
+import ast
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -144,6 +146,20 @@ def test_the_wheel_holds_each_file_of_the_package_and_nothing_else(built: Path) 
     assert {"consent/py.typed", "consent/static/choices.js", "consent/templates/consent/banner.html"} <= files
     assert "consent/policy/starter.toml" in files
     assert [name for name in files if name.endswith(".po")]
+
+
+def test_the_oldest_click_that_may_be_installed_has_what_the_commands_use() -> None:
+    names = {
+        ast.unparse(node)
+        for file in (CHECKOUT / "consent" / "cli").glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Subscript)
+    }
+    generic = any(name.startswith("click.ParamType[") for name in names)
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    [oldest] = [each.partition(">=")[2] for each in project["dependencies"] if each.startswith("click")]
+    # Types of parameters are generic from 8.4 on; before, a subscript ends the import.
+    assert tuple(map(int, oldest.split("."))) >= ((8, 4) if generic else (8, 0))
 
 
 def test_the_sdist_holds_what_the_checkout_is_worked_with(built: Path) -> None:

@@ -7,15 +7,15 @@ the notice nothing may answer in its place. Beyond it are the site's own style s
 
 import hashlib
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from html.parser import HTMLParser
 from typing import NamedTuple, NoReturn
 
 from consent.errors import ConfigurationError
+from consent.web.elements import objections
+from consent.web.labels import Labels
 
-#: What would choose for the visitor.
-PRESELECTING = ("checked", "selected", "autofocus")
 #: What takes an element, or all in it, from who sees, hears or uses it.
 HIDING = frozenset({"hidden", "inert", "popover", "disabled"})
 #: What our own style sheet shows at times only.
@@ -34,13 +34,9 @@ ENDED_BY_OTHERS = frozenset({"p", "li", "dt", "dd"})
 ENDING_OTHERS = SHOWING - {"p", "span", "label"}
 #: The parts of a drawing that are written without an end tag.
 SHAPES = frozenset(re.findall(r"\w+", "path circle ellipse line polyline polygon rect use stop image g"))
+#: What makes browsers send no form, not even a refusal, before a field is filled in as they want (HTML §4.10.21).
+CONSTRAINING = ("required", "pattern", "min", "max", "minlength", "maxlength", "step")
 CONTROLS = frozenset({"input", "button", "select", "textarea"})
-#: Elements that run, restyle or redirect something, or reach beyond the template they stand in.
-FOREIGN = frozenset(
-    re.findall(r"\w+", "script style link base meta html head body frameset frame object embed applet portal")
-)
-#: Elements whose content some browsers show and others don't, or which keep what follows from being shown.
-UNSHOWN = frozenset(re.findall(r"\w+", "template noscript noembed noframes xmp plaintext"))
 #: Elements whose content is text, whatever it looks like.
 TEXTS = frozenset({"textarea", "iframe"})
 #: A comment that ends at the same place for every reader.
@@ -84,10 +80,11 @@ def check(
     *,
     action: str | None = None,
     dialog: str | None = None,
-) -> None:
-    """ConfigurationError unless *html* shows each of *pieces* (what templates call it → its markup) once,
-    unaltered, and beside them exactly *controls*, none of them hidden or chosen.
+) -> dict[Control, str]:
+    """The start tags of *controls*, as *html* writes them.
 
+    ConfigurationError unless it shows each of *pieces* (what templates call it → its markup) once, unaltered, and
+    beside them exactly *controls*, none of them hidden, chosen or demanded.
     *place* names the template; *action* is where the form around pieces and controls sends them, None where there
     must be no form around them; *dialog* is the piece that may wait in the dialog which the row's button opens.
     """
@@ -105,6 +102,7 @@ def check(
     reading = Reading(place, tags, action, dialog)
     reading.feed(html)
     reading.compare(controls)
+    return {control: tag for control, [tag] in reading.controls.items()}
 
 
 Element = tuple[str, dict[str, str]]
@@ -122,9 +120,13 @@ class Reading(HTMLParser):
         self.dialog = dialog
         self.open: list[Element] = []
         self.shown: set[str] = set()
-        self.controls: list[Control] = []
+        self.labels = Labels()
+        self.controls: dict[Control, list[str]] = defaultdict(list)
+        """Those that answer, each with the start tags that it is written with."""
         self.forms: list[tuple[str, dict[str, str] | None]] = []
         """What answers, with the attributes of the form around it."""
+        self.constraints: list[tuple[str, str, dict[str, str] | None]] = []
+        """Elements that want to be filled in: attribute, start tag and the same."""
 
     def refuse(self, found: str, expected: str, fix: str) -> NoReturn:
         """Say what is wrong with the template."""
@@ -134,17 +136,17 @@ class Reading(HTMLParser):
         """Read one element. Of an attribute given twice browsers take the first."""
         given = {name: value or "" for name, value in reversed(attrs)}
         text = self.get_starttag_text() or tag
-        if self.action is not None and any(name in given for name in PRESELECTING):
-            self.refuse(
-                f"holds {text!r}",
-                "nothing ticked or focused beforehand",
-                "Only the visitor may choose: take the attribute out",
-            )
         self.plain(tag, given, text)
+        self.constraints += [(name, text, self.form) for name in CONSTRAINING if name in given]
+        self.labels.begin(tag, given)
         if tag in self.tags:
             name = f"{{{{ {self.tags[tag]} }}}}"
             waits = self.tags[tag] == self.dialog
             self.visible(name, [element for element in self.open if not (waits and opened(element))])
+            if self.labels.open:
+                self.refuse(
+                    f"puts {name} into a label", "it outside of any", "Its controls have words of their own"
+                )
             self.shown.add(tag)
             self.answers(name)
         else:
@@ -170,6 +172,8 @@ class Reading(HTMLParser):
                 "elements opened and closed in the same template",
                 f"Take </{tag}> out",
             )
+        if tag == "label":
+            self.labels.end()
         while (last := self.open.pop()[0]) != tag:
             if last not in ENDED_BY_OTHERS or tag not in ENDING_OTHERS:
                 self.refuse(
@@ -202,32 +206,9 @@ class Reading(HTMLParser):
     parse_html_declaration = parse_pi = unclear
 
     def plain(self, tag: str, given: dict[str, str], text: str) -> None:
-        """Refuse what runs, restyles, redirects, or acts upon another form."""
-        if tag in FOREIGN or (tag == "iframe" and (given.get("sandbox") != "" or "srcdoc" in given)):
-            self.refuse(
-                f"holds {text!r}",
-                "nothing that runs, restyles or redirects",
-                f"Scripts, styles and frames belong to your own layout: take <{tag}> out",
-            )
-        if tag in UNSHOWN:
-            self.refuse(
-                f"holds {text!r}",
-                f"plain elements; <{tag}> may hide what stands in it or after it",
-                "Take it out",
-            )
-        for name, value in given.items():
-            if name.startswith("on") or "javascript:" in re.sub(r"[\0- ]+", "", value.lower()):
-                self.refuse(f"holds {text!r}", "nothing that runs", f"Take {name}= out")
-            if name == "style":
-                self.refuse(
-                    f"holds {text!r}",
-                    "looks from a style sheet only; style= hides what it likes, and a strict CSP drops it",
-                    "Use class= instead",
-                )
-            if name.startswith("form") and name != "form":
-                self.refuse(f"holds {text!r}", "no form sent elsewhere", f"Take {name}= out")
-        if tag == "dialog" and "open" in given:
-            self.refuse(f"holds {text!r}", "dialogs that only visitors open", "Take open= out")
+        """Refuse what no template may hold, and what acts upon another form."""
+        for objection in objections(tag, given, text, answering=self.action is not None):
+            self.refuse(*objection)
         if tag == "form" and any(name == "form" for name, _ in self.open):
             self.refuse("opens <form> in a form", "forms beside each other", "Close the first one before")
         beside = tag == "input" and given.get("type", "").lower() == "hidden"
@@ -247,17 +228,24 @@ class Reading(HTMLParser):
                 "none that answers",
                 "A choice is made with the component's controls only: take it out",
             )
-        self.controls.append(control)
+        self.controls[control].append(self.get_starttag_text() or "")
         self.answers(str(control))
         if control == ENTER and "hidden" in given:
             return
+        if control.type in ("radio", "checkbox"):
+            self.labels.answering.append((str(control), given))
         folded = control.type == "checkbox"
         inside = [element for element in self.open if not (folded and folding(element))]
         self.visible(str(control), [*inside, ("label", given)])
 
     def answers(self, what: str) -> None:
         """Remember the form that *what* stands in."""
-        self.forms.append((what, next((given for tag, given in self.open if tag == "form"), None)))
+        self.forms.append((what, self.form))
+
+    @property
+    def form(self) -> dict[str, str] | None:
+        """The attributes of the form that is open."""
+        return next((given for tag, given in self.open if tag == "form"), None)
 
     def visible(self, what: str, inside: Iterable[Element]) -> None:
         """Refuse *what* where an element that it stands in doesn't show it."""
@@ -285,7 +273,8 @@ class Reading(HTMLParser):
                     "it where every visitor sees it",
                     "Put it into plain elements",
                 )
-        found, expected = Counter(self.controls), Counter(controls)
+        found = Counter({control: len(tags) for control, tags in self.controls.items()})
+        expected = Counter(controls)
         for control in found - expected:
             self.refuse(
                 f"holds {control} {found[control]} times",
@@ -294,6 +283,8 @@ class Reading(HTMLParser):
             )
         for control in expected - found:
             self.refuse(f"lacks {control}", "it once", "Put it back as it is in our own template")
+        for problem in self.labels.problems():
+            self.refuse(*problem)
         for tag, _ in self.open:
             self.refuse(f"ends while <{tag}> is open", "all elements closed", f"Close <{tag}>")
         self.compare_forms()
@@ -317,6 +308,13 @@ class Reading(HTMLParser):
                     f"sends {what} with <form{''.join(written)}>",
                     f'method="post" and action="{self.action}"',
                     'Write <form method="post" action="{{ urls.centre }}">',
+                )
+        for name, text, form in self.constraints:
+            if form is not None and any(form is answering for _, answering in self.forms):
+                self.refuse(
+                    f"holds {text!r}",
+                    "no field that has to be filled in, without which browsers send no refusal either",
+                    f"Take {name}= out",
                 )
 
 

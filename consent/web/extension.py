@@ -32,8 +32,9 @@ from consent.web.page import page
 from consent.web.passage import see
 from consent.web.recorder import Recorder, moment
 from consent.web.request import ConsentRequest, current_consent, here
-from consent.web.settings import DAY, Settings
+from consent.web.settings import Settings
 from consent.web.site import Site
+from consent.web.values import DAY
 from consent.web.verdicts import Verdicts
 
 log = logging.getLogger("consent")

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, TemplateError, TemplateNotFound
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from consent.decision import PROFILES, Decision
 from consent.errors import ConfigurationError
@@ -127,14 +127,15 @@ class Notice:
     """The banner as served."""
     form: Markup
     """The preference centre's form as served to someone who hasn't answered."""
+    controls: Mapping[str, str]
+    """Its controls as the templates write their start tags, each by the answer that it gives."""
 
     def marked(self, answers: Iterable[str]) -> Markup:
         """The form with each of *answers* marked: ``category.<key>=yes|no|some`` or ``service.<key>=yes``."""
         html = str(self.form)
         for answer in answers:
-            name, _, value = answer.partition("=")
-            control = f'name="{escape(name)}" value="{escape(value)}"'
-            html = html.replace(control, f"{control} checked")
+            if tag := self.controls.get(answer):
+                html = html.replace(tag, f"{tag[:-1]} checked>")
         return Markup(html)
 
 
@@ -190,8 +191,8 @@ class Notices:
             **self.asking(words),
             "profile": profile,
         }
-        banner = self.part("banner.html", "_banner_buttons.html", "buttons", context, base)
-        form = self.part("centre.html", "_centre_buttons.html", "save_row", context, base)
+        banner, _ = self.part("banner.html", "_banner_buttons.html", "buttons", context, base)
+        form, controls = self.part("centre.html", "_centre_buttons.html", "save_row", context, base)
         body = f"{banner}\n{form}".encode()
         digest = hashlib.sha256(body).hexdigest()
         filled = f'name="notice" value="{digest}"'
@@ -202,6 +203,7 @@ class Notices:
             profile=profile,
             banner=Markup(banner.replace(EMPTY, filled)),
             form=Markup(form.replace(EMPTY, filled)),
+            controls={f"{control.name}={control.value}": tag for control, tag in controls.items()},
         )
         self.check_around(notice, {**around, "declaration": Declaration.of(self.policy, words)}, base)
         return notice
@@ -249,15 +251,19 @@ class Notices:
             "categories": optional,
         }
 
-    def part(self, name: str, own: str, slot: str, context: Mapping[str, object], base: str) -> str:
-        """One template of the notice, with the row of buttons in *own*, which no site can change (UI-11)."""
+    def part(
+        self, name: str, own: str, slot: str, context: Mapping[str, object], base: str
+    ) -> tuple[str, dict[buttons.Control, str]]:
+        """One template of the notice, and its controls' start tags.
+
+        No site can change the row of buttons in it, which is in *own* (UI-11).
+        """
         row = Markup(narrowed(ENVIRONMENT.get_template(f"consent/{own}").render(context).strip()))
         field_ = Markup(f'<input type="hidden" {EMPTY} data-policy="{self.policy.digest}">')
         html = self.rendered(name, {**context, slot: row, "notice_field": field_})
         controls = buttons.of_centre(self.asked()) if slot == "save_row" else ()
         pieces = {slot: str(row), "notice_field": str(field_)}
-        buttons.check(f"templates/consent/{name}", html, pieces, controls, action=base)
-        return html
+        return html, buttons.check(f"templates/consent/{name}", html, pieces, controls, action=base)
 
     def rendered(self, name: str, context: Mapping[str, object]) -> str:
         """The HTML of one template, the site's or ours; ConfigurationError when there is none to be had."""

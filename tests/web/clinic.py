@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 
 from flask import Flask
@@ -155,6 +156,20 @@ def events(site: Site) -> list[Event]:
     """The visitors' events on record, oldest first."""
     found = [record.event() for record in site.recorder.ledger.records()]
     return [event for event in found if event and event.kind is not Kind.OPERATED]
+
+
+def ticked(html: str) -> set[str]:
+    """What *html* shows as chosen, ``name=value`` each."""
+    found = set[str]()
+
+    class Reading(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            given = dict(attrs)
+            if "checked" in given:
+                found.add(f"{given.get('name')}={given.get('value')}")
+
+    Reading().feed(html)
+    return found
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """A site's own templates may say what they like around the choice, and change nothing of it (UI-11)."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from consent.web.assets import ROOT
 from consent.web.language import catalogue
 from consent.web.notice import BESIDE, ENVIRONMENT, addresses, surroundings
 
-from .clinic import MakeSite
+from .clinic import MakeSite, Visitor, ticked
 
 OURS = ROOT / "templates" / "consent"
 SOURCE = {path.name: path.read_text() for path in OURS.glob("*.html")}
@@ -23,6 +24,12 @@ OWN_FORM = (
 YES = '<input type="hidden" form="pc-form" name="category.performance" value="yes">'
 CLOSE = 'type="button" command="close" commandfor="pc-dialog" popovertarget="pc-dialog" popovertargetaction="hide"'
 CENTRE = '{{ centre }}\n  <input type="hidden" name="from" value="dialog"'
+RADIO = '<input type="radio" name="category.{{ category.key }}"'
+NO, YES_LABEL = (
+    f"<label>{RADIO} value=\"{value}\"> {{{{ _('answer.{value}') }}}}</label>" for value in ("no", "yes")
+)
+KEY = "{{ category.key }}"
+BOTH = f"{NO}\n{YES_LABEL}"
 ACTION = 'method="post" action="{{ urls.centre }}"'
 INCLUDE = '{% if centre %}{% include "consent/dialog.html" %}{% endif %}'
 
@@ -105,6 +112,30 @@ def changed(template: str, old: str, new: str) -> str:
         ("centre.html", ACTION, 'method="post" action="//evil.example"', "evil.example"),
         ("centre.html", "{{ save_row }}", "</form><form>{{ save_row }}", "outside of the form"),
         ("ask.html", "{{ banner }}", '<form action="/elsewhere">{{ banner }}</form>', "into a form"),
+        # a label answers something else than it says, or nothing
+        ("centre.html", BOTH, f'<label for="y">{RADIO} value="no"> No</label>{RADIO} value="yes" id="y">', "another"),
+        ("centre.html", NO, f'<label for="n">{RADIO} value="no"> No</label>', 'for="n".*no control'),
+        ("centre.html", NO, f'<i id="n"></i>{RADIO} value="no" id="n"><label for="n">No</label>', 'for="n".*no'),
+        ("centre.html", NO, f'{RADIO} value="no" id="n"><label for="m">No</label>', 'for="m".*no control'),
+        ("centre.html", NO, f'{RADIO} value="no" id="n"><label for="">No</label>', 'for="".*no control'),
+        ("centre.html", NO, f'{RADIO} value="no"> No', 'shows <input type="radio".*"no"> without a label'),
+        ("centre.html", NO, f'<label>No</label>{RADIO} value="no">', 'shows <input .*"no"> without a label'),
+        ("centre.html", BOTH, f'<label>{RADIO} value="yes">{RADIO} value="no"> No</label>', "around 2"),
+        ("centre.html", NO, f"<label>{NO}</label>{YES_LABEL}", "around 2|twice|2 times"),
+        ("banner.html", "{{ buttons }}", "<label>Go on {{ buttons }}</label>", "buttons .* into a label"),
+        ("ask.html", "{{ banner }}", "<label>{{ banner }}</label>", "banner .* into a label"),
+        ("dialog.html", "{{ centre }}", '<label for="elsewhere">OK</label>{{ centre }}', 'for="elsewhere".*no control'),
+        # browsers send no refusal before something is filled in
+        ("centre.html", f'{RADIO} value="no">', f'{RADIO} value="no" required>', "Take required= out"),
+        ("centre.html", "{{ save_row }}", '<input name="age" REQUIRED>{{ save_row }}', "Take required= out"),
+        ("banner.html", "{{ buttons }}", '<input name="age" pattern="[0-9]+" value="x">{{ buttons }}', "Take pattern="),
+        ("mine.html", "<button", '<input name="why" minlength="9"><button', "Take minlength= out"),
+        # the keyboard finds things in another order, or not at all
+        ("centre.html", f'{RADIO} value="yes">', f'{RADIO} value="yes" tabindex="1">', "in the order"),
+        ("centre.html", f'{RADIO} value="no">', f'{RADIO} value="no" tabindex=" -1x">', "by keyboard too"),
+        ("banner.html", "<a ", '<a tabindex="-1" ', "by keyboard too"),
+        ("banner.html", "<h2 ", '<h2 TABINDEX="+2" ', "in the order in which it stands"),
+        ("dialog.html", CLOSE, f"{CLOSE} tabindex=5", "in the order in which it stands"),
         # it runs or restyles something
         ("banner.html", "{{ buttons }}", "<style>[value=none] { display: none }</style>{{ buttons }}", "<style>"),
         ("banner.html", "<p>", '<p style="margin-block-end: -5em">', "style= hides"),
@@ -175,6 +206,12 @@ def test_a_part_that_a_template_includes_is_read_too(make_app: MakeSite, tmp_pat
         ("banner.html", changed("banner.html", 'method="post"', 'METHOD=POST class="own" target="_top"')),
         ("centre.html", changed("centre.html", "{{ save_row }}", '<div class="end"><hr>{{ save_row }}</div>')),
         ("centre.html", changed("centre.html", "<h2 ", '<p>Our own words. <a href="/help">Help</a></p><h2 ')),
+        ("centre.html", changed("centre.html", NO, f'{RADIO} value="no" id="{KEY}"><label for="{KEY}">No</label>')),
+        ("centre.html", changed("centre.html", NO, f'<label for="{KEY}">{RADIO} value="no" id="{KEY}"> No</label>')),
+        ("centre.html", changed("centre.html", NO, f'{RADIO} value="no" aria-label="No" tabindex="0">')),
+        ("centre.html", changed("centre.html", "<h2 ", '<h2 tabindex="-1" ')),
+        ("centre.html", changed("centre.html", "{{ save_row }}", '<p tabindex="x">{{ save_row }}</p>')),
+        ("mine.html", SOURCE["mine.html"] + '<form><input name="q" required minlength="2"></form>'),
         ("again.html", "<p>{{ change or 'Something changed.' }}</p>"),
         ("status.html", '<div class="pc-status" id="pc-status" role="status" tabindex="-1"><p>{{ message }}</p></div>'),
         ("_problem.html", "<p>{{ _(problem.id ~ '.why') }}</p>"),
@@ -191,6 +228,29 @@ def test_templates_with_words_and_looks_of_the_sites_own_start(
     client = make_app().test_client()
     assert client.get("/").status_code == 200
     assert client.get("/privacy-choices").status_code == 200
+
+
+@pytest.mark.requirement("UI-09")
+@pytest.mark.parametrize("end", ["", " /"])
+def test_stored_answers_show_however_a_template_writes_its_controls(
+    make_app: MakeSite, tmp_path: Path, end: str
+) -> None:
+    radio = rf"<INPUT value=\2 data-a='>' name='category.{KEY}' type='Radio'{end}>"
+    html = re.sub(rf'({re.escape(RADIO)}) value="(no|yes|some)">', radio, SOURCE["centre.html"])
+    box = 'type="checkbox" name="service.{{ service.key }}" value="yes"'
+    html = html.replace(box, "value=yes name='service.{{ service.key }}' type=checkbox")
+    assert "<INPUT value=yes data-a" in html
+    assert "<input value=yes name='service." in html
+    override(tmp_path, "centre.html", html)
+    visitor = Visitor(make_app().test_client())
+    assert ticked(visitor.client.get("/privacy-choices").text) == set()
+    visitor.answer("some", category__performance="some", service__statistics="yes", category__media="yes")
+    assert ticked(visitor.client.get("/privacy-choices").text) == {
+        "category.functionality=no",
+        "category.performance=some",
+        "service.statistics=yes",
+        "category.media=yes",
+    }
 
 
 def test_our_templates_are_checked_with_all_that_they_use() -> None:

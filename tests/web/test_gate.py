@@ -93,6 +93,21 @@ def test_a_list_of_headers_that_a_middleware_keeps_is_left_as_it_is() -> None:
     assert constant == [("Content-Type", "text/html"), ("Cache-Control", "public")]
 
 
+@pytest.mark.requirement("ENF-06")
+def test_what_is_for_everybody_is_private_once_a_hook_asks_who_it_is_for(app: Flask) -> None:
+    @app.after_request
+    def ask(response: Response) -> Response:
+        if "ask" in request.args:
+            response.headers["X-Statistics"] = str(current_consent.allows("statistics"))
+        return response
+
+    client = app.test_client()
+    Visitor(client).answer("none")
+    for query, says in (("", "public, max-age=10"), ("?ask", "private, max-age=10")):
+        headers = client.get(f"/privacy-choices/checkpoint{query}").headers
+        assert headers.getlist("Cache-Control") == [says]
+
+
 @pytest.mark.parametrize("path", ["", "/mine", "/declaration", "/state"])
 def test_no_hook_of_the_site_lets_others_frame_keep_or_load_our_pages(app: Flask, path: str) -> None:
     @app.after_request
@@ -650,11 +665,15 @@ def test_what_is_the_same_for_everybody_stays_out_of_shared_caches_with_a_cookie
 
 
 def test_caches_with_headers_of_their_own_are_kept_out_too(app: Flask) -> None:
-    with_headers(app, ("CDN-Cache-Control", "public, max-age=600"), ("Surrogate-Control", "max-age=600"))
-    headers = app.test_client().get("/").headers
-    assert "CDN-Cache-Control" not in headers
-    assert "Surrogate-Control" not in headers
-    assert "CDN-Cache-Control" in app.test_client().get("/plain").headers
+    said = {
+        "CDN-Cache-Control": "public, max-age=600",
+        "Surrogate-Control": "max-age=600",
+        "X-Accel-Expires": "600",
+    }
+    client = with_headers(app, *said.items()).test_client()
+    for path in ("/", "/privacy-choices", "/privacy-choices/mine"):
+        assert said.keys().isdisjoint(client.get(path).headers.keys()), path
+    assert said.items() <= {*client.get("/plain").headers.items()}
 
 
 def test_an_app_that_calls_another_with_the_same_request_keeps_its_own_view(

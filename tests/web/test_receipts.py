@@ -267,6 +267,14 @@ def test_what_is_not_recorded_yet_has_none_and_the_page_says_so(
     assert valid(site, file_at(visitor.client, address).text)
 
 
+def test_trying_again_leads_back_below_the_sites_mount_point(visitor: Visitor, app: Flask) -> None:
+    visitor.notice()
+    with locked(app):
+        address = link_of(visitor, "none")
+        html = visitor.client.get(address, base_url="http://localhost/clinic/").text
+    assert f'href="/clinic{address.replace("&", "&amp;")}"' in html
+
+
 def test_what_is_not_sealed_yet_has_none_and_the_page_says_so(
     visitor: Visitor, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -297,7 +297,8 @@ def test_what_is_no_origin_as_browsers_write_one_stops_the_start(
     "origin", ["https://clinic.example", "http://localhost:5000", "http://[::1]:5000", "https://10.0.0.1"]
 )
 def test_an_origin_as_browsers_write_it_is_fine(make_app: MakeSite, origin: str) -> None:
-    assert make_app(CONSENT_SITE=origin, CONSENT_TRUSTED_ORIGINS=[origin])
+    app = make_app(CONSENT_SITE=origin, CONSENT_TRUSTED_ORIGINS=[origin])
+    assert app.test_client().get("/").status_code == 200
 
 
 @pytest.mark.parametrize(
