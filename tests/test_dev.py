@@ -1,6 +1,7 @@
 """``dev.py`` says in one line all that a machine lacks."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,8 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(dev.shutil, "which", lambda name: None)
-    monkeypatch.setattr(dev.Path, "glob", lambda folder, pattern: iter(()))
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: iter(()))
     monkeypatch.setattr(dev, "installed", lambda package: package != "chromium")
     return monkeypatch
 
@@ -46,7 +47,7 @@ def test_all_programs_to_be_installed_by_hand_stand_in_one_line(
 
 def test_what_is_there_is_not_named(bare: pytest.MonkeyPatch) -> None:
     bare.setattr(dev, "on_debian", lambda: True)
-    bare.setattr(dev.shutil, "which", lambda name: None if name in ("java", "sqlite3") else f"/bin/{name}")
+    bare.setattr(shutil, "which", lambda name: None if name in ("java", "sqlite3") else f"/bin/{name}")
     bare.setattr(dev, "installed", lambda package: True)
     with pytest.raises(dev.Missing, match="install default-jre-headless sqlite3; then"):
         dev.programs()
