@@ -21,7 +21,7 @@ from consent.web.limits import TooMany
 from consent.web.origin import Origin, origin_of
 from consent.web.page import answers, opt_in_in_words, opt_in_page, page, result_in_words
 from consent.web.request import ConsentRequest
-from consent.web.returning import referring_path, safe_path, with_status
+from consent.web.returning import referring_path, returnable, safe_path, with_status
 from consent.web.signalled import end_by_script
 from consent.web.signals import announce
 from consent.web.site import Site
@@ -222,7 +222,7 @@ def destination(request: Request, form: Form, *, erase: str | None, receipt: str
 
 def returning(request: Request, form: Form) -> str | None:
     """The page that the visitor came from, as far as they said so; always a path of this site."""
-    back = safe_path(form.next)
+    back = returnable(form.next)
     if back is None and form.source in RETURNING:
         back = referring_path(request.referrer, own=own_origin(request))
     return back

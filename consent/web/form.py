@@ -35,11 +35,14 @@ def within(size: int, largest: int) -> None:
 def body_of(request: Request, largest: int) -> str:
     """The body as text, without reading more than *largest* bytes of it; what the site has read it keeps."""
     within(request.content_length or 0, largest)
-    raw = request.get_data() if "stream" in vars(request) else request.stream.read(largest + 1)
-    within(len(raw), largest)
     try:
+        raw = request.get_data() if "stream" in vars(request) else request.stream.read(largest + 1)
+        within(len(raw), largest)
         return raw.decode()
-    except UnicodeDecodeError as error:
+    except (
+        OSError,
+        UnicodeDecodeError,
+    ) as error:  # servers say the former of broken chunks and of who has gone
         raise BadRequest from error
 
 

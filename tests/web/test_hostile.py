@@ -1,5 +1,7 @@
 """Bad input: whatever a stranger sends, nothing is granted and nothing breaks."""
 
+import io
+
 import pytest
 from flask import Flask, request
 from flask.testing import FlaskClient
@@ -22,12 +24,48 @@ HOSTILE_PATHS = (
 )
 
 
+class Broken(io.RawIOBase):
+    """A body that breaks off, as servers say it."""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        raise OSError("Invalid chunk header")
+
+
+@pytest.mark.parametrize("path", ["/privacy-choices", "/privacy-choices/mine", "/privacy-choices/mine/erase"])
+def test_a_body_that_breaks_off_changes_nothing(visitor: Visitor, site: Site, path: str) -> None:
+    visitor.answer("all")
+    before = visitor.cookie()
+    ends = {"wsgi.input": Broken(), "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    kind = "application/x-www-form-urlencoded"
+    response = visitor.client.post(path, headers=SAME, content_type=kind, environ_overrides=ends)
+    assert response.status_code == 400
+    assert visitor.cookie() == before
+    assert [event.kind for event in events(site)] == ["given"]
+
+
 @pytest.mark.parametrize("path", HOSTILE_PATHS)
 def test_a_hostile_next_stays_on_the_site(visitor: Visitor, path: str) -> None:
     response = visitor.answer("none", headers={"Sec-Fetch-Site": "same-origin"}, next=path)
     assert response.headers["Location"] == "/privacy-choices#pc-status"
     centre = visitor.client.get("/privacy-choices", query_string={"next": path}).text
     assert 'name="next"' not in centre
+
+
+@pytest.mark.parametrize("path", ["/" + "a" * 14_000, "/" + "%" * 400])
+@pytest.mark.parametrize("source", ["banner", "centre"])
+def test_a_next_that_no_proxys_header_could_hold_is_not_followed(
+    visitor: Visitor, path: str, source: str
+) -> None:
+    same = {"Sec-Fetch-Site": "same-origin", "Referer": f"http://localhost{path}"}
+    headers = visitor.answer("none", headers=same, from_=source, next=path).headers
+    assert headers["Location"].startswith("/privacy-choices")
+    assert len(headers["Location"]) < 200
+    assert "Set-Cookie" in headers
+    short = visitor.answer("none", headers=same, from_=source, next="/" + "a" * 1000).headers["Location"]
+    assert "a" * 1000 in short
 
 
 def test_nothing_is_made_from_the_host_that_a_request_names(app: Flask) -> None:
