@@ -1,5 +1,6 @@
 """``flask consent init``: a policy to begin with."""
 
+import errno
 import json
 import sys
 import textwrap
@@ -104,6 +105,9 @@ def init(path: Path, name: str | None, site: str | None, contact: str | None, fo
     try:
         if file.exists() and not force:
             raise FileExistsError
+        if not file.parent.is_dir():
+            problem = f"there is no folder {file.parent}. Make it first, or name another"
+            raise FileNotFoundError(errno.ENOENT, problem, str(file))
         given = asked({"name": name, "site": site, "contact": contact})
         text = filled(given, today=date.today())
         with file.open("w" if force else "x", encoding="utf-8") as new:

@@ -29,7 +29,8 @@ TEMPLATES = ROOT / "templates"
 EMPTY = 'name="notice" value=""'
 #: What a stored notice says of its policy, so that a form filled in days ago is judged by what it showed.
 POLICY_OF = re.compile(rb'name="notice" value="" data-policy="([0-9a-f]{64})"')
-LANGUAGE_OF = re.compile(rb'<form class="pc pc-centre"[^>]* lang="([A-Za-z0-9-]+)"')
+#: The language that its first form says it is in, however a site's template writes that.
+LANGUAGE_OF = re.compile(rb"""<form\s(?:[^>]*\s)?lang=["']?([A-Za-z0-9-]+)""", re.IGNORECASE)
 #: Dashes, quotation marks and the like (U+2010 to U+2027) as character references. A single one makes Python keep the
 #: whole page around it in two bytes for each character, and take many times as long to encode it.
 NARROW = {mark: f"&#{mark};" for mark in range(0x2010, 0x2028)}

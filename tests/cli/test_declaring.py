@@ -107,7 +107,10 @@ def test_init_refuses_what_the_policy_would_and_writes_nothing(folder: Path, opt
 def test_init_into_a_folder_that_is_not_there_ends_with_3(folder: Path) -> None:
     result = init("init", "no/such/file.toml")
     assert result.exit_code == 3
-    assert result.stderr == "Error: no/such/file.toml: No such file or directory.\n"
+    assert (
+        result.stderr
+        == "Error: no/such/file.toml: there is no folder no/such. Make it first, or name another.\n"
+    )
 
 
 class Keyboard(io.StringIO):

@@ -10,6 +10,7 @@ from consent import ConfigurationError
 from consent.web.assets import ROOT
 from consent.web.language import catalogue
 from consent.web.notice import BESIDE, ENVIRONMENT, addresses, surroundings
+from consent.web.site import Site
 
 from .clinic import MakeSite, Visitor, ticked
 
@@ -251,6 +252,21 @@ def test_stored_answers_show_however_a_template_writes_its_controls(
         "service.statistics=yes",
         "category.media=yes",
     }
+
+
+@pytest.mark.requirement("REC-02")
+@pytest.mark.parametrize("form", ["<FORM LANG={{ lang }} ", "<form data-x=1\n lang='{{ lang }}' "])
+def test_the_language_of_an_earlier_notice_is_known_however_a_template_says_it(
+    make_app: MakeSite, tmp_path: Path, form: str
+) -> None:
+    html = SOURCE["centre.html"].replace(' lang="{{ lang }}"', "").replace("<form ", form)
+    override(tmp_path, "centre.html", html)
+    visitor = Visitor(make_app().test_client())
+    visitor.answer("none")
+    site: Site = visitor.client.application.extensions["consent"]
+    notice = visitor.notice()
+    site.notices.by_hash.clear()  # as after a change of the policy, when only the ledger has it
+    assert site.language_shown(notice) == "en"
 
 
 def test_our_templates_are_checked_with_all_that_they_use() -> None:
