@@ -105,7 +105,7 @@ class Settings:
     @property
     def own_cookies(self) -> frozenset[str]:
         """The names of the cookies that hold the visitor's answer, over HTTPS and not."""
-        return own_cookies(self.cookie_name, self.cookie_domain)
+        return own_cookies(self.cookie_name, self.cookie_domain, readable_too=self.cache_safe)
 
 
 def readable(name: str) -> str:
@@ -118,9 +118,9 @@ def protected(name: str, domain: str | None) -> str:
     return f"__Secure-{name}" if domain else f"__Host-{name}"
 
 
-def own_cookies(name: str, domain: str | None) -> frozenset[str]:
-    """What the choice cookie *name*, and the one beside it, are called over HTTPS and not."""
-    names = (name, readable(name))
+def own_cookies(name: str, domain: str | None, *, readable_too: bool) -> frozenset[str]:
+    """What the choice cookie *name* is called over HTTPS and not; so for the one beside it with *readable_too*."""
+    names = (name, readable(name)) if readable_too else (name,)
     return frozenset([*names, *(protected(each, domain) for each in names)])
 
 
@@ -157,7 +157,7 @@ def clashes(found: Mapping[str, Any], config: Mapping[str, object]) -> Iterator[
         found.get("cookie_name"),
         found.get("cookie_domain"),
     )
-    if name and session in own_cookies(name, domain):
+    if name and session in own_cookies(name, domain, readable_too=bool(found.get("cache_safe"))):
         yield (
             f"CONSENT_COOKIE_NAME is {name!r}: the cookie that holds the answer would have the name of the session's "
             f"(SESSION_COOKIE_NAME is {session!r}). Rename one of the two."

@@ -307,9 +307,9 @@ def test_an_origin_as_browsers_write_it_is_fine(make_app: MakeSite, origin: str)
         ("visit", {"CONSENT_COOKIE_NAME": "visit"}, '"visit"'),
         ("consent", {}, '"consent"'),
         ("__Host-consent", {}, '"__Host-consent"'),
-        ("consent-shown", {}, '"consent-shown"'),
+        ("consent-shown", {"CONSENT_CACHE_SAFE": True}, '"consent-shown"'),
         ("__Secure-consent", SHARED | {"SERVER_NAME": "clinic.example"}, '"__Secure-consent"'),
-        ("cons*", {}, '"consent", "consent-shown"'),
+        ("cons*", {"CONSENT_CACHE_SAFE": True}, '"consent", "consent-shown"'),
     ],
 )
 def test_a_declared_cookie_with_a_name_of_ours_stops_the_start(
