@@ -206,7 +206,8 @@ class Notices:
             form=Markup(form.replace(EMPTY, filled)),
             controls={f"{control.name}={control.value}": tag for control, tag in controls.items()},
         )
-        self.check_around(notice, {**around, "declaration": Declaration.of(self.policy, words)}, base)
+        if self.environment is not ENVIRONMENT:  # ours alone are checked by our tests
+            self.check_around(notice, {**around, "declaration": Declaration.of(self.policy, words)}, base)
         return notice
 
     def check_around(self, notice: Notice, around: Mapping[str, object], base: str) -> None:

@@ -1,15 +1,17 @@
 """A site's own templates may say what they like around the choice, and change nothing of it (UI-11)."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from jinja2 import FileSystemLoader
 from jinja2.meta import find_undeclared_variables
 
 from consent import ConfigurationError
 from consent.web.assets import ROOT
 from consent.web.language import catalogue
-from consent.web.notice import BESIDE, ENVIRONMENT, addresses, surroundings
+from consent.web.notice import BESIDE, ENVIRONMENT, addresses, environment, surroundings
 from consent.web.site import Site
 
 from .clinic import MakeSite, Visitor, ticked
@@ -176,6 +178,17 @@ def test_a_part_that_a_template_includes_is_read_too(make_app: MakeSite, tmp_pat
     (tmp_path / "templates" / "more.html").write_text(OK)
     with pytest.raises(ConfigurationError, match=r"again.html ties"):
         make_app()
+
+
+@pytest.mark.requirement("UI-11")
+def test_our_own_templates_pass_what_is_asked_of_a_sites_in_every_language(everywhere: Site) -> None:
+    """They aren't checked at each start, as a site's are."""
+    ours = environment(FileSystemLoader(ROOT / "templates"))
+    assert ours is not ENVIRONMENT
+    checked = replace(everywhere.notices, environment=ours, known={}, by_hash={})
+    for tag in everywhere.languages:
+        assert checked.get(tag, "default") == everywhere.notices.get(tag, "default")
+    assert checked.get("en", "us_ca").banner
 
 
 @pytest.mark.parametrize(
