@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from consent.cli.command import WRONG, app_of, command, database_file, has_database, said, site_in
+from consent.cli.command import WRONG, app_of, command, database_file, has_database, on_server, said, site_in
 from consent.cli.host import host_advice, host_faults
 from consent.cli.terminal import say, say_json
 from consent.errors import ConfigurationError, ConsentError, Fault, PolicyError, did_you_mean
@@ -87,7 +87,18 @@ def ledger_faults(site: Site) -> list[Fault]:
         problems = site.recorder.problems()
     except ConsentError as error:
         problems = [said(error)]
-    return [Fault("ledger", problem.rstrip("."), "") for problem in problems]
+    return [Fault("ledger", problem.rstrip("."), "") for problem in [*problems, *unlinked(site)]]
+
+
+def unlinked(site: Site) -> list[str]:
+    """Why accounts can't be linked here: on a server their key isn't the one that signs, which ``problems`` look at."""
+    if site.accounts is None or not on_server(site):
+        return []
+    try:
+        site.recorder.link("")
+    except ConsentError as error:
+        return [said(error)]
+    return []
 
 
 def unwritable(file: Path) -> Fault | None:

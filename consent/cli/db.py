@@ -3,6 +3,7 @@
 import click
 
 from consent.cli.command import Group, command, site_of
+from consent.cli.move import move
 from consent.cli.terminal import complain, say
 from consent.errors import ConfigurationError
 from consent.storage import GuardedStorage, OwnStorage, roles
@@ -48,4 +49,6 @@ def db_roles(ctx: click.Context, apply: bool) -> None:
     complain(f"Applied. Now grant them, as in: GRANT {roles.APP} TO clinic_site;")
 
 
-db = Group("db", help="Look after the database that the ledger is kept in.", commands=[upgrade, db_roles])
+db = Group(
+    "db", help="Look after the database that the ledger is kept in.", commands=[upgrade, db_roles, move]
+)

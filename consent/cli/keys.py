@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 from sqlalchemy import make_url
@@ -12,6 +13,7 @@ from consent.errors import ConfigurationError, LedgerError, SigningRefused
 from consent.ledger import Checkpoint, Ledger, rotation
 from consent.ledger.merkle import root_of
 from consent.ledger.note import Note, Signer, encoded
+from consent.storage.accountkey import AccountKey
 from consent.storage.desk import FileDesk
 from consent.web.site import Site
 
@@ -122,6 +124,24 @@ def recover(ctx: click.Context, yes: bool) -> None:
         )
 
 
+@command("account", "flask consent keys account account.key")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_context
+def account(ctx: click.Context, file: Path) -> None:
+    """Write the key that accounts are linked under to FILE, for those who have no signing key.
+
+    On PostgreSQL the site's workers need it where CONSENT_ACCOUNT is set: name FILE in CONSENT_ACCOUNT_KEY there. It
+    stays the same for as long as the log is, and the signing key can't be found from it. Who has it can try out which
+    account an opt-out in the log is of, so let nobody else read it.
+    """
+    ledger = ledger_of(ctx)
+    kept, key = AccountKey(file.absolute()), ledger.account_key()
+    first = ledger.keys()[0].verifier
+    if not kept.write(first, key) and kept.read(first) != key:
+        raise LedgerError(f"{file} is another key of accounts. Name another file, or move that one away.")
+    say(f"The key of accounts is in {file}. Name it in CONSENT_ACCOUNT_KEY.")
+
+
 def losses(ledger: Ledger) -> str:
     """What a tree lacks that doesn't continue the one signed last, in a table."""
     signed, head = rotation.signed_last(ledger), ledger.head()
@@ -201,5 +221,7 @@ def chosen(desk: FileDesk, key: str) -> Signer:
 
 
 keys = Group(
-    "keys", help="Look after the keys that sign the log's checkpoints.", commands=[show, rotate, recover]
+    "keys",
+    help="Look after the keys that sign the log's checkpoints.",
+    commands=[show, rotate, recover, account],
 )

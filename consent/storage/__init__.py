@@ -12,8 +12,10 @@ from sqlalchemy.exc import ArgumentError
 from consent.errors import ConfigurationError
 from consent.ledger import Storage
 from consent.ledger.note import Signer
+from consent.storage.accountkey import AccountKey
 from consent.storage.birth import Birth
 from consent.storage.database import FIRST_USE, Database
+from consent.storage.departure import Departure, Progress
 from consent.storage.desk import FileDesk, MemoryDesk
 from consent.storage.keyfile import KeyFile
 from consent.storage.place import Place, require_local
@@ -41,8 +43,24 @@ class OwnStorage(Storage, Protocol):
 class GuardedStorage(OwnStorage, Protocol):
     """One in which roles and rights say who may do what: on a server, not in a file."""
 
+    @property
+    def name(self) -> str:
+        """What messages call the database."""
+
     def apply(self, statements: Sequence[str]) -> None:
         """Run *statements*, which change rights, in one transaction."""
+
+    def receive(self, departure: Departure, progress: Progress) -> None:
+        """Make the tables and copy the rows of a log that moves here; until ``open`` nothing is recorded in them.
+
+        LedgerError if there is anything but what an interrupted copy of the same log left.
+        """
+
+    def arriving(self) -> bool:
+        """Whether a log is on its way here, and isn't complete yet."""
+
+    def open(self) -> None:
+        """Let the log that has arrived go on here."""
 
 
 def _now() -> datetime:
@@ -54,6 +72,7 @@ def open_storage(
     *,
     origin: str,
     signing_key: Path | None = None,
+    account_key: Path | None = None,
     clock: Callable[[], datetime] = _now,
     floor: int = FLOOR,
     signers: Sequence[Signer] = (),
@@ -64,7 +83,8 @@ def open_storage(
     ``sqlite:///`` and a path, relative to the current folder or absolute; ``sqlite://`` keeps it in memory,
     for tests. *signing_key*: the key file, else it lies beside the database with the ending ``.key``. Below
     *floor* bytes of free disk nothing is recorded. *signers*: keys that sign besides those in files, such as one in
-    a hardware module, once the log announces them.
+    a hardware module, once the log announces them. *account_key*: the file of the key that accounts are linked under,
+    else that follows from the signing key.
 
     ``postgresql+psycopg://`` is a server's database, in which the tables have the schema ``consent``. They are made
     by ``upgrade``, which needs *signing_key*; to record, no key is needed.
@@ -72,22 +92,22 @@ def open_storage(
     ConfigurationError for any other URL, for a path on a network file system, and without PostgreSQL's driver.
     """
     parsed = _parsed(url)
+    accounts = AccountKey(account_key.absolute()) if account_key else None
     if parsed.get_backend_name() == "postgresql":
         key = KeyFile(signing_key.absolute(), origin) if signing_key else None
-        desk = FileDesk(key, signers, served=True) if key else None
-        return _served(parsed, Birth(origin, key, clock, served=True), desk, first_use)
+        return _served(parsed, Birth(origin, key, clock, served=True, accounts=accounts), signers, first_use)
     file = _file(parsed)
     if file is None:
         birth = Birth(origin, None, clock)
         return SqliteStorage(Database(None, birth), MemoryDesk(origin, birth.unnamed))
     require_local(file)
-    path = signing_key.absolute() if signing_key else file.with_suffix(".key")
-    key, list_of_erased = KeyFile(path, origin), Tombstones(path.with_suffix(".erased"))
-    database = Database(Place(file, floor), Birth(origin, key, clock), first_use, list_of_erased)
+    key = KeyFile(signing_key.absolute() if signing_key else file.with_suffix(".key"), origin)
+    birth = Birth(origin, key, clock, accounts=accounts)
+    database = Database(Place(file, floor), birth, first_use, Tombstones(key.erased))
     return SqliteStorage(database, FileDesk(key, signers, served=False))
 
 
-def _served(url: URL, birth: Birth, desk: FileDesk | None, first_use: float) -> OwnStorage:
+def _served(url: URL, birth: Birth, signers: Sequence[Signer], first_use: float) -> OwnStorage:
     if url.drivername != "postgresql+psycopg":
         raise ConfigurationError(
             f"CONSENT_DATABASE is {url.render_as_string()!r}; expected it to begin with postgresql+psycopg://."
@@ -97,10 +117,15 @@ def _served(url: URL, birth: Birth, desk: FileDesk | None, first_use: float) -> 
             "CONSENT_DATABASE names PostgreSQL, whose driver isn't installed. Run: pip install 'flask-assent[postgres]'"
         )
     # Here, because the driver takes its time and only those who use it have it.
+    from consent.storage.listing import Listing
     from consent.storage.postgres import PostgresStorage
     from consent.storage.server import Server
 
-    return PostgresStorage(Server(url, birth, first_use), desk)
+    server, key = Server(url, birth, first_use), birth.keys
+    if key is None:
+        return PostgresStorage(server, None)
+    desk = FileDesk(key, signers, served=True)
+    return PostgresStorage(server, desk, Listing(server, Tombstones(key.erased)))
 
 
 def _parsed(url: str) -> URL:

@@ -19,6 +19,7 @@ from consent.ledger.merkle import root_of
 from consent.ledger.note import verifier_key
 from consent.ledger.tile import TileReader
 from consent.storage import records
+from consent.storage.accountkey import PURPOSE, AccountKey
 from consent.storage.keyfile import KeyFile
 from consent.storage.schema import entry, opening
 
@@ -37,6 +38,8 @@ class Birth:
     unkept: bytes = field(default_factory=lambda: os.urandom(32), repr=False)
     """The secret of a log in memory."""
     served: bool = False
+    accounts: AccountKey | None = None
+    """Where accounts are linked without the log's key being there."""
     unnamed: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate, repr=False)
     """The key of a log in memory."""
 
@@ -96,17 +99,23 @@ class Birth:
             retry_after=300,
         )
 
-    def secret(self, purpose: bytes, connection: Connection) -> bytes:
-        """32 bytes for *purpose* that follow from the log's key; LedgerError when that isn't there."""
-        if self.keys is None and self.served:
-            raise LedgerUnavailable(
-                "Accounts are linked under a secret that follows from the log's key, and CONSENT_SIGNING_KEY isn't set "
-                "here. Name the key's file there.",
-                retry_after=300,
-            )
-        if self.keys is None:
+    def account_key(self, connection: Connection) -> bytes:
+        """The 32 bytes under which accounts are linked: those in a file of their own, else what follows from the key.
+
+        LedgerError when neither is here.
+        """
+        announced = Leaf.from_bytes(first_leaf(connection)).key
+        if self.accounts is not None:
+            return self.accounts.read(announced)
+        if self.keys is not None:
+            return self.keys.secret(PURPOSE, announced)
+        if not self.served:
             return self.unkept
-        return self.keys.secret(purpose, Leaf.from_bytes(first_leaf(connection)).key)
+        raise LedgerUnavailable(
+            "Accounts are linked under a key of their own, and CONSENT_ACCOUNT_KEY isn't set here. Name its file "
+            "there; where the log's signing key is, this makes it: flask consent keys account FILE",
+            retry_after=300,
+        )
 
     def problems(self, connection: Connection) -> Sequence[str]:
         """What is wrong with entry 0, the key and the guard."""

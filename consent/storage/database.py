@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from consent.errors import LedgerUnavailable
 from consent.storage import engine as engines
-from consent.storage import erasing, faults, migrate, records, sealing
+from consent.storage import erasing, faults, migrate, moved, records, sealing
 from consent.storage.birth import Birth
 from consent.storage.place import Identity, Place
 from consent.storage.queue import OutOfPatienceError, Queue
@@ -111,6 +111,8 @@ class Database:
         """What is wrong with the log's beginning and its tree. A database that isn't there is not made for this."""
         if self._place is not None and self._place.identity() is None:
             return self._birth.bereaved()
+        if to := self.moved_to():
+            return [str(moved.gone(self.name, to))]
         with self.reading() as connection:
             found = [*self._birth.problems(connection), *records.tree_problems(connection)]
         try:
@@ -120,10 +122,20 @@ class Database:
             found.append(str(error))
         return found
 
-    def secret(self, purpose: bytes) -> bytes:
-        """32 bytes for *purpose* that follow from the log's key; LedgerError when that isn't there."""
+    def account_key(self) -> bytes:
+        """The 32 bytes under which accounts are linked; LedgerError when they aren't to be had here."""
         with self.reading() as connection:
-            return self._birth.secret(purpose, connection)
+            return self._birth.account_key(connection)
+
+    def moved_to(self) -> str | None:
+        """Where the log has moved to; None as long as it is here."""
+        with self.reading() as connection:
+            return moved.moved_to(_driver(connection))
+
+    def require_here(self) -> None:
+        """LedgerUnavailable if the log has moved: then what is here may be out of date."""
+        if to := self.moved_to():
+            raise moved.gone(self.name, to)
 
     def list_erased(self, ids: Sequence[uuid.UUID]) -> None:
         """Enter *ids* in the list of what was erased, by whoever is writing; LedgerUnavailable when that fails."""
@@ -246,7 +258,7 @@ class Database:
             process.upgraded += tuple(migrate.upgrade(connection))
             self._birth.enter(connection)
             # Over what an older release has recorded, the tree is built here.
-            driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+            driver = _driver(connection)
             sealing.seal(driver, sealing.read(driver), (), self.now())
         with process.engine.connect() as connection:
             self._birth.settle(connection)
@@ -267,3 +279,7 @@ class Database:
             if not faults.passing(error):
                 process.close()
             raise faults.explain(error, self.name) from error
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection.driver_connection)

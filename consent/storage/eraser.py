@@ -1,7 +1,11 @@
-"""Erasing in PostgreSQL: openings go, and each leaves a tombstone, in the transaction of whoever calls."""
+"""Erasing in PostgreSQL: openings go, and each leaves a tombstone, in the transaction of whoever calls.
+
+The list by which an older backup is cleared again lies beside the key, where those who erase don't get at it. So they
+leave the ids in a table, from which whoever has the list takes them.
+"""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import Connection, text
 
@@ -12,6 +16,7 @@ _ERASE = text(
     "WHERE subject = CAST(:subject AS uuid) OR uid = ANY(CAST(:ids AS uuid[])) RETURNING uid"
 )
 _BURY = text("INSERT INTO consent.erased (uid) SELECT unnest(CAST(:ids AS uuid[])) ON CONFLICT DO NOTHING")
+_LEAVE = text("INSERT INTO consent.unlisted (uid) SELECT unnest(CAST(:ids AS uuid[])) ON CONFLICT DO NOTHING")
 # As an append, with no more rights than whoever erases has.
 _SAY = text("""
     WITH opened AS (
@@ -21,13 +26,71 @@ _SAY = text("""
     )
     INSERT INTO consent.inbox (uid, leaf) SELECT uid, :leaf FROM opened ON CONFLICT DO NOTHING
 """)
+_UNLISTED = text("SELECT EXISTS (SELECT FROM consent.unlisted)")
+# One at a time, as the list is one file; the number has no meaning.
+_LISTING = text("SELECT pg_try_advisory_xact_lock(7163384699739271540)")
+_TAKE = text("DELETE FROM consent.unlisted RETURNING uid")
+# An event without a tombstone whose id is listed. It needs no right to read openings.
+_BACK = text("""
+    SELECT listed.uid FROM unnest(CAST(:ids AS uuid[])) AS listed (uid)
+    WHERE NOT EXISTS (SELECT FROM consent.erased WHERE uid = listed.uid)
+    AND (EXISTS (SELECT FROM consent.entry WHERE uid = listed.uid)
+        OR EXISTS (SELECT FROM consent.inbox WHERE uid = listed.uid))
+""")
+# What tells the tables that are there from those that a backup brings: other tables, or a server that was started anew.
+_WHICH = text("SELECT pg_postmaster_start_time(), CAST(CAST('consent.erased' AS regclass) AS oid)")
+#: Ids of a list that go into one statement.
+_AT_ONCE = 1000
 
 
-def erase(connection: Connection, entry: Entry, subject: uuid.UUID | None, ids: Collection[uuid.UUID]) -> int:
+def erase(
+    connection: Connection,
+    entry: Entry,
+    subject: uuid.UUID | None,
+    ids: Collection[uuid.UUID],
+    *,
+    listed: bool,
+) -> int:
     """Delete the openings of *subject*'s events and of *ids*, and say so in *entry*; how many there were."""
     gone = sorted(connection.execute(_ERASE, {"subject": subject, "ids": list(ids)}).scalars())
     if gone:
         connection.execute(_BURY, {"ids": gone})
+        if listed:
+            connection.execute(_LEAVE, {"ids": gone})
         said = {"uid": entry.id, "salt": entry.salt, "body": entry.body, "leaf": entry.leaf}
         connection.execute(_SAY, said)
     return len(gone)
+
+
+def waiting(connection: Connection) -> bool:
+    """Whether anything that was erased waits to be listed."""
+    return bool(connection.execute(_UNLISTED).scalar_one())
+
+
+def take(connection: Connection) -> Sequence[uuid.UUID]:
+    """What waits to be listed, taken from there; none while somebody else takes it."""
+    if not connection.execute(_LISTING).scalar_one():
+        return ()
+    return connection.execute(_TAKE).scalars().all()
+
+
+def which(connection: Connection) -> tuple[object, ...]:
+    """What tells this database from one that was restored in its place."""
+    return tuple(connection.execute(_WHICH).one())
+
+
+def back(connection: Connection, listed: Iterable[uuid.UUID]) -> list[uuid.UUID]:
+    """Those of *listed* that are on record as if they had never been erased."""
+    ids = sorted(listed)
+    found: list[uuid.UUID] = []
+    for first in range(0, len(ids), _AT_ONCE):
+        found += connection.execute(_BACK, {"ids": ids[first : first + _AT_ONCE]}).scalars()
+    return found
+
+
+def erase_again(connection: Connection, ids: Sequence[uuid.UUID]) -> None:
+    """Delete the openings of the events *ids*, which were erased once, and enter their tombstones."""
+    for first in range(0, len(ids), _AT_ONCE):
+        some = ids[first : first + _AT_ONCE]
+        connection.execute(_ERASE, {"subject": None, "ids": some})
+        connection.execute(_BURY, {"ids": some})

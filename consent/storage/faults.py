@@ -5,6 +5,7 @@ import sqlite3
 from sqlalchemy.exc import DBAPIError
 
 from consent.errors import LedgerError, LedgerUnavailable
+from consent.storage import moved
 
 _ACCESS = "Give this process's user write access to the file, its -wal and -shm beside it, and their folder."
 _RESTORE = "Stop the site, set the file aside and restore it from a backup."
@@ -46,6 +47,8 @@ def explain(error: BaseException, database: str) -> LedgerError:
         return LedgerUnavailable(message, retry_after=60)
     if isinstance(cause, OSError):
         return LedgerUnavailable(f"The ledger's files can't be used ({cause}). {_ACCESS}", retry_after=60)
+    if to := moved.refusal(cause or error):
+        return moved.gone(database, to)
     said = _SAID.get(_code(error))
     if said is None:
         return LedgerError(f"The database {database} refused what was asked of it: {cause}.")

@@ -50,6 +50,11 @@ class KeyFile:
         """The checkpoint that was last handed to others, if any was: same folder, same stem, ``.published``."""
         return self.path.with_suffix(".published")
 
+    @property
+    def erased(self) -> Path:
+        """The list of what was erased: same folder, same stem, ``.erased``."""
+        return self.path.with_suffix(".erased")
+
     def ring(self) -> list["KeyFile"]:
         """This key's file, which is there or not, and those of later keys beside it: ``.1.key``, ``.2.key`` …"""
         found = [self]

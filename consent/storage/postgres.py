@@ -12,8 +12,10 @@ from sqlalchemy import Connection, Row, TextClause, text
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Document, Entry, Head, Record, Sealed, Written, leaf_hash
 from consent.ledger.signing import Desk
-from consent.storage import eraser, inbox, pruner, records, sequencer
+from consent.storage import eraser, inbox, moved, pruner, records, sequencer
 from consent.storage.birth import first_leaf
+from consent.storage.departure import Departure, Progress
+from consent.storage.listing import Listing
 from consent.storage.server import Server, bounded
 
 log = logging.getLogger("consent")
@@ -43,8 +45,9 @@ class PostgresStorage:
     may. Where that is left to ``flask consent seal --every 1s``, workers need no right to do it.
     """
 
-    def __init__(self, server: Server, desk: Desk | None) -> None:
+    def __init__(self, server: Server, desk: Desk | None, listing: Listing | None = None) -> None:
         self._server = server
+        self._listing = listing
         self.desk: Desk | None = desk
         self._next_try = 0.0
 
@@ -65,7 +68,9 @@ class PostgresStorage:
         return written
 
     def seal(self, *, patience: float) -> int:
-        return self._server.write(sequencer.seal, patience)
+        count = self._server.write(sequencer.seal, patience)
+        self._settle()
+        return count
 
     def head(self) -> Head:
         self._seal_in_passing()
@@ -147,7 +152,9 @@ class PostgresStorage:
         listed: bool,
         patience: float,
     ) -> int:
-        count = self._server.write(lambda each: eraser.erase(each, entry, subject, ids), patience)
+        count = self._server.write(
+            lambda each: eraser.erase(each, entry, subject, ids, listed=listed), patience
+        )
         self._seal_in_passing(patience)
         return count
 
@@ -184,10 +191,10 @@ class PostgresStorage:
         return self._server.write(forget, patience)
 
     def account_key(self) -> bytes:
-        return self._server.secret(b"consent/account/v1")
+        return self._server.account_key()
 
     def problems(self) -> Sequence[str]:
-        return self._server.problems()
+        return [*self._server.problems(), *(self._listing.problems() if self._listing else ())]
 
     def upgrade(self) -> Sequence[str]:
         """Make the tables and begin the log, or bring it to this release's schema; a line for each revision applied."""
@@ -196,6 +203,27 @@ class PostgresStorage:
     def apply(self, statements: Sequence[str]) -> None:
         """Run *statements* in one transaction; ``roles`` has those to run."""
         self._server.apply(statements)
+
+    @property
+    def name(self) -> str:
+        """What messages call the database: its URL without a password."""
+        return self._server.name
+
+    def receive(self, departure: Departure, progress: Progress) -> None:
+        """Make the tables and copy the rows of a log that moves here; until ``open`` nothing is recorded in them.
+
+        LedgerError if the schema holds anything but what an interrupted copy of the same log left.
+        """
+        self._server.receive(departure, progress)
+
+    def arriving(self) -> bool:
+        """Whether a log is on its way here, and isn't complete yet."""
+        return self._server.read(moved.arriving)
+
+    def open(self) -> None:
+        """Let the log that has arrived go on here."""
+        self._server.apply([moved.OPEN])
+        self._server.close()  # looked at anew
 
     def close(self) -> None:
         """Close the connections of this process; the next use opens new ones."""
@@ -211,11 +239,16 @@ class PostgresStorage:
         if not self._server.may_seal:
             return
         self._next_try = time.monotonic() + INTERVAL
+        self._settle()
         try:
             self._server.write(lambda connection: sequencer.seal(connection, sequencer.IN_PASSING), patience)
         except LedgerError as error:
             # What was recorded is durable all the same, and the next one tries again.
             log.warning("nothing was sealed: %s", error)
+
+    def _settle(self) -> None:
+        if self._listing is not None:
+            self._listing.settle()
 
 
 def _records(connection: Connection, statement: TextClause, **parameters: object) -> Sequence[Record]:

@@ -7,7 +7,7 @@ APP, SEALER, ERASER, READER = "consent_app", "consent_sealer", "consent_eraser",
 PRUNER = "consent_pruner"
 
 #: What each role may do with which tables. All may read, but for openings those that have no need to.
-_READ = "entry, document, account, tile, head, checkpoint, erased, bound, conflict, consent_alembic_version"
+_READ = "entry, document, account, tile, head, checkpoint, erased, bound, unlisted, conflict, consent_alembic_version"
 _RIGHTS = {
     APP: {
         "SELECT": f"{_READ}, opening, inbox",
@@ -17,11 +17,15 @@ _RIGHTS = {
     },
     SEALER: {
         "SELECT": f"{_READ}, inbox",
-        "DELETE": "inbox",
+        "DELETE": "inbox, unlisted",
         "INSERT": "entry, tile, checkpoint, conflict",
         "UPDATE": "head",
     },
-    ERASER: {"SELECT": f"{_READ}, opening, inbox", "DELETE": "opening", "INSERT": "erased, opening, inbox"},
+    ERASER: {
+        "SELECT": f"{_READ}, opening, inbox",
+        "DELETE": "opening",
+        "INSERT": "erased, unlisted, opening, inbox",
+    },
     PRUNER: {"SELECT": f"{_READ}, opening", "DELETE": "entry", "INSERT": "bound", "UPDATE": "bound"},
     READER: {"SELECT": f"{_READ}, opening, inbox"},
 }

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 #: The schema's revisions that this release knows, oldest first; a test compares them with the migrations.
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 VERSION_TABLE = "consent_alembic_version"
 #: Where all of them are on PostgreSQL.
 SCHEMA = "consent"
@@ -124,6 +124,9 @@ inbox = Table(
     Column("leaf", LargeBinary, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
 )
+
+#: What was erased and isn't in the list beside the key yet, which whoever has the key takes from here.
+unlisted = Table("unlisted", served, Column("uid", Uuid, primary_key=True))
 
 #: Leaves that came under an id that another leaf has. There should be none.
 conflict = Table(

@@ -13,9 +13,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from consent.errors import LedgerUnavailable
-from consent.storage import migrate, outages, records, sequencer
+from consent.storage import arrival, migrate, moved, outages, records, sequencer
 from consent.storage.birth import Birth
 from consent.storage.bounded import BoundedConnection
+from consent.storage.departure import Departure, Progress
 from consent.storage.records import After
 from consent.storage.schema import SCHEMA
 
@@ -29,6 +30,7 @@ _BOUNDED = (
     "SELECT set_config('synchronous_commit', 'on', true), set_config('statement_timeout', '{0}', true), "
     "set_config('lock_timeout', '{0}', true), set_config('search_path', 'consent', true)"
 )
+_UNBOUNDED = text("SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)")
 _RIGHTS = text(
     "SELECT current_setting('fsync') = 'on' AS synced, has_table_privilege('consent.inbox', 'DELETE') AS may_seal"
 )
@@ -130,9 +132,34 @@ class Server:
         process.ready = False
         return done
 
-    def secret(self, purpose: bytes) -> bytes:
-        """32 bytes for *purpose* that follow from the log's key; LedgerError when that isn't there."""
-        return self.read(lambda connection: self._birth.secret(purpose, connection))
+    def receive(self, departure: Departure, progress: Progress) -> None:
+        """Make the tables and copy *departure*'s rows into them, in one transaction, and closed until ``apply``.
+
+        LedgerError unless there is room (``arrival.make_room``).
+        """
+        migrate.load()
+        process = self._here()
+        try:
+            with process.engine.connect() as connection:
+                self._take_turn(connection)
+                connection.execute(_UNBOUNDED)
+                arrival.make_room(connection, departure, self.name)
+                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+                migrate.upgrade(connection)
+                arrival.fill(connection, departure, progress)
+                connection.exec_driver_sql(moved.CLOSE)
+                outages.acknowledged(_driver(connection), connection.commit)
+        except outages.RAISED as error:
+            raise outages.explain(error, self.name) from error
+        process.ready = False
+
+    def arriving(self) -> bool:
+        """Whether a log is on its way here, and isn't complete yet."""
+        return self.read(moved.arriving)
+
+    def account_key(self) -> bytes:
+        """The 32 bytes under which accounts are linked; LedgerError when they aren't to be had here."""
+        return self.read(self._birth.account_key)
 
     def apply(self, statements: Sequence[str]) -> None:
         """Run *statements*, which change rights, in one transaction; LedgerUnavailable when the role may not."""
@@ -194,14 +221,18 @@ class Server:
         if records.size(connection) == 0:
             raise outages.unbegun(self.name)
         rights = connection.execute(_RIGHTS).one()
-        process.may_seal = rights.may_seal
-        process.refused = self._birth.foreign(connection) or (
-            None if rights.synced else outages.unsynced(self.name)
-        )
+        if moved.arriving(connection):
+            process.refused = moved.incomplete(self.name)
+        elif not rights.synced:
+            process.refused = outages.unsynced(self.name)
+        else:
+            process.refused = self._birth.foreign(connection)
+        process.may_seal = rights.may_seal and process.refused is None
 
     def _writable(self, patience: float) -> _Process:
         process = self._ready(patience)
         if process.refused is not None:
+            process.ready = False  # looked at again by the next one, as it may be mended by then
             raise process.refused
         return process
 

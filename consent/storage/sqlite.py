@@ -3,12 +3,14 @@
 import sqlite3
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 from consent.ledger import Document, Entry, Head, Record, Sealed, Written
 from consent.ledger.signing import Desk
 from consent.storage import erasing, pruning, records, sealing
 from consent.storage.birth import first_leaf
 from consent.storage.database import Database
+from consent.storage.departure import Departure
 
 #: How many are in memory at a time where all are read.
 _RECORDS, _DOCUMENTS = 500, 20
@@ -144,15 +146,17 @@ class SqliteStorage:
         return records.paged(batch, -1, lambda found: found[0], _RECORDS)
 
     def opted_out(self, account: str) -> bool:
+        self._database.require_here()
         with self._database.reading() as connection:
             return records.opted_out(connection, account)
 
     def forget_account(self, account: str, *, patience: float) -> bool:
+        self._database.require_here()
         with self._database.writing(patience) as connection:
             return connection.execute(_OPT_IN, (account,)).rowcount > 0
 
     def account_key(self) -> bytes:
-        return self._database.secret(b"consent/account/v1")
+        return self._database.account_key()
 
     def erase(
         self,
@@ -208,6 +212,16 @@ class SqliteStorage:
     def upgrade(self) -> Sequence[str]:
         """Create the database or bring it to this release's schema; a line for each revision applied."""
         return self._database.prepare()
+
+    def moved_to(self) -> str | None:
+        """Where the log has moved to; None as long as it is here."""
+        return self._database.moved_to()
+
+    @contextmanager
+    def leaving(self, patience: float) -> Iterator[Departure]:
+        """The log, into which nobody else writes while the block runs; it stays as it is if the block fails."""
+        with self._database.writing(patience) as connection:
+            yield Departure(connection)
 
     def close(self) -> None:
         """Close the connections of this process; the next use opens new ones."""

@@ -223,6 +223,7 @@ def ledger_of(chosen: Settings, origin: str, clock: Callable[[], float]) -> Call
     storage = open_storage(
         chosen.database,
         signing_key=chosen.signing_key,
+        account_key=chosen.account_key,
         signers=chosen.signers,
         origin=name,
         clock=lambda: moment(clock()),

@@ -41,6 +41,7 @@ NAMES = (
     "LANGUAGES",
     "AUDITOR",
     "ACCOUNT",
+    "ACCOUNT_KEY",
     "GRANT_LIFETIME",
     "REFUSAL_LIFETIME",
     "RETENTION",
@@ -70,6 +71,8 @@ class Settings:
     languages: Sequence[str] | Callable[[], str | None] | None
     auditor: Callable[[], str | None] | None
     account: Callable[[], object] | None
+    account_key: Path | None
+    """The key that accounts are linked under, where the signing key isn't."""
     grant_lifetime: int
     refusal_lifetime: int
     retention: int
@@ -195,6 +198,7 @@ def readers(config: Mapping[str, object], root: Path, instance: Path) -> dict[st
         "languages": lambda: languages(config),
         "auditor": lambda: function(config, "AUDITOR"),
         "account": lambda: function(config, "ACCOUNT"),
+        "account_key": lambda: path(config, "ACCOUNT_KEY", root),
         "grant_lifetime": lambda: seconds(config, "GRANT_LIFETIME", 182 * DAY),
         "refusal_lifetime": lambda: seconds(config, "REFUSAL_LIFETIME", 365 * DAY),
         "retention": lambda: seconds(config, "RETENTION", RETENTION, most=LONGEST_KEPT),

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -11,7 +12,9 @@ from flask import Flask
 
 from consent.cli import cli
 from consent.cli.command import Command
+from consent.cli.move import TO
 from tests.audit.clinic import newest, visit
+from tests.storage import cluster
 
 from .conftest import Run, run_for
 
@@ -93,8 +96,19 @@ def test_each_documented_example_runs(
     inside = tmp_path / "work" if " init" in typed else tmp_path
     monkeypatch.chdir(inside)
     command = typed.replace(SAMPLE_ID, str(newest(app).id)).split(" | ")[0]
-    result = run(*shlex.split(command)[2:], input="y\n")
+    with database(typed) as there:
+        result = run(*shlex.split(command.replace(TO, there))[2:], input="y\n")
     assert result.exit_code == 0, result.output
+
+
+@contextmanager
+def database(typed: str) -> Iterator[str]:
+    """The URL of an empty database on a server, if what is *typed* names one."""
+    if TO not in typed:
+        yield ""
+        return
+    with cluster.running() as server, server.database() as url:
+        yield url.render_as_string(hide_password=False)
 
 
 @pytest.mark.parametrize("code", ["0", "1", "2", "3"])
@@ -117,6 +131,6 @@ def test_without_an_app_commands_end_with_2_and_say_what_is_missing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FLASK_APP", raising=False)
-    result = run_for(None)(*name.split(), *(["x"] if name == "show" else []))
+    result = run_for(None)(*name.split(), *(["x"] if name in ("show", "keys account", "db move") else []))
     assert result.exit_code == 2
     assert result.stdout == ""

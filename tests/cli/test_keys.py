@@ -64,6 +64,25 @@ def test_show_lists_the_keys_and_where_everything_lies(
     assert "consent.key (missing)" in run("keys", "show").stdout
 
 
+def test_the_key_of_accounts_is_written_once_for_those_who_have_no_other(
+    run: Run, ledger: Ledger, tmp_path: Path, make_app: MakeApp
+) -> None:
+    key, file = ledger.account_key(), tmp_path / "account.key"
+    for _ in range(2):
+        result = run("keys", "account", str(file))
+        assert result.exit_code == 0, result.output
+    assert "CONSENT_ACCOUNT_KEY" in result.stdout
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    (tmp_path / "other").write_text("something else")
+    result = run("keys", "account", str(tmp_path / "other"))
+    assert result.exit_code == 3
+    assert (tmp_path / "other").read_text() == "something else"
+    close(ledger)
+    (tmp_path / "instance" / "consent.key").unlink()
+    without = site_of(make_app(CONSENT_ACCOUNT_KEY=str(file))).recorder.ledger
+    assert without.account_key() == key
+
+
 def test_a_new_key_is_vouched_for_by_the_old_and_both_sign_until_that_is_finished(
     app: Flask, run: Run, ledger: Ledger, folder: Path
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from consent.ledger import KeyState
-from tests.audit.clinic import site_of, visit
+from tests.audit.clinic import POLICY, MakeApp, site_of, visit
 from tests.storage.events import new_event
 
 from .conftest import Run, run_for
@@ -68,6 +68,19 @@ def test_seal_goes_on_until_it_is_stopped(waiting: Flask) -> None:
     assert (result.exit_code, result.stdout) == (0, "")
     assert seen[0] > 1
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_accounts_that_no_key_links_here_are_a_fault(
+    waiting: Flask, make_app: MakeApp, tmp_path: Path
+) -> None:
+    there = waiting.config["CONSENT_DATABASE"]
+    selling = POLICY.replace("sells_or_shares = false", "sells_or_shares = true")
+    site = {"policy": selling, "CONSENT_DATABASE": there, "CONSENT_ACCOUNT": lambda: "ada"}
+    result = run_for(make_app(**site))("check")
+    assert (result.exit_code, "CONSENT_ACCOUNT_KEY isn't set here" in result.stdout) == (1, True)
+    assert run_for(waiting)("keys", "account", str(tmp_path / "account.key")).exit_code == 0
+    result = run_for(make_app(**site, CONSENT_ACCOUNT_KEY="account.key"))("check")
+    assert "CONSENT_ACCOUNT_KEY" not in result.stdout
 
 
 def test_in_a_file_there_is_nothing_to_seal_and_there_are_no_roles(app: Flask, run: Run) -> None:

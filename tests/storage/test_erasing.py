@@ -8,8 +8,10 @@ import sqlite3
 import subprocess
 import threading
 import uuid
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -284,20 +286,19 @@ def test_the_site_needs_a_right_of_its_own_to_erase_on_the_server(
 
 @pytest.mark.requirement("LOG-05")
 def test_a_dump_that_is_put_back_is_cleared_by_the_list(
-    server: Cluster, begun_url: URL, tmp_path: Path
+    dump: tuple[Callable[[], None], Callable[[], None]], begun_url: URL
 ) -> None:
-    """With the commands of docs/retention.md, on a database of another name."""
-    guide = (Path(__file__).parents[2] / "docs" / "retention.md").read_text(encoding="utf-8")
-    dump, restore = re.findall(r"^\$ (pg_(?:dump|restore) .*)$", guide, re.MULTILINE)
+    """As an operator does it who kept the list of ``forget --list``."""
+    back_up, restore = dump
     ledger, storage = open_served(begun_url)
     record(ledger, new_event())
     kept = record(ledger, new_event(subject=OTHER))
     seal_all(ledger)
-    run_there(dump, begun_url, tmp_path)
+    back_up()
     erase(ledger)
     listed = list(ledger.tombstones())
     storage.close()
-    run_there(restore, begun_url, tmp_path)
+    restore()
 
     ledger, storage = open_served(begun_url)
     assert len(ledger.of_subject(SUBJECT)) == 1
@@ -309,6 +310,112 @@ def test_a_dump_that_is_put_back_is_cleared_by_the_list(
     check_tree(ledger)
     assert ledger.problems() == []  # the triggers are back, too
     storage.close()
+
+
+@pytest.fixture
+def signer(begun_url: URL, tmp_path: Path) -> Iterator[Ledger]:
+    """The ledger on the server as whoever has the key sees it."""
+    ledger, storage = open_served(begun_url, signing_key=tmp_path / "consent.key")
+    yield ledger
+    storage.close()
+
+
+@pytest.fixture
+def dump(begun_url: URL, tmp_path: Path) -> tuple[Callable[[], None], Callable[[], None]]:
+    """What backs the database up, and what puts that back, with the commands of docs/retention.md."""
+    guide = (Path(__file__).parents[2] / "docs" / "retention.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\$ (pg_(?:dump|restore) .*)$", guide, re.MULTILINE)
+    back_up, restore = (partial(run_there, command, begun_url, tmp_path) for command in commands)
+    return back_up, restore
+
+
+def test_whoever_has_the_key_lists_what_others_erase(
+    served: Ledger, signer: Ledger, server: Cluster, begun_url: URL, tmp_path: Path
+) -> None:
+    own = sorted(record(served, new_event()).id for _ in range(20))
+    erase(served)
+    theirs = record(served, new_event(subject=OTHER)).id
+    erase(served, OTHER, listed=False)  # as retention does, which erases again by itself
+    assert not (tmp_path / "consent.erased").exists()
+    signer.seal()
+    assert (tmp_path / "consent.erased").read_text().split() == [str(each) for each in own]
+    assert sorted(served.tombstones()) == sorted([*own, theirs])
+    assert server.run("SELECT count(*) FROM consent.unlisted", database=begun_url.database) == [(0,)]
+
+
+@pytest.mark.requirement("LOG-05")
+def test_a_dump_that_is_put_back_is_cleared_again_where_the_list_is(
+    served: Ledger,
+    signer: Ledger,
+    dump: tuple[Callable[[], None], Callable[[], None]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """By a process that starts, and by one that runs all the time."""
+    back_up, restore = dump
+    erased, kept = record(served, new_event()).id, record(served, new_event(subject=OTHER)).id
+    back_up()
+    erase(served)
+    signer.seal()
+    for _ in range(2):
+        restore()
+        assert len(served.of_subject(SUBJECT)) == 1
+        with caplog.at_level(logging.WARNING, "consent"):
+            signer.seal()
+        assert caplog.text.count("1 events that had been erased were back, and are erased again") == 1
+        caplog.clear()
+        assert served.of_subject(SUBJECT) == []
+        assert list(served.tombstones()) == [erased]
+        assert [each.id for each in served.of_subject(OTHER)] == [kept]
+    seal_all(signer)
+    check_tree(served)
+
+
+def test_where_who_signs_may_not_erase_it_is_a_problem_that_something_is_back(
+    served: Ledger,
+    dump: tuple[Callable[[], None], Callable[[], None]],
+    server: Cluster,
+    begun_url: URL,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    back_up, restore = dump
+    assert isinstance(served.storage, GuardedStorage)
+    record(served, new_event())
+    back_up()
+    erase(served)
+    served.storage.apply(roles.statements())
+    sealing = login(server, begun_url, roles.SEALER)
+    signer, storage = open_served(sealing, signing_key=tmp_path / "consent.key")
+    signer.seal()
+    restore()
+    served.storage.apply(roles.statements())
+    for _ in range(2):
+        signer.seal()
+    assert caplog.text.count("refuses this role a right") == 1
+    (problem,) = signer.problems()
+    listed = tmp_path / "consent.erased"
+    assert problem.startswith("1 events that had been erased are back, as after a restore.")
+    assert problem.endswith(f"run: flask consent forget --from {listed}")
+    erase(served, None, ids=[uuid.UUID(each) for each in listed.read_text().split()])
+    assert signer.problems() == []
+    storage.close()
+
+
+def test_a_list_that_cannot_be_read_keeps_nobody_from_sealing(
+    served: Ledger, signer: Ledger, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    record(served, new_event())
+    erase(served)
+    (tmp_path / "consent.erased").write_text("no id\n")
+    seal_all(signer)
+    assert signer.size() == 3
+    assert "line 1 is 'no id'; expected the id of an event" in caplog.text
+    assert ["line 1 is 'no id'" in problem for problem in signer.problems()] == [True]
+    (tmp_path / "consent.erased").unlink()
+    signer.seal()
+    assert (
+        len((tmp_path / "consent.erased").read_text().split()) == 1
+    )  # nothing was taken from the table in vain
 
 
 def run_there(command: str, url: URL, folder: Path) -> None:

@@ -16,6 +16,7 @@ from consent.errors import ConfigurationError, LedgerUnavailable
 from consent.ledger import Document, Ledger
 from consent.ledger.checkpoint import Checkpoint, open_checkpoint
 from consent.storage import GuardedStorage, open_storage, roles, schema
+from consent.storage.accountkey import AccountKey
 
 from .cluster import Cluster
 from .events import ORIGIN, new_event, open_served, record, seal_all, start
@@ -130,6 +131,32 @@ def test_the_server_refuses_to_change_what_is_recorded_also_to_the_owner(
             with pytest.raises(psycopg.errors.RestrictViolation, match=f"consent.{table} refuses"):
                 server.run(setting, change, database=begun_url.database)
     check_tree(recorded)
+
+
+def test_accounts_are_linked_where_the_signing_key_is_not(
+    served: Ledger, begun_url: URL, tmp_path: Path
+) -> None:
+    """By a file of their own, which is made where it is; the links stay what they were."""
+    with pytest.raises(LedgerUnavailable, match="CONSENT_ACCOUNT_KEY isn't set here"):
+        served.account_key()
+    signer, storage = open_served(begun_url, signing_key=tmp_path / "consent.key")
+    key, (first, *_) = signer.account_key(), signer.keys()
+    storage.close()
+    file = tmp_path / "account.key"
+    assert AccountKey(file).write(first.verifier, key)
+    assert file.stat().st_mode & 0o077 == 0
+    worker, storage = open_served(begun_url, account_key=file)
+    assert worker.account_key() == key
+    assert worker.storage.desk is None
+    for wrong, said in {
+        file.read_text().replace(first.verifier, "other.example+00000000+AAAA"): "is another log's",
+        "consent/account/v1\n": "can't be read",
+        file.read_text().replace("account/v1", "account/v2"): "can't be read",
+    }.items():
+        file.write_text(wrong)
+        with pytest.raises(LedgerUnavailable, match=said):
+            worker.account_key()
+    storage.close()
 
 
 def test_triggers_that_were_switched_off_are_noticed_and_put_back(
