@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 from consent.cli.command import database_file, has_database, on_server
 from consent.cli.patient import Line, Patient
@@ -39,19 +40,7 @@ def files(patient: Patient) -> Iterator[Line]:
     if not there:
         yield Line("ok", "ledger", f"nothing is recorded yet; it will be in {database}")
         return
-    for file in there:
-        mode = stat.S_IMODE(file.stat().st_mode)
-        if mode & 0o077:
-            fix = f"chmod 600 {file}"
-            yield Line(
-                "wrong", str(file), f"others than its owner may read or write it (mode {mode:04o})", fix
-            )
-        elif not os.access(file, os.R_OK | os.W_OK):
-            yield Line(
-                "wrong", str(file), "who runs this may not write to it", "Run this as who runs the site."
-            )
-        else:
-            yield Line("ok", str(file), f"only its owner may read it (mode {mode:04o})")
+    yield from map(guarded, there)
     if key.parent == database.parent:
         fix = "Keep the key elsewhere: CONSENT_SIGNING_KEY. The guard moves with it."
         said = (
@@ -61,12 +50,27 @@ def files(patient: Patient) -> Iterator[Line]:
         yield Line("look", "ledger", said, fix)
 
 
+def guarded(file: Path) -> Line:
+    """Whether *file* is its owner's alone, who runs this."""
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if mode & 0o077:
+        fix = f"chmod 600 {file}"
+        return Line("wrong", str(file), f"others than its owner may read or write it (mode {mode:04o})", fix)
+    if not os.access(file, os.R_OK | os.W_OK):
+        fix = "Run this as who runs the site."
+        return Line("wrong", str(file), "who runs this may not write to it", fix)
+    return Line("ok", str(file), f"only its owner may read it (mode {mode:04o})")
+
+
 def served(patient: Patient) -> Iterator[Line]:
     """The ledger on a server: where the key is. What is wrong with the database is among what ``check`` finds."""
     yield Line("ok", "ledger", "it is kept on a server, which says who may do what")
     if patient.site.settings.signing_key is not None:
         fix = "Set CONSENT_SIGNING_KEY only where checkpoints are signed."
         yield Line("look", "ledger", "the signing key is named here; those who only record need none", fix)
+    accounts = patient.site.settings.account_key
+    if accounts is not None and accounts.exists():
+        yield guarded(accounts)
 
 
 def outside(patient: Patient) -> Iterator[Line]:

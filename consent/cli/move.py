@@ -16,7 +16,7 @@ from consent.ledger import Checkpoint, Ledger, rotation
 from consent.ledger.note import Note
 from consent.storage import GuardedStorage, SqliteStorage, open_storage
 from consent.storage.departure import Row
-from consent.verify import FINE, Finding
+from consent.verify import FINE
 from consent.web.site import Site
 
 TO = "postgresql+psycopg://clinic_owner@db.example/clinic"
@@ -100,18 +100,12 @@ def prove(ledger: Ledger, there: Ledger, signed: str) -> None:
         progress=lambda records, total: with_progress(records, total, "entries verified"),
         now=datetime.now(UTC),
     )
-    wrong = [each for each in report.findings if each.verdict not in FINE and not of_a_lost_tree(each)]
-    if wrong:
+    if wrong := [each for each in report.findings if each.verdict not in FINE]:
         complain("\n".join(f"{each.verdict}  {each.place}: {each.said}" for each in wrong))
         raise LedgerError(
             "what arrived doesn't verify, so nothing was switched over. See whether it does where it was: "
             "flask consent verify"
         )
-
-
-def of_a_lost_tree(finding: Finding) -> bool:
-    """Whether *finding* is a checkpoint that was signed before a loss which ``keys recover`` has put on record."""
-    return finding.verdict == "forked" and finding.place.startswith("checkpoint of ")
 
 
 def settled(site: Site, name: str, signed: Checkpoint, key: str) -> str:

@@ -81,6 +81,10 @@ def test_accounts_that_no_key_links_here_are_a_fault(
     assert run_for(waiting)("keys", "account", str(tmp_path / "account.key")).exit_code == 0
     result = run_for(make_app(**site, CONSENT_ACCOUNT_KEY="account.key"))("check")
     assert "CONSENT_ACCOUNT_KEY" not in result.stdout
+    doctor = run_for(make_app(**site, CONSENT_ACCOUNT_KEY="account.key"))
+    assert "account.key: only its owner may read it" in doctor("doctor").stdout
+    (tmp_path / "account.key").chmod(0o644)
+    assert "chmod 600" in doctor("doctor").stdout
 
 
 def test_in_a_file_there_is_nothing_to_seal_and_there_are_no_roles(app: Flask, run: Run) -> None:
