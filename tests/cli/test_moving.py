@@ -16,13 +16,14 @@ from flask import Flask
 from sqlalchemy import URL, create_engine, select
 
 from consent.errors import LedgerUnavailable
-from consent.ledger import Ledger, Outcome, Receipt
+from consent.ledger import Ledger, Outcome, Receipt, erasure
+from consent.ledger.pruning import declare, drop, pruning, raise_bound
 from consent.storage import OwnStorage, open_storage
 from consent.storage.schema import SCHEMA, metadata
 from consent.verify import Key, verify
 from tests.audit.clinic import SAME, MakeApp, site_of, visit
 from tests.storage import cluster
-from tests.storage.events import change, go, new_event, record, rows, start
+from tests.storage.events import NOW, change, go, new_event, record, rows, start
 from tests.storage.trees import check_tree
 
 from .conftest import Run, run_for
@@ -82,8 +83,12 @@ def test_a_log_that_moves_takes_every_row_of_every_table_with_it(
     app: Flask, run: Run, folder: Path, there: URL
 ) -> None:
     ledger = ledger_of(app)
-    for _ in range(300):  # more than a tile
-        record(ledger, new_event(subject=uuid.uuid4(), policy=None))
+    old = [record(ledger, new_event(subject=uuid.uuid4(), policy=None)).id for _ in range(300)]  # over a tile
+    ledger.erase(erasure("retention", id=uuid.uuid4(), time=NOW), salt=bytes(32), ids=old[:99], listed=False)
+    bound = pruning(256, origin=ORIGIN, time=NOW, policy=None, until=None)
+    declare(ledger, bound, salt=bytes(32))
+    raise_bound(ledger, bound)
+    assert sum(drop(ledger)) == 99
     visit(app, "all")
     record(ledger, new_event(account="2vKUO-2T-oxxKXdge6n8LA", opted_out=True, policy=None))
     gone = record(ledger, new_event(policy=None)).id
@@ -98,7 +103,7 @@ def test_a_log_that_moves_takes_every_row_of_every_table_with_it(
     assert after == before
     assert set(checkpoints[0]) <= set(checkpoints[1])
     assert all(before.values())
-    assert f"The log of {len(before['entry'])} entries is in {named(there)}" in result.stdout
+    assert f"The log of {len(before['entry']) + 99} entries is in {named(there)}" in result.stdout
     assert f"CONSENT_SIGNING_KEY = '{folder / 'consent.key'}'" in result.stdout
 
 
