@@ -14,7 +14,7 @@ from consent.cli import cli
 from consent.cli.command import Command
 from consent.cli.move import TO
 from tests.audit.clinic import newest, visit
-from tests.storage import cluster
+from tests.storage.cluster import Cluster
 
 from .conftest import Run, run_for
 
@@ -84,7 +84,12 @@ def test_the_documentation_knows_no_command_that_is_not_there() -> None:
 
 @pytest.mark.parametrize("typed", TYPED)
 def test_each_documented_example_runs(
-    typed: str, app: Flask, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    typed: str,
+    app: Flask,
+    run: Run,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     app.config["SESSION_COOKIE_SECURE"] = True
     app.add_url_rule("/", "home", lambda: "home")
@@ -96,18 +101,19 @@ def test_each_documented_example_runs(
     inside = tmp_path / "work" if " init" in typed else tmp_path
     monkeypatch.chdir(inside)
     command = typed.replace(SAMPLE_ID, str(newest(app).id)).split(" | ")[0]
-    with database(typed) as there:
+    with database(typed, request) as there:
         result = run(*shlex.split(command.replace(TO, there))[2:], input="y\n")
     assert result.exit_code == 0, result.output
 
 
 @contextmanager
-def database(typed: str) -> Iterator[str]:
+def database(typed: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of an empty database on a server, if what is *typed* names one."""
     if TO not in typed:
         yield ""
         return
-    with cluster.running() as server, server.database() as url:
+    server: Cluster = request.getfixturevalue("server")
+    with server.database() as url:
         yield url.render_as_string(hide_password=False)
 
 
