@@ -70,6 +70,8 @@ class SetCookie(NamedTuple):
         name, value = name.strip(" \t"), value.strip(" \t")
         if not (name or value) or len(name) + len(value) > LONGEST_PAIR:
             return None
+        if not name:  # browsers send such a one back as its value alone
+            name = value.partition("=")[0].rstrip(" \t") if "=" in value else ""
         attributes = _attributes(rest)
         if attributes.max_age is not None:
             return cls(name, attributes.max_age, attributes)

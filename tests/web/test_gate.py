@@ -277,7 +277,7 @@ def test_a_deletion_passes_whatever_it_deletes(app: Flask) -> None:
     ("text", "passes"),
     [
         ("visit", True),
-        ("=visit=1", True),
+        ("=visit=1", False),
         ("visit =1; Max-Age=60", False),
         ("\tvisit=1", False),
         ("visit=1;;;; Max-Age=x", False),
@@ -383,6 +383,16 @@ def test_nobody_but_the_component_sets_a_cookie_under_the_name_of_the_answer(
     assert "nobody else may set it" in fault.problem
     with pytest.raises(AssertionError, match="nobody else may set it"):
         assert_nothing_undeclared(app)
+
+
+@pytest.mark.requirement("ENF-01")
+def test_no_cookie_without_a_name_comes_back_as_the_answer_or_as_what_was_refused(
+    app: Flask, site: Site
+) -> None:
+    setting(app, "=consent=theirs; Path=/", "=visit=1; Path=/")
+    assert app.test_client().get("/set").headers.getlist("Set-Cookie") == []
+    assert site.findings.about("answer")
+    assert site.findings.about("stopped")
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,12 @@ def test_the_name_is_what_stands_before_the_first_equals_sign(text: str, name: s
     assert read(text).name == name
 
 
+@pytest.mark.parametrize("text", ["=visit=1", " = visit =1; Path=/", "=visit=", "=visit=1=2"])
+def test_what_has_no_name_has_the_one_under_which_browsers_send_it_back(text: str) -> None:
+    assert read(text).name == "visit"
+    assert read(f"={text}").name == ""
+
+
 @pytest.mark.parametrize(
     "text", ["", "=", ";", " ; Path=/", "a=b\n", "a\x00=b", "a=b\x7f", "a=" + "b" * 4096]
 )
