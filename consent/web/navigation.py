@@ -33,8 +33,6 @@ SOFT: Final = (
     "HTTP_TURBO_FRAME",
     "HTTP_X_TURBO_REQUEST_ID",
 )
-#: Where they say which document it is for.
-ASKERS: Final = ("HTTP_HX_CURRENT_URL", "HTTP_REFERER")
 #: The headers by which a cache may keep a page, and give it to whoever asks next.
 KEPT: Final = frozenset({"cache-control", "expires", "last-modified", "etag"})
 #: What Turbo and HTMX find in a marked page: that it is loaded in full and so is what it leads to ("track"), and that
@@ -132,7 +130,10 @@ def matters(site: Site, environ: Mapping[str, Any], endpoint: str | None) -> boo
     """Whether it matters where a document of *endpoint* stands: a view is marked, or it or its asker is ours."""
     if is_ours(endpoint) or site.marks_any():
         return True
-    return is_soft(environ) and any(site.settings.url_prefix in environ.get(name, "") for name in ASKERS)
+    asker = environ.get("HTTP_HX_CURRENT_URL")
+    if asker is None and "HTTP_X_TURBO_REQUEST_ID" in environ:
+        asker = environ.get("HTTP_REFERER")
+    return asker is not None and site.settings.url_prefix in asker
 
 
 def endpoint_at(app: Flask, environ: Mapping[str, Any], path: str) -> str | None:

@@ -34,7 +34,7 @@ class Passage:
     @property
     def endpoint(self) -> str | None:
         """The endpoint that Flask has found for the request; None for no view, and as long as it hasn't looked."""
-        found = self.found
+        found = self.request or self.found
         return found.endpoint if found else None
 
     @property
@@ -53,7 +53,8 @@ class Passage:
 def entered(site: Site, environ: dict[str, Any]) -> Passage:
     """A new passage of the request through *site*'s app, noted beside those through other apps."""
     made = Passage(environ)
-    environ[ENVIRON] = {**environ.get(ENVIRON, {}), site: made}
+    outer = environ.get(ENVIRON)
+    environ[ENVIRON] = {**outer, site: made} if outer else {site: made}
     return made
 
 
@@ -65,5 +66,8 @@ def see(site: Site, endpoint: str | None, values: dict[str, Any] | None) -> None
 
 def passage_of(site: Site, environ: dict[str, Any]) -> Passage:
     """The request's passage through *site*'s app; a new one where it came past the gate."""
-    found: Passage | None = environ.get(ENVIRON, {}).get(site)
-    return found or entered(site, environ)
+    try:
+        found: Passage = environ[ENVIRON][site]
+    except KeyError:
+        return entered(site, environ)
+    return found

@@ -67,7 +67,6 @@ class ConsentRequest:
     _asked = False
     _decision: Decision | None = None
     _verdict: Verdict | None = None
-    _judged_for: str | None = None
     _language: str | None = None
 
     def __init__(self, site: Site, passage: Passage) -> None:
@@ -164,12 +163,14 @@ class ConsentRequest:
     @property
     def verdict(self) -> Verdict:
         """What may run in this request, with the reason for each service."""
-        if self._verdict is None or self._judged_for != self.endpoint:
-            self._judged_for = self.endpoint
-            self._verdict = self.site.verdicts.verdict(
-                self.decision, self.circumstances, lifetimes=self.lifetimes, now=self.now
-            )
-        return self._verdict
+        if self._verdict is not None:
+            return self._verdict
+        found = self.site.verdicts.verdict(
+            self.decision, self.circumstances, lifetimes=self.lifetimes, now=self.now
+        )
+        if self.passage.routed:
+            self._verdict = found
+        return found
 
     @property
     def elsewhere(self) -> frozenset[str]:
