@@ -97,7 +97,7 @@ def undeclared(visitor: Visit, site: Site) -> list[str]:
     cookies = [
         name
         for name in visitor.cookies
-        if name not in site.own_cookies[False]
+        if name not in (site.settings.cookie(secure=False), site.settings.readable_cookie(secure=False))
         and not any(cookie.matches(name) for service in always for cookie in service.cookies)
     ]
     kept = [
