@@ -388,6 +388,7 @@ def test_json_says_the_same(visitor: Visitor, site: Site) -> None:
         "ok": True,
         "outcome": "valid",
         "message": "This receipt is valid. It says:",
+        "pruned": False,
         "event": {
             "id": str(event.id),
             "kind": "given",
