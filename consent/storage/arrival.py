@@ -8,10 +8,10 @@ from sqlalchemy import Connection, Table, func, select, text, update
 
 from consent.errors import LedgerError
 from consent.ledger import Leaf
-from consent.storage import moved, records
+from consent.storage import moved, records, sequencer
 from consent.storage.birth import first_leaf
 from consent.storage.departure import Departure, Progress, Row
-from consent.storage.schema import SCHEMA, head, metadata
+from consent.storage.schema import SCHEMA, entry, head, metadata
 
 _HELD = text("""
     SELECT relname FROM pg_class
@@ -49,6 +49,8 @@ def fill(connection: Connection, departure: Departure, progress: Progress) -> No
     for table in metadata.tables.values():  # as they are declared: what others refer to comes first
         total = departure.count(table)
         rows = progress(departure.rows(table), total, f"rows of {table.name}")
+        if table is entry:
+            _make_partitions(connection, total)
         if table is head:  # whose only row a new database has
             for row in rows:
                 connection.execute(update(head), dict(zip(head.columns.keys(), row, strict=True)))
@@ -57,6 +59,13 @@ def fill(connection: Connection, departure: Departure, progress: Progress) -> No
         found = connection.execute(select(func.count()).select_from(table)).scalar_one()
         if found != total:
             raise LedgerError(f"of {total:,} rows of {table.name}, {found:,} arrived; nothing was moved")
+
+
+def _make_partitions(connection: Connection, size: int) -> None:
+    """The partitions in which *size* entries find room, made as if the tree had grown here."""
+    for full in range(sequencer.SPAN, size + 1, sequencer.SPAN):
+        connection.execute(update(head), {"size": full})
+        sequencer.make_room(connection, full)
 
 
 def _copy(driver: psycopg.Connection, table: Table, rows: Iterable[Row]) -> None:

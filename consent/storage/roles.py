@@ -38,12 +38,14 @@ def statements() -> Sequence[str]:
         import_module("consent.storage.migrations.versions.r0004_pruning"),
     )
     triggers = [trigger for revision in revisions for trigger in revision.POSTGRESQL_TRIGGERS]
+    triggers += import_module("consent.storage.migrations.versions.r0006_partitions").POSTGRESQL_STATEMENTS
     return [
         *(_create(role) for role in _RIGHTS),
         "REVOKE ALL ON SCHEMA consent FROM PUBLIC",
         "REVOKE ALL ON ALL TABLES IN SCHEMA consent FROM PUBLIC",
         *(statement for role, rights in _RIGHTS.items() for statement in _grant(role, rights)),
         *(" ".join(trigger.split()) for trigger in triggers),
+        f"GRANT EXECUTE ON FUNCTION consent.make_room() TO {SEALER}",
     ]
 
 

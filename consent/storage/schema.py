@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 #: The schema's revisions that this release knows, oldest first; a test compares them with the migrations.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 VERSION_TABLE = "consent_alembic_version"
 #: Where all of them are on PostgreSQL.
 SCHEMA = "consent"
@@ -31,7 +31,7 @@ entry = Table(
     metadata,
     # In SQLite only a column of exactly type INTEGER is the row's own number.
     Column("leaf_index", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("uid", Uuid, nullable=False, unique=True),
+    Column("uid", Uuid, nullable=False, unique=True),  # in partitions there can be no such constraint
     Column("leaf", LargeBinary, nullable=False),
     Column("leaf_hash", LargeBinary, nullable=False),
 )

@@ -4,18 +4,24 @@ Whoever locks the head's row seals; nobody waits for it. Recording doesn't touch
 can be synced together. Were two at it all the same, both would write the same indexes, and one fails whole.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
+from sqlalchemy.exc import DBAPIError
 
 from consent.errors import LedgerError
 from consent.ledger import leaf_hash
 from consent.storage import records
 from consent.storage.tree import Tree
 
+log = logging.getLogger("consent")
+
 #: Events that one transaction seals, and that a visitor's request does at most.
 BATCH, IN_PASSING = 5000, 500
+#: Entries of a partition; the next one is made when half of the last is filled.
+SPAN = 2**24
 #: Seconds after which it is a problem that an event still waits.
 LATE = 60
 
@@ -30,6 +36,8 @@ _ADD = text(
     "INSERT INTO consent.entry (leaf_index, uid, leaf, leaf_hash) SELECT * FROM "
     "unnest(CAST(:indexes AS bigint[]), CAST(:uids AS uuid[]), CAST(:leaves AS bytea[]), CAST(:hashes AS bytea[]))"
 )
+_CROWDED = text("SELECT to_regclass('consent.entry_' || CAST(:number AS bigint)) IS NULL")
+_MAKE_ROOM = text("SELECT consent.make_room()")
 _SET_ASIDE = text("INSERT INTO consent.conflict (number, uid, leaf) VALUES (:number, :uid, :leaf)")
 _MOVE = text(
     "UPDATE consent.head SET size = :size, root = :root, frontier = :frontier, "
@@ -44,7 +52,9 @@ _LATE = text(
 _UNGUARDED = text(
     "SELECT string_agg(DISTINCT split_part(name, '_', 1), ', ') FROM unnest(CAST(:triggers AS text[])) AS name "
     "WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass('consent.' || split_part(name, '_', 1)) "
-    "AND tgname = name AND tgenabled = 'A')"
+    "AND tgname = name AND tgenabled = 'A') OR EXISTS (SELECT FROM pg_inherits "
+    "WHERE inhparent = to_regclass('consent.' || split_part(name, '_', 1)) AND NOT EXISTS "
+    "(SELECT FROM pg_trigger WHERE tgrelid = inhrelid AND tgname = name AND tgenabled = 'A'))"
 )
 _GUARDED = [
     "bound",
@@ -69,6 +79,7 @@ def seal(connection: Connection, limit: int = BATCH) -> int:
     head = connection.execute(text(_HEAD)).one_or_none()
     if head is None:
         return 0
+    make_room(connection, head.size)
     tree = Tree(records.Hashes(connection), head.size, head.frontier, records.size(connection))
     taken = sorted(connection.execute(_TAKE, {"limit": limit}).all(), key=lambda row: row.number)
     new = _new(connection, taken)
@@ -89,6 +100,24 @@ def seal(connection: Connection, limit: int = BATCH) -> int:
                 "Somebody else sealed the same events at the same time; nothing was changed here."
             )
     return count
+
+
+def make_room(connection: Connection, size: int) -> None:
+    """Make the next partition if half of the last is filled by *size* entries; by whoever holds the head's row.
+
+    That it can't be done now is a problem only once there is no room at all: the next one tries again.
+    """
+    if not _crowded(connection, size):
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(_MAKE_ROOM)
+    except DBAPIError as error:
+        log.warning("the next partition of entries could not be made: %s", error.orig)
+
+
+def _crowded(connection: Connection, size: int) -> bool:
+    return bool(connection.execute(_CROWDED, {"number": (size + SPAN // 2) // SPAN}).scalar_one())
 
 
 def _new(connection: Connection, taken: Sequence[Row[Any]]) -> list[Row[Any]]:
@@ -120,6 +149,11 @@ def _problems(connection: Connection) -> Iterator[str]:
         yield (
             f"{late} events have waited to be sealed for more than {LATE} s. They are recorded, but under no root yet. "
             "Run: flask consent seal --every 1s, as a role that may seal."
+        )
+    if _crowded(connection, records.size(connection)):
+        yield (
+            "More than half of the last partition of entries is filled, and there is no further one. Run: flask "
+            "consent db roles --apply, as the owner of the tables, so that whoever seals may make it."
         )
     if tables := connection.execute(_UNGUARDED, {"triggers": _TRIGGERS}).scalar_one():
         yield (

@@ -7,13 +7,13 @@ import sys
 import textwrap
 import traceback
 import uuid
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection, NullPool, create_engine, text
 
 from consent.ledger import Event, Kind, Ledger, Recorded
 from consent.storage import OwnStorage, open_storage
@@ -58,6 +58,38 @@ def seal_all(ledger: Ledger) -> None:
     """Seal whatever waits; where recording seals, nothing does."""
     while ledger.seal(patience=30):
         pass
+
+
+def refusal() -> Event:
+    """A visitor's No."""
+    return new_event(kind=Kind.REFUSED, subject=None, granted=())
+
+
+@contextmanager
+def owner(url: URL) -> Iterator[Connection]:
+    """A transaction of somebody who owns the tables."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        yield connection
+
+
+def grow(ledger: Ledger, size: int, url: URL | None) -> None:
+    """Refusals up to *size* entries, sealed; on a server at *url* put into its inbox at once, to be quick."""
+    if url is None:
+        while ledger.size() < size:
+            record(ledger, refusal())
+        return
+    salt, events = os.urandom(32), [refusal() for _ in range(size - ledger.size())]
+    made = [
+        {"uid": each.id, "salt": salt, "body": each.body(), "leaf": each.leaf(ORIGIN, salt)}
+        for each in events
+    ]
+    with owner(url) as connection:
+        connection.execute(
+            text("INSERT INTO consent.opening (uid, salt, body) VALUES (:uid, :salt, :body)"), made
+        )
+        connection.execute(text("INSERT INTO consent.inbox (uid, leaf) VALUES (:uid, :leaf)"), made)
+    seal_all(ledger)
 
 
 def place(ledger: Ledger, recorded: Recorded) -> int:

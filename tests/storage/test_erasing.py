@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -324,9 +325,13 @@ def signer(begun_url: URL, tmp_path: Path) -> Iterator[Ledger]:
 def dump(begun_url: URL, tmp_path: Path) -> tuple[Callable[[], None], Callable[[], None]]:
     """What backs the database up, and what puts that back, with the commands of docs/retention.md."""
     guide = (Path(__file__).parents[2] / "docs" / "retention.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^\$ (pg_(?:dump|restore) .*)$", guide, re.MULTILINE)
-    back_up, restore = (partial(run_there, command, begun_url, tmp_path) for command in commands)
-    return back_up, restore
+    commands = re.findall(r"^\$ ((?:pg_dump|psql|pg_restore) .*)$", guide, re.MULTILINE)
+
+    def run(*commands: str) -> None:
+        for command in commands:
+            run_there(command, begun_url, tmp_path)
+
+    return partial(run, *commands[:1]), partial(run, *commands[1:])
 
 
 def test_whoever_has_the_key_lists_what_others_erase(
@@ -420,7 +425,7 @@ def test_a_list_that_cannot_be_read_keeps_nobody_from_sealing(
 
 def run_there(command: str, url: URL, folder: Path) -> None:
     """Run *command*, which names the database ``clinic``, in *folder* for the database at *url*."""
-    program, *arguments = command.split()
+    program, *arguments = shlex.split(command)
     named = [each.replace("clinic", libpq(url)) for each in arguments]
     done = subprocess.run(
         [newest_programs() / program, *named], cwd=folder, capture_output=True, text=True, check=False

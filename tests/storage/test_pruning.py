@@ -5,59 +5,38 @@ import signal
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, Connection, NullPool, create_engine, text
+from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
 
 from consent.audit.live import verify_live
 from consent.errors import LedgerError, LedgerUnavailable
-from consent.ledger import Event, Kind, Ledger, erasure
+from consent.ledger import Kind, Ledger, erasure
 from consent.ledger.merkle import check_inclusion, inclusion_proof
 from consent.ledger.pruning import declare, drop, pruning, raise_bound
 from consent.storage import GuardedStorage, roles
 from consent.verify import Key, Report
 
 from .cluster import Cluster
-from .events import NOW, ORIGIN, change, new_event, open_ledger, open_served, record, seal_all, start
+from .events import (
+    NOW,
+    ORIGIN,
+    change,
+    grow,
+    new_event,
+    open_ledger,
+    open_served,
+    owner,
+    record,
+    seal_all,
+    start,
+)
 from .test_server import login
 
 OTHER = uuid.UUID("c1a5e0de-0000-4000-8000-00000000ffff")
-
-
-def refusal() -> Event:
-    """A visitor's No."""
-    return new_event(kind=Kind.REFUSED, subject=None, granted=())
-
-
-@contextmanager
-def owner(url: URL) -> Iterator[Connection]:
-    """A transaction of somebody who owns the tables."""
-    engine = create_engine(url, poolclass=NullPool)
-    with engine.begin() as connection:
-        yield connection
-
-
-def grow(ledger: Ledger, size: int, url: URL | None) -> None:
-    """Refusals up to *size* entries, sealed; on a server at *url* put into its inbox at once, to be quick."""
-    if url is None:
-        while ledger.size() < size:
-            record(ledger, refusal())
-        return
-    salt, events = os.urandom(32), [refusal() for _ in range(size - ledger.size())]
-    made = [
-        {"uid": each.id, "salt": salt, "body": each.body(), "leaf": each.leaf(ORIGIN, salt)}
-        for each in events
-    ]
-    with owner(url) as connection:
-        connection.execute(
-            text("INSERT INTO consent.opening (uid, salt, body) VALUES (:uid, :salt, :body)"), made
-        )
-        connection.execute(text("INSERT INTO consent.inbox (uid, leaf) VALUES (:uid, :leaf)"), made)
-    seal_all(ledger)
 
 
 def erase_all(ledger: Ledger) -> None:

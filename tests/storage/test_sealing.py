@@ -121,6 +121,8 @@ def test_an_upgrade_builds_the_tree_over_the_stored_leaf_hashes(older: OlderRele
     assert list(storage.upgrade()) == [
         "0003: the tree over the entries; on PostgreSQL the inbox, and the triggers",
         "0004: the bound below which entries may be pruned, and triggers that let only those go",
+        "0005: what was erased on PostgreSQL and isn't in the list beside the key yet",
+        "0006: on PostgreSQL, entries in partitions of 2^24",
     ]
     assert check_tree(ledger).size == 300
     assert rows(tmp_path, "SELECT * FROM entry") == before
