@@ -490,8 +490,8 @@ class Lines:
     match: re.Match[bytes] | None = None
 
     def advance(self) -> None:
-        """On to the next line; a broken one ends the file."""
-        before, self.match = self.index, None
+        """On to the next line; a broken one ends the file, behind which there are no entries."""
+        before, self.match, self.index = self.index, None, MOST_ENTRIES
         self.number += 1
         try:
             if self.file is None or not (line := self.file.readline(LONGEST_LINE)):
@@ -503,10 +503,6 @@ class Lines:
             self.report.add("tampered", f"{self.name}, line {self.number}", said)
             return
         self.match, self.index = match, int(match[self.index_group])
-
-    def at(self, index: int) -> re.Match[bytes] | None:
-        """The line of entry *index*, if it is the next one."""
-        return self.match if self.index == index else None
 
     def behind(self, index: int) -> Iterator[int]:
         """The numbers of the lines of entries before *index* that nobody asked for."""
@@ -702,7 +698,7 @@ class Entries:
         self, source: Source, size: int, origin: str, report: Report, bound: int | None = None
     ) -> None:
         self.source, self.size, self.origin, self.report, self.bound = source, size, origin, report, bound
-        self.leaves = Leaves(origin)
+        self.read = Leaves(origin).read
         self.ids = bytearray()
         self.kept = list[int]()
         """Entries that were pruned all around; their ids come first."""
@@ -735,25 +731,26 @@ class Entries:
 
         None, and a finding, if they aren't there. Those that were pruned are taken as they are stated.
         """
-        path = tile_path("entries", index, width)
+        path, first = tile_path("entries", index, width), index * WIDTH
         try:
-            data = read(self.source, path, LONGEST_ENTRIES)
-            if data is not None:
-                return self._looked_at(path, data, index * WIDTH, width)
-            if self.pruned == index * WIDTH and width == WIDTH:
+            if (leaves := self.leaves(index, width)) is not None:
+                return self.looked_at(first, leaves)
+            if self.pruned == first and width == WIDTH:
                 self.pruned += WIDTH
-                return self._kept(index * WIDTH, stated)
+                return self._kept(first, stated)
             self.report.add("tampered", path, "is missing")
         except Fault as fault:
             self.report.add("tampered", path, str(fault))
-        first = index * WIDTH
         if self.pruned <= first:
             # So that each id stays at the place of its entry.
             self.ids += b"".join(place.to_bytes(16) for place in range(first, first + width))
         self._skip(first + width)
         return None
 
-    def _looked_at(self, path: str, data: bytes, first: int, width: int) -> bytes:
+    def leaves(self, index: int, width: int) -> list[bytes] | None:
+        """The leaves under tile *index* of level 0; None if they aren't there, Fault if they are damaged."""
+        if (data := read(self.source, tile_path("entries", index, width), LONGEST_ENTRIES)) is None:
+            return None
         leaves, at = list[bytes](), 0
         while at + 2 <= len(data) and len(leaves) <= width:
             end = at + 2 + (data[at] << 8 | data[at + 1])
@@ -761,7 +758,11 @@ class Entries:
             at = end
         if at != len(data) or len(leaves) != width:
             raise Fault(f"has not the leaves of {width} entries")
-        self._read(enumerate(leaves, first))
+        return leaves
+
+    def looked_at(self, first: int, leaves: Sequence[bytes]) -> bytes:
+        """The hashes of the *leaves* from entry *first* on; what is wrong with them is in the report then."""
+        self._look(enumerate(leaves, first))
         return b"".join([sha256(b"\0" + leaf).digest() for leaf in leaves])
 
     def _kept(self, first: int, stated: bytes | None) -> bytes | None:
@@ -777,16 +778,16 @@ class Entries:
             found[place : place + HASH] = sha256(b"\0" + leaf).digest()
             self.others.advance()
         self.kept += [index for index, _ in leaves]
-        self._read(leaves)
+        self._look(leaves)
         self._skip(first + WIDTH)
         return None if stated is None else bytes(found)
 
-    def _read(self, leaves: Iterable[tuple[int, bytes]]) -> None:
+    def _look(self, leaves: Iterable[tuple[int, bytes]]) -> None:
         """Look at *leaves*, each with its index, and at what lies beside them."""
         ids = list[bytes]()
         beside = self.personal or any(lines.match for lines in self.lines)
         for index, leaf in leaves:
-            if (outline := self.leaves.read(leaf)) is None:
+            if (outline := self.read(leaf)) is None:
                 ids.append(b"%032x" % index)
                 self._explain(index, leaf)
                 self._skip(index + 1)
@@ -826,23 +827,27 @@ class Entries:
         openings, tombstones = self.lines
         if openings.index < index or tombstones.index < index:
             self._skip(index)
-        opening, tombstone = openings.at(index), tombstones.at(index)
-        if opening is not None:
-            self._opening(index, commitment, hour, opening)
-            openings.advance()
-        if tombstone is not None:
-            if tombstone[1] != id:
-                self.report.add("tampered", f"entry {index}", "the tombstone is of another event")
-            if opening is not None:
+        found = self.opening(index)
+        if found is not None:
+            self.opened += 1
+            salt, opening = found
+            if not opens(commitment, salt, opening):
                 self.report.add(
-                    "tampered", f"entry {index}", "is said to be erased, and its opening is still there"
+                    "tampered", f"entry {index}", "the opening is not the one that the leaf commits to"
                 )
-            self.erased += 1
+            elif opening[-34:-12] != b'"time":"' + hour[:14]:
+                self.report.add("tampered", f"entry {index}", "the opening is of another hour than its leaf")
+        if tombstones.index == index and (line := tombstones.match) is not None:
+            self._tombstone(index, line[1] == id, found is not None)
             tombstones.advance()
-        elif opening is None and self.personal:
+        elif found is None and self.personal:
             self.report.add("missing-opening", f"entry {index}", "has neither opening nor tombstone")
 
-    def _opening(self, index: int, commitment: bytes, hour: bytes, line: re.Match[bytes]) -> None:
+    def opening(self, index: int) -> tuple[bytes, bytes] | None:
+        """Salt and opening of entry *index*, asked for in order; None if they aren't there."""
+        lines = self.lines[0]
+        if lines.index != index or (line := lines.match) is None:
+            return None
         try:
             body, salt = binascii.a2b_base64(line[2]), binascii.a2b_base64(line[3])
         except ValueError:
@@ -850,13 +855,17 @@ class Entries:
         # What isn't base64 is passed over when it is decoded, and then it is too short.
         if (len(line[2]) + 3) // 4 != (len(body) + 2) // 3 or len(line[3]) != 44:
             body = salt = b""
-        if not opens(commitment, salt, body):
+        lines.advance()
+        return salt, body
+
+    def _tombstone(self, index: int, own: bool, open: bool) -> None:
+        self.erased += 1
+        if not own:
+            self.report.add("tampered", f"entry {index}", "the tombstone is of another event")
+        if open:
             self.report.add(
-                "tampered", f"entry {index}", "the opening is not the one that the leaf commits to"
+                "tampered", f"entry {index}", "is said to be erased, and its opening is still there"
             )
-        elif body[-34:-12] != b'"time":"' + hour[:14]:
-            self.report.add("tampered", f"entry {index}", "the opening is of another hour than its leaf")
-        self.opened += 1
 
     def _skip(self, index: int) -> None:
         """Pass over lines of entries before *index*: their leaves can't be read."""
@@ -1007,18 +1016,18 @@ def check_log(
     signed: Checkpoint,
     *,
     place: str = "checkpoint",
-    bound: int | None = None,
     now: datetime,
     max_age: timedelta | None,
+    looking: Callable[[Source, int, str, Report], Entries] = Entries,
 ) -> Tree:
     """Whether entries and tiles are those of the tree that is *signed* at *place*; that tree.
 
-    *bound*: below which leaves may be pruned, where that is stated besides in the log itself.
+    *looking* makes what looks at the entries of *source*.
     """
     if signed.size > MOST_ENTRIES:
         raise Unreadable(f"A log of {signed.size} entries is larger than this program takes.")
     report.facts |= {"origin": shown(signed.origin), "entries": signed.size, "root": signed.root.hex()}
-    entries = Entries(source, signed.size, signed.origin, report, bound)
+    entries = looking(source, signed.size, signed.origin, report)
     tree = Tree(source, signed.size, report, entries.hashes, place)
     tree.check(signed.root)
     entries.finish()

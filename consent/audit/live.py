@@ -15,13 +15,14 @@ from typing import BinaryIO, Final, cast
 from consent.audit.export import document_hashes, stored_body
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Head, Ledger, Sealed, leaf_hash
-from consent.ledger.bundle import lines_of_leaves, lines_of_openings, lines_of_tombstones
+from consent.ledger.bundle import lines_of_leaves, lines_of_tombstones
 from consent.ledger.merkle import HASH_BYTES, Frontier
-from consent.ledger.tile import WIDTH, entry_bundle
+from consent.ledger.tile import WIDTH
 from consent.verify import (
     MOST_FINDINGS,
     Checkpoint,
     Enough,
+    Entries,
     Fault,
     Key,
     Report,
@@ -41,27 +42,27 @@ Progress = Callable[[Iterator[Sealed], int], Iterator[Sealed]]
 
 
 class Live:
-    """The first *size* entries of *ledger*, as the files of the bundle that they would be (``verify.Source``)."""
+    """The first *size* entries of *ledger*, as the files of the bundle that they would be (``verify.Source``).
+
+    All but leaves and openings, which ``Rows`` reads together.
+    """
 
     faults: Sequence[tuple[str, str]] = ()
 
-    def __init__(self, ledger: Ledger, size: int, progress: Progress) -> None:
+    def __init__(self, ledger: Ledger, size: int) -> None:
         self.ledger = ledger
         self.stack = ExitStack()
         self.beside = dict[str, str]()
         """What is wrong in the columns beside the leaves, by place."""
         self.bound = ledger.pruned()
         """Entries below were pruned, but for those that are still there."""
-        self._records = self._below(progress(ledger.records(self.bound - 1), size), size)
+        self.kept = dict[int, Sealed]()
+        """Those that were read, until their openings are asked for."""
         self._size = size
-        self._next = next(self._records, None)
         self._tile = lru_cache(64)(self._stored_tile)
 
     def open(self, name: str) -> BinaryIO | None:
-        """The file *name*; None if there is none, Fault if it can't be read."""
-        if name == "openings.jsonl":
-            records = self._below(self.ledger.records(), self._size)
-            return cast(BinaryIO, _Lines(lines_of_openings(records)))
+        """The file *name*; None if there is none."""
         if name == "kept.jsonl":
             return cast(BinaryIO, _Lines(lines_of_leaves(self._kept())))
         if name == "erased.jsonl":
@@ -73,9 +74,7 @@ class Live:
         elif folder == "tile":
             level, _, number = rest.partition("/")
             whole, _, width = number.partition(".p/")
-            index = int(whole.replace("x", "").replace("/", ""))
-            asked = index, int(width or WIDTH)
-            found = self._leaves(*asked) if level == "entries" else self._tile(int(level), *asked)
+            found = self._tile(int(level), int(whole.replace("x", "").replace("/", "")), int(width or WIDTH))
         else:
             found = None
         return None if found is None else io.BytesIO(found)
@@ -94,41 +93,8 @@ class Live:
         # Since the head was read the last ones may have grown.
         return found if width == WIDTH else found[: width * HASH_BYTES]
 
-    def _leaves(self, index: int, width: int) -> bytes | None:
-        """The leaves under a tile of level 0, asked for in order; None if there are none of them."""
-        found = dict[int, bytes]()
-        places = range(index * WIDTH, index * WIDTH + width)
-        if places.stop <= self.bound:
-            return None
-        while self._next is not None and self._next.index < places.stop:
-            found[self._next.index] = self._next.leaf
-            self._look_beside(self._next)
-            self._next = next(self._records, None)
-        if not found:
-            return None
-        for place in places:
-            if place not in found:
-                self._note(place, "is not in the table of entries")
-        try:
-            return entry_bundle(found.get(place, b"") for place in places)
-        except ValueError as error:
-            raise Fault(f"can't be: {error}") from error
-
-    def _kept(self) -> Iterator[Sealed]:
-        """What is there of the entries that were pruned; what is still to go is among them."""
-        for record in self._below(self.ledger.records() if self.bound else iter(()), self.bound):
-            self._look_beside(record)
-            yield record
-
-    def _look_beside(self, record: Sealed) -> None:
-        if fault := beside(record):
-            self._note(record.index, fault)
-
-    def _note(self, index: int, said: str) -> None:
-        if len(self.beside) < MOST_FINDINGS:
-            self.beside[f"entry {index}"] = said
-
-    def _below(self, records: Iterator[Sealed], size: int) -> Iterator[Sealed]:
+    def below(self, records: Iterator[Sealed], size: int) -> Iterator[Sealed]:
+        """Those of *records* below index *size*, up to the first that can't be read."""
         after = -1
         try:
             for record in records:
@@ -138,7 +104,20 @@ class Live:
                 yield record
         except (ValueError, TypeError) as error:
             # An id, or a number, that is none.
-            self._note(after + 1, f"this row, or one of the next, can't be read ({error})")
+            self.note(after + 1, f"this row, or one of the next, can't be read ({error})")
+
+    def note(self, index: int, said: str) -> None:
+        """Say what is wrong with entry *index* in the columns beside its leaf."""
+        if len(self.beside) < MOST_FINDINGS:
+            self.beside.setdefault(f"entry {index}", said)
+
+    def _kept(self) -> Iterator[Sealed]:
+        """What is there of the entries that were pruned; what is still to go is among them."""
+        for record in self.below(self.ledger.records() if self.bound else iter(()), self.bound):
+            if fault := beside(record):
+                self.note(record.index, fault)
+            self.kept[record.index] = record
+            yield record
 
 
 class _Lines(io.BufferedIOBase):
@@ -151,17 +130,62 @@ class _Lines(io.BufferedIOBase):
         return next(self._made, b"")
 
 
+class Rows(Entries):
+    """The entries of a database, each row read once: its leaf, its opening, and the columns beside them."""
+
+    def __init__(self, live: Live, size: int, report: Report, progress: Progress) -> None:
+        super().__init__(live, size, live.ledger.origin, report, live.bound)
+        self.personal = True
+        self._live = live
+        self._records = live.below(progress(live.ledger.records(live.bound - 1), size), size)
+        self._next = next(self._records, None)
+        self._tile = dict[int, Sealed]()
+
+    def leaves(self, index: int, width: int) -> list[bytes] | None:
+        """The leaves under tile *index* of level 0, asked for in order; None if there are none of them."""
+        places = range(index * WIDTH, index * WIDTH + width)
+        self._tile = found = dict[int, Sealed]()
+        if places.stop <= self._live.bound:
+            return None
+        while self._next is not None and self._next.index < places.stop:
+            found[self._next.index] = self._next
+            self._next = next(self._records, None)
+        if not found:
+            return None
+        for place in places:
+            if place not in found:
+                self._live.note(place, "is not in the table of entries")
+        return [found[place].leaf if place in found else b"" for place in places]
+
+    def looked_at(self, first: int, leaves: Sequence[bytes]) -> bytes:
+        """The hashes of the *leaves* from entry *first* on; also whether ids and hashes beside them are theirs."""
+        hashes = super().looked_at(first, leaves)
+        records = self._tile.values()
+        stored = b"".join([record.leaf_hash for record in records])
+        ids = b"".join([record.id.bytes for record in records])
+        if (stored, ids) != (hashes, bytes(self.ids[-16 * len(leaves) :])):
+            for record in records:
+                if fault := beside(record):
+                    self._live.note(record.index, fault)
+        return hashes
+
+    def opening(self, index: int) -> tuple[bytes, bytes] | None:
+        """Salt and opening of entry *index*; None if they aren't there."""
+        record = self._tile.get(index) or self._live.kept.pop(index, None)
+        if record is None or record.body is None or record.salt is None:
+            return None
+        subject = b"null" if record.subject is None else b'"%s"' % str(record.subject).encode()
+        if b'"subject":%s,"time":"' % subject not in record.body:
+            self._live.note(index, "its opening is filed under another subject than it names")
+        return record.salt, record.body
+
+
 def beside(record: Sealed) -> str | None:
     """What in the columns beside its leaf *record* contradicts it; None if nothing does."""
     if leaf_hash(record.leaf) != record.leaf_hash:
         return "its leaf_hash is not the hash of its leaf"
     if b'"id":"%s"' % str(record.id).encode() not in record.leaf:
         return "its uid is not the id in its leaf"
-    if record.body is None:
-        return None
-    subject = b"null" if record.subject is None else b'"%s"' % str(record.subject).encode()
-    if b'"subject":%s,"time":"' % subject not in record.body:
-        return "its opening is filed under another subject than it names"
     return None
 
 
@@ -197,14 +221,15 @@ def _look(
 ) -> Report:
     report, trust = Report(), Trust([*keys], frozenset({ledger.origin}))
     size, head = ledger.size(), ledger.head()
-    source = Live(ledger, head.size, progress)
+    source = Live(ledger, head.size)
     signed = Checkpoint(ledger.origin, head.size, head.root, ())
     known = [(place, found) for place, text in outside if (found := read_outside(place, text, trust, report))]
+    rows = Rows(source, head.size, report, progress)
     try:
         with source.stack:
             check_documents(source, report)
             tree = check_log(
-                source, report, signed, place="head", bound=source.bound, now=now, max_age=max_age
+                source, report, signed, place="head", now=now, max_age=max_age, looking=lambda *_: rows
             )
             _check_head(head, size, report)
             _compare_notes(ledger, trust, signed, tree)

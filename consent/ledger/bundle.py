@@ -167,9 +167,9 @@ def lines_of_openings(records: Iterable[Stored]) -> Iterator[bytes]:
     """The lines of ``openings.jsonl``."""
     for record in records:
         if record.body is not None and record.salt is not None:
-            yield _line(
-                {"index": record.index, "opening": encoded(record.body), "salt": encoded(record.salt)}
-            )
+            # As ``_line`` would write it, which takes as long as all else that is done for an event.
+            body, salt = encoded(record.body), encoded(record.salt)
+            yield b'{"index":%d,"opening":"%s","salt":"%s"}\n' % (record.index, body.encode(), salt.encode())
 
 
 def lines_of_tombstones(erased: Iterable[tuple[int, uuid.UUID]]) -> Iterator[bytes]:

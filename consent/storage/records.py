@@ -275,13 +275,13 @@ def opted_out(connection: Connection, link: str) -> bool:
 def _records(connection: Connection, statement: Select[Any], **parameters: object) -> Sequence[Sealed]:
     return [
         Sealed(
-            index=row.leaf_index,
-            id=row.uid,
-            leaf=as_bytes(row.leaf),
-            leaf_hash=as_bytes(row.leaf_hash),
-            subject=row.subject,
-            salt=None if row.salt is None else as_bytes(row.salt),
-            body=None if row.body is None else as_bytes(row.body),
+            index=index,
+            id=uid,
+            leaf=as_bytes(leaf),
+            leaf_hash=as_bytes(hash),
+            subject=subject,
+            salt=None if salt is None else as_bytes(salt),
+            body=None if body is None else as_bytes(body),
         )
-        for row in connection.execute(statement, parameters)
+        for index, uid, leaf, hash, subject, salt, body in connection.execute(statement, parameters).all()
     ]
