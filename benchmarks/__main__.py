@@ -7,7 +7,19 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import fairness, gate, machine, publication, recording, report, requests, verifying, weight
+from benchmarks import (
+    fairness,
+    gate,
+    growth,
+    machine,
+    publication,
+    recording,
+    report,
+    requests,
+    server,
+    verifying,
+    weight,
+)
 from benchmarks.environment import Unavailable
 from benchmarks.place import cache
 
@@ -16,6 +28,8 @@ SECTIONS = {
     "gate": gate.measure,
     "recording": recording.measure,
     "fairness": fairness.measure,
+    "server": server.measure,
+    "growth": growth.measure,
     "verifying": verifying.measure,
     "weight": weight.measure,
 }

@@ -1,15 +1,12 @@
 """Whether several processes that record at once all get their turn."""
 
-import multiprocessing
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Barrier
+from functools import partial
 from pathlib import Path
 
 from benchmarks import acts, bare
 from benchmarks.progress import Progress
+from benchmarks.race import Share, compete
 from benchmarks.report import OURS, Beside, Figure, Section
 from benchmarks.spread import Spread
 
@@ -19,14 +16,6 @@ METHOD = (
     "those of the fastest, in each of {rounds} rounds. Beside it sqlite3 alone, whose waiting is a poll with growing "
     "pauses. “longest” is the longest that any single commit took in any round."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What one writer got: commits, and the longest that one of them took (seconds)."""
-
-    commits: int
-    longest: float
 
 
 def measure(folder: Path, *, quick: bool) -> Section:
@@ -41,7 +30,7 @@ def measure(folder: Path, *, quick: bool) -> Section:
     for round_ in range(rounds):
         progress.step(round_, rounds)
         for kind, shares in found.items():
-            shares.append(compete(kind, own, seconds))
+            shares.append(compete(partial(ready, kind, own), writers=WRITERS, seconds=seconds))
     section = Section(
         name="fairness",
         title=f"Fairness: {WRITERS} writers on SQLite",
@@ -69,37 +58,6 @@ def figure(who: str, rounds: Sequence[Sequence[Share]], seconds: float, *, goal:
         beside=[Beside("in all", commits.median, "commits/s"), Beside("longest", 1e3 * longest, "ms")],
         goal=goal,
     )
-
-
-def compete(kind: str, folder: Path, seconds: float) -> Sequence[Share]:
-    """Let ``WRITERS`` processes of *kind* write at the same time."""
-    context = multiprocessing.get_context("spawn")
-    start, told = context.Barrier(WRITERS), context.Queue()
-    writers = [
-        context.Process(target=write, args=(kind, folder, seconds, start, told)) for _ in range(WRITERS)
-    ]
-    for writer in writers:
-        writer.start()
-    shares = [told.get(timeout=seconds + 60) for _ in writers]
-    for writer in writers:
-        writer.join()
-    return shares
-
-
-def write(kind: str, folder: Path, seconds: float, start: Barrier, told: "Queue[Share]") -> None:
-    """One writer: get ready, wait for the others, commit for so many seconds, tell."""
-    commit = ready(kind, folder)
-    start.wait(timeout=60)
-    commits, longest = 0, 0.0
-    now = time.perf_counter()
-    end = now + seconds
-    while now < end:
-        before = now
-        commit()
-        now = time.perf_counter()
-        commits += 1
-        longest = max(longest, now - before)
-    told.put(Share(commits, longest))
 
 
 def ready(kind: str, folder: Path) -> Callable[[], None]:

@@ -3,7 +3,6 @@
 A run of ``dev.py test`` tries some of the steps, ``--full`` each of them.
 """
 
-import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,22 +19,23 @@ from .conftest import run_for
 from .test_checkpoint import published
 from .test_keys import newest_index, receipt
 
+#: Every how many steps somebody is killed: on a server each takes longer.
+STRIDES = {"app": 10, "waiting": 20}
+
 
 @pytest.fixture(
     params=[
-        ("app", 10),
-        ("waiting", 20),
-        pytest.param(("app", 1), marks=pytest.mark.full),
-        pytest.param(("waiting", 1), marks=pytest.mark.full),
-    ],
-    ids=lambda chosen: f"{chosen[0]} {chosen[1]}",
+        pytest.param((name, start), marks=pytest.mark.full if start else (), id=f"{name} {start}")
+        for name, stride in STRIDES.items()
+        for start in range(stride)
+    ]
 )
-def chosen(request: pytest.FixtureRequest) -> tuple[Flask, int]:
-    """The site with its log in a file or on a server, and every how many steps somebody is killed."""
-    name, stride = request.param
+def chosen(request: pytest.FixtureRequest) -> tuple[Flask, range]:
+    """The site with its log in a file or on a server, and the steps at which somebody is killed."""
+    name, start = request.param
     app: Flask = request.getfixturevalue(name)
     visit(app, "all")
-    return app, stride
+    return app, range(start, 1000, STRIDES[name])
 
 
 def ledger_of(site: Flask) -> Ledger:
@@ -43,9 +43,9 @@ def ledger_of(site: Flask) -> Ledger:
 
 
 def kill_at_steps(
-    site: Flask, stride: int, *command: str, before: Callable[[], object] = lambda: None
+    site: Flask, steps: range, *command: str, before: Callable[[], object] = lambda: None
 ) -> Iterator[None]:
-    """Run *command* in processes that are killed, each so many steps later, until one comes through.
+    """Run *command* in processes that are killed, each at a later one of *steps*, until one comes through.
 
     *before* each of them that is done; after each that was killed the caller goes on.
     """
@@ -54,7 +54,7 @@ def kill_at_steps(
     def complete() -> None:
         assert run(*command).exit_code == 0
 
-    for step in itertools.count(0, stride):
+    for step in steps:
         before()
         assert isinstance(ledger.storage, OwnStorage)
         ledger.storage.close()  # whoever is forked inherits no connection
@@ -73,18 +73,18 @@ def files(site: Flask, pattern: str) -> int:
     return len(list(Path(site.instance_path).glob(pattern)))
 
 
-def test_a_rotation_that_was_killed_is_completed_by_the_next(chosen: tuple[Flask, int]) -> None:
-    site, stride = chosen
+def test_a_rotation_that_was_killed_is_completed_by_the_next(chosen: tuple[Flask, range]) -> None:
+    site, steps = chosen
     ledger, run = ledger_of(site), run_for(site)
     first = receipt_of_newest(ledger)
-    for _ in kill_at_steps(site, stride, "keys", "rotate", before=lambda: run("keys", "rotate", "--finish")):
+    for _ in kill_at_steps(site, steps, "keys", "rotate", before=lambda: run("keys", "rotate", "--finish")):
         begun = states(ledger)[-2:] == [KeyState.CURRENT] * 2
         assert run("keys", "rotate").exit_code == (3 if begun else 0)
         assert states(ledger)[-2:] == [KeyState.CURRENT] * 2
         # Each key that was made is one that the log announces.
         assert files(site, "*.key") == len(states(ledger))
         ledger.sign()
-    for _ in kill_at_steps(site, stride, "keys", "rotate", "--finish", before=lambda: run("keys", "rotate")):
+    for _ in kill_at_steps(site, steps, "keys", "rotate", "--finish", before=lambda: run("keys", "rotate")):
         done = states(ledger)[-2:] == [KeyState.OLD, KeyState.CURRENT]
         assert run("keys", "rotate", "--finish").exit_code == (3 if done else 0)
         assert states(ledger)[-2:] == [KeyState.OLD, KeyState.CURRENT]
@@ -103,9 +103,9 @@ def receipt_of_newest(ledger: Ledger) -> Receipt:
 
 
 def test_a_recovery_that_was_killed_is_completed_by_the_next_and_recorded_once(
-    chosen: tuple[Flask, int],
+    chosen: tuple[Flask, range],
 ) -> None:
-    site, stride = chosen
+    site, steps = chosen
     ledger, run, lost = ledger_of(site), run_for(site), 0
 
     def lose_entries() -> None:
@@ -118,7 +118,7 @@ def test_a_recovery_that_was_killed_is_completed_by_the_next_and_recorded_once(
         desk.replace_guard(sign(Checkpoint(ledger.origin, size + 9, bytes(32)).to_text(), *desk.signers()))
         lost += 1
 
-    for _ in kill_at_steps(site, stride, "keys", "recover", "--yes", before=lose_entries):
+    for _ in kill_at_steps(site, steps, "keys", "recover", "--yes", before=lose_entries):
         assert run("keys", "recover", "--yes").exit_code == 0
         assert ledger.problems() == []
     told = [event for each in ledger.records() if (event := each.event()) and event.detail]
@@ -128,9 +128,9 @@ def test_a_recovery_that_was_killed_is_completed_by_the_next_and_recorded_once(
 
 
 def test_wherever_publishing_is_killed_what_lies_there_holds(
-    chosen: tuple[Flask, int], tmp_path: Path
+    chosen: tuple[Flask, range], tmp_path: Path
 ) -> None:
-    site, stride = chosen
+    site, steps = chosen
     ledger, run, there = ledger_of(site), run_for(site), tmp_path / "published"
     run("seal")
     assert run("checkpoint", "--publish-to", str(there)).exit_code == 0
@@ -140,7 +140,7 @@ def test_wherever_publishing_is_killed_what_lies_there_holds(
         run("seal")
 
     before = published(there, ledger)
-    for _ in kill_at_steps(site, stride, "checkpoint", "--publish-to", str(there), before=answer):
+    for _ in kill_at_steps(site, steps, "checkpoint", "--publish-to", str(there), before=answer):
         assert published(there, ledger).size in (before.size, ledger.size())
         assert run("checkpoint", "--publish-to", str(there)).exit_code == 0
         before = published(there, ledger)

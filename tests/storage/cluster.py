@@ -136,9 +136,9 @@ class Machine:
 
 
 @contextmanager
-def machine() -> Iterator[Machine]:
-    """A place for a server, which is stopped at the end, and of which nothing is left."""
-    folder = Path(mkdtemp(prefix="consent-pg-"))
+def machine(where: Path | None = None) -> Iterator[Machine]:
+    """A place for a server, below *where* if that is given; it is stopped at the end, and nothing of it is left."""
+    folder = Path(mkdtemp(prefix="consent-pg-", dir=where))
     made = Machine(folder)
     if made.owner is not None:
         os.chown(folder, made.owner, -1)
@@ -150,12 +150,12 @@ def machine() -> Iterator[Machine]:
 
 
 @contextmanager
-def running() -> Iterator[Cluster]:
-    """A server, until the block ends; RuntimeError where there is none to be had."""
+def running(where: Path | None = None) -> Iterator[Cluster]:
+    """A server, until the block ends; RuntimeError where there is none to be had. *where*: as ``machine``."""
     if chosen := os.environ.get("CONSENT_TEST_PG_URL"):
         yield Cluster(make_url(chosen).set(drivername="postgresql+psycopg"))
         return
-    with machine() as made:
+    with machine(where) as made:
         made.make()
         made.start()
         yield made.cluster
