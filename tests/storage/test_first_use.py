@@ -94,24 +94,25 @@ def test_a_log_in_memory_has_a_key_and_no_files(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.requirement("REC-01")
-def test_eight_processes_that_start_at_once_make_one_log(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [8, pytest.param(50, marks=pytest.mark.full)])
+def test_processes_that_start_at_once_make_one_log(tmp_path: Path, count: int) -> None:
     process = start(
-        """
+        f"""
         def work():
             for _ in range(5):
                 index = record(ledger, new_event(subject=uuid.uuid4()), patience=30).index
-                sys.stdout.write(f"{index}\\n")
+                sys.stdout.write(f"{{index}}\\n")
             assert ledger.problems() == [], ledger.problems()
             storage.close()
 
-        assert fork(8, work)
+        assert fork({count}, work)
         """,
         tmp_path,
     )
     answer, error = process.communicate("\n")
     assert (error, process.returncode) == ("", 0)
-    assert sorted(map(int, answer.split())) == list(range(1, 41))
-    assert rows(tmp_path, "SELECT count(*), max(leaf_index) FROM entry") == [(41, 40)]
+    assert sorted(map(int, answer.split())) == list(range(1, 5 * count + 1))
+    assert rows(tmp_path, "SELECT count(*), max(leaf_index) FROM entry") == [(5 * count + 1, 5 * count)]
     assert files(tmp_path) == FILES
 
 

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
 from consent.errors import LedgerError
 from consent.ledger import Kind, Ledger, leaf_hash
 from consent.ledger.tile import WIDTH, tile_root
 from consent.storage import tree
 
-from .events import NOW, ORIGIN, change, new_event, open_ledger, record, rows, seal_all
+from .events import NOW, ORIGIN, change, new_event, open_ledger, open_served, record, rows, seal_all
 from .trees import check_growth, check_tree
 
 
@@ -69,6 +70,21 @@ def test_a_clock_that_goes_back_an_hour_changes_nothing_of_the_order(tmp_path: P
     record(ledger, new_event(time=clock[0]))
     assert [each.index for each in ledger.records()] == [0, 1, 2]
     assert check_tree(ledger).at == clock[0]
+    storage.close()
+
+
+def test_a_clock_that_goes_back_an_hour_changes_nothing_of_the_order_on_the_server_either(
+    begun_url: URL,
+) -> None:
+    clock = [NOW]
+    ledger, storage = open_served(begun_url, clock=lambda: clock[0])
+    ids = [record(ledger, new_event(subject=uuid.uuid4())).id]
+    clock[0] = NOW - timedelta(hours=1)
+    ids.append(record(ledger, new_event(subject=uuid.uuid4(), time=clock[0])).id)
+    seal_all(ledger)
+    assert [each.id for each in ledger.records()][1:] == ids
+    assert check_tree(ledger).size == 3
+    assert ledger.problems() == []
     storage.close()
 
 

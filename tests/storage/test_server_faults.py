@@ -113,6 +113,41 @@ def test_of_two_who_seal_with_the_lock_broken_one_gives_way_whole(
     storage.close()
 
 
+@pytest.mark.full
+def test_processes_that_all_seal_at_once_with_the_lock_broken_make_one_tree(
+    quiet: Ledger, begun_url: URL, tmp_path: Path
+) -> None:
+    program = """
+        import time
+        from consent.errors import LedgerError
+        from consent.storage import postgres, sequencer
+
+        postgres.PostgresStorage._seal_in_passing = lambda *_: None
+        sequencer._HEAD = "SELECT size, frontier FROM consent.head"
+        sealed, gave_way, end = 0, 0, time.monotonic() + 20
+        while time.monotonic() < end:
+            record(ledger, new_event(subject=uuid.uuid4()))
+            try:
+                sealed += ledger.seal()
+            except LedgerError:
+                gave_way += 1
+        print(sealed, gave_way)
+        storage.close()
+    """
+    processes = [start(program, tmp_path, begun_url) for _ in range(3)]
+    for each in processes:
+        go(each)
+    said = [each.communicate() for each in processes]
+    assert [error for _, error in said] == [""] * 3
+    sealed, gave_way = (
+        sum(counts) for counts in zip(*(map(int, out.split()) for out, _ in said), strict=True)
+    )
+    assert gave_way > 0
+    left = quiet.seal()
+    assert check_tree(quiet).size == 1 + sealed + left
+    assert quiet.problems() == []
+
+
 def test_the_head_moves_only_from_where_it_was_read(
     quiet: Ledger, begun_url: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:

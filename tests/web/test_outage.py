@@ -115,6 +115,32 @@ def test_a_repeated_yes_during_an_outage_renews_nothing(
     assert answered.allowed("statistics")
 
 
+@pytest.mark.full
+def test_while_the_database_is_locked_for_half_a_minute_nobody_waits_long_and_no_refusal_is_lost(
+    visitor: Visitor, app: Flask, site: Site
+) -> None:
+    visitor.notice()
+    refusing, turned_away = list[Visitor](), 0
+    with locked(app):
+        end = time.monotonic() + 30
+        while (began := time.monotonic()) < end:
+            granting = Visitor(app.test_client())
+            assert granting.answer("all").status_code == 503
+            assert granting.cookie() is None
+            turned_away += 1
+            refusing.append(Visitor(app.test_client()))
+            assert refusing[-1].answer("none").status_code == 303
+            assert not refusing[-1].allowed("statistics")
+            # Two answers, each with its own patience, on a machine that does other things, too.
+            assert time.monotonic() - began < 8
+    assert events(site) == []
+    assert turned_away == len(refusing) >= 3
+    for each in refusing:
+        each.client.get("/")
+    assert [event.kind for event in events(site)] == [Kind.REFUSED] * len(refusing)
+    assert visitor.answer("all").status_code == 303
+
+
 def test_pages_are_served_while_the_ledger_is_stuck(answered: Visitor, app: Flask) -> None:
     with locked(app):
         for path in ("/", "/privacy-choices", "/privacy-choices/mine", "/privacy-choices/declaration"):
