@@ -417,7 +417,8 @@ _ACT = (
 )
 
 
-#: The first 145 bytes of a leaf: commitment, hour, id.
+#: The first bytes of a leaf: commitment, hour, id.
+_LEAF_HEAD_LENGTH = 145
 _LEAF_HEAD = re.compile(
     rb'\{"commitment":"([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])","format":1,'
     rb'"hour":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z)",'
@@ -443,14 +444,15 @@ class Leaves:
         """What later checks need of *leaf*; None if it isn't spelt so."""
         if not (head := _LEAF_HEAD.match(leaf)):
             return None
-        tail = leaf[head.end() :]
-        if tail not in self.known:
+        commitment, hour, id = head.groups()
+        tail = leaf[_LEAF_HEAD_LENGTH:]
+        if (act := self.known.get(tail)) is None:
             if not (match := self.tail.fullmatch(tail)):
                 return None
             if len(self.known) >= 4096:
                 self.known.clear()
-            self.known[tail] = match[1], match[2]
-        return head[1], head[2], head[3], *self.known[tail]
+            self.known[tail] = act = match[1], match[2]
+        return commitment, hour, id, *act
 
 
 _ANY_LEAF = Leaves(None)
@@ -848,15 +850,12 @@ class Entries:
         lines = self.lines[0]
         if lines.index != index or (line := lines.match) is None:
             return None
-        try:
-            body, salt = binascii.a2b_base64(line[2]), binascii.a2b_base64(line[3])
-        except ValueError:
-            body = salt = b""
-        # What isn't base64 is passed over when it is decoded, and then it is too short.
-        if (len(line[2]) + 3) // 4 != (len(body) + 2) // 3 or len(line[3]) != 44:
-            body = salt = b""
+        _, body, salt = line.groups()
         lines.advance()
-        return salt, body
+        try:
+            return binascii.a2b_base64(salt, strict_mode=True), binascii.a2b_base64(body, strict_mode=True)
+        except ValueError:
+            return b"", b""
 
     def _tombstone(self, index: int, own: bool, open: bool) -> None:
         self.erased += 1
@@ -921,11 +920,11 @@ class Entries:
         self.report.add("pruned", f"entries 0 to {self.pruned - 1}", f"their leaves are not here{left}")
 
     def _doubles(self) -> None:
-        """Find ids that stand twice. The first halves of all are compared, an eighth of them at a time."""
+        """Find ids that stand twice. The first halves of all are compared, a quarter of them at a time."""
         halves = memoryview(self.ids).cast("Q")[::2]
         suspects = set[int]()
-        for eighth in range(8):
-            some = [half for half in halves if half % 8 == eighth]
+        for quarter in range(4):
+            some = [half for half in halves if half & 3 == quarter]
             if len(set(some)) < len(some):
                 suspects |= {half for half, count in Counter(some).items() if count > 1}
         first = dict[bytes, int]()
