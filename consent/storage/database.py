@@ -211,11 +211,13 @@ class Database:
 
     def _make_ready(self, process: _Process) -> None:
         if self._lacking(process):
-            migrate.load()
             if self._place is not None:
                 self._place.make_folder()
             with self._turn(process, self._first_use):
-                self._create(process)
+                # Where many start at once, most find when their turn comes that there is nothing left to do.
+                if self._lacking(process):
+                    migrate.load()
+                    self._create(process)
         with process.engine.connect() as connection:
             process.foreign = self._birth.foreign(connection)
         if process.foreign is None:
