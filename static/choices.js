@@ -9,6 +9,8 @@ const problem = Object.assign(document.createElement("p"), { role: "alert" });
 /** @type {string[]} */
 let granted = pcGranted.split(" ");
 const here = (pcPossible ?? pcHere ?? pcGranted).split(" ");
+// What was granted before, and runs on other pages only, needs no reload here when it ends.
+const elsewhere = granted.filter((key) => !here.includes(key));
 const always = pcPossible ? granted : [];
 // Global Privacy Control, which proxies may keep from the server.
 const headers = { "PC-Signal": /** @type {any} */ (navigator).globalPrivacyControl === true ? "1" : "" };
@@ -24,7 +26,7 @@ const until = location.pathname === pcUrl ? /#|.receipt=/ : "#";
 const rename = (hash = "") => history.replaceState(history.state, "", location.href.split(until)[0] + hash);
 // What was withdrawn must stop, what was granted can wait.
 const stale = (now = granted, more = true) =>
-  granted.some((key) => (ours || here.includes(key)) && !now.includes(key)) ||
+  granted.some((key) => (ours || !elsewhere.includes(key)) && !now.includes(key)) ||
   (more && !pcPossible && !typed && now.length > granted.length);
 const hold = (/** @type {any} */ answer) => {
   ({ granted } = answer);
