@@ -10,6 +10,8 @@ from werkzeug.test import Client
 from consent.cli.patient import VISITOR, Level, Line, Patient
 from consent.decision import Answer, decide
 from consent.web.findings import OF_COOKIES
+from consent.web.gate import POLICY
+from consent.web.headers import unshared
 from consent.web.setcookie import SetCookie
 from consent.web.site import Site
 
@@ -27,16 +29,28 @@ def gate(patient: Patient) -> Iterator[Line]:
             "Replace app.wsgi_app only by what wraps it, and let no other app answer in its place.",
         )
         return
-    judged = {value for name, value in patient.left[-1][1] if name.lower() == "set-cookie"}
-    outside = [value for value in patient.page.headers.getlist("Set-Cookie") if value not in judged]
-    for value in outside:
-        name = value.partition("=")[0]
-        fix = "Wrap app.wsgi_app in it before consent.init_app(app), so that the gate sees what it sets."
-        yield Line(
-            "wrong", f"cookie {name}", "a middleware around the gate sets it, so it is not judged", fix
-        )
+    fix = "Wrap app.wsgi_app in it before consent.init_app(app), so that the gate sees what it sets."
+    outside = list(set_outside(patient))
+    for about, problem in outside:
+        yield Line("wrong", about, f"a middleware around the gate sets it, so {problem}", fix)
     if not outside:
         yield Line("ok", "gate", "it sees every response last")
+
+
+def set_outside(patient: Patient) -> Iterator[tuple[str, str]]:
+    """What the page has that didn't leave the gate like this, and what comes of it."""
+    left = {(name.lower(), value) for name, value in patient.left[-1][1]}
+    private = any(name == "cache-control" and unshared(value) == value for name, value in left)
+    for name, value in patient.page.headers:
+        lower = name.lower()
+        if (lower, value) in left:
+            continue
+        if lower == "set-cookie":
+            yield f"cookie {value.partition('=')[0]}", "it is not judged"
+        elif lower == POLICY and patient.site.restricts:
+            yield "content security policy", "it is not edited by what may run"
+        elif lower == "cache-control" and private and unshared(value) != value:
+            yield name, "shared caches may keep what was made for one visitor"
 
 
 def answer(patient: Patient) -> Iterator[Line]:
@@ -97,7 +111,8 @@ def security_policy(patient: Patient) -> Iterator[Line]:
     for fault in (*defeated, *weak):
         level: Level = "wrong" if enforced and fault in defeated else "look"
         yield Line(level, f"content security policy, {fault.place}", fault.problem, fault.fix)
-    if enforced and not defeated and not weak:
+    outside = "content security policy" in dict(set_outside(patient)) if patient.left else True
+    if enforced and not defeated and not weak and not outside:
         yield Line(
             "ok", "content security policy", "it lets in what may run, and nothing else that is declared"
         )

@@ -72,6 +72,28 @@ def test_a_cookie_that_is_set_around_the_gate_is_named_and_a_page_past_it_is_wro
     assert any(line.startswith("gate: the page came past it") for line in lines(site)["wrong"])
 
 
+@pytest.mark.requirement("ENF-05")
+def test_what_a_middleware_around_the_gate_makes_of_policy_and_caching_is_wrong(site: Flask) -> None:
+    site.add_url_rule("/asks", "asks", lambda: str(current_consent.decided))
+    inner = site.wsgi_app
+
+    def setting(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        def other(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Any:
+            kept = [each for each in headers if each[0] != "Cache-Control"]
+            more = [("Cache-Control", "public, max-age=9"), ("Content-Security-Policy", "default-src 'self'")]
+            return start(status, [*kept, *more])
+
+        return inner(environ, other)
+
+    site.wsgi_app = setting  # type: ignore[method-assign, assignment]
+    found = lines(site, "--page", "/asks")
+    assert any(line.startswith("content security policy: a middleware") for line in found["wrong"])
+    assert any(line.startswith("Cache-Control: a middleware") for line in found["wrong"])
+    assert not any(line.startswith(("gate", "content security policy")) for line in found["ok"])
+    alike = lines(site, "--page", "/home")["wrong"]
+    assert not any(line.startswith("Cache-Control") for line in alike)
+
+
 @pytest.mark.parametrize(
     "path", ["/privacy-choices", "/privacy-choices/declaration", f"/privacy-choices/notices/{'0' * 64}"]
 )
