@@ -10,7 +10,7 @@ from consent.errors import Fault
 
 log = logging.getLogger("consent")
 
-#: Findings that are named; a name made of what a visitor sends must not fill the log.
+#: Findings of one kind that are named; a name made of what a visitor sends must not fill the log.
 MOST = 512
 
 About = Literal["undeclared", "stopped", "drift", "answer", "policy", "defeated", "late"]
@@ -24,6 +24,8 @@ class Findings:
 
     known: dict[tuple[About, str, str], Fault] = field(default_factory=dict)
     """By what it is about, the item, and the endpoint it came from."""
+    named: Counter[About] = field(default_factory=Counter)
+    """How many are known, by what they are about."""
     counts: Counter[tuple[About, str]] = field(default_factory=Counter)
     """How often, by what it is about and the service's key (``undeclared`` has none)."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -33,9 +35,10 @@ class Findings:
         key = (about, item, endpoint or "")
         with self.lock:
             self.counts[about, service] += 1
-            if key in self.known or len(self.known) >= MOST:
+            if key in self.known or self.named[about] >= MOST:
                 return
             self.known[key] = fault
+            self.named[about] += 1
         log.warning("%s", fault)
 
     def about(self, *wanted: About) -> list[Fault]:

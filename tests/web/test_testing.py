@@ -8,6 +8,7 @@ from flask import Flask, Response, redirect
 from werkzeug import Response as AnyResponse
 
 from consent.testing import ConsentClient, assert_nothing_undeclared
+from consent.web.findings import MOST
 
 from .clinic import MakeSite, Visitor
 
@@ -84,6 +85,20 @@ def test_a_sites_own_tests_find_what_it_sets_and_does_not_declare(app: Flask) ->
     assert_nothing_undeclared(app, "/", "/plain", "/privacy-choices")
     with pytest.raises(AssertionError, match="cookie mystery, set by endpoint set_one: no service"):
         assert_nothing_undeclared(app, "/set")
+
+
+def test_a_sites_own_tests_find_it_however_much_else_was_found_before(app: Flask) -> None:
+    @app.get("/set/<name>")
+    def set_one(name: str) -> Response:
+        response = Response("set")
+        response.set_cookie(name, "1", max_age=60)
+        return response
+
+    client = app.test_client(refuse=True)
+    for number in range(MOST):
+        client.get(f"/set/visit_{number}")
+    with pytest.raises(AssertionError, match="cookie mystery"):
+        assert_nothing_undeclared(app, "/set/mystery")
 
 
 def test_a_sites_own_tests_find_what_is_not_as_declared(app: Flask) -> None:
