@@ -54,9 +54,13 @@ def deletions(cookies: Sequence[tuple[str, Cookie]], *, host: str, secure: bool,
     start = first % len(cookies) if cookies else 0
     for name, cookie in (*cookies[start:], *cookies[:start]):
         for value in values(name, cookie, host, secure=secure):
-            if size + len(value) <= MOST_BYTES and len(found) < MOST_HEADERS:
+            if size + len(value) <= MOST_BYTES:
                 size += len(value)
                 found.append(value)
+            elif found:
+                return found
+            if len(found) == MOST_HEADERS:
+                return found
     return found
 
 

@@ -97,7 +97,7 @@ def passed(site: Site, passage: Passage, headers: Headers, status: str) -> Heade
             kept = kept or name in KEPT
         made.append(header)
     if html and matters(site, environ, endpoint := passage.endpoint):
-        mark, code = site.mark(endpoint), int(status[:3])
+        mark, code = site.mark(endpoint), int(status.partition(" ")[0])
         if mark is not None:
             seal(made, {"Referrer-Policy": "no-referrer"})
         seal(made, full_load(environ, seen(site, endpoint), code, marks_at(site, environ)))

@@ -44,6 +44,8 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 STORE_AGAIN = 30.0
 #: Rendered pieces remembered per app, and plans for content security policies.
 MOST_PIECES, MOST_PLANS = 1024, 256
+#: In debug mode, what was stopped and has not been shown yet: more than the cookies that browsers keep for one site.
+MOST_NOTES = 200
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -80,7 +82,7 @@ class Site:
     """When a late event may be tried again (the same)."""
     late: set[UUID] = field(default_factory=set)
     """Late events that are on record though a cookie still carries them."""
-    notes: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    notes: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_NOTES))
     """In debug mode, what the gate stopped since the last page."""
     plans: dict[frozenset[str], Plan] = field(default_factory=dict)
     policies_seen: set[tuple[frozenset[str], str, bool]] = field(default_factory=set)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -19,14 +20,16 @@ from flask import (
 )
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.testing import FlaskClient
+from werkzeug.http import dump_cookie
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 from werkzeug.wrappers import Response as ResponseBase
 
 from consent import Consent, current_consent, item_blocked
+from consent.policy import Cookie
 from consent.testing import assert_nothing_undeclared
 from consent.web.assets import assets
-from consent.web.expiry import MOST_BYTES, MOST_HEADERS
+from consent.web.expiry import MOST_BYTES, MOST_HEADERS, deletions
 from consent.web.gate import Gate
 from consent.web.headers import keep_private, seal
 from consent.web.site import Site
@@ -571,6 +574,19 @@ def test_in_debug_mode_each_drop_shows_on_the_page(app: Flask) -> None:
     assert "it was not sent" not in client.get("/plain").text
 
 
+def test_in_debug_mode_every_one_of_many_drops_shows(app: Flask) -> None:
+    app.debug = True
+
+    @app.get("/many")
+    def many() -> ResponseBase:
+        response = ResponseBase("many", mimetype="text/html")
+        for number in range(100):
+            response.set_cookie(f"visit_{number}", "1", max_age=60)
+        return response
+
+    assert app.test_client(refuse=True).get("/many").text.count("<li>cookie visit_") == 100
+
+
 def test_in_debug_mode_a_drop_behind_a_redirect_shows_on_the_next_page(app: Flask) -> None:
     app.debug = True
 
@@ -820,6 +836,26 @@ def test_a_host_that_is_none_breaks_no_page(app: Flask, host: str) -> None:
     client = app.test_client(use_cookies=False)
     headers = {"Cookie": "visit=1; visit_\u00c3\u00a9=1", "Host": host}
     assert client.get("/plain", headers=headers).status_code in (200, 400)
+
+
+@pytest.mark.parametrize("status", ["Fine", "2x", 299])
+def test_a_status_that_is_none_breaks_no_page(app: Flask, status: str | int) -> None:
+    app.add_url_rule("/odd", "odd", lambda: ResponseBase("odd", status=status, mimetype="text/html"))
+    assert app.test_client().get("/odd").text == "odd"
+
+
+def test_no_more_deletions_are_made_than_a_response_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def writing(name: str, *given: Any, **attributes: Any) -> str:
+        made.append(name)
+        return dump_cookie(name, *given, **attributes)
+
+    monkeypatch.setattr("consent.web.expiry.dump_cookie", writing)
+    cookie = Cookie(name="visit*", lifetime=None)
+    sent = [(f"visit{number}", cookie) for number in range(200)]
+    assert len(deletions(sent, host="www.clinic.example", secure=True)) == MOST_HEADERS
+    assert len(made) == MOST_HEADERS
 
 
 def test_a_leftover_is_deleted_under_the_name_that_the_browser_sent(app: Flask) -> None:
