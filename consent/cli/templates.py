@@ -20,6 +20,8 @@ KEYED = frozenset({"consent_block", "consent_script", "consent_embed", "consent_
 WORKED_OUT: Final = "\x1a"
 #: What waits in inert markup, and what it becomes.
 WAITING: Final = {"data-src": "src", "data-srcset": "srcset", "data-href": "href"}
+#: Referrer policies by which other sites are told the whole address (HTML §4.2.5.1).
+TELLING: Final = frozenset({"unsafe-url", "no-referrer-when-downgrade", "always"})
 #: What a field may ask for that says who somebody is (HTML §4.10.18.7.1).
 PERSONAL: Final = frozenset(
     re.findall(
@@ -158,6 +160,13 @@ class Reading(HTMLParser):
                 "Send it as a header.",
                 wrong=False,
             )
+        elif tag == "meta" and said.get("name", "").lower() == "referrer":
+            if said.get("content", "").strip().lower() in TELLING:
+                self.note(
+                    "a referrer policy in a <meta> stands over the header, so a marked page tells others its address",
+                    "Send it as a header: marked pages have their own.",
+                    wrong=False,
+                )
         elif tag in ("input", "select", "textarea") and self.asks_who(said):
             self.field = self.field or self.getpos()[0]
         if self.unscripted:

@@ -281,9 +281,14 @@ class Helpers:
         return inert.template(visitor, key, image) if live is None else image if live else NOTHING
 
     def given(self, place: str, key: str, kind: str, /, **attributes: Value) -> dict[str, str | bool]:
-        """*attributes*, checked, with a ``src`` that is on the origins *key* declares under *kind*, if any."""
+        """*attributes*, checked, with a ``src`` that is on the origins *key* declares under *kind*, if any.
+
+        On a marked page a ``referrerpolicy`` of theirs, which would stand over the page's own, tells no address either.
+        """
         found = checked(place, **attributes)
         address.check(self.site.located, place, key, kind, str(found["src"]))
+        if "referrerpolicy" in found and self.site.mark(here().endpoint) is not None:
+            found["referrerpolicy"] = "no-referrer"
         return found
 
     def declaration(self) -> Markup:

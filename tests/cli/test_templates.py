@@ -83,6 +83,7 @@ def test_inert_markup_that_cannot_do_what_it_says_is_a_fault_with_its_line(
         '<noscript><img src="{{ url }}" width="1" alt=""></noscript><img src="https://a.example/b" width="1">',
         '<noscript><img src="/own.png" alt=""></noscript><template data-service="statistics"></template>',
         '{% raw %}{{ x }}{% endraw %}<meta http-equiv="refresh" content="9">',
+        '<meta name="referrer" content="strict-origin-when-cross-origin">',
         "{% broken <script data-service='x' data-src='y'>",
     ],
 )
@@ -107,6 +108,10 @@ def test_an_unknown_key_within_an_if_may_wait_for_the_next_revision(app: Flask, 
             "Write data-src instead.",
         ),
         ('<meta http-equiv="Content-Security-Policy" content="{{ csp }}">', "Send it as a header."),
+        (
+            '<meta name="Referrer" content="unsafe-URL">',
+            "Send it as a header: marked pages have their own.",
+        ),
         ('<noscript><img src="https://pictures.example/1.jpg" alt="A house"></noscript>', ASKS_FIRST),
         (
             '{% call consent_block("statistics") %}<noscript><img src="https://p.example/1" width="1" alt="">'

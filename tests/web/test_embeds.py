@@ -11,6 +11,7 @@ from flask import Flask, Response, render_template_string
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from consent import Consent
 from consent.decision import PROFILES
 from consent.errors import ConfigurationError
 from consent.ledger import Kind
@@ -99,6 +100,18 @@ def test_on_a_marked_page_it_says_so_and_offers_only_the_link(
     assert ways(markup) == {"open"}
     assert why in markup
     assert 'href="/privacy-choices' not in markup
+
+
+@pytest.mark.requirement("HIP-04")
+def test_on_a_marked_page_no_element_tells_the_address_whatever_its_template_says(make_app: MakeSite) -> None:
+    app = make_app(AGREED)
+    call = 'consent_embed("videos", src="https://video.example/1", title="A", referrerpolicy="unsafe-url")'
+    page = f"{{{{ {call} }}}}"
+    app.add_url_rule("/marked", "marked", Consent().sensitive(lambda: render_template_string(page)))
+    app.add_url_rule("/other", "other", lambda: render_template_string(page))
+    client = app.test_client(grant={"videos"})
+    assert 'referrerpolicy="no-referrer"' in client.get("/marked").text
+    assert 'referrerpolicy="unsafe-url"' in client.get("/other").text
 
 
 def test_under_an_agreement_a_marked_page_offers_always_and_never_once(make_app: MakeSite) -> None:
