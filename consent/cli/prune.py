@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import click
 
@@ -20,6 +20,8 @@ from consent.web.site import Site
 
 #: Seconds for which others may take to sign, and between two looks whether they have.
 _SIGNING, _LOOK = 30.0, 0.2
+#: No log is older; longer spans reach back to this.
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"d": 1, "w": 7, "y": 366}
 
 
@@ -98,7 +100,7 @@ def prune(
         raise click.UsageError("Name one of --before, --keep and --below.")
     now = moment(site.clock())
     if keep is not None:
-        before = now - keep
+        before = now - min(keep, now - _EARLIEST)
     require_old(site, before, now)
     records = with_progress(ledger.records(), ledger.size(), "entries read")
     planned = plan(site.retention, ledger, records, before=before, below=below)

@@ -55,11 +55,12 @@ def plan(
     """What may be pruned of *records*, which are all of *ledger*: of hours before *before*, and below index *below*.
 
     None each: as much as retention allows, which is the most in any case. What retention has yet to erase counts as
-    erased. LedgerError at a leaf that isn't the one that was sealed: verification has to see that first.
+    erased. LedgerError at a leaf that isn't the one that was sealed, and where an opening is gone without a tombstone:
+    verification has to see that first.
     """
     now = moment(retention.recorder.clock())
     horizon = min(retention.horizon(now), before or now)
-    sealed, tiles = ledger.head().size, _Tiles(ledger)
+    sealed, tiles, tombstones = ledger.head().size, _Tiles(ledger), _Tombstones(ledger)
     bound = expected = ledger.pruned()
     found, tile, first = (
         Plan(min_index=bound),
@@ -85,6 +86,7 @@ def plan(
             return found
         tile.until = max(tile.until or hour, hour)
         if record.index and not any(mark in record.leaf for mark in MARKS) and retention.ended(record, now):
+            tombstones.require(record)
             tile.events += 1
             tile.bytes += len(record.leaf) + len(record.leaf_hash) + len(record.id.bytes)
         else:
@@ -107,5 +109,25 @@ class _Tiles:
         if self._hashes[place * HASH_BYTES :][:HASH_BYTES] != leaf_hash(record.leaf):
             raise LedgerError(
                 f"The leaf of entry {record.index} is not the one that was sealed; nothing was pruned. "
+                "Run: flask consent verify"
+            )
+
+
+class _Tombstones:
+    """What says that openings were erased, read along with the records."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._rest, self._index = ledger.erased(), -1
+
+    def require(self, record: Sealed) -> None:
+        """LedgerError if *record* has neither opening nor tombstone: nobody would see that any more."""
+        if record.body is not None:
+            return
+        while self._index < record.index and (found := next(self._rest, None)) is not None:
+            self._index = found[0]
+        if self._index != record.index and not self._ledger.storage.is_erased(record.id):
+            raise LedgerError(
+                f"What entry {record.index} said is gone, and nothing says that it was erased; nothing was pruned. "
                 "Run: flask consent verify"
             )

@@ -153,6 +153,7 @@ def test_what_is_off_a_boundary_too_young_or_not_there_is_refused(
 @pytest.mark.requirement("LOG-09")
 def test_less_can_be_asked_for_and_the_rest_pruned_later(loyal: Event, ledger: Ledger, run: Run) -> None:
     assert "Nothing can be pruned now" in run("prune", "--yes", "--before", "2021-03-01").stderr
+    assert "Nothing can be pruned now" in run("prune", "--yes", "--keep", "99999y").stderr
     assert json.loads(run("prune", "--yes", "--json", "--below", "256").stdout) == {
         "min_index": 256,
         "pruned": 254,
@@ -188,6 +189,22 @@ def test_a_leaf_that_was_altered_is_not_pruned_away(
     result = run("prune", "--yes")
     assert (result.exit_code, ledger.pruned()) == (3, 0)
     assert "The leaf of entry 99 is not the one that was sealed" in result.stderr
+
+
+@pytest.mark.requirement("LOG-09")
+def test_an_opening_that_went_without_a_tombstone_is_not_pruned_away(
+    loyal: Event, ledger: Ledger, run: Run, tmp_path: Path
+) -> None:
+    run("forget", "--expired")
+    with closing(
+        sqlite3.connect(tmp_path / "instance" / "consent.sqlite3", isolation_level=None)
+    ) as database:
+        database.execute("DROP TRIGGER erased_remains")
+        database.execute("DELETE FROM erased WHERE uid = (SELECT uid FROM entry WHERE leaf_index = 99)")
+    result = run("prune", "--yes")
+    assert (result.exit_code, ledger.pruned()) == (3, 0)
+    assert "What entry 99 said is gone, and nothing says that it was erased" in result.stderr
+    assert "missing-opening  entry 99" in run("verify").stdout
 
 
 @pytest.mark.requirement("LOG-09")
