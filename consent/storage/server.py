@@ -25,6 +25,9 @@ READING, CONNECTING = 10.0, 2.0
 #: Holds the creation and the upgrade of the database to one process at a time, together with the schema's name.
 _CREATING = 0x636F6E73656E74
 
+#: What a URL may hold that is in no message, besides the password that stands before the server.
+_SECRET = ("password", "sslpassword")
+
 # For this transaction alone: a pooler may hand the connection to somebody else between any two of them.
 _BOUNDED = (
     "SELECT set_config('synchronous_commit', 'on', true), set_config('statement_timeout', '{0}', true), "
@@ -69,8 +72,8 @@ class Server:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
-        return self._url.set(query={}).render_as_string()
+        """What messages call it: its URL, in which other servers may be named behind the question mark."""
+        return self._url.difference_update_query(_SECRET).render_as_string()
 
     @property
     def may_seal(self) -> bool:

@@ -96,14 +96,17 @@ def test_a_log_that_moves_takes_every_row_of_every_table_with_it(
     assert run("keys", "rotate").exit_code == 0
     before = everything(f"sqlite:///{folder}/consent.sqlite3")
 
-    result = run("db", "move", named(there))
+    url = there.update_query_dict({"sslmode": "prefer"})
+    result = run("db", "move", named(url.update_query_dict({"password": "unsaid", "sslpassword": "unsaid"})))
     assert result.exit_code == 0, result.output
+    assert f"CONSENT_DATABASE = '{named(url)}'" in result.stdout
+    assert "unsaid" not in result.output
     after = everything(named(there))
     checkpoints = before.pop("checkpoint"), after.pop("checkpoint")
     assert after == before
     assert set(checkpoints[0]) <= set(checkpoints[1])
     assert all(before.values())
-    assert f"The log of {len(before['entry']) + 99} entries is in {named(there)}" in result.stdout
+    assert f"The log of {len(before['entry']) + 99} entries is in {named(url)}" in result.stdout
     assert f"CONSENT_SIGNING_KEY = '{folder / 'consent.key'}'" in result.stdout
 
 
