@@ -25,6 +25,8 @@ STEP = 500
 #: Seconds between two steps of a process, between two times through the log, and after a failure.
 PAUSE, REST, LATER = 60.0, 86_400.0, 3600.0
 _DAY = timedelta(days=1)
+#: How far ahead of this clock another one may be.
+_AHEAD = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -91,6 +93,8 @@ class Retention:
             event = readable(record)
             if event is None:
                 continue
+            if event.time > now + _AHEAD:
+                continue  # by a clock that was wrong; what follows is not as young
             if event.time > young:
                 passed.whole = True  # one recorded late may stand behind it, and is found another time
                 break

@@ -84,6 +84,18 @@ def test_a_refusal_is_erased_when_its_cookie_is_gone_and_it_was_kept_for_36_mont
 
 
 @pytest.mark.requirement("LOG-04")
+def test_what_was_dated_far_ahead_by_a_wrong_clock_keeps_nothing_behind_it(
+    app: Flask, site: Site, clock: Clock, retention: Retention
+) -> None:
+    clock.pass_days(9000)
+    Visitor(app.test_client()).answer("none")
+    clock.pass_days(-9000)
+    Visitor(app.test_client()).answer("none")
+    clock.pass_days(LIVES + 1096 + 1)
+    assert through(retention) == (0, 1)
+
+
+@pytest.mark.requirement("LOG-04")
 def test_a_history_is_kept_whole_for_as_long_as_its_newest_event(
     visitor: Visitor, site: Site, clock: Clock, retention: Retention
 ) -> None:
