@@ -19,7 +19,7 @@ from consent.ledger.checkpoint import Checkpoint, open_checkpoint
 from consent.storage import GuardedStorage, open_storage, roles, schema
 from consent.storage.accountkey import AccountKey
 
-from .cluster import Cluster
+from .cluster import Cluster, libpq
 from .events import ORIGIN, new_event, open_served, record, seal_all, start
 from .trees import check_tree
 
@@ -230,6 +230,44 @@ def test_each_role_does_its_task_and_no_other(served: Ledger, server: Cluster, b
     assert found.event() is None
     for storage in (site_storage, sealer_storage, reader_storage):
         storage.close()
+
+
+@pytest.mark.requirement("REC-05")
+def test_what_the_database_runs_by_itself_takes_nothing_of_those_who_have_it_run(
+    served: Ledger, server: Cluster, begun_url: URL
+) -> None:
+    """Neither a type nor an operator that a role has made for itself."""
+    assert isinstance(served.storage, GuardedStorage)
+    served.storage.apply(roles.statements())
+    record(served)
+    seal_all(served)
+    before = list(served.records())
+    with psycopg.connect(libpq(login(server, begun_url, roles.SEALER))) as sealer:
+        sealer.execute(
+            "CREATE FUNCTION pg_temp.turn(text) RETURNS boolean LANGUAGE plpgsql AS "
+            "'BEGIN EXECUTE ''ALTER TABLE consent.entry DISABLE TRIGGER USER''; RETURN true; END'"
+        )
+        sealer.execute("CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (pg_temp.turn(VALUE))")
+        sealer.execute("SELECT consent.make_room()")
+    pruning = login(server, begun_url, roles.PRUNER)
+    server.run(f"CREATE SCHEMA theirs AUTHORIZATION {pruning.username}", database=begun_url.database)
+    with psycopg.connect(libpq(pruning)) as pruner:
+        for operator, left, right in (
+            ("<", "bigint", "int"),
+            (">=", "bigint", "bigint"),
+            ("=", "uuid", "uuid"),
+        ):
+            pruner.execute(
+                f"CREATE FUNCTION theirs.no({left}, {right}) RETURNS boolean LANGUAGE sql AS 'SELECT false'"
+            )
+            pruner.execute(
+                f"CREATE OPERATOR theirs.{operator} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = theirs.no)"
+            )
+        pruner.execute("SET search_path = theirs, pg_catalog")
+        with pytest.raises(psycopg.errors.RestrictViolation, match="refuses DELETE"):
+            pruner.execute("DELETE FROM consent.entry WHERE leaf_index > 0")
+    assert list(served.records()) == before
+    assert served.problems() == []
 
 
 def test_who_may_not_make_tables_is_told_so(empty: URL, server: Cluster) -> None:

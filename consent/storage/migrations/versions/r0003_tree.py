@@ -67,10 +67,12 @@ _REFUSED = {
     "head": "DELETE OR TRUNCATE",
 }
 
-# ENABLE ALWAYS: they fire under session_replication_role = replica, too. Each can be run again.
+# ENABLE ALWAYS: they fire under session_replication_role = replica, too. What they compare with is the system's own,
+# whatever whoever writes calls so. Each can be run again.
 POSTGRESQL_TRIGGERS = (
     """
-    CREATE OR REPLACE FUNCTION consent.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE OR REPLACE FUNCTION consent.refuse() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $$
     BEGIN
         RAISE EXCEPTION USING ERRCODE = 'restrict_violation',
             MESSAGE = 'consent.' || TG_TABLE_NAME || ' refuses ' || TG_OP || ': what is recorded stays';

@@ -47,10 +47,12 @@ SQLITE_TRIGGERS = (
     """,
 )
 
-# ENABLE ALWAYS: they fire under session_replication_role = replica, too. Each can be run again.
+# ENABLE ALWAYS: they fire under session_replication_role = replica, too. What they compare with is the system's own,
+# whatever whoever writes calls so. Each can be run again.
 POSTGRESQL_TRIGGERS = (
     f"""
-    CREATE OR REPLACE FUNCTION consent.refuse_unless_pruned() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE OR REPLACE FUNCTION consent.refuse_unless_pruned() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $$
     BEGIN
         IF OLD.leaf_index < 1 OR OLD.leaf_index >= coalesce((SELECT min_index FROM consent.bound), 0)
             OR EXISTS (SELECT FROM consent.opening WHERE uid = OLD.uid)
@@ -63,7 +65,8 @@ POSTGRESQL_TRIGGERS = (
     END $$
     """,
     f"""
-    CREATE OR REPLACE FUNCTION consent.refuse_unless_named() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE OR REPLACE FUNCTION consent.refuse_unless_named() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $$
     BEGIN
         IF TG_OP = 'UPDATE' AND NEW.min_index <= OLD.min_index OR NOT EXISTS (
             SELECT FROM consent.entry WHERE uid = NEW.uid AND leaf_index >= NEW.min_index

@@ -22,12 +22,13 @@ _GUARD = """
 """
 
 # A table that is made for itself and attached then keeps nobody from reading or recording meanwhile; one that is made
-# as a partition would. Whoever seals may call it, holds the head's row, and needs no right to make tables. ENABLE
-# ALWAYS: they fire under session_replication_role = replica, too. Each can be run again.
+# as a partition would. Whoever seals may call it, holds the head's row, and needs no right to make tables. pg_temp is
+# named because it would come first otherwise, where anybody can put a type of their own called "text". ENABLE ALWAYS:
+# they fire under session_replication_role = replica, too. Each can be run again.
 POSTGRESQL_STATEMENTS = (
     f"""
     CREATE OR REPLACE FUNCTION consent.make_room() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog AS $$
+    SET search_path = pg_catalog, pg_temp AS $$
     DECLARE
         number bigint := ((SELECT size FROM consent.head) + {_SPAN} / 2) / {_SPAN};
         name text := 'entry_' || number;
