@@ -6,6 +6,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from consent.ledger import Document, Entry, Written
+from consent.storage.bounded import BoundedConnection
 from consent.storage.server import bounded
 
 #: How often an append looks again when another one of the same id was in between.
@@ -36,7 +37,7 @@ _APPEND = """
 """
 _ADD_DOCUMENTS = """
     INSERT INTO consent.document (hash, kind, body)
-    SELECT * FROM unnest(%s::text[], %s::text[], %s::bytea[]) ON CONFLICT DO NOTHING
+    SELECT * FROM unnest(%(hashes)s::text[], %(kinds)s::text[], %(bodies)s::bytea[]) ON CONFLICT DO NOTHING
 """
 _ONE_BY_ONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 # Makes a commit that wrote nothing wait as one that wrote: what was found may still be on its way to a standby.
@@ -73,7 +74,7 @@ class Append:
         self._repeats = repeats
         self._bounds = bounded(patience)
 
-    def run(self, connection: psycopg.Connection) -> Written | None:
+    def run(self, connection: BoundedConnection) -> Written | None:
         """Where the event ended; None if another append of its id came in between each time."""
         merging = self._repeats is not None and self._entry.subject is not None
         if not self._news and (written := self._insert(connection, alone=merging)):
@@ -84,14 +85,11 @@ class Append:
                 return written
         return None
 
-    def _insert(self, connection: psycopg.Connection, *, alone: bool) -> Written | None:
+    def _insert(self, connection: BoundedConnection, *, alone: bool) -> Written | None:
         """Insert the event; with *alone* only if its subject has no other. None if nothing was inserted or found."""
-        with connection.pipeline():
-            connection.execute(self._bounds)
-            add_documents(connection, self._documents)
-            cursor = connection.execute(_APPEND, self._values(alone))
-            connection.commit()
-        return self._written(connection, cursor.fetchone())
+        statements = [self._bounds, *([_ADD_DOCUMENTS] if self._documents else []), _APPEND]
+        values = {**self._values(alone), **_columns(self._documents)}
+        return self._written(connection, connection.at_once("; ".join(statements), values))
 
     def _merge(self, connection: psycopg.Connection) -> Written | None:
         """Insert the event unless it repeats its subject's newest, or its account's; one of these at a time."""
@@ -136,6 +134,14 @@ class Append:
 
 
 def add_documents(connection: psycopg.Connection, documents: Sequence[Document]) -> None:
+    """Store those of *documents* that aren't there yet."""
     if documents:
-        columns = zip(*((each.hash, each.kind, each.body) for each in documents), strict=True)
-        connection.execute(_ADD_DOCUMENTS, [list(column) for column in columns])
+        connection.execute(_ADD_DOCUMENTS, _columns(documents))
+
+
+def _columns(documents: Sequence[Document]) -> dict[str, object]:
+    return {
+        "hashes": [each.hash for each in documents],
+        "kinds": [each.kind for each in documents],
+        "bodies": [each.body for each in documents],
+    }

@@ -103,7 +103,7 @@ class Server:
         process = self._writable(patience)
         return self._twice(process, lambda engine: _writing(engine, work, patience), patience)
 
-    def pipeline(self, work: "Callable[[psycopg.Connection], Found]", patience: float) -> Found:
+    def pipeline(self, work: "Callable[[BoundedConnection], Found]", patience: float) -> Found:
         """What *work* returns, which writes and commits on the driver's own connection; durable when this returns.
 
         A connection that is lost is opened anew, once, and *work* done again: whatever it writes, it writes under
@@ -323,7 +323,7 @@ def _driver(connection: Connection) -> BoundedConnection:
     return cast(BoundedConnection, connection.connection.driver_connection)
 
 
-def _driving(engine: Engine, work: Callable[[psycopg.Connection], Found], patience: float) -> Found:
+def _driving(engine: Engine, work: Callable[[BoundedConnection], Found], patience: float) -> Found:
     pooled = engine.raw_connection()
     try:
         connection = cast(BoundedConnection, pooled.driver_connection)
