@@ -134,6 +134,9 @@ def test_what_only_a_revoked_key_signed_counts_no_longer(app: Flask, run: Run, l
     assert check_receipt(before, ledger.verifier_keys(), ORIGIN) is Outcome.UNKNOWN_SIGNATURE
     assert check_receipt(receipt(ledger, 1), ledger.verifier_keys(), ORIGIN) is Outcome.VALID
     assert "revoked" in run("keys", "show").stdout
+    checked = run("verify")
+    assert checked.exit_code == 0, checked.stdout
+    assert "1 checkpoints in the database, which only revoked keys signed, don't count" in checked.stdout
     # And another key can follow.
     assert run("keys", "rotate").exit_code == 0
     assert states(ledger) == [KeyState.REVOKED, KeyState.CURRENT, KeyState.CURRENT]
