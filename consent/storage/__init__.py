@@ -1,5 +1,6 @@
 """Where the ledger is kept: SQLAlchemy Core on SQLite and PostgreSQL."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -131,8 +132,12 @@ def _served(url: URL, birth: Birth, signers: Sequence[Signer], first_use: float)
 def _parsed(url: str) -> URL:
     try:
         return make_url(url)
-    except ArgumentError:
-        raise ConfigurationError(f"CONSENT_DATABASE is {url!r}, which is no URL; {_EXPECTED}.") from None
+    except (ArgumentError, ValueError):  # the latter of a port that is no number
+        told = re.sub("//.*@", "//***@", url, flags=re.DOTALL)
+        hint = ", any : / @ in name or password written as %3A %2F %40" if "//" in url else ""
+        raise ConfigurationError(
+            f"CONSENT_DATABASE is {told!r}, which is no URL; {_EXPECTED}{hint}."
+        ) from None
 
 
 def _file(parsed: URL) -> Path | None:

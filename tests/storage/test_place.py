@@ -66,6 +66,8 @@ def test_where_the_system_doesnt_tell_nothing_is_refused(tmp_path: Path) -> None
         ("sqlite:///consent.sqlite3?mode=ro", "without options"),
         ("sqlite:///file:consent.sqlite3", "without options"),
         ("consent.sqlite3", "no URL"),
+        ("postgresql+psycopg://me:p@ss:word@db/consent", "no URL.*written as %3A"),
+        ("postgresql+psycopg://me@db:port/consent", "no URL"),
         ("", "no URL"),
     ],
 )
@@ -74,9 +76,13 @@ def test_any_other_database_is_refused_at_once(url: str, said: str) -> None:
         open_storage(url, origin=ORIGIN)
 
 
-def test_a_password_in_a_url_is_not_repeated() -> None:
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://me:secret@db/consent", "postgresql+psycopg://me:p@ss:secret@db/consent", "//me:secret@db"],
+)
+def test_a_password_in_a_url_is_not_repeated(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        open_storage("mysql://me:secret@db/consent", origin=ORIGIN)
+        open_storage(url, origin=ORIGIN)
     assert "secret" not in str(caught.value)
 
 
