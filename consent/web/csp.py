@@ -109,7 +109,7 @@ class Plan:
         """The plan for *running*, keys of *policy*; those of categories don't matter."""
         parts = parts_of(policy)
         needed = {name: origins_of((part for part in parts if part.key in running), name) for name in KINDS}
-        own = source(policy.controller.site).within[0]
+        own = frozenset(source(policy.controller.site).within[:1])  # an IPv6 address has none
         return cls(
             policy,
             running,
@@ -125,7 +125,7 @@ class Plan:
                 for _, origins in part.origins
                 for origin in origins
             )
-            - {own},
+            - own,
             {
                 directive: frozenset(source(origin).within[0] for origin in needed[name])
                 for name, kind in KINDS.items()

@@ -298,7 +298,9 @@ def test_what_is_no_origin_as_browsers_write_one_stops_the_start(
 )
 def test_an_origin_as_browsers_write_it_is_fine(make_app: MakeSite, origin: str) -> None:
     app = make_app(CONSENT_SITE=origin, CONSENT_TRUSTED_ORIGINS=[origin])
-    assert app.test_client().get("/").status_code == 200
+    visitor = Visitor(app.test_client())
+    assert visitor.client.get("/").status_code == 200
+    assert visitor.answer("none").status_code == 303
 
 
 @pytest.mark.parametrize(
