@@ -94,7 +94,7 @@ class Form:
     @property
     def by_signal(self) -> bool:
         """Whether it is no answer, but what the page's script says of the signal: an opt-out ``from=signal``."""
-        return self.opts_out and self.value("from") == "signal"
+        return self.opts_out and not self.refuses_all and self.value("from") == "signal"
 
     @property
     def opts_in(self) -> bool:

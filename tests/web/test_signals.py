@@ -437,6 +437,12 @@ def test_nothing_can_be_granted_in_the_signals_name(visitor: Visitor, site: Site
     assert not visitor.allowed("videos")
 
 
+def test_a_refusal_of_everything_holds_in_the_signals_name_too(visitor: Visitor) -> None:
+    visitor.answer("all")
+    visitor.client.post("/privacy-choices", data={**TOLD, "choice": ["opt_out", "none"]}, headers=SAME)
+    assert not visitor.allowed("statistics")
+
+
 def test_what_scripts_see_changes_nothing_where_nothing_is_granted(visitor: Visitor, site: Site) -> None:
     response = visitor.client.post("/privacy-choices", data=TOLD, headers=SAME)
     assert "Set-Cookie" not in response.headers
