@@ -9,7 +9,6 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from consent.decision import Answer, Form, FormConflict, FormInvalid, judge_form
 from consent.errors import Fault, LedgerError, LedgerUnavailable
-from consent.policy import Policy
 from consent.web import erasure, receipts
 from consent.web.answering import Asked, Outcome, take
 from consent.web.centre import Problem, centre
@@ -24,7 +23,7 @@ from consent.web.request import ConsentRequest
 from consent.web.returning import referring_path, returnable, safe_path, with_status
 from consent.web.signalled import end_by_script
 from consent.web.signals import announce
-from consent.web.site import Site
+from consent.web.site import Shown, Site
 
 log = logging.getLogger("consent")
 
@@ -50,7 +49,7 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
             return heard(visitor, request, form)
     try:
         shown = shown_to(site, form)
-        answer = judge_form(form, current=site.policy, shown=shown)
+        answer = judge_form(form, current=site.policy, shown=shown.policy if shown else None)
     except FormInvalid as error:
         return (
             invalid(visitor, request, form, error)
@@ -59,24 +58,24 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
         )
     except FormConflict as error:
         if sender is not Origin.SAME:
-            return forbidden(visitor, request, form, Answer(refused=error.refused))
-        return conflict(visitor, request, form, error)
+            return forbidden(visitor, request, form, Answer(refused=error.refused), shown)
+        return conflict(visitor, request, form, error, shown)
     except LedgerError as error:
         return unavailable(visitor, request, None, error)
     if answer.granted or answer.withheld:
         if sender is not Origin.SAME:
-            return forbidden(visitor, request, form, answer)
+            return forbidden(visitor, request, form, answer, shown)
         if site.minor():
-            return forbidden(visitor, request, form, answer, about="minor")
+            return forbidden(visitor, request, form, answer, shown, about="minor")
     if form.once:
-        return loaded(visitor, request, form, answer)
+        return loaded(visitor, request, form, answer, shown)
     if form.opts_in:
         named = answer.confirmed or answer.withheld
         if form.confirms is False or not contradicts(visitor, named):
             return taken(visitor, request, form, None)
         if not (form.confirms and follows(visitor, named, form.value("step"))):
             return to_confirm(visitor, request, form, named)
-    outcome = record(visitor, request, form, answer, known=shown is not None)
+    outcome = record(visitor, request, form, answer, shown)
     if outcome.failure:
         return carrying(unavailable(visitor, request, outcome, outcome.failure), visitor, outcome)
     return carrying(taken(visitor, request, form, outcome), visitor, outcome)
@@ -93,20 +92,21 @@ def own_origin(request: Request) -> str:
     return f"{request.scheme}://{request.host or request.environ.get('HTTP_HOST', '')}"
 
 
-def shown_to(site: Site, form: Form) -> Policy | None:
-    """The policy that the form's notice showed. A refusal needs none, so for it a silent ledger counts as "unknown"."""
+def shown_to(site: Site, form: Form) -> Shown | None:
+    """What the form's notice showed. A refusal needs none, so for it a silent ledger counts as "unknown"."""
     try:
-        return site.policy_shown(form.notice)
+        return site.shown(form.notice)
     except LedgerError:
         if form.refuses_all or form.opts_out:
             return None
         raise
 
 
-def record(visitor: ConsentRequest, request: Request, form: Form, answer: Answer, *, known: bool) -> Outcome:
-    """Write *answer* down; from then on the request goes by what it led to."""
+def record(
+    visitor: ConsentRequest, request: Request, form: Form, answer: Answer, shown: Shown | None
+) -> Outcome:
+    """Write *answer*, to what the notice has *shown*, down; from then on the request goes by what it led to."""
     site = visitor.site
-    named = form.notice if known else None
     notice = site.notices.by_hash.get(form.notice or "")
     account = visitor.account if sender_of(visitor, request) is Origin.SAME else None
     outcome = take(
@@ -114,8 +114,8 @@ def record(visitor: ConsentRequest, request: Request, form: Form, answer: Answer
         answer,
         Asked(
             source=form.source,
-            notice=named,
-            language=site.language_shown(named) or visitor.language,
+            notice=form.notice if shown else None,
+            language=(shown and shown.language) or visitor.language,
             profile=visitor.profile,
             signal=visitor.signal,
             address=request.remote_addr,
@@ -151,7 +151,9 @@ def heard(visitor: ConsentRequest, request: Request, form: Form) -> Response:
     return response
 
 
-def loaded(visitor: ConsentRequest, request: Request, form: Form, answer: Answer) -> Response:
+def loaded(
+    visitor: ConsentRequest, request: Request, form: Form, answer: Answer, shown: Shown | None
+) -> Response:
     """200: the one embed that the visitor asked to see once; nothing else changes, and nothing is kept.
 
     400 for an embed that no page of ours asked about, 403 for one that stays off, 429 or 503 as for every grant.
@@ -163,7 +165,13 @@ def loaded(visitor: ConsentRequest, request: Request, form: Form, answer: Answer
     if reason := embed.stopped(visitor):
         return failed(visitor, request, HTTPStatus.FORBIDDEN, about="embed", reason=reason)
     try:
-        record_once(visitor, embed, notice=form.notice, address=request.remote_addr)
+        record_once(
+            visitor,
+            embed,
+            notice=form.notice,
+            language=shown and shown.language,
+            address=request.remote_addr,
+        )
     except LedgerError as error:
         return unavailable(visitor, request, None, error)
     if wants_json(request):
@@ -237,21 +245,29 @@ def invalid(visitor: ConsentRequest, request: Request, form: Form, error: FormIn
     return again(visitor, request, form, Problem(code=400, faults=faults), kept)
 
 
-def conflict(visitor: ConsentRequest, request: Request, form: Form, error: FormConflict) -> Response:
+def conflict(
+    visitor: ConsentRequest, request: Request, form: Form, error: FormConflict, shown: Shown | None
+) -> Response:
     """409: the current preference centre, nothing marked. Every No of the form is taken all the same."""
     if not error.refused:
         return again(visitor, request, form, Problem(code=409), ())
-    outcome = record(visitor, request, form, Answer(refused=error.refused), known=True)
+    outcome = record(visitor, request, form, Answer(refused=error.refused), shown)
     response = again(visitor, request, form, Problem(code=409, held=True), ())
     return carrying(response, visitor, outcome)
 
 
 def forbidden(
-    visitor: ConsentRequest, request: Request, form: Form, answer: Answer, *, about: str = ""
+    visitor: ConsentRequest,
+    request: Request,
+    form: Form,
+    answer: Answer,
+    shown: Shown | None,
+    *,
+    about: str = "",
 ) -> Response:
     """403: who may not grant. Every No of the form is taken all the same."""
     held = bool(answer.refused)
-    outcome = record(visitor, request, form, Answer(refused=answer.refused), known=True) if held else None
+    outcome = record(visitor, request, form, Answer(refused=answer.refused), shown) if held else None
     response = failed(visitor, request, HTTPStatus.FORBIDDEN, held=held, about=about)
     return carrying(response, visitor, outcome) if outcome else response
 

@@ -177,7 +177,9 @@ def module(visitor: ConsentRequest) -> Markup:
     return Markup('\n<script type="module" src="{}"{}></script>').format(asset("embeds.js"), nonce)
 
 
-def record_once(visitor: ConsentRequest, embed: Embed, *, notice: str | None, address: str | None) -> None:
+def record_once(
+    visitor: ConsentRequest, embed: Embed, *, notice: str | None, language: str | None, address: str | None
+) -> None:
     """Write down that *embed* was allowed once, linked to nobody; LedgerError when that can't be done now (rule 9)."""
     site = visitor.site
     event = Event(
@@ -187,7 +189,7 @@ def record_once(visitor: ConsentRequest, embed: Embed, *, notice: str | None, ad
         policy=site.policy.digest,
         granted=(embed.service,),
         notice=notice,
-        language=site.language_shown(notice) or visitor.language,
+        language=language or visitor.language,
         profile=visitor.profile,
         signal=visitor.signal,
         source="embed",

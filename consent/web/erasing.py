@@ -70,7 +70,7 @@ def erased(visitor: ConsentRequest, request: Request, about: str) -> Response:
         else:
             form = Form.read(WITHDRAWAL)
             answer = judge_form(form, current=site.policy, shown=None)
-            outcome = record(visitor, request, form, answer, known=False)
+            outcome = record(visitor, request, form, answer, shown=None)
             about = str(outcome.event) if outcome.event else about
             if outcome.after is not None:
                 cookie = choice_cookie(site, outcome.after, secure=visitor.secure)

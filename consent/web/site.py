@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from flask import Flask
@@ -46,6 +47,13 @@ STORE_AGAIN = 30.0
 MOST_PIECES, MOST_PLANS = 1024, 256
 #: In debug mode, what was stopped and has not been shown yet: more than the cookies that browsers keep for one site.
 MOST_NOTES = 200
+
+
+class Shown(NamedTuple):
+    """What a notice showed: the policy, and in which language where that can be told."""
+
+    policy: Policy
+    language: str | None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -272,26 +280,20 @@ class Site:
             found.append(Document(hash=notice.hash, kind="notice", body=notice.body))
         return found
 
-    def language_shown(self, notice: str | None) -> str | None:
-        """The language of the notice with this hash; None when it isn't known."""
-        if known := self.notices.by_hash.get(notice or ""):
-            return known.language
-        document = self.recorder.document(notice) if notice else None
-        named = LANGUAGE_OF.search(document.body) if document else None
-        return named[1].decode() if named else None
-
-    def policy_shown(self, notice: str | None) -> Policy | None:
-        """The policy that the notice with this hash showed; None when no such notice is known.
+    def shown(self, notice: str | None) -> Shown | None:
+        """What the notice with this hash showed; None when no such notice is known.
 
         LedgerUnavailable when the ledger has to be asked and can't answer.
         """
         if notice is None or not DIGEST.fullmatch(notice):
             return None
-        if notice in self.notices.by_hash:
-            return self.policy
+        if known := self.notices.by_hash.get(notice):
+            return Shown(self.policy, known.language)
         document = self.recorder.document(notice)
-        named = POLICY_OF.search(document.body) if document and document.kind == "notice" else None
-        return self.recorder.policy_of(named[1].decode()) if named else None
+        if document is None or document.kind != "notice" or not (named := POLICY_OF.search(document.body)):
+            return None
+        policy, language = self.recorder.policy_of(named[1].decode()), LANGUAGE_OF.search(document.body)
+        return Shown(policy, language[1].decode() if language else None) if policy else None
 
 
 def asked(function: Callable[[], object], otherwise: object) -> object:

@@ -279,7 +279,7 @@ def test_the_language_of_an_earlier_notice_is_known_however_a_template_says_it(
     site: Site = visitor.client.application.extensions["consent"]
     notice = visitor.notice()
     site.notices.by_hash.clear()  # as after a change of the policy, when only the ledger has it
-    assert site.language_shown(notice) == "en"
+    assert site.shown(notice) == (site.policy, "en")
 
 
 def test_our_templates_are_checked_with_all_that_they_use() -> None:
