@@ -118,20 +118,6 @@ def test_a_refusals_cookie_is_the_same_for_everybody(visit: NewVisit) -> None:
     assert held[0] == held[1]
 
 
-@pytest.mark.requirement("CON-02")
-def test_ignoring_the_banner_grants_nothing(visit: NewVisit) -> None:
-    visitor = visit()
-    see_home(visitor)
-    page = visitor.page
-    page.mouse.wheel(0, 2000)
-    page.keyboard.press("Escape")
-    page.locator("main a").first.click()
-    visitor.go("/topics/")
-    assert visitor.allowed() == set()
-    assert "consent" not in visitor.cookies
-    expect(page.locator(".pc-banner")).to_be_visible()
-
-
 @pytest.mark.requirement("INF-09")
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_declaration_can_be_read_while_the_banner_waits(visit: NewVisit, width: int) -> None:
@@ -181,34 +167,6 @@ def test_the_keyboard_alone_answers(visit: NewVisit, javascript: bool, tabs: int
     page.keyboard.press("Enter")
     expect(page.locator("#pc-status")).to_be_focused()
     assert visitor.allowed() == allowed
-
-
-@pytest.mark.requirement("A11Y-07")
-@pytest.mark.requirement("UI-03")
-@pytest.mark.parametrize("width", [320, 390, 1280])
-@pytest.mark.parametrize("language", ["en", "de", "ar"])
-def test_refusing_and_accepting_look_alike_and_fit(visit: NewVisit, width: int, language: str) -> None:
-    visitor = visit(width=width, height=640, locale=language)
-    see_home(visitor)
-    page = visitor.page
-    reject, accept = (page.locator(f".pc-banner button[value='{value}']") for value in ("none", "all"))
-    boxes = [button.bounding_box() for button in (reject, accept)]
-    assert boxes[0] is not None
-    assert boxes[1] is not None
-    assert abs(boxes[0]["width"] - boxes[1]["width"]) <= 1
-    assert abs(boxes[0]["height"] - boxes[1]["height"]) <= 1
-    assert boxes[0]["height"] >= 43.99
-    for box in boxes:
-        assert box is not None
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= width
-        assert box["y"] >= 0
-        assert box["y"] + box["height"] <= 640
-    look = "getComputedStyle(e)[p]"
-    for name in ("fontSize", "fontWeight", "color", "backgroundColor", "borderTopColor", "borderTopWidth"):
-        styles = [button.evaluate(f"(e, p) => {look}", name) for button in (reject, accept)]
-        assert styles[0] == styles[1], name
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.requirement("INF-07")

@@ -85,25 +85,6 @@ def test_the_second_click_on_choose_answers_nothing(visit: NewVisit, javascript:
     assert visitor.allowed() == set()
 
 
-@pytest.mark.requirement("UI-03")
-@pytest.mark.requirement("A11Y-07")
-@pytest.mark.parametrize("width", [320, 390, 640, 1280])
-@pytest.mark.parametrize("language", ["en", "de", "ar"])
-@pytest.mark.parametrize("size", ["100%", "200%"])
-def test_refusing_and_accepting_are_as_high_at_every_width_and_text_size(
-    visit: NewVisit, width: int, language: str, size: str
-) -> None:
-    visitor = visit(width=width, height=640, locale=language)
-    for path, row in (("/", ".pc-banner .pc-row"), ("/privacy-choices", ".pc-centre > .pc-row")):
-        page = visitor.go(path)
-        page.evaluate("(size) => (document.documentElement.style.fontSize = size)", size)
-        heights = [
-            page.locator(f"{row} button[value={value}]").evaluate("(e) => e.getBoundingClientRect().height")
-            for value in ("none", "all")
-        ]
-        assert abs(heights[0] - heights[1]) <= 1, path
-
-
 @pytest.mark.parametrize("language", ["en", "de", "ar"])
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (640, 480)])
 def test_large_text_leaves_the_banners_words_to_be_read_and_the_buttons_to_be_reached(

@@ -12,7 +12,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from consent import Consent
 from consent.ledger import Event, Kind
+from consent.web.language import shipped
 from consent.web.site import Site
 
 POLICY = """
@@ -102,6 +104,18 @@ class Clock:
 
 
 MakeSite = Callable[..., Flask]
+
+
+def in_every_language(folder: Path) -> Flask:
+    """The clinic's site in every language shipped, its own texts the same in each; it lies in *folder*."""
+    (folder / "consent.toml").write_text(POLICY)
+    for tag in shipped() - {"en"}:
+        (folder / f"consent.{tag}.toml").write_text(WORDING)
+    app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
+    app.config.from_mapping({"SECRET_KEY": "a key for tests"})
+    Consent().init_app(app)
+    return app
+
 
 #: What browsers send with a form of the page itself.
 SAME = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "document", "Referer": "http://localhost/?a=b"}

@@ -12,7 +12,7 @@ from consent.testing import ConsentClient
 from consent.web.language import shipped
 from consent.web.site import Site
 
-from .clinic import PAGE, POLICY, WORDING, Clock, MakeSite, Visitor
+from .clinic import PAGE, POLICY, Clock, MakeSite, Visitor, in_every_language
 
 
 @pytest.fixture
@@ -89,13 +89,8 @@ def visitor(client: FlaskClient) -> Visitor:
 @pytest.fixture(scope="package")
 def everywhere(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """The clinic's site in every language shipped, its own texts the same in each."""
-    folder = tmp_path_factory.mktemp("everywhere")
-    (folder / "consent.toml").write_text(POLICY)
-    for tag in shipped() - {"en"}:
-        (folder / f"consent.{tag}.toml").write_text(WORDING)
-    app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
-    app.config.from_mapping({"SECRET_KEY": "a key for tests", "TESTING": True})
-    Consent().init_app(app)
+    app = in_every_language(tmp_path_factory.mktemp("everywhere"))
+    app.testing = True
     found: Site = app.extensions["consent"]
     assert set(found.languages) == shipped()
     return found
