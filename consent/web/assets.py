@@ -19,6 +19,11 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 
 #: The kinds of files that there are, by the end of their name.
 KINDS: Final = {".css": "text/css", ".js": "text/javascript"}
+#: Strings, and after them what parts words by itself, with the spaces around it that nobody needs.
+LOOSE: Final = {
+    ".css": re.compile(r"""("[^"\n]*"|'[^'\n]*')| *([{};,>]|:(?= )) *"""),
+    ".js": re.compile(r"""("[^"\n]*"|'[^'\n]*'|`[^`\n]*`)| *([=<>{}(),;:?&|]+) *"""),
+}
 #: What only their readers need: comments, but for those that begin in the middle of a line with ``//``.
 COMMENT: Final = re.compile(r"/\*.*?\*/ ?|^\s*//[^\n]*", re.DOTALL | re.MULTILINE)
 
@@ -34,13 +39,19 @@ class Asset:
     """The first 12 hex digits of its SHA-256."""
 
 
-def lean(source: str) -> str:
-    """*source* without comments, indentation and empty lines: a fifth less to load, and line by line what was written.
+def lean(source: str, kind: str) -> str:
+    """*source* without comments, indentation, loose spaces and empty lines: less to load, and line by line the same.
 
-    No string or regular expression in it may hold the beginning of a comment or the end of a line.
+    No string or regular expression in it may hold the beginning of a comment or the end of a line, and no regular
+    expression a quotation mark, or a space beside what :data:`LOOSE` names for its *kind*.
     """
     lines = (line.strip() for line in COMMENT.sub("", source).splitlines())
-    return "".join(f"{line}\n" for line in lines if line)
+    return "".join(f"{LOOSE[kind].sub(tight, line)}\n" for line in lines if line)
+
+
+def tight(found: re.Match[str]) -> str:
+    """A string as it is, anything else without the spaces around it."""
+    return str(found[1] or found[2])
 
 
 @cache
@@ -49,7 +60,7 @@ def assets() -> Mapping[str, Asset]:
     found = {}
     for file in STATIC.iterdir():
         if kind := KINDS.get(file.suffix):
-            body = lean(file.read_text(encoding="utf-8")).encode()
+            body = lean(file.read_text(encoding="utf-8"), file.suffix).encode()
             found[file.name] = Asset(body, kind, hashlib.sha256(body).hexdigest()[:12])
     return found
 

@@ -26,11 +26,29 @@ const { one } = /** @type {any} */ (window); // why
 
     say(`https://example.org/${one}`, "a // b", / \\/\\/ /);
 """
-    assert lean(source) == (
-        "const { one } = (window); // why\nif (one)\n"
-        'say(`https://example.org/${one}`, "a // b", / \\/\\/ /);\n'
+    assert lean(source, ".js") == (
+        'const{one}=(window);// why\nif(one)\nsay(`https://example.org/${one}`,"a // b",/ \\/\\/ /);\n'
     )
-    assert lean("/* One. */\n.a {\n  b: c; /* Two. */\n}\n") == ".a {\nb: c;\n}\n"
+    assert lean("/* One. */\n.a {\n  b: c; /* Two. */\n}\n", ".css") == ".a{\nb:c;\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "served"),
+    [
+        (".js", "if (a) b = c ? `d = ${e}` : \"f = g\" + 'h, i';", "if(a)b=c?`d = ${e}`:\"f = g\" + 'h, i';"),
+        (".js", "const at = a + +b - -c;", "const at=a + +b - -c;"),
+        (".js", "x ? .5 : y ?? { z };", "x?.5:y??{z};"),
+        (
+            ".css",
+            ".a > .b :is(.c, .d) + * { e: calc(-1px - 2px) }",
+            ".a>.b :is(.c,.d) + *{e:calc(-1px - 2px)}",
+        ),
+        (".css", '@media (width >= 1px) and (b) { .a:not(.b) .c { d: "e, f" } }', None),
+    ],
+)
+def test_only_spaces_that_say_nothing_go(kind: str, source: str, served: str | None) -> None:
+    served = served or '@media (width>= 1px) and (b){.a:not(.b) .c{d:"e, f"}}'
+    assert lean(source, kind) == f"{served}\n"
 
 
 @pytest.mark.parametrize("name", assets())
@@ -38,7 +56,7 @@ def test_no_string_of_ours_holds_the_beginning_of_a_comment_or_the_end_of_a_line
     source = (STATIC / name).read_text(encoding="utf-8")
     starts = [found.start() for found in COMMENT.finditer(source)]
     before = [source[source.rfind("\n", 0, start) + 1 : start] for start in starts]
-    for part in [*before, *lean(source).splitlines()]:
+    for part in [*before, *lean(source, Path(name).suffix).splitlines()]:
         assert part.count('"') % 2 == part.count("`") % 2 == 0, part
 
 
