@@ -3,30 +3,24 @@
 /** @type {(selector: string) => any} */
 const find = (selector) => document.querySelector(selector);
 // A page from a cache knows only what is possible on it.
-const { pcUrl, pcGranted, pcHere, pcPossible } = find("script[data-pc-url]").dataset;
+const { pcUrl, pcGranted, pcHere, pcPossible, pcOwn } = find("script[data-pc-url]").dataset;
 const failed = { message: find("#pc-status")?.dataset.failed };
 const problem = Object.assign(document.createElement("p"), { role: "alert" });
 /** @type {string[]} */
 let granted = pcGranted.split(" ");
 const here = (pcPossible ?? pcHere ?? pcGranted).split(" ");
-// What was granted before, and runs on other pages only, needs no reload here when it ends.
-const elsewhere = granted.filter((key) => !here.includes(key));
 const always = pcPossible ? granted : [];
-// Global Privacy Control, which proxies may keep from the server.
-const headers = { "PC-Signal": /** @type {any} */ (navigator).globalPrivacyControl === true ? "1" : "" };
-let [native, pending, coming, typed, tabs, told, asked] = /** @type {any[]} */ ([]);
+const told = location.hash === "#pc-status";
+let [native, pending, coming, typed, tabs, asked, answered] = /** @type {any[]} */ ([]);
 let stop = () => {};
 
 const open = () => !find(".pc-decided") && (find("#pc-dialog:not(:is([open], :popover-open))")?.showModal(), find("#pc-dialog"));
 const close = () => document.querySelectorAll(".pc-place > :not(.pc-status), .pc-dialog").forEach((part) => part.remove());
-// What our own pages show goes by all answers.
-const ours = location.pathname.startsWith(pcUrl);
 // The receipt is its visitor's own business: the page offers it, its address, which others read, is rid of it.
-const until = location.pathname === pcUrl ? /#|.receipt=/ : "#";
-const rename = (hash = "") => history.replaceState(history.state, "", location.href.split(until)[0] + hash);
-// What was withdrawn must stop, what was granted can wait.
+const rename = (hash = "") => history.replaceState(history.state, "", location.href.split(pcOwn ? /#|.receipt=/ : "#")[0] + hash);
+// What was withdrawn must stop, what was granted can wait. An answer given here was told to all that listens here.
 const stale = (now = granted, more = true) =>
-  granted.some((key) => (ours || !elsewhere.includes(key)) && !now.includes(key)) ||
+  granted.some((key) => (pcOwn || answered || here.includes(key)) && !now.includes(key)) ||
   (more && !pcPossible && !typed && now.length > granted.length);
 const hold = (/** @type {any} */ answer) => {
   ({ granted } = answer);
@@ -35,7 +29,7 @@ const hold = (/** @type {any} */ answer) => {
 const look = async (more = false) => {
   const own = (asked = {});
   await coming;
-  const answer = await fetch(`${pcUrl}/state`, { headers })
+  const answer = await fetch(`${pcUrl}/state`, { headers: consent.headers })
     .then((response) => response.json())
     .catch(() => ({ granted: always }));
   // What was asked before an answer, or before the last question, is out of date.
@@ -49,20 +43,17 @@ const look = async (more = false) => {
   return answer.message;
 };
 
-function show(message = "") {
+const show = (message = "") => {
   const status = find("#pc-status");
   if (!status) return;
   if (message) status.firstElementChild.textContent = message;
   status.classList.add("pc-shown");
   status.focus();
-}
+};
 
-/** @param {any} form */
-async function send(form) {
-  const choice = form.get("choice");
-  const before = pending?.get("choice");
+const send = async (/** @type {any} */ form) => {
   // A refusal is the last word.
-  if (before === choice || before === "none") return coming;
+  if ([form.get("choice"), "none"].includes(pending?.get("choice"))) return coming;
   pending = form;
   asked = 0;
   // With its cookie, a refusal is a withdrawal.
@@ -75,7 +66,7 @@ async function send(form) {
     method: "POST",
     headers: { Accept: "application/json" },
     body: new URLSearchParams(form),
-    keepalive: choice === "none",
+    keepalive: true,
     signal: own.signal,
   }).then(
     (response) => response.status === 409 || response.json().catch(() => response.status < 500 || failed),
@@ -86,6 +77,7 @@ async function send(form) {
   document.querySelectorAll(".pc-row").forEach((part) => (part.ariaBusy = null));
   if (answer.ok) {
     const reload = stale(answer.granted);
+    answered = true;
     tabs?.postMessage(0);
     hold(answer);
     if (reload) {
@@ -98,7 +90,7 @@ async function send(form) {
     }
   }
   return answer;
-}
+};
 
 addEventListener("submit", async (event) => {
   const { target: form, submitter } = /** @type {any} */ (event);
@@ -125,12 +117,12 @@ addEventListener("pagehide", () => tabs?.close());
 addEventListener("pageshow", ({ persisted }) => {
   (tabs = new BroadcastChannel("pc")).onmessage = () => look();
   if (told) tabs.postMessage(0);
-  const { type } = /** @type {any} */ (performance.getEntriesByType("navigation")[0] ?? {});
-  if (persisted || (type === "back_forward" && !pcPossible)) look(true);
-  told = false;
+  const [visit] = /** @type {any[]} */ (performance.getEntriesByType("navigation"));
+  if (persisted || (!pcPossible && visit?.type === "back_forward")) look(true);
 });
 
-/** @type {any} */ (window).consent = {
+/** @type {any} */
+const consent = (/** @type {any} */ (window).consent = {
   allows: (key = "") => here.includes(key) && granted.includes(key),
   open: () => open() || location.assign(pcUrl),
   async withdraw() {
@@ -138,10 +130,10 @@ addEventListener("pageshow", ({ persisted }) => {
     if (!answer.ok) show(answer.message || failed.message);
     return !!answer.ok;
   },
-};
+});
 
+if (told) rename();
 // After a reload it is not the target yet.
-if ((told = location.hash === "#pc-status")) rename();
 const greet = told ? show : () => {};
 // What comes to life by the answer comes after this module.
 if (pcPossible) document.addEventListener("DOMContentLoaded", () => look().then(greet));

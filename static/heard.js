@@ -19,6 +19,8 @@ const tell = () => {
 if (/** @type {any} */ (navigator).globalPrivacyControl === true) {
   const { allows } = consent;
   const refused = dataset.pcStops.split(" ");
+  // With each question of `choices.js`; proxies may keep the browser's own from the server.
+  consent.headers = { "PC-Signal": "1" };
   consent.allows = (key = "") => !refused.includes(key) && allows(key);
   if (dataset.pcStops) {
     const granted = pcGranted.split(" ").filter((/** @type {string} */ key) => !refused.includes(key));

@@ -76,6 +76,7 @@ class Helpers:
             () if shared else who.elsewhere,
             inert,
             told,
+            is_ours(visitor.endpoint),
             google,
             listens,
         )
@@ -121,12 +122,13 @@ class Helpers:
         running, granted = sorted(visitor.verdict.running), self.site.with_groups(visitor.elsewhere)
         html = Markup(
             '<link rel="stylesheet" href="{css}">\n'
-            '<script type="module" src="{js}" data-pc-granted="{granted}"{here} data-pc-url="{url}"></script>'
+            '<script type="module" src="{js}" data-pc-granted="{granted}"{here}{own} data-pc-url="{url}"></script>'
         ).format(
             css=asset("choices.css"),
             js=asset("choices.js"),
             granted=" ".join(granted),
             here=Markup(' data-pc-here="{}"').format(" ".join(running)) if running != granted else "",
+            own=own(visitor),
             url=f"{visitor.mount}{self.site.settings.url_prefix}",
         )
         if google:
@@ -171,7 +173,7 @@ class Helpers:
             '<link rel="stylesheet" href="{css}">\n'
             '<script src="{first}" data-pc-name="{name}" data-pc-policy="{policy}"{waits}></script>\n'
             '<noscript><link rel="stylesheet" href="{url}/state.css"></noscript>\n'
-            '<script type="module" src="{js}" data-pc-granted="{granted}" data-pc-possible="{possible}" '
+            '<script type="module" src="{js}" data-pc-granted="{granted}" data-pc-possible="{possible}"{own} '
             'data-pc-url="{url}"></script>\n'
             '<script type="module" src="{gated}"></script>'
         ).format(
@@ -183,6 +185,7 @@ class Helpers:
             js=asset("choices.js"),
             granted=" ".join(sorted(site.narrowest(visitor.endpoint).running)),
             possible=" ".join(inert.possible(visitor)),
+            own=own(visitor),
             url=f"{visitor.mount}{site.settings.url_prefix}",
             gated=asset("gated.js"),
         )
@@ -334,6 +337,11 @@ def banner(visitor: ConsentRequest) -> Markup:
         next=visitor.address if marked else None,
     )
     return site.remember(key, html) if first else html
+
+
+def own(visitor: ConsentRequest) -> Markup:
+    """What tells the module that the page is ours: it shows all answers, and its address may open a receipt."""
+    return Markup(' data-pc-own="yes"') if is_ours(visitor.endpoint) else NOTHING
 
 
 @remembered(1024)

@@ -115,6 +115,7 @@ def test_our_pages_say_what_was_allowed_and_what_runs_there(make_app: MakeSite) 
     for path, everything in (("/", True), (f"{OURS}/mine", False)):
         html = client.get(path).text
         [granted] = re.findall(r'data-pc-granted="([^"]*)"', html)
+        assert ("data-pc-own" in html) is not everything
         assert {"tracker", "videos", "performance", "media"} <= {*granted.split(" ")}
         here = re.findall(r'data-pc-here="([^"]*)"', html)
         assert (
