@@ -10,6 +10,9 @@ from consent.policy import Cookie, DeclaredCookies, Policy
 
 #: At most so many headers, and so many bytes of them, in one response.
 MOST_HEADERS, MOST_BYTES = 20, 2048
+#: Fewer bytes where the response's other headers are long, so that all fit into the 4 KiB that many proxies keep: they
+#: drop a response with more, and the answer's cookie with it. But at least so many.
+MOST_TOGETHER, LEAST_BYTES = 3328, 512
 #: Names of a request that are looked at; browsers keep fewer for one site.
 MOST_NAMES = 200
 
@@ -42,19 +45,21 @@ def unseen_cookies(policy: Policy) -> Iterator[Cookie]:
         yield from (cookie for cookie in service.cookies if "*" not in cookie.name and cookie.path != "/")
 
 
-def deletions(cookies: Sequence[tuple[str, Cookie]], *, host: str, secure: bool, first: int = 0) -> list[str]:
+def deletions(
+    cookies: Sequence[tuple[str, Cookie]], *, host: str, secure: bool, first: int = 0, beside: int = 0
+) -> list[str]:
     """``Set-Cookie`` values that delete *cookies*, names with their declarations, in a browser that called *host*.
 
     Host-only, for each parent domain and partitioned, since nobody can tell which one was set (peers guess, and
-    fail below ``co.uk``). Bounded by MOST_HEADERS and MOST_BYTES; *first*, which should differ each time, says
-    whose turn it is, so that all have theirs.
+    fail below ``co.uk``). Bounded by MOST_HEADERS and MOST_BYTES, and by the bytes of the headers *beside* them;
+    *first*, which should differ each time, says whose turn it is, so that all have theirs.
     """
     found: list[str] = []
-    size = 0
+    size, most = 0, min(MOST_BYTES, max(LEAST_BYTES, MOST_TOGETHER - beside))
     start = first % len(cookies) if cookies else 0
     for name, cookie in (*cookies[start:], *cookies[:start]):
         for value in values(name, cookie, host, secure=secure):
-            if size + len(value) <= MOST_BYTES:
+            if size + len(value) <= most:
                 size += len(value)
                 found.append(value)
             elif found:

@@ -119,7 +119,7 @@ def passed(site: Site, passage: Passage, headers: Headers, status: str) -> Heade
         answered = visitor is not None and visitor.answered
         if (own or answered) and ((found := suspects(site, environ["HTTP_COOKIE"])) or answered):
             visitor = visitor or visitor_of(site, passage)
-            made += leftovers(visitor, found)
+            made += leftovers(visitor, found, made)
     if site.settings.cache_safe and visitor is not None and (visitor.answered or visitor.endpoint in STATE):
         made += [("Set-Cookie", visitor.sets(value)) for value in (readable_cookie(visitor),) if value]
     if visitor is not None:
@@ -279,14 +279,18 @@ def suspects(site: Site, header: str) -> list[str]:
     return found
 
 
-def leftovers(visitor: ConsentRequest, sent: list[str]) -> Headers:
+def leftovers(visitor: ConsentRequest, sent: list[str], made: Headers) -> Headers:
     """What deletes the cookies that this browser still *sent* though their services may not run anywhere (ENF-08).
 
-    The answer to an answer deletes those, too, that a request for this address can't show (WD-03).
+    Fewer beside long headers in *made*. The answer to an answer deletes those, too, that a request for this address
+    can't show (WD-03).
     """
     site = visitor.site
     gone = refused_cookies(site.policy, site.declared, visitor.elsewhere, sent=sent, unseen=visitor.answered)
-    values = deletions(gone, host=host_of(visitor.environ), secure=visitor.secure, first=visitor.now)
+    beside = sum(len(name) + len(value) + 4 for name, value in made)
+    values = deletions(
+        gone, host=host_of(visitor.environ), secure=visitor.secure, first=visitor.now, beside=beside
+    )
     return [("Set-Cookie", value) for value in values]
 
 

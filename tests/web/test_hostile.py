@@ -68,6 +68,22 @@ def test_a_next_that_no_proxys_header_could_hold_is_not_followed(
     assert "a" * 1000 in short
 
 
+@pytest.mark.requirement("WD-03")
+def test_a_withdrawal_fits_what_proxies_keep_for_headers_whatever_has_to_go_with_it(
+    make_app: MakeSite,
+) -> None:
+    site = "https://www.clinic.example"
+    visitor = Visitor(make_app().test_client(grant={"statistics", "names"}))
+    for number in range(40):
+        visitor.client.set_cookie(f"visit_{number}", "1", domain="www.clinic.example")
+    form = {"choice": "none", "from": "centre", "next": "/search?q=" + "%20" * 190}
+    response = visitor.client.post("/privacy-choices", base_url=site, data=form, headers=SAME)
+    assert response.status_code == 303
+    assert "__Host-consent=" in str(response.headers)
+    assert "visit_" in str(response.headers)
+    assert sum(len(f"{name}: {value}\r\n") for name, value in response.headers) < 4096 - 500
+
+
 def test_nothing_is_made_from_the_host_that_a_request_names(app: Flask) -> None:
     client = app.test_client()
     there = "https://other-host.example"
