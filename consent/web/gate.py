@@ -115,13 +115,13 @@ def passed(site: Site, passage: Passage, headers: Headers, status: str) -> Heade
         elif "HTTP_SEC_GPC" in environ and "HTTP_COOKIE" in environ:
             visitor = visitor or visitor_of(site, passage)
             made += honour(visitor)
+    if site.settings.cache_safe and visitor is not None and (visitor.answered or visitor.endpoint in STATE):
+        made += [("Set-Cookie", visitor.sets(value)) for value in (readable_cookie(visitor),) if value]
     if "HTTP_COOKIE" in environ:
         answered = visitor is not None and visitor.answered
         if (own or answered) and ((found := suspects(site, environ["HTTP_COOKIE"])) or answered):
             visitor = visitor or visitor_of(site, passage)
             made += leftovers(visitor, found, made)
-    if site.settings.cache_safe and visitor is not None and (visitor.answered or visitor.endpoint in STATE):
-        made += [("Set-Cookie", visitor.sets(value)) for value in (readable_cookie(visitor),) if value]
     if visitor is not None:
         finish(visitor, made)
     if sets and passage.endpoint in PUBLIC:

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from consent.web.site import Site
 
-from .clinic import SAME, Clock, MakeSite, Visitor, events, held
+from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, held
 
 HOSTILE_PATHS = (
     "//evil.example",
@@ -80,6 +80,22 @@ def test_a_withdrawal_fits_what_proxies_keep_for_headers_whatever_has_to_go_with
     response = visitor.client.post("/privacy-choices", base_url=site, data=form, headers=SAME)
     assert response.status_code == 303
     assert "__Host-consent=" in str(response.headers)
+    assert "visit_" in str(response.headers)
+    assert sum(len(f"{name}: {value}\r\n") for name, value in response.headers) < 4096 - 500
+
+
+def test_so_does_an_answer_on_pages_from_a_cache_whose_scripts_read_what_is_on(make_app: MakeSite) -> None:
+    more = [f"service_number_{number}" for number in range(60)]
+    stated = 'category = "functionality"\npurposes = ["preferences"]\ntext = "Another."\n'
+    policy = POLICY + "".join(f"[services.{key}]\n{stated}" for key in more)
+    visitor = Visitor(make_app(policy, CONSENT_CACHE_SAFE=True).test_client(grant=more))
+    for number in range(40):
+        visitor.client.set_cookie(f"visit_{number}", "1", domain="www.clinic.example")
+    form = {"choice": "opt_out", "from": "centre"}
+    response = visitor.client.post(
+        "/privacy-choices", base_url="https://www.clinic.example", data=form, headers=SAME
+    )
+    assert more[-1] in str(response.headers)
     assert "visit_" in str(response.headers)
     assert sum(len(f"{name}: {value}\r\n") for name, value in response.headers) < 4096 - 500
 
