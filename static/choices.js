@@ -13,6 +13,9 @@ const always = pcPossible ? granted : [];
 const told = location.hash === "#pc-status";
 let [native, pending, coming, typed, tabs, asked, answered] = /** @type {any[]} */ ([]);
 let stop = () => {};
+// The page's own policy may keep scripts from asking; then the form goes by itself, as without them.
+let barred = false;
+addEventListener("securitypolicyviolation", ({ blockedURI }) => (barred ||= blockedURI.endsWith(pcUrl)));
 
 const open = () => !find(".pc-decided") && (find("#pc-dialog:not(:is([open], :popover-open))")?.showModal(), find("#pc-dialog"));
 const close = () => document.querySelectorAll(".pc-place > :not(.pc-status), .pc-dialog").forEach((part) => part.remove());
@@ -70,7 +73,8 @@ const send = async (/** @type {any} */ form) => {
     signal: own.signal,
   }).then(
     (response) => response.status === 409 || response.json().catch(() => response.status < 500 || failed),
-    () => failed,
+    // What was barred is told after it has failed.
+    () => new Promise((over) => setTimeout(() => over(barred || failed))),
   );
   if (pending !== form) return;
   pending = null;

@@ -6,6 +6,7 @@ https://www.w3.org/TR/CSP3/.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from consent.errors import Fault
 from consent.web.csp import KINDS, Directives, Kind, Plan, directives, dynamic, origins_of, parts_of
@@ -123,14 +124,14 @@ def _dynamic(found: Directives, nonce: str | None) -> Iterator[Weakness]:
 
 def _own_blocked(plan: Plan, found: Directives, nonce: str | None) -> Iterator[Weakness]:
     site = letting_in(plan.policy.controller.site)
-    for kind, what in (("script", "module"), ("style", "style sheet")):
+    for kind, what in _OWN.items():
         name = KINDS[kind].deciding(found)
         if name is None or (kind == "script" and dynamic(found[name])):
             continue
         words = found[name][1:]
         own = any(word.lower() == "'self'" or source(word).text in site for word in words)
-        if not own and not _has(nonce, words):
-            problem = f"the site itself is not in it, so browsers block the {what} of consent_head()"
+        if not own and not (kind in ("script", "style") and _has(nonce, words)):
+            problem = f"the site itself is not in it, so browsers block {what}"
             yield Weakness(name, problem, "Add 'self'.", defeats=True)
 
 
@@ -145,6 +146,13 @@ def _reported_to(plan: Plan, found: Directives) -> Iterator[Weakness]:
             yield Weakness("report-uri", problem, "Let reports go to the site itself.", defeats=True)
 
 
+#: What of ours goes by a directive, by its kind.
+_OWN: Final = {
+    "script": "the module of consent_head()",
+    "style": "the style sheet of consent_head()",
+    "connect": "what that module asks and sends",
+    "form": "answers that are sent without it",
+}
 _UNREADABLE = Weakness(
     "Content-Security-Policy",
     "a policy holds non-ASCII or control characters, or words that are no directive, so it is left as it is",

@@ -135,6 +135,25 @@ def test_a_form_that_fails_leaves_no_row_busy(visit: NewVisit) -> None:
     expect(page.locator(BUSY)).to_have_count(0)
 
 
+@pytest.mark.parametrize("name", ["Reject all", "Accept all"])
+def test_an_answer_that_the_pages_policy_keeps_scripts_from_sending_goes_by_its_form(
+    visit: NewVisit, name: str
+) -> None:
+    visitor = visit()
+
+    def restricted(route: Route) -> None:
+        policy = "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self'"
+        answer = route.fetch()
+        route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": policy})
+
+    visitor.page.route(f"{visitor.demo.url}/", restricted)
+    visitor.go()
+    visitor.press(name)
+    expect(visitor.page.locator("#pc-status")).to_be_visible()
+    assert bool(visitor.allowed()) is (name == "Accept all")
+    assert "consent" in visitor.cookies
+
+
 def fail(page: Page, status: int) -> None:
     """From now on, what stands between browser and site answers by itself."""
     page.unroute("**/privacy-choices")

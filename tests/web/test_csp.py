@@ -346,7 +346,7 @@ def test_a_form_that_may_go_anywhere_is_reported() -> None:
     ],
 )
 def test_strict_dynamic_is_reported_because_origins_mean_nothing_beside_it(site: str) -> None:
-    faults = weaknesses(plan("", VIDEO), site + "; style-src 'self'; frame-src 'self'")
+    faults = weaknesses(plan("", VIDEO), site + "; style-src 'self'; frame-src 'self'; connect-src 'self'")
     assert ["strict-dynamic" in fault.problem for fault in faults] == [True]
 
 
@@ -362,7 +362,9 @@ def test_scripts_out_of_the_address_itself_are_reported() -> None:
         (f"default-src {SITE}", []),
         ("default-src https:", []),
         ("script-src 'nonce-x'; style-src 'nonce-x'", ["script-src", "style-src"]),
-        ("default-src 'none'", ["default-src", "default-src"]),
+        ("default-src 'none'", ["default-src"] * 3),
+        ("default-src 'self'; connect-src https://api.example", ["connect-src"]),
+        ("default-src 'self'; form-action 'none'", ["form-action"]),
         ("default-src 'self', style-src 'none'", ["style-src"]),
         ("img-src 'none'", []),
     ],
