@@ -19,8 +19,8 @@ pytestmark = pytest.mark.browser
 RESETS = {
     "unset": "button { all: unset } * { box-sizing: content-box }",
 }
-#: Pico's text grows with the window, and ours with the text of the page.
-SAME_TEXT = {"pico": ":root { --pico-font-size: 100% }"}
+#: Our text is in the page's font, and as large as the page's, which in Pico grows with the window.
+SAME_TEXT = "body { font-family: sans-serif !important } :root { --pico-font-size: 100% }"
 PAGE = """<!doctype html><html lang="en"><head><title>Home</title><meta name="viewport" content="width=device-width">
 <style>{{ css | safe }}</style>{{ consent_head() }}</head><body>{{ consent_banner() }}
 <div style="position: absolute; inset: 0 0 auto; padding: 1rem">
@@ -52,7 +52,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
     def home() -> str:
         name = request.args.get("beside", "")
         css = library(name, cache).decode() if name in STYLES else RESETS.get(name, "")
-        return render_template_string(PAGE, css=css + SAME_TEXT.get(name, ""))
+        return render_template_string(PAGE, css=css + SAME_TEXT)
 
     with served(app) as address:
         yield address
