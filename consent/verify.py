@@ -4,9 +4,10 @@
     python verify.py RECEIPT --key KEY
 
 A second implementation on purpose: it shares no line with the component that wrote the bundle, and was written from
-RFC 6962, the C2SP formats and ``docs/format.md``. The signed checkpoint is believed because of its signature, the
-tiles because they lead to its root, the leaves because of their hashes, the openings because of their commitments,
-and nothing else in the bundle at all. Memory stays small: some 24 bytes an entry, for their ids.
+RFC 6962, the C2SP formats and ``docs/format.md``. It is long, and stays one file, so that it can be handed on as one.
+The signed checkpoint is believed because of its signature, the tiles because they lead to its root, the leaves because
+of their hashes, the openings because of their commitments, and nothing else in the bundle at all. Memory stays small:
+some 24 bytes an entry, for their ids.
 """
 
 import argparse

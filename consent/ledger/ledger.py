@@ -134,7 +134,7 @@ class Ledger:
         return found
 
     def documents(self, kind: str) -> Iterator[Document]:
-        """All documents of *kind* (``policy`` or ``notice``), in no particular order."""
+        """All documents of *kind* (``policy``, ``notice`` or ``key``), in no particular order."""
         return self.storage.documents(kind)
 
     def get(self, id: uuid.UUID) -> Record | None:

@@ -117,7 +117,7 @@ def _explained(signer: Signer) -> Signer:
     def sign(data: bytes) -> bytes:
         try:
             return signer.sign(data)
-        except Exception as error:  # the site's own function, and whatever its hardware module raises
+        except Exception as error:  # the site's own function: its hardware module may raise anything
             raise LedgerUnavailable(
                 f"The function that CONSENT_SIGNERS names for {signer.key} failed ({error!r}), so nothing is signed.",
                 retry_after=60,

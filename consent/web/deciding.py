@@ -316,7 +316,7 @@ def shown(visitor: ConsentRequest, problem: Problem, render: Callable[[], str]) 
     """The page that *render* makes; in plain text where the site's templates fail, since a refusal holds (rule 9)."""
     try:
         return make_response(render(), problem.code)
-    except Exception:  # templates of the site's own may raise anything
+    except Exception:  # a refusal holds whatever the site's own templates raise (rule 9)
         log.exception("the page for %s could not be rendered", problem.id)
         return Response(said(visitor, problem), problem.code, mimetype="text/plain")
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from flask import Flask, request
 from markupsafe import Markup, escape
@@ -16,12 +15,11 @@ from consent.web.declaration import Declaration
 from consent.web.embed import frame, placeholder
 from consent.web.guard import is_ours
 from consent.web.inert import runs
-from consent.web.memory import remembered
 from consent.web.notice import marks
 from consent.web.optout import link_name
 from consent.web.page import again, piece, received, signal_status, status
 from consent.web.request import ConsentRequest, here
-from consent.web.returning import safe_path
+from consent.web.returning import quoted, safe_path
 from consent.web.signalled import unheard
 from consent.web.site import Site
 
@@ -342,12 +340,6 @@ def banner(visitor: ConsentRequest) -> Markup:
 def own(visitor: ConsentRequest) -> Markup:
     """What tells the module that the page is ours: it shows all answers, and its address may open a receipt."""
     return Markup(' data-pc-own="yes"') if is_ours(visitor.endpoint) else NOTHING
-
-
-@remembered(1024)
-def quoted(address: str) -> str:
-    """*address* as it stands in a query."""
-    return quote(address)
 
 
 def with_nonce(html: Markup, nonce: str) -> Markup:

@@ -49,3 +49,9 @@ def referring_path(referer: str | None, *, own: str) -> str | None:
 def with_status(path: str, fragment: str = "pc-status") -> str:
     """*path* with the fragment that reveals the result of the last answer on that page."""
     return f"{path.partition('#')[0]}#{fragment}"
+
+
+@remembered(1024)
+def quoted(address: str) -> str:
+    """*address* as it stands in a query."""
+    return quote(address)

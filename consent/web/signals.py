@@ -34,7 +34,7 @@ def tell(signal: NamedSignal, app: Flask, **told: Any) -> None:
     for receiver in signal.receivers_for(app):
         try:
             receiver(app, **told)
-        except Exception:  # the site's own code may raise anything
+        except Exception:  # whatever the site's own code raises, the others are told
             # What it is told of is done by now: an error page in place of the cookie would undo a withdrawal (rule 9).
             log.exception("a receiver of %s failed", signal.name)
 

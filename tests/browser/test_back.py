@@ -56,8 +56,9 @@ def back(visitor: Visit) -> Page:
 def needs_the_page_as_it_was_left(page: Page) -> None:
     """Skip where the browser let the page go, as it may on a busy machine: then there is nothing to keep."""
     if not page.evaluate("sessionStorage.restored"):
-        # No browser promises to keep a page; a skip says so where a pass would claim what wasn't seen.
-        pytest.skip("the browser did not keep the page that was left")
+        pytest.skip(
+            "no page was kept to go back to"
+        )  # no browser promises to; a pass would claim what wasn't seen
 
 
 @pytest.mark.requirement("WD-01")

@@ -177,13 +177,16 @@ def test_what_stayed_goes_once_nobody_needs_it_any_more(
     assert run("verify").exit_code == 0
 
 
+def opened(folder: Path) -> closing[sqlite3.Connection]:
+    """The database of the site in *folder*, as somebody with the file opens it."""
+    return closing(sqlite3.connect(folder / "instance" / "consent.sqlite3", isolation_level=None))
+
+
 @pytest.mark.requirement("LOG-09")
 def test_a_leaf_that_was_altered_is_not_pruned_away(
     loyal: Event, ledger: Ledger, run: Run, tmp_path: Path
 ) -> None:
-    with closing(
-        sqlite3.connect(tmp_path / "instance" / "consent.sqlite3", isolation_level=None)
-    ) as database:
+    with opened(tmp_path) as database:
         database.execute("DROP TRIGGER entry_stays")
         database.execute("UPDATE entry SET leaf = replace(leaf, 'refused', 'given') WHERE leaf_index = 99")
     result = run("prune", "--yes")
@@ -196,9 +199,7 @@ def test_an_opening_that_went_without_a_tombstone_is_not_pruned_away(
     loyal: Event, ledger: Ledger, run: Run, tmp_path: Path
 ) -> None:
     run("forget", "--expired")
-    with closing(
-        sqlite3.connect(tmp_path / "instance" / "consent.sqlite3", isolation_level=None)
-    ) as database:
+    with opened(tmp_path) as database:
         database.execute("DROP TRIGGER erased_remains")
         database.execute("DELETE FROM erased WHERE uid = (SELECT uid FROM entry WHERE leaf_index = 99)")
     result = run("prune", "--yes")

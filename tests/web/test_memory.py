@@ -7,9 +7,8 @@ import pytest
 
 from consent.policy import DeclaredCookies
 from consent.web.language import accepted
-from consent.web.markup import quoted
 from consent.web.memory import LONGEST
-from consent.web.returning import address
+from consent.web.returning import address, quoted
 from consent.web.setcookie import SetCookie
 from consent.web.site import Site
 from consent.web.source import letting_in, source
