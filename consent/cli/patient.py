@@ -1,6 +1,6 @@
 """What ``flask consent doctor`` examines: the site and its answer for one page; and a line of what it says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -41,7 +41,7 @@ class Patient:
     address: str
     page: TestResponse
     """What somebody gets who comes for the first time."""
-    left: Sequence[tuple[Mapping[str, Any], Sequence[tuple[str, str]]]]
+    left: Sequence[tuple[dict[str, Any], Sequence[tuple[str, str]]]]
     """What the gate saw of it: the request as it stood in the end, and the headers that left the gate."""
 
 
@@ -54,7 +54,7 @@ def admitted(site: Site, page: str) -> Patient:
         site.recorder.open = nothing_yet
     address = site.settings.site or site.policy.controller.site
     url = urlsplit(address)
-    left: list[tuple[Mapping[str, Any], Sequence[tuple[str, str]]]] = []
+    left: list[tuple[dict[str, Any], Sequence[tuple[str, str]]]] = []
     answer = Client(site.app.wsgi_app, use_cookies=False).get(
         page,
         base_url=f"{url.scheme}://{url.netloc}/",

@@ -9,11 +9,14 @@ from werkzeug.test import Client
 
 from consent.cli.patient import VISITOR, Level, Line, Patient
 from consent.decision import Answer, decide
+from consent.web.csp import Plan
 from consent.web.findings import OF_COOKIES
 from consent.web.gate import POLICY
 from consent.web.headers import unshared
+from consent.web.passage import passage_of
 from consent.web.setcookie import SetCookie
 from consent.web.site import Site
+from consent.web.weakness import weaknesses
 
 #: Hosts that a browser trusts without HTTPS (Secure Contexts §3.1).
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -93,7 +96,7 @@ def answer(patient: Patient) -> Iterator[Line]:
 def security_policy(patient: Patient) -> Iterator[Line]:
     """Whether the browser is told what may be loaded."""
     if not patient.site.origins:
-        yield Line("ok", "content security policy", "no service loads anything from elsewhere")
+        yield from own_kept_out(patient)
         return
     if "Content-Security-Policy" not in patient.page.headers:
         yield Line(
@@ -116,6 +119,18 @@ def security_policy(patient: Patient) -> Iterator[Line]:
         yield Line(
             "ok", "content security policy", "it lets in what may run, and nothing else that is declared"
         )
+
+
+def own_kept_out(patient: Patient) -> Iterator[Line]:
+    """What the page's policies keep out of the component itself, where no service loads anything from elsewhere."""
+    site, sent = patient.site, ", ".join(patient.page.headers.getlist("Content-Security-Policy"))
+    seen = passage_of(site, patient.left[-1][0]).view if patient.left else None
+    found = weaknesses(Plan.shared(site.located), sent, seen.nonce if seen else None)
+    wrong = [weakness for weakness in found if weakness.defeats]
+    for fault in wrong:
+        yield Line("wrong", f"content security policy, {fault.place}", fault.problem, fault.fix)
+    if not wrong:
+        yield Line("ok", "content security policy", "no service loads anything from elsewhere")
 
 
 def caches(patient: Patient) -> Iterator[Line]:

@@ -39,7 +39,8 @@ def weaknesses(plan: Plan, value: str, nonce: str | None = None) -> tuple[Weakne
         for name, kind in KINDS.items():
             found += _let_in(plan, name, kind, policies)
     for each in policies:
-        found += [*_dynamic(each, nonce), *_own_blocked(plan, each, nonce), *_reported_to(plan, each)]
+        found += [*_dynamic(each, nonce), *_own_blocked(plan, each, nonce), *_sandboxed(each)]
+        found += _reported_to(plan, each)
     return tuple(dict.fromkeys(found))
 
 
@@ -135,6 +136,18 @@ def _own_blocked(plan: Plan, found: Directives, nonce: str | None) -> Iterator[W
             yield Weakness(name, problem, "Add 'self'.", defeats=True)
 
 
+def _sandboxed(found: Directives) -> Iterator[Weakness]:
+    """What a ``sandbox`` (§6.3.2) without these flags keeps visitors from."""
+    if (words := found.get("sandbox")) is None:
+        return
+    flags = set(map(str.lower, words[1:]))
+    for flag, loss in _FLAGS.items():
+        if flag not in flags:
+            yield Weakness(
+                "sandbox", f"without {flag} {loss}", f"Add {flag}, or remove sandbox.", defeats=True
+            )
+
+
 def _has(nonce: str | None, words: list[str]) -> bool:
     return bool(nonce) and f"'nonce-{nonce}'" in words
 
@@ -152,6 +165,12 @@ _OWN: Final = {
     "style": "the style sheet of consent_head()",
     "connect": "what that module asks and sends",
     "form": "answers that are sent without it",
+}
+#: What a page in a sandbox lacks without a flag.
+_FLAGS: Final = {
+    "allow-forms": "visitors without JavaScript can't answer: browsers send no form",
+    "allow-same-origin": "the page counts as another site's, so no Yes given on it is taken",
+    "allow-scripts": "browsers block the module of consent_head()",
 }
 _UNREADABLE = Weakness(
     "Content-Security-Policy",

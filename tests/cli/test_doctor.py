@@ -181,6 +181,29 @@ def test_a_defeated_content_security_policy_is_wrong_and_a_missing_one_worth_a_l
     assert bool(found["wrong"]) is (level == "wrong")
 
 
+@pytest.mark.requirement("ENF-05")
+@pytest.mark.parametrize(
+    ("policy", "wrong"),
+    [
+        ("default-src 'self'", []),
+        ("script-src 'nonce-page'; style-src 'nonce-page'", []),
+        (
+            "default-src 'self'; connect-src https://api.example; form-action 'none'",
+            ["connect-src", "form-action"],
+        ),
+        ("sandbox allow-scripts allow-same-origin", ["sandbox"]),
+    ],
+)
+def test_a_policy_that_keeps_answers_back_is_wrong_also_where_no_service_declares_an_origin(
+    make_app: MakeApp, policy: str, wrong: list[str]
+) -> None:
+    app = make_app(HTTPS.replace('frame = ["https://video.example"]', ""), SESSION_COOKIE_SECURE=True)
+    found = lines(with_policy(app, policy, "nonce='page'"), "--page", "/page")
+    assert not site_of(app).origins
+    assert [line.partition(":")[0].rpartition(" ")[2] for line in found["wrong"]] == wrong
+
+
+@pytest.mark.requirement("ENF-05")
 def test_a_policy_that_is_only_tried_out_is_never_wrong(make_app: MakeApp) -> None:
     site = make_app(HTTPS, SESSION_COOKIE_SECURE=True, CONSENT_CSP="report")
     found = lines(with_policy(site, "default-src *", ""), "--page", "/page")

@@ -367,6 +367,9 @@ def test_scripts_out_of_the_address_itself_are_reported() -> None:
         ("default-src 'self'; form-action 'none'", ["form-action"]),
         ("default-src 'self', style-src 'none'", ["style-src"]),
         ("img-src 'none'", []),
+        ("sandbox", ["sandbox"] * 3),
+        ("Sandbox Allow-Forms allow-same-origin allow-scripts", []),
+        ("sandbox allow-scripts allow-forms", ["sandbox"]),
     ],
 )
 def test_a_policy_that_blocks_our_own_files_is_reported(site: str, places: list[str]) -> None:
