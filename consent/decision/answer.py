@@ -82,6 +82,14 @@ class Form:
         return ("choice", "none") in self.pairs
 
     @property
+    def only_refuses(self) -> bool:
+        """Whether no Yes stands in it, whatever it was shown: ``choice=none``, or its own choices all No (UI-10)."""
+        chosen = self.value("choice") == "some"
+        return self.refuses_all or (
+            chosen and not any(value == "yes" for name, value in self.pairs if name.startswith(_ANSWERS))
+        )
+
+    @property
     def opts_out(self) -> bool:
         """Whether it says ``choice=opt_out``: it holds whatever the rest says, as a refusal does."""
         return ("choice", "opt_out") in self.pairs

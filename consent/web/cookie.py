@@ -1,10 +1,15 @@
 """The visitor's answer on the wire: the signed cookie and, for pages from a cache, the one that scripts read."""
 
+from typing import Final
+
 from werkzeug.http import dump_cookie
 
 from consent.decision import Decision
 from consent.web.request import ConsentRequest
 from consent.web.site import Site
+
+#: Characters of the readable cookie. Browsers keep 4,096 of one at most, and proxies so much of all headers.
+MOST_SHOWN: Final = 1024
 
 
 def choice_cookie(site: Site, decision: Decision, *, secure: bool) -> str:
@@ -27,18 +32,21 @@ def choice_cookie(site: Site, decision: Decision, *, secure: bool) -> str:
 def readable_cookie(visitor: ConsentRequest) -> str | None:
     """The ``Set-Cookie`` value by which a page from a cache paints no banner for who has answered; None for none.
 
-    It names the policy and what is on, and nobody: for the first paint only. It isn't signed, and the server never
-    goes by it. For who is to be asked it is deleted.
+    It names the policy and what is on, as much as fits, and nobody: for the first paint only, in which the placeholder
+    of an embed that it doesn't name stands for a moment. It isn't signed, and the server never goes by it. For who is
+    to be asked it is deleted.
     """
     site, decision = visitor.site, visitor.decision
     name = site.settings.readable_cookie(secure=visitor.secure)
     settled = decision is not None and visitor.decided
     if not settled and f"{name}=" not in visitor.environ.get("HTTP_COOKIE", ""):
         return None
-    on = site.with_groups(visitor.elsewhere - site.always_on)
+    on = ".".join([site.digest, *site.with_groups(visitor.elsewhere - site.always_on)])
+    if len(on) > MOST_SHOWN:
+        on = on[:MOST_SHOWN].rpartition(".")[0]
     return dump_cookie(
         name,
-        ".".join([site.digest, *on]) if settled else "",
+        on if settled else "",
         max_age=seconds_left(site, decision) if decision is not None and settled else 0,
         secure=visitor.secure,
         samesite="Lax",

@@ -29,6 +29,8 @@ log = logging.getLogger("consent")
 
 #: Seconds until a visitor may try again where only the operator can help.
 UNTIL_MENDED = 300
+#: What a form without any Yes says while nobody can look up what it was shown.
+REFUSAL = Form.read([("choice", "none")])
 #: From these, the visitor goes back to the page they were on.
 RETURNING = frozenset({"banner", "dialog", "embed"})
 
@@ -61,7 +63,9 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
             return forbidden(visitor, request, form, Answer(refused=error.refused), shown)
         return conflict(visitor, request, form, error, shown)
     except LedgerError as error:
-        return unavailable(visitor, request, None, error)
+        if not form.only_refuses:
+            return unavailable(visitor, request, None, error)
+        shown, answer = None, judge_form(REFUSAL, current=site.policy, shown=None)
     if answer.granted or answer.withheld:
         if sender is not Origin.SAME:
             return forbidden(visitor, request, form, answer, shown)

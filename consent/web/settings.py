@@ -22,6 +22,7 @@ from consent.web.values import (
     optional_text,
     path,
     seconds,
+    secret_keys,
     strings,
     switch,
     text,
@@ -160,6 +161,8 @@ def clashes(found: Mapping[str, Any], config: Mapping[str, object]) -> Iterator[
         found.get("cookie_name"),
         found.get("cookie_domain"),
     )
+    if not isinstance(session, str) or not session:
+        yield f'SESSION_COOKIE_NAME is {session!r}; expected the name of Flask\'s session cookie, such as "session".'
     if name and session in own_cookies(name, domain, readable_too=bool(found.get("cache_safe"))):
         yield (
             f"CONSENT_COOKIE_NAME is {name!r}: the cookie that holds the answer would have the name of the session's "
@@ -322,23 +325,3 @@ def cookie_name(config: Mapping[str, object]) -> str:
     if not value.replace("-", "").replace("_", "").isalnum() or not value.isascii() or value.startswith("__"):
         raise wrong("COOKIE_NAME", value, "letters, digits, - and _; the prefix __Host- is added on HTTPS")
     return value
-
-
-def secret_keys(config: Mapping[str, object]) -> tuple[str | bytes, ...]:
-    """Flask's keys, oldest first, as its sessions use them."""
-    secret = config.get("SECRET_KEY")
-    if not isinstance(secret, str | bytes) or not secret:
-        raise ConfigurationError(
-            "SECRET_KEY is not set, and the visitor's answer is signed with it. Set it before init_app, "
-            "for example to the output of: python -c 'import secrets; print(secrets.token_hex())'"
-        )
-    fallbacks = config.get("SECRET_KEY_FALLBACKS") or ()
-    if isinstance(fallbacks, str | bytes) or not isinstance(fallbacks, Sequence):
-        raise ConfigurationError(
-            "SECRET_KEY_FALLBACKS must be a list of old keys, as Flask's documentation says."
-        )
-    if not all(isinstance(key, str | bytes) and key for key in fallbacks):
-        raise ConfigurationError(
-            "SECRET_KEY_FALLBACKS holds something that is no key; expected texts or bytes."
-        )
-    return (*fallbacks, secret)

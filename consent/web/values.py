@@ -1,4 +1,4 @@
-"""What one ``CONSENT_…`` setting of an app holds: a text, a span of time, a list, a function, a switch."""
+"""What one setting of an app holds: a text, a span of time, a list, a function, a switch, keys."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -84,3 +84,33 @@ def switch(config: Mapping[str, object], name: str) -> bool:
     if not isinstance(value, bool):
         raise wrong(name, value, "True or False")
     return value
+
+
+def secret_keys(config: Mapping[str, object]) -> tuple[str | bytes, ...]:
+    """Flask's keys, oldest first, as its sessions use them."""
+    secret = config.get("SECRET_KEY")
+    if not secret:
+        raise ConfigurationError(
+            "SECRET_KEY is not set, and the visitor's answer is signed with it. Set it before init_app, "
+            "for example to the output of: python -c 'import secrets; print(secrets.token_hex())'"
+        )
+    if not is_key(secret):
+        raise ConfigurationError("SECRET_KEY is no key; expected a text of whole characters, or bytes.")
+    fallbacks = config.get("SECRET_KEY_FALLBACKS") or ()
+    if isinstance(fallbacks, str | bytes) or not isinstance(fallbacks, Sequence):
+        raise ConfigurationError(
+            "SECRET_KEY_FALLBACKS must be a list of old keys, as Flask's documentation says."
+        )
+    if not all(map(is_key, fallbacks)):
+        raise ConfigurationError(
+            "SECRET_KEY_FALLBACKS holds something that is no key; expected texts of whole characters, or bytes."
+        )
+    return (*fallbacks, secret)
+
+
+def is_key(value: object) -> bool:
+    """Whether cookies can be signed with *value*: half a character (U+D800 to U+DFFF) has no bytes."""
+    try:
+        return bool(value.encode() if isinstance(value, str) else isinstance(value, bytes) and value)
+    except UnicodeEncodeError:
+        return False

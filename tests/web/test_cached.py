@@ -312,6 +312,20 @@ def test_each_answer_sets_a_readable_cookie_that_names_nobody(
         assert age.findall(shown) == age.findall(signed) != []
 
 
+def test_the_readable_cookie_fits_a_browser_however_much_is_granted(make_app: MakeSite) -> None:
+    services = "".join(
+        f'\n[services.{"s" * 37}{number:03}]\ncategory = "performance"\npurposes = ["testing"]\ntext = "Tests."\n'
+        for number in range(95)
+    )
+    visitor = Visitor(make_app(policy=POLICY + services, CONSENT_CACHE_SAFE=True).test_client())
+    (shown,) = (
+        value for value in visitor.answer("all").headers.getlist("Set-Cookie") if "consent-shown=" in value
+    )
+    value = shown.partition(";")[0]
+    assert 900 < len(value) < 1100
+    assert value.split(".")[-1] == "s" * 37 + value[-3:], "no key is cut"
+
+
 def test_the_readable_cookie_counts_for_nothing(client: FlaskClient, site: Site) -> None:
     client.set_cookie("consent-shown", f"{site.policy.digest[:12]}.statistics")
     assert client.get("/allowed/statistics").text.startswith("no")

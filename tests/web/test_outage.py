@@ -167,6 +167,26 @@ def test_a_no_to_an_earlier_notice_holds_though_the_ledger_falls_silent_once_it_
     assert not visitor.allowed("statistics")
 
 
+@pytest.mark.requirement("UI-10")
+@pytest.mark.parametrize(("performance", "code"), [("no", 303), ("some", 303), ("yes", 503)])
+def test_a_form_without_any_yes_is_a_refusal_though_nobody_can_look_up_what_it_showed(
+    answered: Visitor, make_app: MakeSite, monkeypatch: pytest.MonkeyPatch, performance: str, code: int
+) -> None:
+    notice = answered.notice()
+    newer = make_app(POLICY.replace("revision = 1", 'revision = 2\nchange = "More."').replace("30", "60"))
+
+    def silent(hash: str) -> object:
+        raise LedgerUnavailable("the ledger is busy", retry_after=2)
+
+    monkeypatch.setattr(newer.extensions["consent"].recorder.ledger.storage, "document", silent)
+    visitor = Visitor(newer.test_client())
+    visitor.client.set_cookie("consent", answered.cookie() or "")
+    form = {"notice": notice, "choice": "some", "category.performance": performance, "category.media": "no"}
+    assert visitor.client.post("/privacy-choices", data=form, headers=SAME).status_code == code
+    refused = visitor.client.get("/allowed/statistics").text == "no: refused"
+    assert refused is (code == 303)
+
+
 def test_pages_are_served_while_the_ledger_is_stuck(answered: Visitor, app: Flask) -> None:
     with locked(app):
         for path in ("/", "/privacy-choices", "/privacy-choices/mine", "/privacy-choices/declaration"):

@@ -17,6 +17,10 @@ from .clinic import POLICY, MakeSite, Visitor
     ("settings", "says"),
     [
         ({"SECRET_KEY": None}, "SECRET_KEY is not set"),
+        ({"SECRET_KEY": 7}, "SECRET_KEY is no key"),
+        ({"SECRET_KEY": "half\ud800a-character"}, "SECRET_KEY is no key"),
+        ({"SECRET_KEY_FALLBACKS": ["old", "half\ud800a-character"]}, "SECRET_KEY_FALLBACKS holds something"),
+        ({"SESSION_COOKIE_NAME": 7}, "SESSION_COOKIE_NAME is 7"),
         ({"CONSENT_POLCY": "x"}, "Did you mean CONSENT_POLICY"),
         ({"CONSENT_HIDE_REJECT": True}, "CONSENT_HIDE_REJECT is not a setting"),
         ({"CONSENT_GRANT_LIFETIME": timedelta(days=401)}, "CONSENT_GRANT_LIFETIME"),
