@@ -22,12 +22,12 @@ SOURCE = "SELECT pg_get_functiondef('consent.make_room'::regproc)"
 
 
 def narrowing(source: str) -> list[str]:
-    """What makes partitions take 256 entries, from the *source* of the function that makes them."""
+    """What makes partitions take 64 entries, from the *source* of the function that makes them."""
     assert source.count("16777216") == 4
     return [
-        source.replace("16777216", "256"),
+        source.replace("16777216", "64"),
         "ALTER TABLE consent.entry DETACH PARTITION consent.entry_0",
-        "ALTER TABLE consent.entry ATTACH PARTITION consent.entry_0 FOR VALUES FROM (0) TO (256)",
+        "ALTER TABLE consent.entry ATTACH PARTITION consent.entry_0 FOR VALUES FROM (0) TO (64)",
     ]
 
 
@@ -35,7 +35,7 @@ def narrowing(source: str) -> list[str]:
 def narrow(
     served: Ledger, server: Cluster, begun_url: URL, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Ledger]:
-    """A ledger on the server whose partitions take 256 entries, for who may only record and seal."""
+    """A ledger on the server whose partitions take 64 entries, for who may only record and seal."""
     assert isinstance(served.storage, GuardedStorage)
     ((found,),) = server.run(SOURCE, database=begun_url.database)
     server.run(*narrowing(str(found)), database=begun_url.database)
@@ -45,7 +45,7 @@ def narrow(
     server.run(
         *(each for each in rights if roles.APP in each or roles.SEALER in each), database=begun_url.database
     )
-    monkeypatch.setattr(sequencer, "SPAN", 256)
+    monkeypatch.setattr(sequencer, "SPAN", 64)
     ledger, storage = open_served(login(server, begun_url, roles.APP, roles.SEALER))
     yield ledger
     storage.close()
@@ -69,11 +69,11 @@ def test_partitions_are_made_ahead_by_whoever_seals_and_guarded_as_the_first(
     narrow: Ledger, server: Cluster, begun_url: URL
 ) -> None:
     heads = [check_tree(narrow)]
-    for size in range(100, 701, 100):
+    for size in range(25, 176, 25):
         grow(narrow, size, begun_url)
         heads.append(check_tree(narrow))
     check_growth(narrow, heads)
-    assert partitions(server, begun_url) == {"entry_0": 256, "entry_1": 256, "entry_2": 188, "entry_3": 0}
+    assert partitions(server, begun_url) == {"entry_0": 64, "entry_1": 64, "entry_2": 47, "entry_3": 0}
     assert narrow.problems() == []
     for change in ("UPDATE {} SET leaf = ''", "DELETE FROM {}", "TRUNCATE {}"):
         for setting in ("origin", "replica"):
@@ -91,8 +91,8 @@ def test_that_there_is_no_further_partition_is_a_problem_and_stops_nobody_while_
     narrow: Ledger, server: Cluster, begun_url: URL, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.run("REVOKE ALL ON FUNCTION consent.make_room() FROM consent_sealer", database=begun_url.database)
-    grow(narrow, 200, begun_url)
-    assert check_tree(narrow).size == 200
+    grow(narrow, 50, begun_url)
+    assert check_tree(narrow).size == 50
     assert "the next partition of entries could not be made: permission denied" in caplog.text
     (problem,) = narrow.problems()
     assert "More than half of the last partition of entries is filled" in problem
@@ -101,9 +101,9 @@ def test_that_there_is_no_further_partition_is_a_problem_and_stops_nobody_while_
 def test_who_seal_at_once_make_one_partition_and_lose_nothing(
     narrow: Ledger, server: Cluster, begun_url: URL
 ) -> None:
-    grow(narrow, 100, begun_url)
+    grow(narrow, 25, begun_url)
     sealers = [open_served(begun_url) for _ in range(4)]
-    for _ in range(60):
+    for _ in range(15):
         record(narrow, new_event(subject=uuid.uuid4()))
     threads = [threading.Thread(target=seal_all, args=[ledger]) for ledger, _ in sealers]
     for thread in threads:
@@ -113,7 +113,7 @@ def test_who_seal_at_once_make_one_partition_and_lose_nothing(
     seal_all(narrow)
     record(narrow)
     seal_all(narrow)
-    assert check_tree(narrow).size == 161
+    assert check_tree(narrow).size == 41
     assert [*partitions(server, begun_url)] == ["entry_0", "entry_1"]
     for _, storage in sealers:
         storage.close()
@@ -122,7 +122,7 @@ def test_who_seal_at_once_make_one_partition_and_lose_nothing(
 def test_a_log_that_moves_here_finds_room_for_all_its_entries(
     filed: Ledger, empty: URL, server: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    grow(filed, 600, None)
+    grow(filed, 150, None)
     upgrade = migrate.upgrade
 
     def upgrade_narrowly(connection: Connection) -> Sequence[str]:
@@ -132,19 +132,19 @@ def test_a_log_that_moves_here_finds_room_for_all_its_entries(
         return done
 
     monkeypatch.setattr(migrate, "upgrade", upgrade_narrowly)
-    monkeypatch.setattr(sequencer, "SPAN", 256)
+    monkeypatch.setattr(sequencer, "SPAN", 64)
     assert isinstance(filed.storage, SqliteStorage)
     there, storage = open_served(empty, signing_key=tmp_path / "consent.key")
     assert isinstance(storage, GuardedStorage)
     with filed.storage.leaving(5) as departure:
         storage.receive(departure, lambda rows, total, what: iter(rows))
-    assert partitions(server, empty) == {"entry_0": 256, "entry_1": 256, "entry_2": 88}
+    assert partitions(server, empty) == {"entry_0": 64, "entry_1": 64, "entry_2": 22}
     assert there.head() == filed.head()
     check_tree(there)
     storage.open()
-    for size in (650, 800):
+    for size in (165, 200):
         grow(there, size, empty)
         seal_all(there)
-    assert check_tree(there).size == 800
-    assert partitions(server, empty) == {"entry_0": 256, "entry_1": 256, "entry_2": 256, "entry_3": 32}
+    assert check_tree(there).size == 200
+    assert partitions(server, empty) == {"entry_0": 64, "entry_1": 64, "entry_2": 64, "entry_3": 8}
     storage.close()
