@@ -113,6 +113,7 @@ class Consent:
             environment=environment(app.jinja_loader),
             prefix=chosen.url_prefix,
             privacy_policy=chosen.privacy_policy,
+            placement=chosen.placement,
         )
         profile = chosen.profile if isinstance(chosen.profile, str) else "default"
         first = [notices.get(language, profile) for language in languages]

@@ -166,6 +166,7 @@ class Notices:
     environment: Environment
     prefix: str
     privacy_policy: str | None = None
+    placement: str = "bottom"
     known: dict[tuple[str, str, str], Notice] = field(default_factory=dict)
     by_hash: dict[str, Notice] = field(default_factory=dict)
 
@@ -184,7 +185,10 @@ class Notices:
         """Render the notice; ConfigurationError when a site's template breaks it or weakens its buttons."""
         base = mount + self.prefix
         around = surroundings(
-            words, controller=self.policy.controller.name, urls=addresses(base, self.privacy_policy)
+            words,
+            controller=self.policy.controller.name,
+            urls=addresses(base, self.privacy_policy),
+            placement=self.placement,
         )
         context = {
             **around,
@@ -302,8 +306,10 @@ def addresses(base: str, privacy_policy: str | None) -> dict[str, str | None]:
     }
 
 
-def surroundings(words: Catalogue, *, controller: str, urls: Mapping[str, str | None]) -> dict[str, object]:
-    """What all our templates see: words, language, the site's name and addresses."""
+def surroundings(
+    words: Catalogue, *, controller: str, urls: Mapping[str, str | None], placement: str
+) -> dict[str, object]:
+    """What all our templates see: words, language, the site's name, addresses and where it puts the banner."""
     return {
         "_": words.gettext,
         "ngettext": words.ngettext,
@@ -311,6 +317,7 @@ def surroundings(words: Catalogue, *, controller: str, urls: Mapping[str, str | 
         "dir": words.direction,
         "controller": controller,
         "urls": urls,
+        "placement": placement,
     }
 
 

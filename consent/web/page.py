@@ -75,7 +75,13 @@ def piece(
 
 def around_us(visitor: ConsentRequest, words: Catalogue) -> dict[str, object]:
     """What all our templates see, here and in the notice."""
-    return surroundings(words, controller=visitor.site.policy.controller.name, urls=addresses_of(visitor))
+    site = visitor.site
+    return surroundings(
+        words,
+        controller=site.policy.controller.name,
+        urls=addresses_of(visitor),
+        placement=site.settings.placement,
+    )
 
 
 def addresses_of(visitor: ConsentRequest) -> Mapping[str, str | None]:

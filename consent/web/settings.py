@@ -55,6 +55,7 @@ NAMES = (
     "CACHE_SAFE",
     "UNDECLARED",
     "PRIVACY_POLICY",
+    "PLACEMENT",
 )
 
 
@@ -86,6 +87,8 @@ class Settings:
     csp: Literal["enforce", "report", "off"]
     privacy_policy: str | None
     """Address of the site's privacy policy, a path or a URL."""
+    placement: Literal["bottom", "bottom-start", "top"]
+    """Where the banner stands: over the page's end, in the corner there, or in the page's flow, before all else."""
     cache_safe: bool
     """Whether pages are the same for everybody, so that a shared cache may keep them."""
     instance: Path | None
@@ -213,6 +216,7 @@ def readers(config: Mapping[str, object], root: Path, instance: Path) -> dict[st
         "undeclared": lambda: one_of(config, "UNDECLARED", "report", "drop"),
         "csp": lambda: one_of(config, "CSP", "enforce", "report", "off"),
         "privacy_policy": lambda: privacy_policy(config),
+        "placement": lambda: one_of(config, "PLACEMENT", "bottom", "bottom-start", "top"),
         "cache_safe": lambda: switch(config, "CACHE_SAFE"),
         "instance": lambda: None if config.get("CONSENT_DATABASE") else instance,
         "keys": lambda: secret_keys(config),

@@ -38,6 +38,7 @@ from .clinic import POLICY, MakeSite, Visitor
         ({"CONSENT_TRUSTED_ORIGINS": "https://x"}, "a list of texts"),
         ({"CONSENT_POLICY": "missing.toml"}, "missing.toml"),
         ({"CONSENT_CACHE_SAFE": "yes"}, "True or False"),
+        ({"CONSENT_PLACEMENT": "middle"}, "bottom or bottom-start or top"),
         ({"CONSENT_CACHE_SAFE": True, "CONSENT_PROFILE": lambda: "eu"}, "Name one profile for all"),
     ],
 )
@@ -171,6 +172,18 @@ def test_a_changed_prefix_and_mount_point_carry_through(make_app: MakeSite) -> N
     html = client.get("/", base_url="http://localhost/clinic/").text
     assert 'action="/clinic/choices"' in html
     assert 'href="/clinic/choices/static/choices.css?v=' in html
+
+
+@pytest.mark.parametrize(
+    ("placement", "named"), [("bottom", ""), ("bottom-start", " pc-bottom-start"), ("top", " pc-top")]
+)
+def test_banner_and_result_stand_where_the_setting_says(
+    make_app: MakeSite, placement: str, named: str
+) -> None:
+    client = make_app(CONSENT_PLACEMENT=placement).test_client()
+    assert f'<body><div class="pc pc-place{named}"' in client.get("/").text
+    Visitor(client).answer("none")
+    assert f'<body><div class="pc pc-status{named}"' in client.get("/").text
 
 
 def test_several_apps_in_one_process_keep_apart(make_app: MakeSite) -> None:
