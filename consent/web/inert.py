@@ -1,7 +1,8 @@
 """Markup for pages that are the same for everybody: it waits in each browser for what that visitor has answered."""
 
 import re
-from typing import Final
+from html.parser import HTMLParser
+from typing import Any, Final
 
 from markupsafe import Markup
 
@@ -27,6 +28,14 @@ WAITING: Final = frozenset(
 
 #: Where a template begins or ends, as browsers read it (HTML §13.2.5.6 to .8).
 TAG: Final = re.compile(r"<(/?)template(?=[\t\n\f\r />])", re.IGNORECASE)
+#: In these browsers see no template: text (HTML §13.2.6.2), and what is drawn (§13.2.6.5).
+TEXT: Final = frozenset(
+    {
+        *("iframe", "noembed", "noframes", "noscript", "plaintext"),
+        *("script", "style", "textarea", "title", "xmp"),
+    }
+)
+DRAWN: Final = frozenset({"math", "svg"})
 
 
 def runs(visitor: ConsentRequest, key: str) -> bool | None:
@@ -68,21 +77,60 @@ def template(visitor: ConsentRequest, key: str, html: Markup, *, instead: bool =
     With *instead* it takes the place of the element after it, once it comes to life. ValueError where *html* would
     end the template, or not let it end.
     """
-    depth = 0
-    for tag in TAG.finditer(html):
-        depth += -1 if tag[1] else 1
-        if depth < 0:
-            break
-    if depth:
-        problem = (
-            "a </template> that nothing in it begins" if depth < 0 else "a <template> that nothing in it ends"
-        )
+    if problem := unbalanced(html):
         raise ValueError(
             f'the markup for "{key}" has {problem}; expected as many of both, so that all of it waits for an answer. '
             "Write each <template> with its end, and text that isn't markup with &lt;."
         )
     given = {**waits_for(visitor, key), "data-pc-instead": True} if instead else waits_for(visitor, key)
     return Markup("<template{}>{}</template>").format(written(given), html)
+
+
+def unbalanced(html: str) -> str | None:
+    """Why *html* would end the template that it stands in, or not let it end; None if it is whole in itself."""
+    depth, tags = 0, list(TAG.finditer(html))
+    for tag in tags:
+        depth += -1 if tag[1] else 1
+        if depth < 0:
+            return "a </template> that nothing in it begins"
+    if depth:
+        return "a <template> that nothing in it ends"
+    if tags and Templates.seen_in(html) != len(tags):
+        return "a <template> or its end where browsers see none, as in a comment, a script or <svg>"
+    return None
+
+
+class Templates(HTMLParser):
+    """Counts where templates begin and end, but for what browsers take for text, or for something drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = 0
+        self.within: list[str] = []
+
+    @classmethod
+    def seen_in(cls, html: str) -> int:
+        """How many begin and end in *html*."""
+        reader = cls()
+        reader.feed(html)
+        reader.close()
+        return reader.seen
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if self.within[-1:] == [tag] or (not self.within and tag in TEXT | DRAWN):
+            self.within.append(tag)
+        elif not self.within and tag == "template":
+            self.seen += 1
+
+    def handle_startendtag(self, tag: str, attrs: Any) -> None:
+        if tag not in DRAWN:  # only there the slash at the end means something
+            self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.within[-1:] == [tag]:
+            self.within.pop()
+        elif not self.within and tag == "template":
+            self.seen += 1
 
 
 def asker(visitor: ConsentRequest) -> ConsentRequest:

@@ -515,7 +515,15 @@ def test_a_frame_of_turbo_is_never_shared(client: FlaskClient) -> None:
         ("</template/><template>", "begins"),
         ("<template></template></template >", "begins"),
         ("<template id=a>", "ends"),
+        ("<!-- <template> --></template><script src=/x.js></script>", "browsers see none"),
+        ('<p title="<template>"></template><p>', "browsers see none"),
+        ("<script>'<template>'</script></template><p>", "browsers see none"),
+        ("<textarea><template></textarea></template><p>", "browsers see none"),
+        ("<style/><template></style></template><p>", "browsers see none"),
+        ("<svg><g><svg></svg><template></g></svg></template><p>", "browsers see none"),
         ("<template><p></template><templates></templates>", None),
+        ("<svg/><!-- < --><script>1</script><template><iframe></iframe></template>", None),
+        ("<!-- the <svg> --><template/><svg><svg/></svg></template>", None),
     ],
 )
 def test_what_waits_cannot_end_the_template_it_waits_in(
