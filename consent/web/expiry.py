@@ -7,6 +7,7 @@ from functools import partial
 from werkzeug.http import dump_cookie
 
 from consent.policy import Cookie, DeclaredCookies, Policy
+from consent.web.setcookie import CONTROLS
 
 #: At most so many headers, and so many bytes of them, in one response.
 MOST_HEADERS, MOST_BYTES = 20, 2048
@@ -71,6 +72,8 @@ def deletions(
 
 def values(name: str, cookie: Cookie, host: str, *, secure: bool) -> Iterator[str]:
     """The values that delete the cookie *name* wherever it may have been set; the surest first."""
+    if CONTROLS.search(name):
+        return  # no browser has such a cookie (RFC 6265bis §5.6), and servers send no such header
     domains = [] if name.startswith("__Host-") else [cookie.domain] if cookie.domain else parents(host)
     try:
         # WSGI gives a header's bytes as Latin-1; what goes out is encoded again.

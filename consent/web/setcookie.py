@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, Self
 from consent.web.memory import remembered
 
 #: A value with one of these is dropped by browsers whole; a tab is a blank.
-_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _MAX_AGE = re.compile(r"-?[0-9]+")
 #: Octets of name and value together, and of an attribute's value; what is longer, browsers ignore.
 LONGEST_PAIR: Final = 4096
@@ -27,6 +27,7 @@ class Attributes(NamedTuple):
     domain: str | None
     secure: bool
     same_site: str | None
+    partitioned: bool
 
 
 class SetCookie(NamedTuple):
@@ -50,6 +51,8 @@ class SetCookie(NamedTuple):
         said, name = self.attributes, self.name.lower()
         if name.startswith(("__secure-", "__host-")) and not said.secure:
             return f"a name that begins with {name[: name.index('-') + 1]} needs Secure"
+        if said.partitioned and not said.secure:
+            return "Partitioned needs Secure"
         if name.startswith("__host-") and (said.domain or said.path != "/"):
             return "a name that begins with __host- needs Path=/ and no Domain"
         if said.domain:
@@ -61,7 +64,7 @@ class SetCookie(NamedTuple):
     @classmethod
     def read(cls, text: str, *, now: float) -> Self | None:
         """The cookie that the header's value *text* sets at *now* (epoch seconds); None if browsers ignore it."""
-        if not text.isprintable() and _CONTROLS.search(text):
+        if not text.isprintable() and CONTROLS.search(text):
             return None
         pair, _, rest = text.partition(";")
         name, equals, value = pair.partition("=")
@@ -111,6 +114,7 @@ def _attributes(rest: str) -> Attributes:
         domain=said.get("domain", "").removeprefix(".").lower() or None,
         secure="secure" in said,
         same_site=said.get("samesite", "").lower() or None,
+        partitioned="partitioned" in said,
     )
 
 

@@ -101,6 +101,14 @@ def test_deletions_are_bounded_whatever_a_browser_sends() -> None:
     assert sum(map(len, values)) <= MOST_BYTES
 
 
+@pytest.mark.parametrize("name", ["a_\x01", "a_\x7f", "\x0ba_"])
+def test_what_only_a_hand_made_request_names_is_not_deleted_in_a_header_that_servers_refuse(
+    name: str,
+) -> None:
+    cookies = [(each, Cookie(name="*a*", lifetime=None)) for each in (name, "a_1")]
+    assert all(value.startswith("a_1=") for value in deletions(cookies, host="localhost", secure=True))
+
+
 def test_addresses_have_no_parent_domains() -> None:
     assert parents("127.0.0.1") == parents("localhost") == parents("[::1]") == []
 

@@ -133,6 +133,8 @@ def test_dates_that_servers_write_are_read_exactly(moment: datetime) -> None:
         ("__Host-a=b; Secure; Path=/; Domain=clinic.example", "needs Path=/ and no Domain"),
         ("__Secure-a=b; Secure; Domain=clinic.example", None),
         ("__Secure-a=b", "__secure- needs Secure"),
+        ("a=b; Partitioned; SameSite=None", "Partitioned needs Secure"),
+        ("a=b; partitioned=1; Secure; SameSite=None", None),
         ("a=b; Domain=clinic.example", None),
         ("a=b; Domain=.WWW.Clinic.example", None),
         ("a=b; Domain=nic.example", "its domain nic.example is not that of www.clinic.example"),
