@@ -9,7 +9,10 @@ Value = str | int | bool | None
 """``True`` stands for an attribute without a value; ``False`` and None leave it out."""
 
 #: An address of another site, or a path of this one; what can't stand in an address is written as ``%xx``.
-ADDRESS: Final = re.compile(r'(https?://[A-Za-z0-9.:\[\]_-]+(?=[/?#]|$)|/(?!/))[^\s\x00-\x20\x7f"<>\\`]*')
+ADDRESS: Final = re.compile(
+    r"(https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{0,5})?(?=[/?#]|$)|/(?!/))"
+    r'[^\s\x00-\x20\x7f"<>\\`]*'
+)
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 #: What runs or restyles, in place of or beside the address that was declared.
 RUNNING: Final = frozenset({"http-equiv", "srcdoc", "style"})
@@ -18,11 +21,13 @@ ADDRESSES: Final = frozenset(
     {
         "action",
         "archive",
+        "attributionsrc",
         "background",
         "cite",
         "classid",
         "codebase",
         "data",
+        "dynsrc",
         "formaction",
         "href",
         "imagesrcset",
