@@ -12,17 +12,20 @@ the site's own ``app`` fixture. And at the end of a test that has visited some p
 """
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 from werkzeug.wsgi import get_host
 
 from consent.decision import Answer, decide
+from consent.errors import Fault
 from consent.policy import Policy
 from consent.web.findings import OF_COOKIES
+from consent.web.setcookie import SetCookie
 from consent.web.site import Site
 
 try:
@@ -92,17 +95,36 @@ class ConsentClient(FlaskClient):
 def assert_nothing_undeclared(app: Flask, *paths: str) -> None:
     """AssertionError naming each cookie that *app* has set and no service declares, or that isn't as declared.
 
-    It counts all responses of *app* so far. *paths* are visited first, by somebody who granted everything.
+    It counts all responses of *app* so far. *paths* are visited first, by somebody who granted everything; of their
+    responses also what a middleware around the gate sets, which nothing keeps back.
     """
     site: Site = app.extensions["consent"]
     everything = {service.key for service in site.policy.optional_services}
     client = ConsentClient(app, app.response_class, grant=everything)
+    around: list[Fault] = []
     for path in paths:
-        with client.get(path, follow_redirects=True) as response:
+        response = client.get(path, follow_redirects=True)
+        with response:
             if response.status_code >= 400:
                 raise AssertionError(f"{path} answers {response.status_code}; expected a page to look at")
-    if found := site.findings.about(*OF_COOKIES):
+            for each in (*response.history, response):
+                around += set_around(site, each)
+    if found := [*site.findings.about(*OF_COOKIES), *dict.fromkeys(around)]:
         raise AssertionError("\n".join(str(fault) for fault in found))
+
+
+def set_around(site: Site, response: TestResponse) -> Iterator[Fault]:
+    """The undeclared cookies of *response* that didn't pass the gate of *site*, which would have noted them."""
+    noted = {item for about, item, _ in site.findings.known if about == "undeclared"}
+    for value in response.headers.getlist("Set-Cookie"):
+        cookie = SetCookie.read(value, now=site.clock())
+        if cookie is None or cookie.deletes or cookie.name in noted or site.declared.of(cookie.name):
+            continue
+        yield Fault(
+            f"cookie {cookie.name}, set on {response.request.path} by a middleware around the gate",
+            f"no service of {site.settings.policy.name} declares it, and no answer keeps it back (INF-03)",
+            "Declare it, and wrap app.wsgi_app in that middleware before consent.init_app(app).",
+        )
 
 
 def services(policy: Policy, names: Iterable[str]) -> frozenset[str]:

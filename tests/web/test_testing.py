@@ -2,6 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Iterable
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 from flask import Flask, Response, redirect
@@ -85,6 +88,24 @@ def test_a_sites_own_tests_find_what_it_sets_and_does_not_declare(app: Flask) ->
     assert_nothing_undeclared(app, "/", "/plain", "/privacy-choices")
     with pytest.raises(AssertionError, match="cookie mystery, set by endpoint set_one: no service"):
         assert_nothing_undeclared(app, "/set")
+
+
+@pytest.mark.requirement("INF-03")
+def test_a_sites_own_tests_find_what_is_set_around_the_gate(app: Flask) -> None:
+    inside = app.wsgi_app
+
+    def outside(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            set_here = ["visit=1; Path=/", "gone=; Max-Age=0", *environ["PATH_INFO"].split("/set/")[1:]]
+            return start_response(status, headers + [("Set-Cookie", each) for each in set_here], exc_info)
+
+        return inside(environ, start)
+
+    app.wsgi_app = outside  # type: ignore[method-assign]
+    app.add_url_rule("/set/balancer=1", "set", lambda: redirect("/plain"))
+    assert_nothing_undeclared(app, "/", "/plain")
+    with pytest.raises(AssertionError, match="cookie balancer, set on /set/balancer=1 by a middleware"):
+        assert_nothing_undeclared(app, "/set/balancer=1")
 
 
 def test_a_sites_own_tests_find_it_however_much_else_was_found_before(app: Flask) -> None:
