@@ -239,6 +239,16 @@ def test_a_child_is_asked_nothing_and_grants_nothing(make_app: MakeSite) -> None
     assert child.client.get("/allowed/statistics").text == "no: minor"
 
 
+@pytest.mark.requirement("CH-01")
+def test_while_nobody_can_say_who_is_a_child_everybody_counts_as_one(make_app: MakeSite) -> None:
+    def fail() -> bool:
+        raise RuntimeError("the site's own fault")
+
+    client = make_app(CONSENT_MINOR=fail).test_client(grant={"statistics"})
+    assert client.get("/allowed/statistics").text == "no: minor"
+    assert "pc-banner" not in client.get("/").text
+
+
 def test_signals_say_what_changed(visitor: Visitor, app: Flask) -> None:
     from consent import consent_given, consent_withdrawn
 

@@ -29,8 +29,8 @@ from consent import Consent, current_consent, item_blocked
 from consent.policy import Cookie
 from consent.testing import assert_nothing_undeclared
 from consent.web.assets import assets
-from consent.web.expiry import MOST_BYTES, MOST_HEADERS, deletions
-from consent.web.gate import Gate
+from consent.web.expiry import MOST_BYTES, MOST_HEADERS, MOST_NAMES, deletions
+from consent.web.gate import Gate, suspects
 from consent.web.headers import keep_private, seal
 from consent.web.site import Site
 
@@ -858,6 +858,11 @@ def test_no_more_deletions_are_made_than_a_response_takes(monkeypatch: pytest.Mo
     assert len(made) == MOST_HEADERS
 
 
+def test_of_more_names_than_browsers_keep_no_more_are_looked_at(site: Site) -> None:
+    names = [f"visit_{number}" for number in range(2 * MOST_NAMES)]
+    assert suspects(site, "; ".join(names)) == names[:MOST_NAMES]
+
+
 def test_a_leftover_is_deleted_under_the_name_that_the_browser_sent(app: Flask) -> None:
     client = app.test_client(use_cookies=False)
     sent = "visit_é".encode().decode("latin-1")
@@ -883,7 +888,12 @@ def test_in_debug_mode_only_whole_pages_are_added_to(app: Flask, status: int) ->
         response.set_cookie("visit", "1", max_age=60)
         return response
 
+    @app.get("/packed")
+    def packed() -> Response:
+        return Response("packed", mimetype="text/html", headers={"Content-Encoding": "br"})
+
     client = app.test_client(refuse=True)
     assert "Flask-Assent" not in client.get("/part").text
+    assert client.get("/packed").text == "packed"
     assert "Flask-Assent" not in client.get("/plain", headers={"Sec-Fetch-Dest": "empty"}).text
     assert "cookie visit" in client.get("/plain").text

@@ -93,6 +93,23 @@ def test_a_refused_cookie_is_deleted_on_the_host_and_each_parent_domain() -> Non
     assert all(value.startswith("a_1=;") and "Max-Age=0" in value for value in values)
 
 
+@pytest.mark.parametrize(
+    ("name", "declared", "domains"),
+    [
+        ("a", "clinic.example", ["", "clinic.example"]),
+        ("__Host-a", None, [""]),
+        ("__Secure-a", None, ["", "www.clinic.example", "clinic.example"]),
+    ],
+)
+def test_no_deletion_names_a_domain_under_which_the_cookie_cannot_have_been_set(
+    name: str, declared: str | None, domains: list[str]
+) -> None:
+    cookie = Cookie(name=name, lifetime=None, domain=declared)
+    values = deletions([(name, cookie)], host="www.clinic.example", secure=True)
+    whole = [value for value in values if "Partitioned" not in value]
+    assert [value.partition("Domain=")[2].partition(";")[0] for value in whole] == domains
+
+
 def test_deletions_are_bounded_whatever_a_browser_sends() -> None:
     values = deletions(
         [(f"a{n}", Cookie(name="a*", lifetime=None)) for n in range(500)], host="a.b.c.d", secure=True

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from flask import Flask, render_template_string, request
+from flask import Flask, Response, render_template_string, request
 
 from consent import consent_withdrawn, current_consent
 from consent.decision import Decision
@@ -55,6 +55,24 @@ def test_the_signal_ends_a_grant_on_its_own_response_and_stays_ended(visitor: Vi
     assert "private" in response.headers["Cache-Control"]
     assert not visitor.allowed("videos"), "its absence isn't an opt-in"
     assert visitor.allowed("statistics")
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST"])
+def test_only_a_page_that_is_asked_for_ends_a_grant_but_everything_goes_by_the_signal(
+    app: Flask, visitor: Visitor, site: Site, method: str
+) -> None:
+    @app.route("/form", methods=["GET", "POST"])
+    def form() -> Response:
+        allowed = current_consent.allows("videos")
+        return Response("form", mimetype="text/html", headers={"X-Videos": str(allowed)})
+
+    visitor.answer("all")
+    before = decided(site, visitor)
+    response = visitor.client.open("/form", method=method, headers=GPC)
+    assert response.headers["X-Videos"] == "False"
+    assert "Set-Cookie" not in response.headers
+    assert decided(site, visitor) == before
+    assert len(events(site)) == 1
 
 
 @pytest.mark.requirement("GPC-04")
