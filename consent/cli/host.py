@@ -63,6 +63,7 @@ def host_advice(app: Flask, policy: Policy) -> Iterator[Fault]:
     """What may be meant in *app* but should be looked at."""
     yield from template_advice(app, policy)
     yield from unmarked_forms(app, policy)
+    yield from lost_marks(app)
     secret = app.secret_key or ""
     if len(secret) < 16:
         yield Fault(
@@ -70,6 +71,17 @@ def host_advice(app: Flask, policy: Policy) -> Iterator[Fault]:
             f"it has {len(secret)} characters, few enough to be guessed, and who knows it can forge answers",
             "Set it to the output of: python -c 'import secrets; print(secrets.token_hex())'",
         )
+
+
+def lost_marks(app: Flask) -> Iterator[Fault]:
+    """Views that lost the mark of the function they were made of, because a decorator between doesn't keep it."""
+    for endpoint in sorted(app.view_functions):
+        if guard.loses_mark(app, endpoint):
+            yield Fault(
+                f"view {endpoint}",
+                "it has no mark, but holds a function that has one, as a decorator does that doesn't keep it",
+                "Put the mark right below the route, or functools.wraps into the decorator.",
+            )
 
 
 def remembered_for(app: Flask) -> timedelta | None:

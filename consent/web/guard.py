@@ -1,7 +1,8 @@
 """Marks and guards that a site puts on its views."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
+from types import FunctionType
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, current_app
@@ -107,6 +108,25 @@ def carriers_of(view: View | None) -> list[object]:
         return [view]
     methods = ("dispatch_request", *(name.lower() for name in of.methods or ()))
     return [view, of, *(getattr(of, name, None) for name in methods)]
+
+
+def loses_mark(app: Flask, endpoint: str) -> bool:
+    """Whether the view behind *endpoint* has no mark, but the function that a decorator put it around has one."""
+    view = app.view_functions.get(endpoint)
+    return mark_of(app, endpoint) is None and any(hasattr(each, ATTRIBUTE) for each in held_by(view, set()))
+
+
+def held_by(view: object, seen: set[int]) -> Iterator[object]:
+    """The functions that *view* holds, as a decorator's does the one it was put around, but for those *seen*."""
+    for cell in getattr(view, "__closure__", None) or ():
+        try:
+            held = cell.cell_contents
+        except ValueError:
+            continue  # nothing was put into it
+        if isinstance(held, FunctionType) and id(held) not in seen:
+            seen.add(id(held))
+            yield held
+            yield from held_by(held, seen)
 
 
 def keys_required(view: View) -> tuple[str, ...]:

@@ -1,6 +1,9 @@
 """``check`` asks a mark of sign-ins and forms about a person, and of nothing else."""
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Blueprint, Flask, render_template
@@ -63,6 +66,32 @@ def test_a_mark_answers_and_so_does_saying_that_none_is_meant(app: Flask) -> Non
     assert "/privacy-choices" in {
         rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())
     }
+
+
+def test_a_mark_that_a_decorator_has_lost_is_told(app: Flask) -> None:
+    def losing(view: Callable[..., str]) -> Callable[..., str]:
+        def around(**given: Any) -> str:
+            return view(**given)
+
+        return around
+
+    def keeping(view: Callable[..., str]) -> Callable[..., str]:
+        return wraps(view)(losing(view))
+
+    marked = CONSENT.sensitive(lambda **_: "")
+    views = {
+        "lost": losing(marked),
+        "lost_twice": keeping(losing(marked)),
+        "kept": keeping(marked),
+        "above": CONSENT.sensitive(losing(marked)),
+        "plain": losing(say_nothing),
+    }
+    for endpoint, view in views.items():
+        app.add_url_rule(f"/{endpoint}", endpoint, view)
+    told = [
+        each for each in found(run_for(app))["advice"] if "holds a function that has one" in each["problem"]
+    ]
+    assert [each["place"] for each in told] == ["view lost", "view lost_twice"]
 
 
 def test_the_view_that_flask_login_sends_people_to_is_asked(app: Flask) -> None:
