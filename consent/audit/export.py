@@ -82,8 +82,15 @@ def write_csv(rows: Iterable[Row], out: IO[str]) -> int:
     return written
 
 
-#: How to write each format.
-WRITERS: Final[dict[str, Callable[[Iterable[Row], IO[str]], int]]] = {"jsonl": write_jsonl, "csv": write_csv}
+#: Writes rows in some format, and says how many.
+Writer = Callable[[Iterable[Row], IO[str]], int]
+#: How to write each format that needs nothing besides the rows.
+WRITERS: Final[dict[str, Writer]] = {"jsonl": write_jsonl, "csv": write_csv}
+
+
+def schema_of(form: str) -> str:
+    """What an export in the format *form* looks like, as JSON: a JSON Schema; for CSV a Table Schema (Frictionless)."""
+    return files("consent").joinpath("schemas", f"{form}.json").read_text(encoding="utf-8")
 
 
 def flattened(members: dict[str, object]) -> dict[str, object]:

@@ -13,37 +13,43 @@ from typing import IO
 import click
 from click.core import ParameterSource
 
-from consent.audit.export import WRITERS, bundle_of, whole_file, write_folder, write_zip
+from consent.audit.export import WRITERS, Writer, bundle_of, schema_of, whole_file, write_folder, write_zip
 from consent.audit.exported import record_export
+from consent.audit.jsonld import Records
 from consent.audit.row import Reader, Row
 from consent.audit.search import Search
 from consent.audit.wording import PRUNED_BELOW
 from consent.cli.asked import search_of, search_options
 from consent.cli.checkpoint import newest_note
 from consent.cli.command import command, database_file, ledger_of, site_of
-from consent.cli.terminal import complain, with_progress
+from consent.cli.terminal import complain, say, with_progress
 from consent.ledger import Checkpoint, Ledger
 from consent.ledger.bundle import Part
 from consent.ledger.note import Note
 from consent.web.recorder import moment
 from consent.web.site import Site
 
+#: The formats that events are exported in.
+FORMS = (*WRITERS, "jsonld")
+
 
 @command(
     "export",
     "flask consent export --output events.jsonl",
     "flask consent export --format csv --since 2026-03-01 --until 2026-03-31 --output march.csv",
+    "flask consent export --format jsonld --kind given --output consents.jsonld",
     "flask consent export --bundle log.zip",
 )
 @search_options
 @click.option(
     "--format",
     "form",
-    type=click.Choice(list(WRITERS)),
+    type=click.Choice(FORMS),
     default="jsonl",
     show_default=True,
-    help="JSON Lines, one object a line, or CSV.",
+    help="JSON Lines, one object a line; CSV; or consent records in JSON-LD.",
 )
+@click.option("--schema", is_flag=True, help="Instead, what the format looks like: its JSON or table schema.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
@@ -64,20 +70,25 @@ def export(
     since: datetime | None,
     until: datetime | None,
     form: str,
+    schema: bool,
     output: Path,
     bundle: Path | None,
     without_openings: bool,
 ) -> None:
-    """Write the events, oldest first, as JSON Lines or CSV; or the whole log as a bundle.
+    """Write the events, oldest first, as JSON Lines, CSV or JSON-LD; or the whole log as a bundle.
 
     That it was made is recorded first, with what it holds, so that "flask consent forget" can name it later. It
     names subjects, so that one browser's events can be followed: treat it as personal data. In CSV a cell that a
-    spreadsheet would run as a formula has an apostrophe in front.
+    spreadsheet would run as a formula has an apostrophe in front. In JSON-LD each answer is a consent record, its
+    fields modelled on ISO/IEC TS 27560 in terms of DPV; what is no answer, or erased, has none.
 
     A bundle can be checked anywhere, without the site, by the verify.py in it: that nothing was altered since the
     log was signed. It has the newest signed checkpoint; where the log's key is, the tree as it is is signed first.
     Its openings are what the events said, personal data; without them all else is still checked.
     """
+    if schema:
+        say(schema_of(form).rstrip())
+        return
     site, ledger = site_of(ctx), ledger_of(ctx)
     if bundle is not None:
         named = {"form", "output", "kinds", "since", "until"}
@@ -93,16 +104,23 @@ def export(
     size = ledger.size()
     if pruned := ledger.pruned():
         complain(PRUNED_BELOW.format(pruned))
-    rows = rows_below(size, Reader(ledger), search)
+    reader = Reader(ledger)
+    rows = rows_below(size, reader, search)
+    records = Records(site.policy.controller.site + site.settings.url_prefix, reader.policy)
+    writer = records.write if form == "jsonld" else WRITERS[form]
     if output == Path("-"):
         record(site, ledger, form, search, size)
-        write(form, rows, sys.stdout.buffer)
-        return
-    require_foreign(site, output, "--output")
-    with whole_file(output) as file:
-        record(site, ledger, form, search, size)
-        written = write(form, rows, file)
-    complain(f"{written:,} events written to {output}.")
+        write(writer, rows, sys.stdout.buffer)
+    else:
+        require_foreign(site, output, "--output")
+        with whole_file(output) as file:
+            record(site, ledger, form, search, size)
+            written = write(writer, rows, file)
+        complain(f"{written:,} {'records' if form == 'jsonld' else 'events'} written to {output}.")
+    if records.left_out:
+        complain(
+            f"{records.left_out:,} events have no consent record: they are no answers, erased, or altered."
+        )
 
 
 def export_bundle(site: Site, ledger: Ledger, target: Path, *, openings: bool) -> None:
@@ -171,10 +189,10 @@ def rows_below(size: int, reader: Reader, search: Search) -> Iterator[Row]:
     return filter(search.matches, reader.rows(with_progress(records, size, "events exported")))
 
 
-def write(form: str, rows: Iterable[Row], out: IO[bytes]) -> int:
-    """Write *rows* to *out* in the format *form*; how many."""
+def write(writer: Writer, rows: Iterable[Row], out: IO[bytes]) -> int:
+    """Have *writer* write *rows* to *out*; how many."""
     text = io.TextIOWrapper(out, encoding="utf-8", newline="")
     try:
-        return WRITERS[form](rows, text)
+        return writer(rows, text)
     finally:
         text.detach()

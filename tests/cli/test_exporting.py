@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from consent.audit.export import schema_of
 from consent.audit.exported import exports
 from consent.audit.row import Reader
 from consent.audit.search import Search
@@ -185,6 +186,30 @@ def test_an_export_to_a_file_is_for_its_owner_only_and_says_how_many(
     assert stat.S_IMODE(output.stat().st_mode) == 0o600
     with output.open(newline="") as file:
         assert [row["kind"] for row in csv.DictReader(file)] == ["operated", "operated", "given"]
+
+
+def test_an_export_as_json_ld_holds_the_answers_and_says_how_many_events_are_none(
+    app: Flask, ledger: Ledger, run: Run, tmp_path: Path
+) -> None:
+    visit(app, "all").answer("none")
+    output = tmp_path / "march.jsonld"
+    result = run("export", "--format", "jsonld", "--output", str(output))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == (
+        f"2 records written to {output}.\n"
+        "2 events have no consent record: they are no answers, erased, or altered.\n"
+    )
+    assert [one["log:kind"] for one in json.loads(output.read_text())["@graph"]] == ["given", "withdrawn"]
+    assert [export.form for export in exports(ledger)] == ["jsonld"]
+    only = run("export", "--format", "jsonld", "--kind", "given")
+    assert (len(json.loads(only.stdout)["@graph"]), only.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "jsonld"])
+def test_what_a_format_looks_like_can_be_asked_where_nothing_is_recorded(run: Run, form: str) -> None:
+    result = run("export", "--format", form, "--schema")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout) == json.loads(schema_of(form))
 
 
 def test_an_export_holds_what_the_filters_ask_for(app: Flask, run: Run) -> None:
