@@ -8,6 +8,7 @@ from consent.cli.diff import diff
 from consent.cli.doctor import doctor
 from consent.cli.export import export
 from consent.cli.forget import forget
+from consent.cli.health import health
 from consent.cli.init import init
 from consent.cli.keys import keys
 from consent.cli.log import log
@@ -22,7 +23,7 @@ cli = Group(
     "consent",
     help="Declare what the site stores, check it, and read what visitors answered.",
     commands=[
-        *(init, diff, check, doctor, log, show, stats, export, verify),
+        *(init, diff, check, doctor, health, log, show, stats, export, verify),
         *(checkpoint, forget, prune, seal, keys, db),
     ],
 )

@@ -60,11 +60,12 @@ class Ledger:
         written = self.storage.append(self._entry(event, salt), documents=(), repeats=None, patience=patience)
         return Recorded(id=written.id, index=written.index, merged=False)
 
-    def record_news(self, event: Event, *, salt: bytes, patience: float = 2.0) -> None:
-        """Record *event*, an account's opt-out, unless the account is opted out already."""
-        self.storage.append(
+    def record_news(self, event: Event, *, salt: bytes, patience: float = 2.0) -> Recorded:
+        """Record *event*, an account's opt-out, unless the account is opted out already: it repeats that then."""
+        written = self.storage.append(
             self._entry(event, salt), documents=(), repeats=None, patience=patience, news=True
         )
+        return Recorded(id=written.id, index=written.index, merged=written.id != event.id)
 
     def _entry(self, event: Event, salt: bytes) -> Entry:
         body = event.body()

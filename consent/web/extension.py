@@ -18,7 +18,7 @@ from consent.errors import ConfigurationError, LedgerUnavailable
 from consent.ledger import Ledger
 from consent.policy import Duration, Policy, complete, load
 from consent.storage import open_storage
-from consent.web import guard, settings, wellknown
+from consent.web import guard, monitoring, settings, wellknown
 from consent.web.account import Accounts
 from consent.web.choices import blueprint
 from consent.web.declaration import CategoryView, ServiceView, declared
@@ -27,6 +27,7 @@ from consent.web.guard import ConsentRequired, Marked, View
 from consent.web.language import shipped
 from consent.web.limits import ONCE, Limits
 from consent.web.markup import Helpers
+from consent.web.metrics import Metrics
 from consent.web.notice import Notices, environment
 from consent.web.page import page
 from consent.web.passage import see
@@ -84,6 +85,8 @@ class Consent:
         Helpers(site).register(app)
         if chosen.auditor:
             audit.register(app, site)
+        if chosen.metrics:
+            monitoring.register(app, site)
         app.url_value_preprocessor(partial(see, site))
         app.wsgi_app = Gate(app.wsgi_app, site)  # type: ignore[method-assign]
         if ConsentRequired not in app.error_handler_spec[None][403]:
@@ -129,6 +132,7 @@ class Consent:
             once=Limits(secrets.token_bytes(32), ONCE),
             clock=self.clock,
             steady=time.monotonic,
+            metrics=Metrics(time.monotonic, self.clock) if chosen.metrics else None,
         )
         return Site(
             app=app,

@@ -14,6 +14,7 @@ from consent.errors import LedgerConflict, LedgerError, LedgerUnavailable, Polic
 from consent.ledger import Document, Event, Kind, Ledger, Record, Recorded, erasure, link, operated
 from consent.policy import Policy, compare
 from consent.web.limits import Limits
+from consent.web.metrics import Metrics
 
 log = logging.getLogger("consent")
 
@@ -87,6 +88,8 @@ class Recorder:
     key: bytes | None = None
     """What accounts are linked under, once it was asked for."""
     opt_outs: OptOuts = field(default_factory=OptOuts)
+    metrics: Metrics | None = None
+    """What is counted; None where the site doesn't ask for it."""
     ready: bool = False
     """Whether this process has found the policy on record and in order."""
 
@@ -106,27 +109,52 @@ class Recorder:
         LedgerUnavailable when it can't be written now: over the limits, another process holds the ledger,
         no space. LedgerConflict when the policy contradicts what is on record.
         """
-        limits = self.once if event.kind is Kind.GIVEN_ONCE else self.limits
-        limits.take(address, self.steady())
-        with self.turn(), self.learning(event):
-            self.prepare()
-            return self.ledger.record(
-                event, salt=salt, documents=documents, merge_within=REPEAT, patience=PATIENCE
-            )
+        with self.measuring(event.kind) as done:
+            limits = self.once if event.kind is Kind.GIVEN_ONCE else self.limits
+            limits.take(address, self.steady())
+            with self.turn(), self.learning(event):
+                self.prepare()
+                return done(
+                    self.ledger.record(
+                        event, salt=salt, documents=documents, merge_within=REPEAT, patience=PATIENCE
+                    )
+                )
 
     def record_signal(self, event: Event, salt: bytes, *, address: str | None = None) -> None:
         """Write *event*, what the browser's signal ended, once for its id; LedgerUnavailable when that can't be now."""
-        self.limits.take(address, self.steady())
-        with self.turn(), self.learning(event):
-            self.prepare()
-            self.ledger.record_once(event, salt=salt, patience=PATIENCE)
+        with self.measuring(event.kind) as done:
+            self.limits.take(address, self.steady())
+            with self.turn(), self.learning(event):
+                self.prepare()
+                done(self.ledger.record_once(event, salt=salt, patience=PATIENCE))
 
     def record_account(self, event: Event, salt: bytes, *, address: str | None = None) -> None:
         """Write *event*, by which the signal opts out an account, unless it is; LedgerUnavailable as above."""
-        self.limits.take(address, self.steady())
-        with self.turn(), self.learning(event):
-            self.prepare()
-            self.ledger.record_news(event, salt=salt, patience=PATIENCE)
+        with self.measuring(event.kind) as done:
+            self.limits.take(address, self.steady())
+            with self.turn(), self.learning(event):
+                self.prepare()
+                done(self.ledger.record_news(event, salt=salt, patience=PATIENCE))
+
+    @contextmanager
+    def measuring(self, kind: Kind) -> Iterator[Callable[[Recorded], Recorded]]:
+        """Count an event of *kind* that is recorded in the block, which gives what came of it to what it gets here.
+
+        What keeps it from being recorded is counted, too, and comes through.
+        """
+        begun, metrics = self.steady(), self.metrics
+
+        def done(recorded: Recorded) -> Recorded:
+            if metrics is not None:
+                metrics.appended(kind, self.steady() - begun, recorded)
+            return recorded
+
+        try:
+            yield done
+        except LedgerError:
+            if metrics is not None:
+                metrics.failed()
+            raise
 
     @contextmanager
     def learning(self, event: Event) -> Iterator[None]:

@@ -41,6 +41,7 @@ NAMES = (
     "MINOR",
     "LANGUAGES",
     "AUDITOR",
+    "METRICS",
     "ACCOUNT",
     "ACCOUNT_KEY",
     "GRANT_LIFETIME",
@@ -72,6 +73,8 @@ class Settings:
     minor: Callable[[], bool] | None
     languages: Sequence[str] | Callable[[], str | None] | None
     auditor: Callable[[], str | None] | None
+    metrics: Callable[[], object] | None
+    """Whether whoever asks may read what is counted; None: nothing is."""
     account: Callable[[], object] | None
     account_key: Path | None
     """The key that accounts are linked under, where the signing key isn't."""
@@ -203,6 +206,7 @@ def readers(config: Mapping[str, object], root: Path, instance: Path) -> dict[st
         "minor": lambda: function(config, "MINOR"),
         "languages": lambda: languages(config),
         "auditor": lambda: function(config, "AUDITOR"),
+        "metrics": lambda: function(config, "METRICS"),
         "account": lambda: function(config, "ACCOUNT"),
         "account_key": lambda: path(config, "ACCOUNT_KEY", root),
         "grant_lifetime": lambda: seconds(config, "GRANT_LIFETIME", 182 * DAY),

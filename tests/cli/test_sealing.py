@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from consent.ledger import KeyState
+from consent.web.metrics import Metrics
 from tests.audit.clinic import POLICY, MakeApp, site_of, visit
 from tests.storage.events import new_event
 
@@ -39,6 +40,25 @@ def test_seal_says_how_many_it_sealed(waiting: Flask) -> None:
     run = run_for(waiting)
     assert run("seal").stdout == "Sealed 3 events; the tree has 4.\n"
     assert run("seal").stdout == "Sealed 0 events; the tree has 4.\n"
+
+
+def test_monitoring_says_how_long_an_event_has_waited_to_be_sealed(waiting: Flask) -> None:
+    now = [1000.0]
+    recorder = site_of(waiting).recorder
+    recorder.metrics = metrics = Metrics(lambda: now[0], lambda: now[0])
+    assert metrics.seal_lag(recorder.ledger) == 0
+    visit(waiting, "none")
+    now[0] += 60
+    visit(waiting, "none")
+    now[0] += 5
+    assert metrics.seal_lag(recorder.ledger) == 65
+    recorder.ledger.seal()
+    assert metrics.seal_lag(recorder.ledger) == 0
+    visit(waiting, "none")
+    recorder.ledger.seal()
+    visit(waiting, "none")
+    now[0] += 7
+    assert metrics.seal_lag(recorder.ledger) == 7
 
 
 def test_an_event_that_isnt_sealed_is_shown_and_said_to_be(waiting: Flask) -> None:
