@@ -27,7 +27,8 @@ ARROWS: dict[str, frozenset[str]] = {
     "verify": frozenset(),
     "web": INNER | {"verify", "audit"},
     "audit": INNER | {"verify", "web"},
-    "cli": INNER | {"verify", "web", "audit", "__init__"},
+    "look": frozenset({"errors"}),
+    "cli": INNER | {"verify", "web", "audit", "look", "__init__"},
     "testing": INNER | {"web", "__init__"},
     "__init__": INNER | {"web"},
 }
@@ -41,6 +42,7 @@ FOREIGN: dict[str, frozenset[str]] = {
     "ledger": frozenset({"cryptography"}),
     "storage": frozenset({"alembic", "cryptography", "psycopg", "sqlalchemy"}),
     "verify": frozenset({"cryptography"}),
+    "look": frozenset({"flask", "playwright", "werkzeug"}),
 }
 
 PURE = frozenset({"errors", "canonical", "policy", "decision", "ledger"})

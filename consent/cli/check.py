@@ -2,18 +2,21 @@
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from consent.cli.browser import Broken, looked_at
 from consent.cli.command import WRONG, app_of, command, database_file, has_database, on_server, said, site_in
 from consent.cli.host import host_advice, host_faults
 from consent.cli.terminal import say, say_json
 from consent.errors import ConfigurationError, ConsentError, Fault, PolicyError, did_you_mean
 from consent.policy import lint
 from consent.web.language import shipped
+from consent.web.returning import safe_path
 from consent.web.site import Site
 
 
@@ -24,36 +27,70 @@ class Findings:
     faults: tuple[Fault, ...]
     advice: tuple[Fault, ...] = ()
     site: Site | None = None
+    broken: Sequence[Broken] | None = None
+    """What a browser showed; None when none was asked for."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults and not self.broken
 
     def members(self) -> dict[str, object]:
         """The findings as plain data for JSON."""
         policy = self.site.policy if self.site else None
         return {
-            "ok": not self.faults,
+            "ok": self.ok,
             "revision": policy and policy.revision,
             "digest": policy and policy.digest,
             "languages": list(self.site.languages) if self.site else None,
             "faults": [as_members(fault) for fault in self.faults],
             "advice": [as_members(fault) for fault in self.advice],
+            **({} if self.broken is None else {"browser": [broken.members() for broken in self.broken]}),
         }
 
 
-@command("check", "flask consent check", "flask consent check --json")
+@command(
+    "check", "flask consent check", "flask consent check --json", "flask consent check --browser --page /shop"
+)
 @click.option("--json", "as_json", is_flag=True, help="Answer in one line of JSON.")
+@click.option(
+    "--browser", is_flag=True, help="Also look at pages in Chromium, with the site's own style sheets."
+)
+@click.option(
+    "--page",
+    "pages",
+    multiple=True,
+    help="With --browser: a page to look at, / by default; may be given again.",
+)
+@click.option("--url", help="With --browser: where the site runs already, instead of being served here.")
 @click.pass_context
-def check(ctx: click.Context, as_json: bool) -> None:
+def check(ctx: click.Context, as_json: bool, browser: bool, pages: tuple[str, ...], url: str | None) -> None:
     """Look over policy, configuration, site and ledger.
 
     Ends with 1 if something is wrong: the app doesn't start, its views or templates name keys that the policy
     doesn't have, the ledger has the same revision under other terms, its key is missing, and so on. What is
     only worth a look is listed as advice and doesn't count. Good to run before each deployment.
+
+    With --browser it also measures how banner, dialog and preference centre look on the site's own pages, from 320
+    pixels to a desk, light and dark, in each language: whether refusing is as easy as accepting, and all can be read,
+    reached and pressed. That needs the extra `browser`. Nothing is answered or recorded.
     """
+    if not browser and (pages or url):
+        raise click.UsageError("--page and --url go with --browser.")
+    for page in pages:
+        if not safe_path(page):
+            raise click.BadParameter(f"{page!r} is no path of the site such as /contact", param_hint="--page")
+    if url and not re.fullmatch(r"https?://[^/?#]+/?", url):
+        raise click.BadParameter(f"{url!r} is no address such as http://127.0.0.1:5000", param_hint="--url")
     findings = found(ctx)
+    if browser and findings.site is not None:
+        broken, unmet = looked_at(findings.site, url=url, pages=pages or ("/",))
+        findings = replace(findings, broken=broken, advice=(*findings.advice, *unmet))
     if as_json:
         say_json(findings.members())
     else:
         say(in_words(findings))
-    ctx.exit(WRONG if findings.faults else 0)
+    ctx.exit(0 if findings.ok else WRONG)
 
 
 def found(ctx: click.Context) -> Findings:
@@ -159,11 +196,11 @@ def as_members(fault: Fault) -> dict[str, str]:
 def in_words(findings: Findings) -> str:
     """*findings* for a person."""
     parts = []
-    if findings.faults:
-        parts.append("\n".join(["Wrong:", *(f"  {str(fault).strip()}" for fault in findings.faults)]))
+    if faults := [*findings.faults, *(broken.fault() for broken in findings.broken or ())]:
+        parts.append("\n".join(["Wrong:", *(f"  {str(fault).strip()}" for fault in faults)]))
     if findings.advice:
         parts.append("\n".join(["Worth a look:", *(f"  {fault}" for fault in findings.advice)]))
-    if not findings.faults and (site := findings.site):
+    if findings.ok and (site := findings.site):
         policy = site.policy
         parts.append(
             f"In order: revision {policy.revision}, {len(policy.services)} services, "

@@ -47,11 +47,7 @@ class Patient:
 
 def admitted(site: Site, page: str) -> Patient:
     """What there is to examine of *site*, with its answer for *page*."""
-    # Whoever looks puts nothing on record: neither what a site runs under that isn't published yet, nor its notice.
-    site.store_at = float("inf")
-    if not has_database(site):
-        # A database made for this would belong to whoever looks.
-        site.recorder.open = nothing_yet
+    unrecorded(site)
     address = site.settings.site or site.policy.controller.site
     url = urlsplit(address)
     left: list[tuple[dict[str, Any], Sequence[tuple[str, str]]]] = []
@@ -62,6 +58,14 @@ def admitted(site: Site, page: str) -> Patient:
         environ_overrides={PROBE: left},
     )
     return Patient(site, address, answer, left)
+
+
+def unrecorded(site: Site) -> None:
+    """Let nothing of *site* go on record here: neither what it runs under that isn't published yet, nor its notice."""
+    site.store_at = float("inf")
+    if not has_database(site):
+        # A database made for this would belong to whoever looks.
+        site.recorder.open = nothing_yet
 
 
 def nothing_yet() -> Ledger:

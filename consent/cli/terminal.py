@@ -3,7 +3,8 @@
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import click
@@ -74,6 +75,27 @@ def facts(pairs: Iterable[tuple[str, object]]) -> str:
 def width() -> int | None:
     """How many characters a line of the terminal has that is written to; None for a file or a pipe."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Says on standard error what is being done: on a terminal in place, elsewhere a line every ten seconds."""
+    terminal = sys.stderr.isatty()
+    due = time.monotonic() + (0 if terminal else _SELDOM)
+
+    def tell(doing: str) -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + (0 if terminal else _SELDOM)
+            click.echo(
+                f"\r\x1b[2K{visible(doing)}" if terminal else visible(doing), nl=not terminal, err=True
+            )
+
+    try:
+        yield tell
+    finally:
+        if terminal:
+            click.echo("\r\x1b[2K", nl=False, err=True)
 
 
 def with_progress(items: Iterable[_Item], total: int, what: str) -> Iterator[_Item]:

@@ -16,10 +16,9 @@ from flask import Flask, Response, render_template_string, request
 from werkzeug.exceptions import NotFound
 
 from consent import Consent
+from consent.look import served
 from consent.web.site import Site
 from tests.decision.verdict_table import KINDS, Kind
-
-from .served import served
 
 #: What stands in the policy for each item; ``{key}.*`` are the names it stores under, ``{origin}`` what it loads.
 ITEMS: Final = {

@@ -9,9 +9,9 @@ from flask import Flask, Response, render_template_string, request
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from consent import Consent
+from consent.look import served
 from tests.web.clinic import POLICY
 
-from .served import served
 from .test_inert import accept, until
 
 PAGE = """<!doctype html><html lang=en><head><title>Page</title>{{ consent_head() }}

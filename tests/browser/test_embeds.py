@@ -8,10 +8,10 @@ from flask import Flask, Response, render_template_string
 from playwright.sync_api import Browser, Page, expect
 
 from consent import Consent
+from consent.look import served
 from tests.web.clinic import POLICY
 
 from .conftest import NewVisit
-from .served import served
 
 PAGE = """<!doctype html><html lang=en><head><meta name=viewport content="width=device-width">
 {{ consent_head() }}</head>

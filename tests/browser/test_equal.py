@@ -1,91 +1,27 @@
 """No is as easy as Yes, and no answer is no Yes: measured at every width, in every theme, placement and language."""
 
 from collections.abc import Iterator
-from itertools import combinations, product
-from typing import Any, Literal
+from itertools import combinations
+from typing import Any
 
 import pytest
 from flask import render_template_string
 from playwright.sync_api import Browser, Page, expect
 
+from consent.look import AAA, ALL, FEW, Look, finding, measure, served, show, states
+from consent.look.finding import ANSWERS, Finding
+from consent.look.looks import THEMES, WINDOWS
 from consent.web.language import shipped
 from tests.web.clinic import in_every_language
 
 from .conftest import NewVisit
 from .demo import Visit
-from .served import served
 
 pytestmark = pytest.mark.browser
 
-#: The width of each window, and its height.
-WINDOWS = {320: 640, 390: 844, 768: 1024, 1280: 800, 1920: 1080}
-THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-#: Where sites put the card, in the layer that is theirs.
-PLACEMENTS = {
-    "at the bottom": "",
-    "at the start of the bottom": ".pc-place { margin-inline: 1rem auto }",
-    "in the page": ".pc-place { position: static }",
-}
-#: The size of text that a visitor has set.
-TEXTS = ("100%", "200%")
-ALL = list(product(WINDOWS, THEMES, PLACEMENTS, TEXTS))
-#: Enough of them that every two values of two kinds meet.
-FEW = [
-    (width, THEMES[(i + k) % 2], placement, TEXTS[(i + k) // 2 % 2])
-    for (i, width), (k, placement) in product(enumerate(WINDOWS), enumerate(PLACEMENTS))
-]
 PAGE = """<!doctype html><html lang="en"><head><title>Home</title><meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">{{ consent_head() }}<style id="theme"></style></head>
+<meta name="color-scheme" content="light dark">{{ consent_head() }}</head>
 <body>{{ consent_banner() }}<main><h1>Home</h1></main>{{ consent_link() }}</body></html>"""
-
-#: In which of all the properties that a browser knows two elements differ, or one before and after; browsers lay out in
-#: 64ths of a pixel, and so thirds of a row may be one of these apart.
-UNLIKE = """const style = (element) => {
-  const { width, height } = element.getBoundingClientRect();
-  const found = getComputedStyle(element);
-  const names = [...found].filter((name) => !/^(width|inline-size|perspective-origin|transform-origin)$/.test(name));
-  return { width, height, ...Object.fromEntries(names.map((name) => [name, found.getPropertyValue(name)])) };
-};
-const same = (one, other) => one === other || Math.abs(one - other) < 1 / 60;
-const unlike = (one, other) => Object.keys(one).filter((name) => !same(one[name], other[name]))
-  .map((name) => `${name}: ${one[name]}, ${other[name]}`);"""
-#: The three buttons of a layer, as they stand there, and how far they differ.
-ROW = f"""([layer, placement, text]) => {{
-  {UNLIKE}
-  document.documentElement.style.fontSize = text;
-  const own = document.querySelector("#theme");
-  if (own) own.textContent = `@layer pc.theme {{ ${{placement}} }}`;
-  const row = [...document.querySelectorAll(`${{layer}} .pc-row > *`)].filter((each) => each.checkVisibility());
-  return {{
-    values: row.map((each) => each.value),
-    unlike: row.slice(1).flatMap((each) => unlike(style(row[0]), style(each))),
-    kinds: row.map((each) => [each.localName, each.className]),
-    boxes: row.map((each) => each.getBoundingClientRect().toJSON()),
-    cut: row.filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent),
-    seen: row.map((each) => {{
-      const {{ x, y, width, height }} = each.getBoundingClientRect();
-      const corners = [[2, height / 2], [width - 2, height / 2], [width / 2, 2], [width / 2, height - 2]];
-      return corners.every(([across, down]) => each.contains(document.elementFromPoint(x + across, y + down)));
-    }}),
-    sideways: document.documentElement.scrollWidth > innerWidth,
-    rtl: getComputedStyle(row[0]).direction === "rtl",
-    ground: getComputedStyle(row[0]).backgroundColor,
-  }};
-}}"""
-#: How far No and Yes of a category differ: as they are at first, and each of them chosen.
-ANSWERS = f"""(layer) => {{
-  {UNLIKE}
-  return [...document.querySelectorAll(`${{layer}} .pc-answer`)].flatMap((answer) => {{
-    const [no, yes] = answer.querySelectorAll("label");
-    const before = unlike(style(no), style(yes));
-    const chosen = [no, yes].map((label) => {{
-      label.control.checked = true;
-      return [style(label), style(label.control)];
-    }});
-    yes.control.checked = false;
-    return [...before, ...chosen[0].flatMap((part, number) => unlike(part, chosen[1][number]))];
-  }});
-}}"""
 
 
 @pytest.fixture(scope="module")
@@ -106,30 +42,24 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def alike(found: dict[str, Any]) -> bool:
-    """Whether the three buttons that were *found* are the same but for their words, one after the other, and whole."""
-    first, *others = found["boxes"]
-    x, y = ("right", "top") if found["rtl"] else ("left", "top")
-    assert found["values"][:2] == ["none", "all"]
-    assert len(others) == 2
-    assert found["unlike"] == []
-    assert found["kinds"] == [["button", "pc-button"]] * 3
-    assert found["cut"] == []
-    assert not found["sideways"]
-    assert first["height"] >= 43.99
-    ahead = -1 if found["rtl"] else 1
-    rows = {box[y] for box in found["boxes"]}
-    if len(rows) == 1:
-        assert [box[x] * ahead for box in found["boxes"]] == sorted(box[x] * ahead for box in found["boxes"])
+def wrong(page: Page, layer: str, look: Look, row: dict[str, Any]) -> list[Finding]:
+    """What is wrong with a layer in a look, by our own measure; *row* are its buttons, as they were measured."""
+    found = [*finding.row(row, AAA), *finding.texts(measure(page, "texts", layer), AAA)]
+    # Who reads with large text, and on the page that is all about the choice, comes to them by scrolling.
+    if look.text == "100%" and layer != ".pc-centre":
+        found += finding.reachable(row)
+    if layer == ".pc-banner":
+        found += finding.card(measure(page, "card"))
     else:
-        assert len({box[x] for box in found["boxes"]}) == 1
-        assert [box[y] for box in found["boxes"]] == sorted(rows)
-    return True
+        found += finding.answers(measure(page, "answers", layer))
+    return found
 
 
 def test_in_few_looks_every_two_values_meet() -> None:
-    def pairs(looks: list[tuple[Any, ...]]) -> set[Any]:
-        return {(first, second) for look in looks for first, second in combinations(enumerate(look), 2)}
+    def pairs(looks: tuple[Look, ...]) -> set[Any]:
+        return {
+            (first, second) for look in looks for first, second in combinations(enumerate(look.values), 2)
+        }
 
     assert pairs(FEW) == pairs(ALL)
     assert len(FEW) < len(ALL) / 3
@@ -145,35 +75,27 @@ def test_in_few_looks_every_two_values_meet() -> None:
     ],
 )
 def test_refusing_and_accepting_are_the_same_but_for_their_words(
-    site: str, page: Page, language: str, looks: list[tuple[int, Literal["light", "dark"], str, str]]
+    site: str, page: Page, language: str, looks: tuple[Look, ...]
 ) -> None:
     page.set_extra_http_headers({"Accept-Language": language})
     grounds: dict[str, set[str]] = {theme: set() for theme in THEMES}
     for layer in (".pc-banner", "#pc-dialog", ".pc-centre"):
         page.goto(f"{site}privacy-choices" if layer == ".pc-centre" else site)
+        assert list(finding.unanswered(measure(page, "unanswered", layer))) == []
         if layer == "#pc-dialog":
             page.evaluate("consent.open()")
             page.wait_for_timeout(600)  # till then its buttons answer no click
         expect(page.locator(layer)).to_have_attribute("lang", language)
         for look in looks:
-            width, theme, placement, text = look
-            if layer != ".pc-banner" and PLACEMENTS[placement]:
+            if layer != ".pc-banner" and look.placement != "bottom":
                 continue  # only the card has other places
-            page.set_viewport_size({"width": width, "height": WINDOWS[width]})
-            page.emulate_media(color_scheme=theme)
-            found = page.evaluate(ROW, [layer, PLACEMENTS[placement], text])
-            grounds[theme].add(found["ground"])
-            assert alike(found), (layer, look)
-            # Who reads with large text, and on the page that is all about the choice, comes to them by scrolling.
-            assert all(found["seen"]) or text != "100%" or layer == ".pc-centre", (layer, look)
-            if layer != ".pc-banner":
-                assert page.evaluate(ANSWERS, layer) == [], (layer, look)
+            show(page, look)
+            row = measure(page, "row", layer)
+            assert wrong(page, layer, look, row) == [], (layer, look)
+            assert row["sideways"] <= 0
+            grounds[look.theme].add(row["ground"])
     assert [len(found) for found in grounds.values()] == [1, 1]
     assert grounds["light"] != grounds["dark"]
-
-
-#: How a button looks in all properties that a browser knows.
-LOOK = f"(button) => {{ {UNLIKE} return style(button); }}"
 
 
 @pytest.mark.requirement("UI-03")
@@ -191,24 +113,14 @@ def test_both_look_alike_under_the_pointer_when_pressed_and_with_focus(
 ) -> None:
     page.emulate_media(**media)
     page.goto(site)
-    looks: dict[str, list[object]] = {"none": [], "all": []}
-    for value, found in looks.items():
-        button = page.locator(f".pc-banner button[value={value}]")
-        found.append(button.evaluate(LOOK))
-        button.hover()
-        found.append(button.evaluate(LOOK))
-        page.mouse.down()
-        found.append(button.evaluate(LOOK))
-        page.mouse.move(0, 0)
-        page.mouse.up()
-        page.keyboard.press("Shift")  # from here on the focus is the keyboard's, and shown
-        button.focus()
-        found.append(button.evaluate(LOOK))
-        button.blur()
-    assert looks["none"] == looks["all"]
-    still, under, _, focused = looks["none"]
-    assert under != still
-    assert focused != still
+    looks = {}
+    for value in ANSWERS:
+        selector = f".pc-banner {finding.button(value)}"
+        looks[value] = still, under, _, focused = states(page, selector)
+        assert under != still
+        assert list(finding.focus(value, still, focused, measure(page, "ring"))) == []
+        page.locator(f"{selector}:visible").blur()
+    assert list(finding.alike(looks, "used")) == []
 
 
 @pytest.mark.requirement("UI-04")
@@ -266,14 +178,6 @@ HELD = """() => {
 }"""
 #: Every control of the page's own that can be seen; the link that skips to the content comes with the focus.
 CONTROLS = ":is(a[href], button, input, select, textarea, summary):not(.pc *, .skip):visible"
-#: Whether the control with the focus is the page's own, and whether the card hides where it begins (WCAG 2.2, 2.4.11).
-BEHIND = """() => {
-  const focused = document.activeElement;
-  if (focused === document.body || focused.closest(".pc")) return null;
-  const { x, y, width, height } = focused.getBoundingClientRect();
-  const there = document.elementFromPoint(x + width / 2, y + Math.min(height / 2, 12));
-  return there?.closest(".pc-place") ? focused.outerHTML : "";
-}"""
 
 
 @pytest.mark.requirement("CON-06")
@@ -292,9 +196,9 @@ def test_the_whole_page_can_be_used_while_the_banner_waits(visit: NewVisit, widt
     page.evaluate("scrollTo(0, 0)")
     for _ in range(len(controls) + 12):
         page.keyboard.press("Tab")
-        behind = page.evaluate(BEHIND)
-        assert not behind
-        reached += behind == ""
+        if focused := measure(page, "focused"):
+            assert list(finding.behind([focused])) == []
+            reached += focused["own"]
     assert reached >= len(controls) > 10
     visitor.answer("Reject all")
     page = visitor.go("/contact")

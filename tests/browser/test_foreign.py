@@ -8,10 +8,10 @@ from flask import Flask, render_template_string, request
 from playwright.sync_api import Browser, Page
 
 from consent import Consent
+from consent.look import served
 from tests.web.clinic import POLICY
 
 from .libraries import STYLES, cache_folder, library
-from .served import served
 
 pytestmark = pytest.mark.browser
 

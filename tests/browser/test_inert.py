@@ -9,9 +9,8 @@ from flask import Flask, Response, g, render_template_string, request
 from playwright.sync_api import Error, Page
 
 from consent import Consent
+from consent.look import served
 from tests.web.clinic import POLICY
-
-from .served import served
 
 PAGE = """<!doctype html><html lang=en><head>{{ consent_head(nonce=g.nonce, inert=true) }}
 <script nonce="{{ g.nonce }}">window.ran = [];</script></head><body>{{ consent_banner() }}<main>

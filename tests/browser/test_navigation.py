@@ -15,10 +15,10 @@ from flask import Flask, Response, redirect, render_template_string, request
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from consent import Consent
+from consent.look import served
 from tests.web.clinic import POLICY
 
 from .libraries import LIBRARIES, cache_folder, fetch, library
-from .served import served
 
 pytestmark = pytest.mark.browser
 

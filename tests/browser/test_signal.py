@@ -10,10 +10,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from consent import Consent
 from consent.ledger import Kind
+from consent.look import served
 from consent.web.site import Site
 from tests.web.clinic import POLICY, events
-
-from .served import served
 
 PAGE = """<!doctype html><html lang=en><head>{{ consent_head(inert=true) }}</head><body>{{ consent_banner() }}<main>
 <script type="text/plain" data-service="videos" data-src="/videos.js"></script>

@@ -11,9 +11,9 @@ from flask import Flask, Response, render_template_string, request
 from playwright.sync_api import Browser, Page
 
 from consent import Consent
+from consent.look import served
 from tests.web.tagged import POLICY, TYPES
 
-from .served import served
 from .test_inert import accept, until
 
 PAGE = """<!doctype html><html lang=en><head>{{ consent_head() }}

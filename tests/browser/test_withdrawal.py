@@ -8,9 +8,8 @@ from flask import Flask, Response, render_template_string
 from playwright.sync_api import BrowserContext, Page, expect
 
 from consent import Consent, current_consent
+from consent.look import served
 from tests.web.clinic import POLICY
-
-from .served import served
 
 STORED = POLICY.replace(
     'cookies = { variant = "30 days" }',

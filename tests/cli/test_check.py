@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +220,38 @@ def test_lint_and_a_weak_secret_are_advice_and_do_not_count(make_app: MakeApp) -
     assert "consent.toml: categories.idle: " in result.stdout
     assert "SECRET_KEY: it has 3 characters" in result.stdout
     assert "dev\n" not in result.stdout
+
+
+def test_without_playwright_one_line_says_how_to_get_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
+    result = run("check", "--browser")
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert result.stderr == (
+        "Error: looking at pages needs Playwright and Chromium. Install them: "
+        "pip install 'flask-assent[browser]', then playwright install chromium, "
+        "or name a Chromium in CONSENT_CHROMIUM.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--page", "/"], "--page and --url go with --browser"),
+        (["--url", "http://localhost:5000"], "--page and --url go with --browser"),
+        (["--browser", "--page", "//elsewhere.example"], "is no path of the site"),
+        (["--browser", "--url", "localhost:5000"], "is no address such as"),
+    ],
+)
+def test_where_to_look_is_checked_before_anything_is_looked_at(
+    run: Run, arguments: list[str], said: str
+) -> None:
+    result = run("check", *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_a_site_that_does_not_start_is_not_looked_at(make_app: MakeApp) -> None:
+    result = run_for(lambda: make_app(CONSENT_POLCY="x"))("check", "--browser")
+    assert result.exit_code == 1
+    assert "Did you mean CONSENT_POLICY?" in result.stdout
