@@ -58,12 +58,14 @@ examples:
   python3 dev.py test                     what has to pass before a change is handed in
   python3 dev.py test tests/policy -k digest
   python3 dev.py test --full              every combination, long faults, a million events
-  python3 dev.py check                    formatting, lint, types; Python, templates and JavaScript
+  python3 dev.py check                    formatting, lint, types, weight; Python, templates and JavaScript
   python3 dev.py bench --quick
 """
 
 #: What each command becomes.
 MODULES = {"demo": "demo_site", "test": "pytest", "bench": "benchmarks"}
+#: The check that says what it found in any case.
+WEIGHT = "weight"
 PYTEST_USAGE = "dev.py test [--full] [pytest's own arguments, with paths from the checkout's top]"
 BENCH_USAGE = "dev.py bench [--quick] [--only NAME] [--json FILE]"
 
@@ -130,7 +132,9 @@ def read_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]
     test = commands.add_parser("test", help="run the tests", allow_abbrev=False, usage=PYTEST_USAGE)
     test.add_argument("--full", action="store_true", help="also those marked `full`: takes much longer")
 
-    commands.add_parser("check", help="check format, lint and types of everything", allow_abbrev=False)
+    commands.add_parser(
+        "check", help="check format, lint, types and weight of everything", allow_abbrev=False
+    )
     commands.add_parser(
         "bench", help="measure, beside peers and raw limits", allow_abbrev=False, usage=BENCH_USAGE
     )
@@ -214,6 +218,7 @@ def check() -> int:
         "mypy --strict": [*python, "mypy"],
         "djlint": [*python, "djlint", "--lint", "--quiet", "templates", "demo_site"],
         "tsc --checkJs": [*typescript(), "--project", "tsconfig.json", "--pretty", "false"],
+        WEIGHT: [*python, "benchmarks.budget"],
     }
     failed = []
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -222,6 +227,7 @@ def check() -> int:
             print(f"{outcome.tool:14} {verdict:6} {outcome.seconds:5.1f} s", flush=True)
             if not outcome.passed:
                 failed.append(outcome.tool)
+            if not outcome.passed or outcome.tool == WEIGHT:
                 print(outcome.output.rstrip(), flush=True)
     print(f"failed: {', '.join(failed)}" if failed else "all checks passed", flush=True)
     return 1 if failed else 0

@@ -18,9 +18,23 @@ from benchmarks.wsgi import Application, environ, expect
 
 PEER, RELEASE = "vanilla-cookieconsent", "3.1.0"
 FILES = ("cookieconsent.umd.js", "cookieconsent.css")
-DIALOG = "dialog, HTML"
+STYLE, SCRIPT, EMBEDS, BANNER, DIALOG = (
+    "choices.css",
+    "choices.js",
+    "embeds.js",
+    "banner, HTML",
+    "dialog, HTML",
+)
 #: What only pages load that need it, beside `choices.js`.
-MODULES = ("embeds.js", "gated.js", "kept.js", "first.js", "heard.js", "defaults.js")
+MODULES = (EMBEDS, "gated.js", "kept.js", "first.js", "heard.js", "defaults.js")
+#: Bytes that what is loaded may weigh after gzip; ``python3 dev.py check`` holds them.
+LIMITS: Mapping[tuple[str, ...], int] = {
+    (STYLE,): 4_000,
+    (SCRIPT,): 1_500,
+    (SCRIPT, EMBEDS): 3_000,
+    (BANNER,): 1_000,
+    (DIALOG,): 2_500,
+}
 METHOD = (
     "Bytes after gzip -9, each file by itself, as served for the policy of the sample site "
     f"(`{POLICY.parent.name}/{POLICY.name}`) in English. The HTML of banner and dialog lies within the page. The sums "
@@ -62,9 +76,9 @@ def ours(application: Application) -> Mapping[str, bytes]:
     before, start, rest = top.partition("<dialog")
     dialog, end, after = rest.partition("</dialog>")
     return {
-        "choices.css": linked(application, page, r'href="([^"?]*choices\.css)'),
-        "choices.js": linked(application, page, r'src="([^"?]*choices\.js)'),
-        "banner, HTML": (before.strip() + after.strip()).encode(),
+        STYLE: linked(application, page, r'href="([^"?]*choices\.css)'),
+        SCRIPT: linked(application, page, r'src="([^"?]*choices\.js)'),
+        BANNER: (before.strip() + after.strip()).encode(),
         DIALOG: (start + dialog + end).encode(),
     }
 
@@ -84,11 +98,21 @@ def linked(application: Application, page: str, pattern: str) -> bytes:
     return expect(application, environ(found[1])).encode()
 
 
+def packed(data: bytes) -> int:
+    """How many bytes of *data* travel."""
+    return len(gzip.compress(data, compresslevel=9, mtime=0))
+
+
 def weighed(what: str, who: str, data: bytes) -> Figure:
-    """The weight of *data*."""
-    size = len(gzip.compress(data, compresslevel=9, mtime=0))
+    """The weight of *data*, and what it should be at most."""
+    limit = LIMITS.get((what,)) if who == OURS else None
     return Figure(
-        what=what, who=who, spread=Spread.exactly(size), unit="bytes", beside=[Beside("raw", len(data))]
+        what=what,
+        who=who,
+        spread=Spread.exactly(packed(data)),
+        unit="bytes",
+        beside=[Beside("raw", len(data))],
+        goal=f"≤ {limit:,}" if limit else "",
     )
 
 
@@ -102,8 +126,8 @@ def peer() -> Mapping[str, bytes]:
     archive = cache() / f"{PEER}-{RELEASE}.tgz"
     if not archive.exists():
         download(archive.parent)
-    with tarfile.open(archive) as packed:
-        found = {name: packed.extractfile(f"package/dist/{name}") for name in FILES}
+    with tarfile.open(archive) as archived:
+        found = {name: archived.extractfile(f"package/dist/{name}") for name in FILES}
         return {name: file.read() for name, file in found.items() if file}
 
 
