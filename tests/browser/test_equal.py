@@ -1,7 +1,7 @@
 """No is as easy as Yes, and no answer is no Yes: measured at every width, in every theme, placement and language."""
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from consent.look import AAA, ALL, FEW, Look, finding, measure, served, show, states
 from consent.look.finding import ANSWERS, Finding
-from consent.look.looks import THEMES, WINDOWS
+from consent.look.looks import PLACEMENTS, THEMES, WINDOWS
 from consent.web.language import shipped
 from tests.web.clinic import in_every_language
 
@@ -45,6 +45,7 @@ def page(browser: Browser) -> Iterator[Page]:
 def wrong(page: Page, layer: str, look: Look, row: dict[str, Any]) -> list[Finding]:
     """What is wrong with a layer in a look, by our own measure; *row* are its buttons, as they were measured."""
     found = [*finding.row(row, AAA), *finding.texts(measure(page, "texts", layer), AAA)]
+    found += finding.targets(measure(page, "targets", layer), AAA)
     # Who reads with large text, and on the page that is all about the choice, comes to them by scrolling.
     if look.text == "100%" and layer != ".pc-centre":
         found += finding.reachable(row)
@@ -108,14 +109,21 @@ def test_refusing_and_accepting_are_the_same_but_for_their_words(
         pytest.param({"forced_colors": "active"}, id="forced colours"),
     ],
 )
+@pytest.mark.parametrize(
+    "layer",
+    [".pc-banner", *(pytest.param(each, marks=pytest.mark.full) for each in ("#pc-dialog", ".pc-centre"))],
+)
 def test_both_look_alike_under_the_pointer_when_pressed_and_with_focus(
-    site: str, page: Page, media: dict[str, Any]
+    site: str, page: Page, media: dict[str, Any], layer: str
 ) -> None:
     page.emulate_media(**media)
-    page.goto(site)
+    page.goto(f"{site}privacy-choices" if layer == ".pc-centre" else site)
+    if layer == "#pc-dialog":
+        page.evaluate("consent.open()")
+        page.wait_for_timeout(600)
     looks = {}
     for value in ANSWERS:
-        selector = f".pc-banner {finding.button(value)}"
+        selector = f"{layer} {finding.button(value)}"
         looks[value] = still, under, _, focused = states(page, selector)
         assert under != still
         assert list(finding.focus(value, still, focused, measure(page, "ring"))) == []
@@ -180,14 +188,24 @@ HELD = """() => {
 CONTROLS = ":is(a[href], button, input, select, textarea, summary):not(.pc *, .skip):visible"
 
 
+#: Each placement, and a window for it; all of both take longer.
+USED = [(320, "bottom"), (1280, "bottom-start"), (390, "top")]
+
+
 @pytest.mark.requirement("CON-06")
 @pytest.mark.parametrize(
-    "width",
-    [width if width in (320, 1280) else pytest.param(width, marks=pytest.mark.full) for width in WINDOWS],
+    ("width", "placement"),
+    [
+        each if each in USED else pytest.param(*each, marks=pytest.mark.full)
+        for each in product(WINDOWS, PLACEMENTS)
+    ],
 )
-def test_the_whole_page_can_be_used_while_the_banner_waits(visit: NewVisit, width: int) -> None:
+def test_the_whole_page_can_be_used_while_the_banner_waits(
+    visit: NewVisit, width: int, placement: str
+) -> None:
     visitor: Visit = visit(width=width, height=WINDOWS[width], reduced_motion="reduce")
     page = visitor.go("/contact")
+    measure(page, "dress", [placement, "100%"])
     held = page.evaluate(HELD)
     controls = page.locator(CONTROLS).all()
     for control in controls:
