@@ -116,6 +116,7 @@ def assert_nothing_undeclared(app: Flask, *paths: str) -> None:
 def set_around(site: Site, response: TestResponse) -> Iterator[Fault]:
     """The undeclared cookies of *response* that didn't pass the gate of *site*, which would have noted them."""
     noted = {item for about, item, _ in site.findings.known if about == "undeclared"}
+    noted.update(*site.own_cookies.values())
     for value in response.headers.getlist("Set-Cookie"):
         cookie = SetCookie.read(value, now=site.clock())
         if cookie is None or cookie.deletes or cookie.name in noted or site.declared.of(cookie.name):

@@ -33,7 +33,9 @@ async function clear(allowed) {
     ["session", () => sessionStorage],
   ]) {
     const store = await attempt(/** @type {() => Storage} */ (area));
-    for (const name of Object.keys(store ?? {})) if (goes(`${kind}`, name)) store.removeItem(name);
+    // Its keys alone leave out what is called as one of its members: "length".
+    const names = Array.from({ length: store?.length ?? 0 }, (_, place) => store.key(place));
+    for (const name of names) if (goes(`${kind}`, name)) store.removeItem(name);
   }
   // Some browsers don't list their databases; then names that are written out have to do.
   const exact = all.filter(([, kind, name]) => kind === "indexeddb" && !`${name}`.includes("*"));

@@ -96,7 +96,9 @@ def passed(site: Site, passage: Passage, headers: Headers, status: str) -> Heade
             policies = policies or name in POLICIES
             kept = kept or name in KEPT
         made.append(header)
-    if html and matters(site, environ, endpoint := passage.endpoint):
+    endpoint = passage.endpoint
+    # HTMX puts whatever a marked view answers into the page that asked.
+    if (html or site.mark(endpoint) is not None) and matters(site, environ, endpoint):
         mark, code = site.mark(endpoint), int(status.partition(" ")[0])
         if mark is not None:
             seal(made, {"Referrer-Policy": "no-referrer"})
@@ -124,7 +126,7 @@ def passed(site: Site, passage: Passage, headers: Headers, status: str) -> Heade
             made += leftovers(visitor, found, made)
     if visitor is not None:
         finish(visitor, made)
-    if sets and passage.endpoint in PUBLIC:
+    if sets and endpoint in PUBLIC:
         keep_private(made)  # a session that is renewed with each request
     return made
 

@@ -15,7 +15,7 @@ STORED = POLICY.replace(
     'cookies = { variant = "30 days" }',
     'cookies = { variant = "30 days" }\n'
     'storage = { "ab.*" = "local", "ab" = "session", "ab-db" = "indexeddb", "ab-cache-*" = "cache", '
-    'shared = "local" }',
+    'shared = "local", length = "local" }',
 ).replace(
     'cookies = { remember_name = "30 days" }',
     'cookies = { remember_name = "30 days" }\nstorage = { "shared" = "local" }',
@@ -26,16 +26,18 @@ SEED = """async () => {
   localStorage.setItem("abacus", "x");
   localStorage.setItem("shared", "x");
   localStorage.setItem("own", "x");
+  localStorage.setItem("length", "x");
   sessionStorage.setItem("ab", "x");
   await new Promise((done) => { indexedDB.open("ab-db").onsuccess = (e) => { e.target.result.close(); done(); }; });
   await caches.open("ab-cache-1");
   await caches.open("own-cache");
 }"""
 KEPT = """async () => [
-  ...Object.keys(localStorage), ...Object.keys(sessionStorage).map((name) => `session ${name}`),
+  ...Array.from({ length: localStorage.length }, (_, place) => localStorage.key(place)),
+  ...Object.keys(sessionStorage).map((name) => `session ${name}`),
   ...(await indexedDB.databases()).map(({ name }) => name), ...(await caches.keys()),
 ].sort()"""
-EVERYTHING = ["ab-cache-1", "ab-db", "ab.1", "abacus", "own", "own-cache", "session ab", "shared"]
+EVERYTHING = ["ab-cache-1", "ab-db", "ab.1", "abacus", "length", "own", "own-cache", "session ab", "shared"]
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ def clinic(folder: Path) -> Flask:
     app.add_url_rule("/kept", "kept", lambda: ("plain", {"Cache-Control": "max-age=600"}))
     app.add_url_rule("/portal", "portal", consent.sensitive(lambda: page()), methods=["GET", "POST"])
     app.add_url_rule("/denied", "denied", consent.sensitive(lambda: (page(), 403)))
+    app.add_url_rule("/record", "record", consent.sensitive(lambda: {"a": "b"}))
     app.add_url_rule("/topics/<slug>", "topic", consent.first_party(lambda slug: page()))
     return app
 
@@ -60,11 +61,13 @@ SAME = [
     ("/plain", f"{HOST}/search"),
     ("/portal", f"{HOST}/portal"),
     ("/portal", f"{HOST}/denied?x"),
+    ("/record", f"{HOST}/portal"),
     ("/topics/a", f"{HOST}/topics/b%C3%A4"),
     ("/plain", "https://behind-a-proxy.example/"),
 ]
 OTHER = [
     ("/portal", f"{HOST}/"),
+    ("/record", f"{HOST}/"),
     ("/portal", f"{HOST}/topics/a"),
     ("/topics/a", f"{HOST}/portal"),
     ("/topics/a", f"{HOST}/plain"),
@@ -147,7 +150,7 @@ def test_a_page_that_a_cache_may_keep_says_what_it_depends_on(
 
 def test_a_site_without_marks_is_left_alone(tmp_path: Path) -> None:
     app = clinic(tmp_path)
-    for name in ("portal", "denied", "topic"):
+    for name in ("portal", "denied", "record", "topic"):
         app.view_functions[name] = app.view_functions["plain"]
     response = boosted(app.test_client(), "/kept", None, Turbo_Frame="part")
     assert "Vary" not in response.headers
