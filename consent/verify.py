@@ -24,6 +24,8 @@ import struct
 import sys
 import zipfile
 import zlib
+from array import array
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -345,6 +347,15 @@ class Receipt:
     """None once it was erased."""
 
 
+class Outside(NamedTuple):
+    """What was kept outside, in the file *place*."""
+
+    place: str
+    checkpoint: Checkpoint
+    receipt: Receipt | None
+    """The receipt that the checkpoint is from."""
+
+
 _RECEIPT = "c2sp.org/tlog-proof@v1\n"
 _BASE64 = r"[A-Za-z0-9+/]*={0,2}"
 _EXTRA = re.compile(
@@ -408,13 +419,12 @@ def unbase64(text: str) -> bytes:
 # --- leaves and openings --------------------------------------------------------------------------------
 
 _KINDS = (
-    "given|given_once|refused|withdrawn|opted_out|signal_opt_out|"
-    "expired|invalidated|imported|erased|accessed|operated"
+    "given|given_once|refused|withdrawn|opted_out|signal_opt_out|expired|invalidated|imported|erased|accessed"
 )
 #: What kind and members together may be.
 _ACT = (
     rb'(?:"key":"([^"\\\x00-\x20+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2})","kind":"operated"'
-    rb'|"kind":"pruned","min_index":(0|[1-9][0-9]{0,15})|"kind":"(?:%s)")'
+    rb'|"kind":"pruned","min_index":(0|[1-9][0-9]{0,15})|"kind":"(?:(operated)|%s)")'
 )
 
 
@@ -426,8 +436,9 @@ _LEAF_HEAD = re.compile(
     rb'"id":"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})",'
 )
 _LEAF_TAIL = _ACT + rb',"origin":"%s","policy":(?:null|"[0-9a-f]{64}")\}'
-#: Commitment, hour, id; the key that an entry announces, and the index below which it says leaves were pruned, or None.
-Outline = tuple[bytes, bytes, bytes, bytes | None, bytes | None]
+#: Commitment, hour, id; the key that an entry announces, and the index below which it says leaves were pruned, or None;
+#: whether it is of a kind that is never erased or pruned.
+Outline = tuple[bytes, bytes, bytes, bytes | None, bytes | None, bool]
 
 
 class Leaves:
@@ -439,7 +450,7 @@ class Leaves:
         )
         self.tail = re.compile(_LEAF_TAIL % (_KINDS.encode(), name.encode()))
         # Most leaves end as others did.
-        self.known = dict[bytes, tuple[bytes | None, bytes | None]]()
+        self.known = dict[bytes, tuple[bytes | None, bytes | None, bool]]()
 
     def read(self, leaf: bytes) -> Outline | None:
         """What later checks need of *leaf*; None if it isn't spelt so."""
@@ -452,7 +463,7 @@ class Leaves:
                 return None
             if len(self.known) >= 4096:
                 self.known.clear()
-            self.known[tail] = act = match[1], match[2]
+            self.known[tail] = act = match[1], match[2], any(match.groups())
         return commitment, hour, id, *act
 
 
@@ -512,6 +523,63 @@ class Lines:
         while self.match and self.index < index:
             yield self.number
             self.advance()
+
+
+# --- what was pruned ------------------------------------------------------------------------------------------
+
+
+_HOUR = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z")
+
+
+class Pruning(NamedTuple):
+    """What an event says of the leaves that it lets go."""
+
+    entry: int
+    bound: int
+    """Below it leaves were pruned."""
+    hour: str
+    """When, by the event's leaf."""
+    until: str | None = None
+    """The latest hour of what was below the bound; None without an opening."""
+    days: int | None = None
+    """For how long all of that was kept; None in logs of before it was stated, and so the rest."""
+    always: tuple[int, str] | None = None
+    """How many leaves below the bound stay for ever; SHA-256 of their indexes, each in eight bytes."""
+    open: int = 0
+    """How many others stayed, as they had their openings."""
+
+    @classmethod
+    def read(cls, index: int, bound: int, hour: str, opening: bytes | None) -> "Pruning":
+        """What the leaf of entry *index* says, and its *opening*; Fault unless that is of a known form."""
+        if opening is None:
+            return cls(index, bound, hour)
+        try:
+            said = json.loads(opening)["detail"]
+            until, days, stay = said["until"], said.get("days"), said.get("stay")
+            if until is not None or days is not None:
+                for text in (until, hour):
+                    if not _HOUR.fullmatch(text):
+                        raise ValueError("no hour")
+                    datetime.fromisoformat(text)
+            if days is None and stay is None:
+                return cls(index, bound, hour, until)
+            numbers = [days["cookies"], days["retention"], stay["always"], stay["open"]]
+            if any(type(number) is not int or not 0 <= number < MOST_ENTRIES for number in numbers):
+                raise ValueError("no number of days or leaves")
+            return cls(index, bound, hour, until, sum(numbers[:2]), (numbers[2], stay["indexes"]), numbers[3])
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise Fault("what it says of the pruning is of no known form") from error
+
+    @property
+    def due(self) -> bool:
+        """Whether all that it let go had been kept for as long as it says."""
+        if self.days is None or self.until is None:
+            return True
+        return (datetime.fromisoformat(self.hour) - datetime.fromisoformat(self.until)).days >= self.days
+
+    def contradicted(self, hour: str) -> bool:
+        """Whether a leaf below the bound can't be of *hour*. What is dated after the event, a wrong clock has dated."""
+        return self.until is not None and self.until < hour <= self.hour
 
 
 # --- the tree ----------------------------------------------------------------------------------------------
@@ -705,11 +773,19 @@ class Entries:
         self.ids = bytearray()
         self.kept = list[int]()
         """Entries that were pruned all around; their ids come first."""
-        self.named = set[int]()
-        """The indexes below which leaves were pruned, as the log says."""
+        self.kept_hours, self.kept_open = list[bytes](), array("Q")
+        """Their hours; those among them that stayed because of their openings."""
+        self.always, self.count = sha256(), 0
+        """Of the entries that stay for ever: the hash over their indexes, and their number."""
+        self.lasting = list[tuple[int, str]]()
+        """Both as they were at the beginning of each tile."""
+        self.prunings = dict[int, Pruning]()
+        """What the log says of what was pruned, by the index below which that was."""
         self.announced = set[str]()
         self.newest, self.last_hour, self.late, self.first_late = b"", b"", 0, -1
         self.erased = self.pruned = self.opened = 0
+        self.orphans, self.first_orphan = 0, (0, 0)
+        """Openings of entries whose leaves were pruned; line and entry of the first."""
         self.personal = False
         self.lines = [
             self._lines("openings.jsonl", _OPENING, 1),
@@ -735,6 +811,7 @@ class Entries:
         None, and a finding, if they aren't there. Those that were pruned are taken as they are stated.
         """
         path, first = tile_path("entries", index, width), index * WIDTH
+        self.lasting.append((self.count, self.always.hexdigest()))
         try:
             if (leaves := self.leaves(index, width)) is not None:
                 return self.looked_at(first, leaves)
@@ -794,20 +871,58 @@ class Entries:
                 ids.append(b"%032x" % index)
                 self._explain(index, leaf)
                 self._skip(index + 1)
+                if index < self.pruned:
+                    self.kept_hours.append(b"")
                 continue
-            commitment, hour, id, key, pruned = outline
+            commitment, hour, id, key, pruned, always = outline
             ids.append(id)
             if hour != self.last_hour:
                 self._clock(index, hour)
-            if key is not None:
-                self.announced.add(key.decode(errors="replace"))
-            elif index == 0:
+            opening = self._open(index, commitment, hour, id, always) if beside else None
+            if index < self.pruned:
+                self.kept_hours.append(self.last_hour)
+                if opening is not None and not always:
+                    self.kept_open.append(index)
+            if always:
+                self._act(index, hour.decode(), key, pruned, opening)
+            if index == 0 and key is None:
                 self.report.add("tampered", "entry 0", "names no key, which the first entry does")
-            elif pruned is not None and int(pruned) <= index:
-                self.named.add(int(pruned))
-            if beside:
-                self._open(index, commitment, hour, id)
         self.ids += binascii.unhexlify(b"".join(ids).replace(b"-", b""))
+
+    def _act(
+        self, index: int, hour: str, key: bytes | None, pruned: bytes | None, opening: bytes | None
+    ) -> None:
+        """What an entry that stays for ever says of the log."""
+        self.always.update(index.to_bytes(8))
+        self.count += 1
+        if key is not None:
+            self.announced.add(key.decode(errors="replace"))
+        elif pruned is not None and int(pruned) <= index and not int(pruned) % WIDTH:
+            try:
+                found = Pruning.read(index, int(pruned), hour, opening)
+            except Fault as fault:
+                self.report.add("tampered", f"entry {index}", str(fault))
+                found = Pruning(index, int(pruned), hour)
+            self.prunings.setdefault(found.bound, found)
+            self._pruning(found)
+
+    def _pruning(self, found: Pruning) -> None:
+        """Hold what an event says of what is pruned against what is here, all of which came before it."""
+        if not found.due:
+            self.report.add(
+                "tampered",
+                f"entry {found.entry}",
+                f"says of {found.until} that it was kept for {found.days:,} days, and is itself of {found.hour}: it "
+                "had leaves pruned that were not due",
+            )
+        here = self.lasting[found.bound // WIDTH]
+        if found.always is not None and here != found.always:
+            self.report.add(
+                "tampered",
+                f"entries 0 to {found.bound - 1}",
+                f"{here[0]:,} leaves are here that stay for ever, and they are not the {found.always[0]:,} that entry "
+                f"{found.entry} says stay",
+            )
 
     def _explain(self, index: int, leaf: bytes) -> None:
         other = _ANY_LEAF.read(leaf) is not None
@@ -825,12 +940,12 @@ class Entries:
             self.late += 1
         self.last_hour, self.newest = hour, max(self.newest, hour)
 
-    def _open(self, index: int, commitment: bytes, hour: bytes, id: bytes) -> None:
-        """Look at what lies beside the leaf of entry *index*."""
+    def _open(self, index: int, commitment: bytes, hour: bytes, id: bytes, always: bool) -> bytes | None:
+        """Look at what lies beside the leaf of entry *index*; its opening, if it is the right one."""
         openings, tombstones = self.lines
         if openings.index < index or tombstones.index < index:
             self._skip(index)
-        found = self.opening(index)
+        found, right = self.opening(index), None
         if found is not None:
             self.opened += 1
             salt, opening = found
@@ -840,11 +955,14 @@ class Entries:
                 )
             elif opening[-34:-12] != b'"time":"' + hour[:14]:
                 self.report.add("tampered", f"entry {index}", "the opening is of another hour than its leaf")
+            else:
+                right = opening
         if tombstones.index == index and (line := tombstones.match) is not None:
-            self._tombstone(index, line[1] == id, found is not None)
+            self._tombstone(index, line[1] == id, found is not None, always)
             tombstones.advance()
         elif found is None and self.personal:
             self.report.add("missing-opening", f"entry {index}", "has neither opening nor tombstone")
+        return right
 
     def opening(self, index: int) -> tuple[bytes, bytes] | None:
         """Salt and opening of entry *index*, asked for in order; None if they aren't there."""
@@ -858,8 +976,11 @@ class Entries:
         except ValueError:
             return b"", b""
 
-    def _tombstone(self, index: int, own: bool, open: bool) -> None:
+    def _tombstone(self, index: int, own: bool, open: bool, always: bool) -> None:
         self.erased += 1
+        if always:
+            said = "is said to be erased, and is of a kind that never is: it says nothing of anybody"
+            self.report.add("tampered", f"entry {index}", said)
         if not own:
             self.report.add("tampered", f"entry {index}", "the tombstone is of another event")
         if open:
@@ -868,13 +989,16 @@ class Entries:
             )
 
     def _skip(self, index: int) -> None:
-        """Pass over lines of entries before *index*: their leaves can't be read."""
+        """Pass over lines of entries before *index*: their leaves can't be read, or were pruned."""
         for lines in self.lines:
             for number in lines.behind(index):
-                if self.pruned < lines.index:
+                if self.pruned <= lines.index:
                     self.report.add(
                         "tampered", f"{lines.name}, line {number}", "is of an entry that can't be read"
                     )
+                elif lines is self.lines[0]:
+                    self.orphans += 1
+                    self.first_orphan = self.first_orphan if self.first_orphan[0] else (number, lines.index)
 
     def finish(self) -> None:
         """What can be said only after the last entry."""
@@ -902,8 +1026,8 @@ class Entries:
 
     def _bounded(self) -> None:
         """Whether the log says of what is pruned that it was."""
-        named = max(self.named, default=0)
-        if self.bound and self.bound not in self.named:
+        named = max(self.prunings, default=0)
+        if self.bound and self.bound not in self.prunings:
             self.report.add("tampered", "bound", f"is {self.bound}, which no event of the log names")
         if self.bound is not None and self.bound < named:
             self.report.remarks.append(
@@ -919,6 +1043,58 @@ class Entries:
             self.report.add("tampered", "entry 0", "is missing: it is never pruned")
         left = f", but for {len(self.kept):,} that the log needs" if self.kept else ""
         self.report.add("pruned", f"entries 0 to {self.pruned - 1}", f"their leaves are not here{left}")
+        bounds = sorted(self.prunings)
+        for index, hour in zip(self.kept, self.kept_hours, strict=True):
+            self.dated(f"entry {index}", index, hour.decode(), bounds)
+        if self.orphans:
+            line, entry = self.first_orphan
+            said = (
+                f"is the opening of entry {entry}, whose leaf isn't here: one of {self.orphans:,} such lines"
+            )
+            self.report.add("tampered", f"openings.jsonl, line {line}", said)
+        self._stayed()
+
+    def dated(self, place: str, index: int, hour: str, bounds: Sequence[int]) -> None:
+        """Whether entry *index*, which *place* shows to be of *hour*, may be below one of the *bounds*, in order."""
+        if (after := bisect_right(bounds, index)) == len(bounds) or index >= self.pruned:
+            return
+        found = self.prunings[bounds[after]]
+        if found.contradicted(hour):
+            said = f"entry {index} is of {hour}; entry {found.entry} says that what it had pruned was of {found.until}"
+            self.report.add("tampered", place, f"{said} at the latest")
+
+    @property
+    def pruning(self) -> Pruning | None:
+        """What the log says of how far it was pruned; None if it wasn't."""
+        return self.prunings.get(max((bound for bound in self.prunings if bound <= self.pruned), default=0))
+
+    def _stayed(self) -> None:
+        """Say of what was pruned what its event says, and how far that could be checked."""
+        if (found := self.pruning) is None:
+            return
+        who = f"Entry {found.entry}, of {found.hour}, says that leaves below {found.bound} were pruned"
+        if found.always is None:
+            why = (
+                "in its opening, which is not here"
+                if found.until is None
+                else "not, as it is of an older release"
+            )
+            self.report.remarks.append(
+                f"{who}. Which of them were to stay it says {why}: whether one that was is gone isn't seen."
+            )
+            return
+        still = bisect_left(self.kept_open, found.bound)
+        if still > found.open:
+            self.report.add(
+                "tampered",
+                f"entries 0 to {found.bound - 1}",
+                f"{still:,} have their openings still, and entry {found.entry} says that {found.open:,} had them",
+            )
+        self.report.remarks.append(
+            f"{who}, the latest of {found.until}, when all were kept for {found.days:,} days. The {found.always[0]:,} "
+            f"that stay for ever are looked for; of {found.open:,} that stayed as long as their openings did, "
+            f"{still:,} are here. That the others were as old, and which they were, is its word."
+        )
 
     def _doubles(self) -> None:
         """Find ids that stand twice. The first halves of all are compared, a quarter of them at a time."""
@@ -1002,12 +1178,10 @@ def check(
     max_age: timedelta | None,
 ) -> None:
     """Everything that ``verify`` looks at, into *report*."""
-    known = [(place, found) for place, text in outside if (found := read_outside(place, text, trust, report))]
+    known = [found for place, text in outside if (found := read_outside(place, text, trust, report))]
     check_documents(source, report)
-    signed = signed_in(source, trust, report)
-    tree = None if signed is None else check_log(source, report, signed, now=now, max_age=max_age)
-    if signed is not None and tree is not None:
-        confirm(known, signed, tree)
+    if (signed := signed_in(source, trust, report)) is not None:
+        confirm(known, signed, *check_log(source, report, signed, now=now, max_age=max_age))
 
 
 def check_log(
@@ -1019,8 +1193,8 @@ def check_log(
     now: datetime,
     max_age: timedelta | None,
     looking: Callable[[Source, int, str, Report], Entries] = Entries,
-) -> Tree:
-    """Whether entries and tiles are those of the tree that is *signed* at *place*; that tree.
+) -> tuple[Tree, Entries]:
+    """Whether entries and tiles are those of the tree that is *signed* at *place*; that tree, and the entries.
 
     *looking* makes what looks at the entries of *source*.
     """
@@ -1037,20 +1211,28 @@ def check_log(
         report.add("bad-signature", place, "no entry of the log announces the key that signed it")
     report.facts |= {"newest_hour": entries.newest.decode() or None, "openings": entries.opened}
     check_age(report, place, entries.newest, now, max_age)
-    return tree
+    return tree, entries
 
 
-def confirm(known: Sequence[tuple[str, Checkpoint]], signed: Checkpoint, tree: Tree) -> None:
-    """Compare the tree that is *signed* with what is *known* from outside."""
-    report, anchored = tree.report, 0
-    for place, found in known:
-        anchored = max(anchored, compared(place, found, signed, tree))
+def confirm(known: Sequence[Outside], signed: Checkpoint, tree: Tree, entries: Entries) -> None:
+    """Compare the tree that is *signed*, and its *entries*, with what is *known* from outside."""
+    report, anchored, bounds = tree.report, 0, sorted(entries.prunings)
+    for place, found, receipt in known:
+        covered = compared(place, found, signed, tree)
+        anchored = max(anchored, covered)
+        if covered and receipt is not None and (outline := _ANY_LEAF.read(receipt.leaf)):
+            entries.dated(place, receipt.index, outline[1].decode(), bounds)
     report.facts["anchored"] = anchored
     if not anchored:
         report.add("unanchored", tree.place, "nothing that was kept outside confirms it")
     elif anchored < signed.size:
         report.remarks.append(
             f"What was kept outside confirms the first {anchored:,} of {signed.size:,} entries."
+        )
+    if anchored and (pruning := entries.pruning) is not None and anchored <= pruning.entry:
+        report.remarks.append(
+            f"Entry {pruning.entry}, which says what was pruned, is not among these: whoever can write into the "
+            "database could have put it there."
         )
 
 
@@ -1101,15 +1283,16 @@ def check_age(report: Report, place: str, newest: bytes, now: datetime, max_age:
         report.remarks.append(f"The newest entry is dated {newest.decode()}, which is yet to come.")
 
 
-def read_outside(place: str, text: str, trust: Trust, report: Report) -> Checkpoint | None:
-    """The checkpoint in *text*, which was kept outside, or in the receipt that it is; None, and a finding, without one.
+def read_outside(place: str, text: str, trust: Trust, report: Report) -> Outside | None:
+    """What *text* is, which was kept outside: a checkpoint or a receipt; None, and a finding, if it is neither.
 
-    The receipt's entry is in that checkpoint's tree: if the log begins with this tree, it has the entry.
+    The receipt's entry is in its checkpoint's tree: if the log begins with this tree, it has the entry.
     """
     if text.startswith(_RECEIPT):
-        return None if (found := read_receipt(place, text, trust, report)) is None else found.checkpoint
+        found = read_receipt(place, text, trust, report)
+        return None if found is None else Outside(place, found.checkpoint, found)
     try:
-        return trust.checkpoint(text)
+        return Outside(place, trust.checkpoint(text), None)
     except Fault as fault:
         report.add("bad-signature", place, str(fault))
     return None

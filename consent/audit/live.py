@@ -223,18 +223,19 @@ def _look(
     size, head = ledger.size(), ledger.head()
     source = Live(ledger, head.size)
     signed = Checkpoint(ledger.origin, head.size, head.root, ())
-    known = [(place, found) for place, text in outside if (found := read_outside(place, text, trust, report))]
+    known = [found for place, text in outside if (found := read_outside(place, text, trust, report))]
     rows = Rows(source, head.size, report, progress)
     try:
         with source.stack:
             check_documents(source, report)
-            tree = check_log(
+            tree, _ = check_log(
                 source, report, signed, place="head", now=now, max_age=max_age, looking=lambda *_: rows
             )
             _check_head(head, size, report)
             _compare_notes(ledger, trust, signed, tree)
             _compare_guard(ledger, trust, signed, tree)
-            confirm(known, signed, tree)
+            _check_filed(ledger, rows)
+            confirm(known, signed, tree, rows)
         named = {finding.place for finding in report.findings if finding.verdict == "tampered"}
         for place, said in source.beside.items():
             if place not in named:
@@ -253,6 +254,27 @@ def _check_head(head: Head, size: int, report: Report) -> None:
         report.add("tampered", "head", "its frontier doesn't lead to its root")
     if size > head.size:
         report.remarks.append(f"{size - head.size:,} entries are not under the tree yet, and not checked.")
+
+
+def _check_filed(ledger: Ledger, rows: Rows) -> None:
+    """Whether all that is filed under an event's id has its entry, and each leaf that was pruned its tombstone."""
+    report, gone, tombstones = rows.report, rows.pruned - len(rows.kept), 0
+    for table, id in ledger.storage.orphans():
+        if table == "erased":
+            tombstones += 1
+        elif table == "opening":
+            report.add("tampered", f"opening of {id}", "is of no entry: its leaf is gone, or never was here")
+        elif not ledger.storage.is_erased(id):
+            report.add(
+                "tampered", f"opt-out by {id}", "holds by an event whose entry is gone and wasn't erased"
+            )
+    if tombstones < gone:
+        report.add(
+            "tampered",
+            f"entries 0 to {rows.pruned - 1}",
+            f"{gone:,} of their leaves are gone, and there are tombstones of {tombstones:,}: no leaf goes before what "
+            "it committed to was erased",
+        )
 
 
 def _compare_notes(ledger: Ledger, trust: Trust, signed: Checkpoint, tree: Tree) -> None:

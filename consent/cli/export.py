@@ -4,6 +4,7 @@ import glob
 import io
 import shlex
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import takewhile
@@ -23,6 +24,7 @@ from consent.cli.asked import search_of, search_options
 from consent.cli.checkpoint import newest_note
 from consent.cli.command import command, database_file, ledger_of, site_of
 from consent.cli.terminal import complain, say, with_progress
+from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Checkpoint, Ledger
 from consent.ledger.bundle import Part
 from consent.ledger.note import Note
@@ -31,6 +33,8 @@ from consent.web.site import Site
 
 #: The formats that events are exported in.
 FORMS = (*WRITERS, "jsonld")
+#: How often a bundle is begun when entries are pruned meanwhile, and seconds in which that is waited for and looked at.
+_TRIES, _PATIENCE, _LOOK = 5, 30.0, 0.2
 
 
 @command(
@@ -126,26 +130,71 @@ def export(
 def export_bundle(site: Site, ledger: Ledger, target: Path, *, openings: bool) -> None:
     """Write the whole log to *target*, a zip if it is called so, else a folder; say how it is checked."""
     require_foreign(site, target, "--bundle")
-    # Asked first: the checkpoint is over the entry that says so.
-    pruned = ledger.pruned()
+    for _ in range(_TRIES):
+        # Asked first: the checkpoint is over the entry that says so.
+        before = ledger.storage.remaining()
+        try:
+            note = write_bundle(site, ledger, target, before, openings=openings)
+            break
+        except LedgerError:
+            if ledger.storage.remaining() == before:
+                raise
+        complain("Entries were pruned while they were read. The bundle is begun again.")
+        wait_for_pruning(ledger)
+    else:
+        raise LedgerUnavailable(
+            "Entries are being pruned, so no bundle was made. Run the command again once that is done.",
+            retry_after=60,
+        )
+    say_how_to_check(ledger, target, note, openings=openings)
+
+
+def wait_for_pruning(ledger: Ledger) -> None:
+    """Wait until for a moment nothing was pruned; half a minute at most."""
+    deadline, before = time.monotonic() + _PATIENCE, None
+    while (now := ledger.storage.remaining()) != before and time.monotonic() < deadline:
+        before = now
+        time.sleep(_LOOK)
+
+
+def write_bundle(
+    site: Site, ledger: Ledger, target: Path, remaining: tuple[int, int], *, openings: bool
+) -> str:
+    """Write the log to *target*; the signed note that it is of.
+
+    *remaining*: what ``Storage.remaining`` said before. LedgerError, and nothing is written, if it says something else
+    in the end, since then a part may lack what another has.
+    """
     note = newest_note(ledger)
     size = Checkpoint.parse(Note.parse(note).text).size
     bundle = bundle_of(
         ledger,
         note,
-        pruned=pruned,
+        pruned=remaining[0],
         openings=openings,
         progress=lambda records, total: with_progress(records, total, "entries read"),
     )
-    as_zip = target.suffix.lower() == ".zip"
 
     def parts() -> Iterator[Part]:
         # Read when there is a place to write to: what can't be written is no export.
         if openings:
             record(site, ledger, "bundle", Search(), size)
         yield from bundle.parts()
+        if ledger.storage.remaining() != remaining:
+            raise LedgerError("Entries were pruned while they were read.")
 
-    (write_zip if as_zip else write_folder)(parts(), target)
+    (write_zip if is_zip(target) else write_folder)(parts(), target)
+    return note
+
+
+def is_zip(target: Path) -> bool:
+    """Whether a bundle at *target* is a zip."""
+    return target.suffix.lower() == ".zip"
+
+
+def say_how_to_check(ledger: Ledger, target: Path, note: str, *, openings: bool) -> None:
+    """Say what was written to *target*, a bundle of the tree that *note* signs, and how it is checked."""
+    as_zip, size = is_zip(target), Checkpoint.parse(Note.parse(note).text).size
     path = shlex.quote(str(target))
     program = "verify.py" if as_zip else shlex.quote(str(target / "verify.py"))
     keys = Note.parse(note).signed_by(ledger.verifier_keys())

@@ -104,9 +104,9 @@ def prune(
     require_old(site, before, now)
     records = with_progress(ledger.records(), ledger.size(), "entries read")
     planned = plan(site.retention, ledger, records, before=before, below=below)
-    require_reached(planned, below)
+    require_reached(planned, below, now)
     if not planned.events and planned.min_index <= ledger.pruned():
-        nothing(planned, as_json=as_json)
+        nothing(planned, now, as_json=as_json)
         return
     if dry_run:
         say_json(members(planned)) if as_json else say(in_words(planned))
@@ -136,29 +136,47 @@ def require_old(site: Site, before: datetime | None, now: datetime) -> None:
         )
 
 
-def require_reached(planned: Plan, below: int | None) -> None:
+def require_reached(planned: Plan, below: int | None, now: datetime) -> None:
     """click's own error if not all up to index *below* may go."""
     if below is None or planned.min_index >= below:
         return
-    why = "the log ends before"
-    if planned.next is not None:
-        why = f"entry {planned.next[0]} is of {planned.next[1]:%Y-%m-%d %H}h and may still be needed"
     last = f"The last boundary is {planned.min_index}." if planned.min_index else "None can be pruned yet."
-    raise click.UsageError(f"Not all below {below} can be pruned: {why}. {last}")
+    raise click.UsageError(f"Not all below {below} can be pruned: {stopped(planned, now)}. {last}")
 
 
-def nothing(planned: Plan, *, as_json: bool) -> None:
-    """Say that nothing is to be done."""
+def stopped(planned: Plan, now: datetime) -> str:
+    """Why nothing beyond *planned* can be pruned."""
+    if planned.next is None:
+        return "the log ends before"
+    index, hour = planned.next
+    if hour <= now:
+        return f"entry {index} is of {hour:%Y-%m-%d %H}h and may still be needed"
+    return (
+        f"entry {index} is dated {hour:%Y-%m-%d %H}h, which is yet to come, so a clock was wrong when it was recorded, "
+        "and nothing shows how old it is. An entry's date can't be mended: it and what follows stay until that date is "
+        'as long past as all else has to be ("flask consent log" shows the entries around it)'
+    )
+
+
+def nothing(planned: Plan, now: datetime, *, as_json: bool) -> None:
+    """Say that nothing is to be done, and what stands in the way if that won't pass soon."""
     if as_json:
         say_json({"pruned": 0, "min_index": planned.min_index})
-    else:
-        complain("Nothing can be pruned now: no further tile of 256 entries is old enough.")
+        return
+    complain("Nothing can be pruned now: no further tile of 256 entries is old enough.")
+    if planned.next is not None and planned.next[1] > now:
+        complain(f"It ends at index {planned.min_index}: {stopped(planned, now)}.")
 
 
 def in_words(planned: Plan) -> str:
     """*planned* in a sentence or two."""
     until = f", the latest of {planned.until:%Y-%m-%d %H}h" if planned.until else ""
     stay = f" {planned.stay:,} below it stay." if planned.stay else ""
+    if planned.ahead:
+        stay += (
+            f" One of these is entry {planned.ahead[0]}, which is dated {planned.ahead[1]:%Y-%m-%d %H}h, yet to come: "
+            "a clock was wrong when it was recorded."
+        )
     events = f"{planned.events:,} events below index {planned.min_index}"
     return f"{events} can be pruned{until}: {planned.bytes:,} bytes.{stay}"
 
@@ -170,6 +188,7 @@ def members(planned: Plan) -> dict[str, object]:
         "events": planned.events,
         "min_index": planned.min_index,
         "stay": planned.stay,
+        "ahead": planned.ahead and {"index": planned.ahead[0], "hour": stamp(planned.ahead[1], "seconds")},
         "until": planned.until and stamp(planned.until, "seconds"),
     }
 
@@ -178,10 +197,11 @@ def declare(site: Site, ledger: Ledger, planned: Plan) -> None:
     """Put on record what is to be pruned, and raise the bound once that is signed."""
     event = pruning.pruning(
         planned.min_index,
+        ledger.records(),
         origin=ledger.origin,
         time=moment(site.clock()),
         policy=site.policy.digest,
-        until=stamp(planned.until, "seconds") if planned.until else None,
+        span=site.retention.span,
     )
     pruning.declare(ledger, event, salt=secrets.token_bytes(32))
     raised(ledger, event)

@@ -208,7 +208,8 @@ def operated(
 def erasure(by: str, *, id: uuid.UUID, time: datetime, policy: str | None = None) -> Event:
     """The event that says that something was erased *by* the ``visitor``, the ``operator`` or ``retention``.
 
-    Not whose it was, nor how much.
+    Or by the ``list`` beside the key, which names what is to be erased again, or to the end. Not whose it was, nor how
+    much.
     """
     return Event(id=id, kind=Kind.ERASED, time=time, policy=policy, detail={"by": by})
 

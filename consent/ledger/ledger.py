@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from consent.errors import LedgerConflict, LedgerError
 from consent.ledger.event import Event
 from consent.ledger.keys import LogKey
-from consent.ledger.leaf import commitment, leaf_hash
 from consent.ledger.merkle import root_of
 from consent.ledger.receipt import Outcome, Receipt, check_receipt, made
 from consent.ledger.record import Document, Entry, Head, Record, Recorded, Sealed, Written
@@ -68,18 +67,7 @@ class Ledger:
         return Recorded(id=written.id, index=written.index, merged=written.id != event.id)
 
     def _entry(self, event: Event, salt: bytes) -> Entry:
-        body = event.body()
-        leaf = event.leaf_over(commitment(salt, body), self.origin)
-        return Entry(
-            id=event.id,
-            leaf=leaf,
-            leaf_hash=leaf_hash(leaf),
-            subject=event.subject,
-            salt=salt,
-            body=body,
-            account=event.account,
-            opted_out=event.opted_out,
-        )
+        return Entry.of(event, origin=self.origin, salt=salt)
 
     def account_key(self) -> bytes:
         """The 32 bytes for :func:`link`; LedgerError when the log's key, from which they follow, isn't there."""

@@ -6,13 +6,16 @@ have the hashes of all entries: every root, proof and receipt holds as before. N
 entry 0, nor what says under what the site ran, which keys it had, and what was pruned.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Protocol
 
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger.event import KEPT, Event, Kind
-from consent.ledger.leaf import derived_id
+from consent.ledger.leaf import Leaf, derived_id
 from consent.ledger.ledger import Ledger
 from consent.ledger.tile import WIDTH
 
@@ -38,26 +41,66 @@ class Placed(Protocol):
         """None once its opening is erased."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """How long a leaf has to be there before it may go, in whole days."""
+
+    cookies: int
+    """For which a cookie with the answer may live."""
+    retention: int
+    """For which it is kept after that."""
+
+    def over(self, hour: datetime, now: datetime) -> bool:
+        """Whether it is over by *now* for all that was recorded in the hour from *hour* on."""
+        return hour + timedelta(hours=1, days=self.cookies + self.retention) <= now
+
+
+def lasts(record: Placed) -> bool:
+    """Whether the leaf of *record* stays for ever."""
+    return record.index == 0 or any(mark in record.leaf for mark in MARKS)
+
+
 def stays(record: Placed) -> bool:
-    """Whether the leaf of *record* stays, also where all around it is pruned."""
-    return record.index == 0 or record.body is not None or any(mark in record.leaf for mark in MARKS)
+    """Whether the leaf of *record* stays for now, also where all around it is pruned."""
+    return record.body is not None or lasts(record)
 
 
-def pruning(min_index: int, *, origin: str, time: datetime, policy: str | None, until: str | None) -> Event:
-    """The event that says that leaves below *min_index* were pruned; its id follows from that.
+def pruning(
+    min_index: int, records: Iterable[Placed], *, origin: str, time: datetime, policy: str | None, span: Span
+) -> Event:
+    """The event that says that leaves below *min_index* were pruned, and what a verifier can hold against the rest.
 
-    *until*: the latest hour of these entries, as it goes on record. ValueError unless *min_index* is the beginning of
-    a tile after the first.
+    *records* are the log's, in order. Its id follows from the index. ValueError unless *min_index* is the beginning of
+    a tile after the first; LedgerError unless *span* is over at *time* for all below, but for those that are dated
+    after *time* and stay.
     """
     if min_index < WIDTH or min_index % WIDTH:
         raise ValueError(f"{min_index} is no boundary between tiles; the next is {boundary(min_index)}")
+    lasting, count, still, latest = hashlib.sha256(), 0, 0, None
+    for record in takewhile(lambda record: record.index < min_index, records):
+        if lasts(record):
+            lasting.update(record.index.to_bytes(8, "big"))
+            count += 1
+        elif record.body is not None:
+            still += 1
+        hour = Leaf.from_bytes(record.leaf).hour
+        if hour <= time or not stays(record):
+            latest = max(latest or hour, hour)
+    if latest is not None and not span.over(latest, time):
+        raise LedgerError(
+            f"What was recorded at {latest:%Y-%m-%d %H}h UTC is too young; nothing was pruned. Run the command again."
+        )
     return Event(
         id=derived_id("pruned", origin, str(min_index)),
         kind=Kind.PRUNED,
         time=time,
         policy=policy,
         min_index=min_index,
-        detail={"until": until},
+        detail={
+            "days": {"cookies": span.cookies, "retention": span.retention},
+            "stay": {"always": count, "indexes": lasting.hexdigest(), "open": still},
+            "until": latest and latest.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        },
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from consent.ledger.event import Event
-from consent.ledger.leaf import Leaf
+from consent.ledger.leaf import Leaf, commitment, leaf_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,22 @@ class Entry:
     """The link of the account whose opt-out it begins or ends."""
     opted_out: bool = False
     """Which of the two."""
+
+    @classmethod
+    def of(cls, event: Event, *, origin: str, salt: bytes) -> "Entry":
+        """*event* in the log named *origin*, under *salt* (32 random bytes)."""
+        body = event.body()
+        leaf = event.leaf_over(commitment(salt, body), origin)
+        return cls(
+            id=event.id,
+            leaf=leaf,
+            leaf_hash=leaf_hash(leaf),
+            subject=event.subject,
+            salt=salt,
+            body=body,
+            account=event.account,
+            opted_out=event.opted_out,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,15 @@ class Storage(SignedStorage, Protocol):
     def pruned(self) -> int:
         """The bound below which entries may be deleted; 0 as long as none was set."""
 
+    def remaining(self) -> tuple[int, int]:
+        """That bound, and how many entries there are below it: as long as neither changes, none was deleted."""
+
+    def orphans(self) -> Iterator[tuple[str, uuid.UUID]]:
+        """What is filed under the id of an event that has no entry, sealed or waiting: the table, and the id.
+
+        Of ``opening``, ``erased`` and ``account``, one after the other, in constant memory.
+        """
+
     def raise_bound(self, min_index: int, id: uuid.UUID, *, patience: float) -> None:
         """Set the bound to *min_index*, which the sealed event *id* names; a bound that is as high stays.
 

@@ -126,7 +126,7 @@ def _served(url: URL, birth: Birth, signers: Sequence[Signer], first_use: float)
     if key is None:
         return PostgresStorage(server, None)
     desk = FileDesk(key, signers, served=True)
-    return PostgresStorage(server, desk, Listing(server, Tombstones(key.erased)))
+    return PostgresStorage(server, desk, Listing(server, Tombstones(key.erased), birth))
 
 
 def _parsed(url: str) -> URL:

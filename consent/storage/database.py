@@ -15,12 +15,12 @@ from typing import cast
 from sqlalchemy import Connection, Engine
 
 from consent.errors import LedgerUnavailable
+from consent.storage import appending, erasing, faults, migrate, moved, records, sealing
 from consent.storage import engine as engines
-from consent.storage import erasing, faults, migrate, moved, records, sealing
 from consent.storage.birth import Birth
 from consent.storage.place import Identity, Place
 from consent.storage.queue import OutOfPatienceError, Queue
-from consent.storage.tombstones import Tombstones
+from consent.storage.tombstones import Tombstones, erased_again
 
 log = logging.getLogger("consent")
 
@@ -227,7 +227,10 @@ class Database:
         process.ready = True
 
     def _erase_again(self, process: _Process) -> None:
-        """Erase what an older backup has brought back of what the list says was erased."""
+        """Erase what is there of what the list says was erased, and say so in the log, unless that has moved.
+
+        An older backup has brought it back; or whoever listed it was killed before it was gone.
+        """
         try:
             listed = self._tombstones.read() if self._tombstones else frozenset()
         except LedgerUnavailable as error:
@@ -240,7 +243,11 @@ class Database:
         if back:
             with self._turn(process, self._first_use):
                 with engines.immediate(process.engine, time.monotonic() + self._first_use) as connection:
-                    erasing.erase(connection, erasing.with_openings(connection, None, back))
+                    found = erasing.with_openings(connection, None, back)
+                    erasing.erase(connection, found)
+                    if found and moved.moved_to(connection) is None:
+                        said = erased_again(self._birth.origin, self._birth.clock())
+                        appending.add(connection, said, self.now())
                 engines.fold(process.engine)
             log.warning("%d events that had been erased were back, and are erased again", len(back))
 

@@ -57,8 +57,7 @@ def erase(
         connection.execute(_BURY, {"ids": gone})
         if listed:
             connection.execute(_LEAVE, {"ids": gone})
-        said = {"uid": entry.id, "salt": entry.salt, "body": entry.body, "leaf": entry.leaf}
-        connection.execute(_SAY, said)
+        _say(connection, entry)
     return len(gone)
 
 
@@ -88,9 +87,20 @@ def back(connection: Connection, listed: Iterable[uuid.UUID]) -> list[uuid.UUID]
     return found
 
 
-def erase_again(connection: Connection, ids: Sequence[uuid.UUID]) -> None:
-    """Delete the openings of the events *ids*, which were erased once, and enter their tombstones."""
+def erase_again(connection: Connection, entry: Entry, ids: Sequence[uuid.UUID]) -> None:
+    """Delete the openings of the events *ids*, which were erased once, enter their tombstones, and say so in *entry*.
+
+    Nothing is said if somebody else has done it by now.
+    """
+    buried = 0
     for first in range(0, len(ids), _AT_ONCE):
         some = ids[first : first + _AT_ONCE]
         connection.execute(_ERASE, {"subject": None, "ids": some})
-        connection.execute(_BURY, {"ids": some})
+        buried += connection.execute(_BURY, {"ids": some}).rowcount
+    if buried:
+        _say(connection, entry)
+
+
+def _say(connection: Connection, entry: Entry) -> None:
+    said = {"uid": entry.id, "salt": entry.salt, "body": entry.body, "leaf": entry.leaf}
+    connection.execute(_SAY, said)

@@ -6,8 +6,9 @@ from sqlalchemy import Connection
 
 from consent.errors import LedgerError
 from consent.storage import eraser
+from consent.storage.birth import Birth
 from consent.storage.server import Server
-from consent.storage.tombstones import Tombstones
+from consent.storage.tombstones import Tombstones, erased_again
 
 log = logging.getLogger("consent")
 
@@ -18,8 +19,9 @@ _PATIENCE = 10.0
 class Listing:
     """Where the key is, and so the list."""
 
-    def __init__(self, server: Server, tombstones: Tombstones) -> None:
+    def __init__(self, server: Server, tombstones: Tombstones, birth: Birth) -> None:
         self._server = server
+        self._birth = birth
         self._tombstones = tombstones
         self._cleared: tuple[object, ...] = ()
         """The database in which nothing was back that had been erased."""
@@ -61,7 +63,8 @@ class Listing:
         listed = self._tombstones.read()
         back = self._server.read(lambda connection: eraser.back(connection, listed))
         if back:
-            self._server.write(lambda connection: eraser.erase_again(connection, back), _PATIENCE)
+            said = erased_again(self._birth.origin, self._birth.clock())
+            self._server.write(lambda connection: eraser.erase_again(connection, said, back), _PATIENCE)
             log.warning("%d events that had been erased were back, and are erased again", len(back))
         self._cleared = which
 

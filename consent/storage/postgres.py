@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Row, TextClause, text
+from sqlalchemy import Connection, Row, Table, TextClause, text
 
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Document, Entry, Head, Record, Sealed, Written, leaf_hash
@@ -16,6 +16,7 @@ from consent.storage import eraser, inbox, moved, pruner, records, sequencer
 from consent.storage.birth import first_leaf
 from consent.storage.departure import Departure, Progress
 from consent.storage.listing import Listing
+from consent.storage.schema import inbox as waiting
 from consent.storage.server import Server, bounded
 
 log = logging.getLogger("consent")
@@ -170,6 +171,20 @@ class PostgresStorage:
 
     def pruned(self) -> int:
         return self._server.read(records.pruned)
+
+    def remaining(self) -> tuple[int, int]:
+        return self._server.read(records.remaining)
+
+    def orphans(self) -> Iterator[tuple[str, uuid.UUID]]:
+        for table in records.FILED:
+
+            def read(
+                connection: Connection, after: uuid.UUID, limit: int, table: Table = table
+            ) -> Sequence[tuple[uuid.UUID, bool]]:
+                return records.filed(connection, table, waiting, after, limit)
+
+            filed = self._server.read_all(read, records.FIRST_ID, lambda found: found[0])
+            yield from ((table.name, id) for id, there in filed if not there)
 
     def raise_bound(self, min_index: int, id: uuid.UUID, *, patience: float) -> None:
         self._server.write(lambda connection: pruner.raise_bound(connection, min_index, id), patience)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, func, insert, or_, select
 
 from consent.errors import LedgerError
 from consent.ledger import Document, Head, LogKey, Record, Sealed
@@ -90,8 +90,16 @@ _TOMBSTONES = (
 )
 _IS_ERASED = select(erased_table.c.uid).where(erased_table.c.uid == bindparam("uid"))
 _BOUND = select(bound.c.min_index)
+_REMAINING = select(
+    func.coalesce(select(bound.c.min_index).scalar_subquery(), 0),
+    select(func.count())
+    .where(entry.c.leaf_index < select(bound.c.min_index).scalar_subquery())
+    .scalar_subquery(),
+)
 _OPTED_OUT = select(account.c.uid).where(account.c.link == bindparam("link"))
 
+#: The tables in which rows are filed under the ids of events.
+FILED = (opening, erased_table, account)
 #: Below the ids of all events.
 FIRST_ID = uuid.UUID(int=0)
 
@@ -265,6 +273,28 @@ def is_erased(connection: Connection, id: uuid.UUID) -> bool:
 def pruned(connection: Connection) -> int:
     """The bound below which entries may be gone; 0 without one."""
     return int(connection.execute(_BOUND).scalar() or 0)
+
+
+def remaining(connection: Connection) -> tuple[int, int]:
+    """The bound, and how many entries there are below it."""
+    min_index, count = connection.execute(_REMAINING).one()
+    return min_index, count
+
+
+def filed(
+    connection: Connection, table: Table, waiting: Table | None, after: uuid.UUID, limit: int
+) -> Sequence[tuple[uuid.UUID, bool]]:
+    """Up to *limit* ids above *after* in *table*, in their own order, and whether there is an entry of each.
+
+    One that is *waiting* counts as well.
+    """
+    there: ColumnElement[bool] = select(entry.c.uid).where(entry.c.uid == table.c.uid).exists()
+    if waiting is not None:
+        there = or_(there, select(waiting.c.uid).where(waiting.c.uid == table.c.uid).exists())
+    rows = connection.execute(
+        select(table.c.uid, there).where(table.c.uid > after).order_by(table.c.uid).limit(limit)
+    )
+    return [(id, bool(found)) for id, found in rows]
 
 
 def opted_out(connection: Connection, link: str) -> bool:

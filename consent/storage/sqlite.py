@@ -1,13 +1,14 @@
 """The ledger's storage in one SQLite file, or in memory."""
 
-import sqlite3
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
+from sqlalchemy import Table
+
 from consent.ledger import Document, Entry, Head, Record, Sealed, Written
 from consent.ledger.signing import Desk
-from consent.storage import erasing, pruning, records, sealing
+from consent.storage import appending, erasing, pruning, records, sealing
 from consent.storage.birth import first_leaf
 from consent.storage.database import Database
 from consent.storage.departure import Departure
@@ -15,24 +16,9 @@ from consent.storage.departure import Departure
 #: How many are in memory at a time where all are read.
 _RECORDS, _DOCUMENTS = 500, 20
 
-# What an append runs, for the driver itself (``engine.immediate`` says why).
-_KNOWN = "SELECT leaf_index, leaf FROM entry WHERE uid = ?"
-# A row's own number orders openings as the index does, and stands in every index of SQLite: no sorting.
-_LATEST = """
-    SELECT entry.leaf_index, entry.uid, entry.leaf, opening.body
-    FROM opening JOIN entry ON entry.uid = opening.uid
-    WHERE opening.subject = ? ORDER BY opening.rowid DESC LIMIT 1
-"""
-_ADD_ENTRY = "INSERT INTO entry (leaf_index, uid, leaf, leaf_hash) VALUES (?, ?, ?, ?)"
-_ADD_OPENING = "INSERT INTO opening (uid, subject, salt, body) VALUES (?, ?, ?, ?)"
-_OPTED_OUT = (
-    "SELECT entry.leaf_index, entry.uid, entry.leaf FROM account JOIN entry USING (uid) WHERE link = ?"
-)
-_OPT_OUT = "INSERT OR REPLACE INTO account (link, uid) VALUES (?, ?)"
-_OPT_IN = "DELETE FROM account WHERE link = ?"
+# For the driver itself, as all that writes (``engine.immediate`` says why).
 _NOTE = "SELECT note FROM checkpoint WHERE size = ?"
 _ADD_NOTE = "INSERT INTO checkpoint (size, note) VALUES (?, ?)"
-_ADD_DOCUMENT = "INSERT OR IGNORE INTO document (hash, kind, body) VALUES (?, ?, ?)"
 
 
 class SqliteStorage:
@@ -52,11 +38,11 @@ class SqliteStorage:
         news: bool = False,
     ) -> Written:
         with self._database.writing(patience) as connection:
-            _add_documents(connection, documents)
-            found = _known(connection, entry) or _repeated(connection, entry, repeats)
+            appending.add_documents(connection, documents)
+            found = appending.known(connection, entry) or appending.repeated(connection, entry, repeats)
             if found is None and news:
-                found = _opted_out(connection, entry)
-            return found or _add(connection, entry, self._database.now())
+                found = appending.opted_out(connection, entry)
+            return found or appending.add(connection, entry, self._database.now())
 
     def seal(self, *, patience: float) -> int:
         with self._database.writing(patience) as connection:
@@ -105,7 +91,7 @@ class SqliteStorage:
             stored = records.stored_hashes(connection, [each.hash for each in documents])
         if missing := [each for each in documents if each.hash not in stored]:
             with self._database.writing(patience) as connection:
-                _add_documents(connection, missing)
+                appending.add_documents(connection, missing)
 
     def document(self, hash: str) -> Document | None:
         with self._database.reading() as connection:
@@ -153,7 +139,7 @@ class SqliteStorage:
     def forget_account(self, account: str, *, patience: float) -> bool:
         self._database.require_here()
         with self._database.writing(patience) as connection:
-            return connection.execute(_OPT_IN, (account,)).rowcount > 0
+            return appending.opt_in(connection, account)
 
     def account_key(self) -> bytes:
         return self._database.account_key()
@@ -174,8 +160,8 @@ class SqliteStorage:
             if listed:
                 self._database.list_erased(found)
             erasing.erase(connection, found)
-            if _known(connection, entry) is None:
-                _add(connection, entry, self._database.now())
+            if appending.known(connection, entry) is None:
+                appending.add(connection, entry, self._database.now())
         self._database.fold()
         return len(found)
 
@@ -193,6 +179,20 @@ class SqliteStorage:
     def pruned(self) -> int:
         with self._database.reading() as connection:
             return records.pruned(connection)
+
+    def remaining(self) -> tuple[int, int]:
+        with self._database.reading() as connection:
+            return records.remaining(connection)
+
+    def orphans(self) -> Iterator[tuple[str, uuid.UUID]]:
+        for table in records.FILED:
+
+            def batch(after: uuid.UUID, table: Table = table) -> Sequence[tuple[uuid.UUID, bool]]:
+                with self._database.reading() as connection:
+                    return records.filed(connection, table, None, after, _RECORDS)
+
+            filed = records.paged(batch, records.FIRST_ID, lambda found: found[0], _RECORDS)
+            yield from ((table.name, id) for id, there in filed if not there)
 
     def raise_bound(self, min_index: int, id: uuid.UUID, *, patience: float) -> None:
         with self._database.writing(patience) as connection:
@@ -226,42 +226,3 @@ class SqliteStorage:
     def close(self) -> None:
         """Close the connections of this process; the next use opens new ones."""
         self._database.close()
-
-
-def _known(connection: sqlite3.Connection, new: Entry) -> Written | None:
-    row = connection.execute(_KNOWN, (new.id.hex,)).fetchone()
-    return None if row is None else Written(index=row[0], id=new.id, leaf=row[1])
-
-
-def _repeated(
-    connection: sqlite3.Connection, new: Entry, repeats: Callable[[bytes, bytes], bool] | None
-) -> Written | None:
-    if repeats is None or new.subject is None:
-        return None
-    row = connection.execute(_LATEST, (new.subject.hex,)).fetchone()
-    if row is None or not repeats(row[2], row[3]):
-        return None
-    return Written(index=row[0], id=uuid.UUID(row[1]), leaf=row[2])
-
-
-def _opted_out(connection: sqlite3.Connection, new: Entry) -> Written | None:
-    row = connection.execute(_OPTED_OUT, (new.account,)).fetchone()
-    return None if row is None else Written(index=row[0], id=uuid.UUID(row[1]), leaf=row[2])
-
-
-def _add(connection: sqlite3.Connection, new: Entry, now: int) -> Written:
-    tree = sealing.read(connection)
-    index, subject = tree.next, None if new.subject is None else new.subject.hex
-    connection.execute(_ADD_ENTRY, (index, new.id.hex, new.leaf, new.leaf_hash))
-    connection.execute(_ADD_OPENING, (new.id.hex, subject, new.salt, new.body))
-    if new.account is not None and new.opted_out:
-        connection.execute(_OPT_OUT, (new.account, new.id.hex))
-    elif new.account is not None:
-        connection.execute(_OPT_IN, (new.account,))
-    sealing.seal(connection, tree, [new.leaf_hash], now)
-    return Written(index=index, id=new.id, leaf=new.leaf)
-
-
-def _add_documents(connection: sqlite3.Connection, documents: Sequence[Document]) -> None:
-    if documents:
-        connection.executemany(_ADD_DOCUMENT, [(each.hash, each.kind, each.body) for each in documents])

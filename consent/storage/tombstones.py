@@ -1,11 +1,15 @@
 """The list of what was erased, in a file beside the key: so that no backup of the database brings it back."""
 
+import os
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from consent.errors import LedgerUnavailable
+from consent.ledger import Entry, erasure
+from consent.ledger.leaf import SALT_BYTES
 from consent.storage.files import replace
 
 
@@ -43,6 +47,15 @@ class Tombstones:
                 f"The list of what was erased, {self.path}, can't be written ({error}), so nothing was erased.",
                 retry_after=60,
             ) from error
+
+
+def erased_again(origin: str, now: datetime) -> Entry:
+    """What says in the log named *origin* that at *now* what the list names was erased again, or to the end.
+
+    The first after a restore; the second where a process was killed after it had listed what it was about to erase.
+    """
+    event = erasure("list", id=uuid.uuid4(), time=now, policy=None)
+    return Entry.of(event, origin=origin, salt=os.urandom(SALT_BYTES))
 
 
 def parse(text: str) -> frozenset[uuid.UUID]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from consent.errors import LedgerError
 from consent.ledger import Ledger, Sealed, leaf_hash
 from consent.ledger.merkle import HASH_BYTES
-from consent.ledger.pruning import MARKS
+from consent.ledger.pruning import lasts, stays
 from consent.ledger.tile import WIDTH
 from consent.web.recorder import moment
 from consent.web.retention import Retention
@@ -28,9 +28,11 @@ class Plan:
     stay: int = 0
     """How many entries below stay."""
     until: datetime | None = None
-    """The latest hour of those below."""
+    """The latest hour of those below that isn't yet to come."""
     next: tuple[int, datetime] | None = None
-    """The first entry that is too young, and its hour; None when the log ends before."""
+    """The entry that nothing is pruned beyond, and its hour; None when the log ends before."""
+    ahead: tuple[int, datetime] | None = None
+    """The first of those below that a wrong clock has dated, and its hour, which is yet to come. It stays."""
 
     def and_tile(self, tile: "Plan", end: int) -> "Plan":
         """This and a whole *tile* more, which ends at index *end*."""
@@ -41,6 +43,7 @@ class Plan:
             bytes=self.bytes + tile.bytes,
             stay=self.stay + tile.stay,
             until=max(hours, default=None),
+            ahead=self.ahead or tile.ahead,
         )
 
 
@@ -55,7 +58,8 @@ def plan(
     """What may be pruned of *records*, which are all of *ledger*: of hours before *before*, and below index *below*.
 
     None each: as much as retention allows, which is the most in any case. What retention has yet to erase counts as
-    erased. LedgerError at a leaf that isn't the one that was sealed, and where an opening is gone without a tombstone:
+    erased. An entry that is dated ahead and stays holds up nothing, as long as another shows how old its tile is.
+    LedgerError at a leaf that isn't the one that was sealed, and where an opening is gone without a tombstone:
     verification has to see that first.
     """
     now = moment(retention.recorder.clock())
@@ -77,20 +81,30 @@ def plan(
                 )
             expected += 1
         if record.index >= first + WIDTH:
+            if tile.ahead and not tile.until:
+                break
             first = record.index // WIDTH * WIDTH
             found, tile = found.and_tile(tile, first), Plan(min_index=0)
         tiles.require(record)
         hour = record.outline().hour
+        if hour > now and stays(record):
+            if record.index >= bound:
+                tile.ahead = tile.ahead or (record.index, hour)
+            tile.stay += 1
+            continue
         if record.index >= bound and hour + _HOUR > horizon:
             found.next = record.index, hour
             return found
         tile.until = max(tile.until or hour, hour)
-        if record.index and not any(mark in record.leaf for mark in MARKS) and retention.ended(record, now):
+        if not lasts(record) and retention.ended(record, now):
             tombstones.require(record)
             tile.events += 1
             tile.bytes += len(record.leaf) + len(record.leaf_hash) + len(record.id.bytes)
         else:
             tile.stay += 1
+    if tile.ahead and not tile.until:
+        found.next = tile.ahead
+        return found
     return found.and_tile(tile, expected) if expected % WIDTH == 0 else found
 
 

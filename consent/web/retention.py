@@ -16,6 +16,7 @@ from uuid import UUID
 from consent.decision import Lifetimes
 from consent.errors import LedgerError
 from consent.ledger import KEPT, Event, Kind, Ledger, Record, Sealed, derived_id, erasure
+from consent.ledger.pruning import Span
 from consent.web.recorder import Recorder, moment
 
 log = logging.getLogger("consent")
@@ -160,6 +161,11 @@ class Retention:
         if event.kind is Kind.EXPIRED:
             return event.time
         return event.time + self.longest
+
+    @property
+    def span(self) -> Span:
+        """``horizon`` in whole days."""
+        return Span(cookies=self.longest.days, retention=self.kept.days)
 
     @property
     def longest(self) -> timedelta:

@@ -7,7 +7,7 @@ import sys
 import textwrap
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy import URL, create_engine, select
 
 from consent.errors import LedgerUnavailable
 from consent.ledger import Ledger, Outcome, Receipt, erasure
-from consent.ledger.pruning import declare, drop, pruning, raise_bound
+from consent.ledger.pruning import Span, declare, drop, pruning, raise_bound
 from consent.storage import OwnStorage, open_storage
 from consent.storage.schema import SCHEMA, metadata
 from consent.verify import Key, verify
@@ -85,7 +85,8 @@ def test_a_log_that_moves_takes_every_row_of_every_table_with_it(
     ledger = ledger_of(app)
     old = [record(ledger, new_event(subject=uuid.uuid4(), policy=None)).id for _ in range(300)]  # over a tile
     ledger.erase(erasure("retention", id=uuid.uuid4(), time=NOW), salt=bytes(32), ids=old[:99], listed=False)
-    bound = pruning(256, origin=ORIGIN, time=NOW, policy=None, until=None)
+    span, later = Span(cookies=0, retention=0), NOW + timedelta(hours=2)
+    bound = pruning(256, ledger.records(), origin=ORIGIN, time=later, policy=None, span=span)
     declare(ledger, bound, salt=bytes(32))
     raise_bound(ledger, bound)
     assert sum(drop(ledger)) == 99

@@ -1,18 +1,21 @@
 """``prune``: what is old enough goes, whole tiles at a time, and whatever reads the log says so plainly."""
 
+import hashlib
 import json
 import re
 import sqlite3
 import uuid
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from consent import verify
-from consent.ledger import Event, Kind, Ledger
+from consent.ledger import Event, Kind, Ledger, Sealed
 from consent.storage import OwnStorage
 from tests.audit.clinic import SAME, Auditor, Clock, MakeApp, record, site_of, visit
 
@@ -80,6 +83,17 @@ def test_what_is_old_and_erased_goes_and_everything_else_still_verifies(
     found = ledger.get(loyal.id)
     assert found is not None
     assert found.event() == loyal
+    said = next(each for each in ledger.newest(limit=9) if each.outline().kind == Kind.PRUNED).event()
+    assert said is not None
+    assert said.detail == {
+        "days": {"cookies": 366, "retention": 1096},
+        "stay": {
+            "always": 2,
+            "indexes": hashlib.sha256(bytes(8) + (1).to_bytes(8, "big")).hexdigest(),
+            "open": 1,
+        },
+        "until": "2021-03-01T09:00:00Z",
+    }
     checked = run(
         *("verify", "--checkpoint", str(tmp_path / "kept.txt"), "--receipt", str(tmp_path / "old.tlog-proof"))
     )
@@ -288,6 +302,119 @@ def test_a_leaf_that_is_missing_above_the_bound_is_tampered_and_so_is_a_bound_th
         tampered = [each["place"] for each in report["findings"] if each["verdict"] == "tampered"]
         assert (result.exit_code, place in tampered) == (1, True), (changes, report["findings"])
         file.write_bytes(good)
+
+
+@pytest.mark.requirement("LOG-09")
+def test_what_is_taken_away_below_the_bound_is_tampered_as_far_as_anything_tells(
+    loyal: Event, app: Flask, run: Run, tmp_path: Path
+) -> None:
+    run("prune", "--yes")
+    closed(app)
+    file = tmp_path / "instance" / "consent.sqlite3"
+    good = file.read_bytes()
+    leaf, opening = (
+        "DELETE FROM entry WHERE leaf_index = 303",
+        f"DELETE FROM opening WHERE uid = '{loyal.id.hex}'",
+    )
+    for changes, place, verdict in (
+        ((leaf,), f"opening of {loyal.id}", "tampered"),
+        ((opening, leaf), "entries 0 to 511", "tampered"),
+        (("DELETE FROM entry WHERE leaf_index = 1",), "entries 0 to 511", "tampered"),
+        (("INSERT INTO account VALUES ('link', '5e' || hex(randomblob(15)))",), "opt-out by ", "tampered"),
+        ((f"INSERT INTO erased VALUES ('{loyal.id.hex}')", opening, leaf), "entries 0 to 511", "pruned"),
+    ):
+        with closing(sqlite3.connect(file, isolation_level=None)) as database:
+            for (trigger,) in database.execute(
+                "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
+            ).fetchall():
+                database.execute(f"DROP TRIGGER {trigger}")
+            for change in changes:
+                database.execute(change)
+        report = json.loads(run("verify", "--json").stdout)
+        closed(app)
+        found = [each["place"] for each in report["findings"] if each["verdict"] == verdict]
+        assert any(each.startswith(place) for each in found), (changes, report["findings"])
+        assert report["ok"] is (verdict == "pruned"), changes
+        file.write_bytes(good)
+
+
+@pytest.mark.requirement("LOG-09")
+def test_an_entry_that_is_dated_ahead_stays_and_holds_up_nothing(
+    make_app: MakeApp, run: Run, ledger: Ledger, clock: Clock
+) -> None:
+    today, clock.now = clock.now, OLD.timestamp()
+    old(ledger, 99)
+    old(ledger, 1, time=OLD.replace(year=2031))
+    old(ledger, 300)
+    clock.now = today
+    result = run("prune", "--dry-run")
+    assert "254 events below index 256" in result.stdout
+    assert "One of these is entry 100, which is dated 2031-03-01 09h, yet to come" in lines(result.stdout)
+    assert json.loads(run("prune", "--dry-run", "--json").stdout)["ahead"] == {
+        "hour": "2031-03-01T09:00:00Z",
+        "index": 100,
+    }
+    assert run("prune", "--yes").stdout == "Pruned 254 events below index 256.\n"
+    assert indexes(ledger)[:3] == [0, 100, 256]
+    assert run("verify").exit_code == 0
+    assert "Nothing can be pruned now" in run("prune", "--yes").stderr
+
+
+@pytest.mark.requirement("LOG-09")
+def test_an_entry_that_is_dated_ahead_and_erased_is_named_as_what_stands_in_the_way(
+    make_app: MakeApp, run: Run, ledger: Ledger, clock: Clock
+) -> None:
+    today, clock.now = clock.now, OLD.timestamp()
+    old(ledger, 299)
+    (event,) = old(ledger, 1, time=OLD.replace(year=2031))
+    old(ledger, 300)
+    clock.now = today
+    run("forget", str(event.id), "--yes")
+    why = "entry 300 is dated 2031-03-01 09h, which is yet to come, so a clock was wrong when it was recorded"
+    assert why in lines(run("prune", "--yes", "--below", "512").stderr)
+    assert run("prune", "--yes").stdout == "Pruned 255 events below index 256.\n"
+    result = run("prune", "--yes")
+    assert (result.exit_code, why in lines(result.stderr)) == (0, True)
+    assert "It ends at index 256" in lines(result.stderr)
+
+
+@pytest.mark.full
+@pytest.mark.requirement("LOG-09")
+def test_a_tile_of_nothing_but_what_is_dated_ahead_is_not_taken_for_old(
+    make_app: MakeApp, run: Run, ledger: Ledger, clock: Clock
+) -> None:
+    today, clock.now = clock.now, OLD.timestamp()
+    old(ledger, 255)
+    old(ledger, 256, time=OLD.replace(year=2031))
+    old(ledger, 300)
+    clock.now = today
+    assert run("prune", "--yes").stdout == "Pruned 255 events below index 256.\n"
+    assert "entry 256 is dated 2031-03-01 09h" in lines(run("prune", "--yes").stderr)
+    assert ledger.pruned() == 256
+
+
+@pytest.mark.requirement("LOG-09")
+@pytest.mark.parametrize("after", [pytest.param(300, marks=pytest.mark.full), 900])
+def test_a_bundle_that_entries_are_pruned_from_meanwhile_is_begun_again(
+    loyal: Event, ledger: Ledger, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    passed = 0
+
+    def pruning(records: Iterator[Sealed], total: int, what: str) -> Iterator[Sealed]:
+        nonlocal passed
+        for each in records:
+            passed += 1
+            if passed == after:
+                assert run("prune", "--yes").exit_code == 0
+            yield each
+
+    monkeypatch.setattr(import_module("consent.cli.export"), "with_progress", pruning)
+    result = run("export", "--bundle", str(tmp_path / "log"))
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.count("Entries were pruned while they were read. The bundle is begun again.") == 1
+    keys = [verify.Key.parse(key) for key in ledger.verifier_keys()]
+    report = verify.verify(tmp_path / "log", keys, now=datetime.now(UTC))
+    assert {each.verdict for each in report.findings} == {"pruned", "erased", "unanchored"}
 
 
 @pytest.mark.requirement("LOG-09")

@@ -9,12 +9,14 @@ import hmac
 import json
 import re
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from consent.canonical import canonical
+from consent.errors import LedgerError
 from consent.ledger import (
     Checkpoint,
     Document,
@@ -34,6 +36,7 @@ from consent.ledger.event import Kind, opened, operated
 from consent.ledger.keys import announcement, voucher
 from consent.ledger.merkle import Frontier, check_consistency, check_inclusion
 from consent.ledger.note import Signer, sign, verifier_key
+from consent.ledger.pruning import Span, pruning
 from consent.ledger.tile import Tile, entry_bundle, tiles_of
 
 from .memory import FullTiles, files_of
@@ -134,6 +137,36 @@ def test_a_later_key_is_vouched_for_by_the_first_and_by_itself() -> None:
     assert (new.key, document.body.decode()) == (written, f"{EXAMPLES['voucher']}\n")
     event = announcement(new.key, origin=ORIGIN, time=datetime(2026, 11, 21, tzinfo=UTC))
     assert str(event.id) == EXAMPLES["id-announced"] == str(derived("key announced", ORIGIN, written))
+
+
+def test_a_pruning_says_how_long_all_was_kept_and_what_stays() -> None:
+    hour = datetime(2022, 10, 30, 17, tzinfo=UTC)
+    kinds = [Kind.OPERATED, Kind.OPERATED, *[Kind.REFUSED] * 510]
+    records = [
+        placed(index, Event(id=uuid.uuid4(), kind=kind, time=hour, policy=None), index == 7)
+        for index, kind in enumerate(kinds)
+    ]
+    span, now = Span(cookies=366, retention=1096), hour + timedelta(days=366 + 1096, hours=1)
+    event = pruning(512, records, origin=ORIGIN, time=now, policy=None, span=span)
+    assert canonical(event.detail).decode() == EXAMPLES["pruned-detail"]
+    assert event.id == derived("pruned", ORIGIN, "512")
+    with pytest.raises(LedgerError, match="2022-10-30 17h UTC is too young"):
+        pruning(512, records, origin=ORIGIN, time=now - timedelta(seconds=1), policy=None, span=span)
+
+
+def placed(index: int, event: Event, open: bool) -> Sealed:
+    """*event* as the record of entry *index*; its opening is gone unless it is *open*."""
+    salt, body = bytes(32), event.body()
+    leaf = event.leaf(ORIGIN, salt)
+    return Sealed(
+        index=index,
+        id=event.id,
+        leaf=leaf,
+        leaf_hash=leaf_hash(leaf),
+        subject=None,
+        salt=salt if open else None,
+        body=body if open else None,
+    )
 
 
 def test_the_tree_of_two_has_the_root_that_an_outsider_computes() -> None:

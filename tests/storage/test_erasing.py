@@ -21,10 +21,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from sqlalchemy import URL
 
 from consent.errors import LedgerUnavailable
-from consent.ledger import Checkpoint, Kind, Ledger, erasure
+from consent.ledger import Checkpoint, Kind, Ledger, Record, erasure
 from consent.ledger.bundle import Bundle
 from consent.ledger.note import Signer, sign
 from consent.storage import GuardedStorage, roles
+from consent.storage.tombstones import Tombstones
 from consent.verify import Key, verify
 from tests.ledger.memory import files_of
 from tests.verify.bundles import folder
@@ -233,7 +234,33 @@ def test_a_backup_that_is_put_back_is_cleared_again(tmp_path: Path, caplog: pyte
     assert found is not None
     assert found.body is not None
     assert list(ledger.tombstones()) == [erased]
+    assert [said_by(each) for each in ledger.newest(limit=1)] == ["list"]
+    check_tree(ledger)
     storage.close()
+
+
+def said_by(record: Record) -> object:
+    """Who erased, as *record* says."""
+    event = record.event()
+    return event and event.kind is Kind.ERASED and (event.detail or {}).get("by")
+
+
+@pytest.mark.requirement("LOG-05")
+def test_an_erasure_that_was_killed_once_it_was_listed_is_done_to_the_end_and_on_record_once(
+    tmp_path: Path,
+) -> None:
+    ledger, storage = open_ledger(tmp_path)
+    listed, kept = record(ledger, new_event()).id, record(ledger, new_event(subject=OTHER)).id
+    storage.close()
+    Tombstones(tmp_path / "consent.erased").add([listed])  # and there it was killed
+    for _ in range(2):
+        ledger, storage = open_ledger(tmp_path)
+        assert list(ledger.tombstones()) == [listed]
+        assert [each.id for each in ledger.of_subject(OTHER)] == [kept]
+        assert kinds(ledger) == ["operated", "given", "given", "erased"]
+        assert [said_by(each) for each in ledger.newest(limit=1)] == ["list"]
+        check_tree(ledger)
+        storage.close()
 
 
 def test_nothing_is_erased_that_the_list_cannot_take(filed: Ledger, tmp_path: Path) -> None:
@@ -371,7 +398,8 @@ def test_a_dump_that_is_put_back_is_cleared_again_where_the_list_is(
         assert served.of_subject(SUBJECT) == []
         assert list(served.tombstones()) == [erased]
         assert [each.id for each in served.of_subject(OTHER)] == [kept]
-    seal_all(signer)
+        seal_all(signer)
+        assert [said_by(each) for each in served.newest(limit=1)] == ["list"]
     check_tree(served)
 
 

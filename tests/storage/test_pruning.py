@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,9 @@ from sqlalchemy.exc import DBAPIError
 
 from consent.audit.live import verify_live
 from consent.errors import LedgerError, LedgerUnavailable
-from consent.ledger import Kind, Ledger, erasure
+from consent.ledger import Event, Kind, Ledger, erasure
 from consent.ledger.merkle import check_inclusion, inclusion_proof
-from consent.ledger.pruning import declare, drop, pruning, raise_bound
+from consent.ledger.pruning import Span, declare, drop, pruning, raise_bound
 from consent.storage import GuardedStorage, roles
 from consent.verify import Key, Report
 
@@ -42,16 +42,22 @@ OTHER = uuid.UUID("c1a5e0de-0000-4000-8000-00000000ffff")
 def erase_all(ledger: Ledger) -> None:
     """Erase what visitors did."""
     ids = [each.id for each in ledger.records() if each.outline().kind == Kind.REFUSED]
-    said = erasure("retention", id=uuid.uuid4(), time=NOW)
-    ledger.erase(said, salt=os.urandom(32), ids=ids, listed=False, patience=30)
+    erased = erasure("retention", id=uuid.uuid4(), time=NOW)
+    ledger.erase(erased, salt=os.urandom(32), ids=ids, listed=False, patience=30)
     seal_all(ledger)
 
 
 def bound(ledger: Ledger, min_index: int) -> None:
     """Say that all below *min_index* is pruned, have it signed, and raise the bound."""
-    event = pruning(min_index, origin=ORIGIN, time=NOW, policy=None, until=None)
+    event = said(ledger, min_index)
     declare(ledger, event, salt=os.urandom(32))
     raise_bound(ledger, event)
+
+
+def said(ledger: Ledger, min_index: int) -> Event:
+    """What goes on record of a pruning below *min_index* two hours after all of it."""
+    span, time = Span(cookies=0, retention=0), NOW + timedelta(hours=2)
+    return pruning(min_index, ledger.records(), origin=ORIGIN, time=time, policy=None, span=span)
 
 
 def checked(ledger: Ledger, *outside: str) -> Report:
@@ -123,8 +129,8 @@ def test_pruning_drops_the_leaves_below_the_bound_and_every_proof_still_holds(si
 def test_what_still_has_its_opening_stays_below_the_bound_and_goes_with_the_next_time(signed: Ledger) -> None:
     needed = signed.newest(100, 1)[0]
     ids = [each.id for each in signed.records() if each.index and each.id != needed.id]
-    said = erasure("retention", id=uuid.uuid4(), time=NOW)
-    signed.erase(said, salt=os.urandom(32), ids=ids, listed=False, patience=30)
+    erased = erasure("retention", id=uuid.uuid4(), time=NOW)
+    signed.erase(erased, salt=os.urandom(32), ids=ids, listed=False, patience=30)
     seal_all(signed)
     bound(signed, 512)
     assert sum(drop(signed)) == 510
@@ -142,7 +148,7 @@ def test_nothing_is_pruned_before_what_says_so_is_signed(begun_url: URL) -> None
     ledger, storage = open_served(begun_url)
     grow(ledger, 300, begun_url)
     erase_all(ledger)
-    event = pruning(256, origin=ORIGIN, time=NOW, policy=None, until=None)
+    event = said(ledger, 256)
     declare(ledger, event, salt=os.urandom(32))
     with pytest.raises(LedgerUnavailable, match="under no signed checkpoint yet"):
         raise_bound(ledger, event)
@@ -154,7 +160,7 @@ def test_nothing_is_pruned_before_what_says_so_is_signed(begun_url: URL) -> None
 def test_off_a_boundary_is_refused_and_the_next_is_named(filed: Ledger) -> None:
     for index, near in ((1, 256), (0, 256), (257, 512), (511, 512)):
         with pytest.raises(ValueError, match=f"the next is {near}"):
-            pruning(index, origin=ORIGIN, time=NOW, policy=None, until=None)
+            said(filed, index)
     with pytest.raises(LedgerError, match="Fewer than 256 entries"):
         bound(filed, 256)
     assert filed.size() == 1
@@ -186,8 +192,8 @@ def statements(ledger: Ledger, tmp_path: Path, url: URL | None, *lines: str) -> 
 def test_the_database_itself_lets_nothing_else_go(signed: Ledger, tmp_path: Path, url: URL | None) -> None:
     needed = signed.newest(100, 1)[0]
     ids = [each.id for each in signed.records() if each.index and each.id != needed.id]
-    said = erasure("retention", id=uuid.uuid4(), time=NOW)
-    signed.erase(said, salt=os.urandom(32), ids=ids, listed=False, patience=30)
+    erased = erasure("retention", id=uuid.uuid4(), time=NOW)
+    signed.erase(erased, salt=os.urandom(32), ids=ids, listed=False, patience=30)
     with pytest.raises((sqlite3.IntegrityError, DBAPIError), match=r"never|refuses"):
         statements(
             signed, tmp_path, url, "DELETE FROM entry WHERE leaf_index = 1"
@@ -320,7 +326,7 @@ def test_on_a_server_a_role_of_its_own_prunes(begun_url: URL, server: Cluster, t
 @pytest.mark.requirement("LOG-09")
 def test_what_is_to_be_pruned_has_its_tiles(signed: Ledger, tmp_path: Path, url: URL | None) -> None:
     erase_all(signed)
-    event = pruning(512, origin=ORIGIN, time=NOW, policy=None, until=None)
+    event = said(signed, 512)
     declare(signed, event, salt=os.urandom(32))
     drops = "DROP TRIGGER tile_remains" if url is None else "ALTER TABLE tile DISABLE TRIGGER tile_stays"
     statements(signed, tmp_path, url, drops, "DELETE FROM tile WHERE level = 0 AND n = 1")

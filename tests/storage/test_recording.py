@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import dialect
 
 from consent.errors import LedgerConflict, LedgerError
 from consent.ledger import Document, Event, Kind, Ledger, leaf_hash, operated
-from consent.storage import records, sealing, sqlite
+from consent.storage import appending, records, sealing
 
 from .events import NOW, ORIGIN, SUBJECT, change, new_event, open_ledger, place, record, rows, seal_all
 
@@ -211,7 +211,7 @@ def test_reading_all_records_takes_the_same_memory_for_many_as_for_few(filed: Le
 
 #: Every statement that runs in a request or over the whole log, in SQLite's words.
 STATEMENTS = [
-    *(sqlite._KNOWN, sqlite._LATEST, sealing._OF_ENTRIES, sealing._OF_TILES, sealing._STORED),
+    *(appending._KNOWN, appending._LATEST, sealing._OF_ENTRIES, sealing._OF_TILES, sealing._STORED),
     *(
         str(statement.compile(dialect=dialect(), compile_kwargs={"render_postcompile": True}))
         for statement in (records._BY_ID, records._OF_SUBJECT, records._BELOW, records._ABOVE, records._NEXT)
