@@ -60,6 +60,7 @@ examples:
   python3 dev.py test --full              every combination, long faults, a million events
   python3 dev.py check                    formatting, lint, types, weight; Python, templates and JavaScript
   python3 dev.py bench --quick
+  python3 dev.py bench --browser          what a visitor's browser makes of it, and of its peers
 """
 
 #: What each command becomes.
@@ -67,7 +68,7 @@ MODULES = {"demo": "demo_site", "test": "pytest", "bench": "benchmarks"}
 #: The check that says what it found in any case.
 WEIGHT = "weight"
 PYTEST_USAGE = "dev.py test [--full] [pytest's own arguments, with paths from the checkout's top]"
-BENCH_USAGE = "dev.py bench [--quick] [--only NAME] [--json FILE]"
+BENCH_USAGE = "dev.py bench [--quick] [--only NAME | --browser] [--json FILE]"
 
 #: Browser tests that take long, and what runs beside the first share: many tests wait more than they work.
 LONG = [f"tests/browser/test_{name}.py" for name in ("cached", "parity", "sweep")]
@@ -150,6 +151,8 @@ def run_in_place(command: argparse.Namespace, rest: list[str]) -> NoReturn:
     environment = dict(os.environ)
     if command.name == "test":
         environment |= programs()
+    if command.name == "bench" and "--browser" in rest:
+        environment |= {"CONSENT_CHROMIUM": chromium(), **engine()}
     if command.name == "demo":
         environment["DEMO_COMMAND"] = "python3 dev.py demo"
     set_up(tools=command.name != "demo")
@@ -389,9 +392,13 @@ def programs() -> dict[str, str]:
             otherwise += error.otherwise
     if otherwise:
         raise NotInstalled(packages, otherwise)
-    if "CONSENT_CHROMIUM" not in os.environ and (shell := shutil.which(SHELL)):
-        found["CONSENT_CHROMIUM_SHELL"] = shell
-    return found
+    return found | engine()
+
+
+def engine() -> dict[str, str]:
+    """The path of Chromium's engine alone, where it is installed and nobody has chosen another browser."""
+    shell = None if "CONSENT_CHROMIUM" in os.environ else shutil.which(SHELL)
+    return {"CONSENT_CHROMIUM_SHELL": shell} if shell else {}
 
 
 def java() -> None:

@@ -3,6 +3,7 @@
 import os
 import platform
 import sqlite3
+import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -46,6 +47,13 @@ class Others:
             return None
         whole, busy, own = (after - before for after, before in zip(now, self.start, strict=True))
         return max(0.0, busy - own) / whole if whole else None
+
+
+def beside(seconds: float) -> float | None:
+    """The part of the processors' time that others use now, in so many *seconds* in which we do nothing."""
+    others = Others()
+    time.sleep(seconds)
+    return others.share()
 
 
 def _clocks() -> tuple[float, float, float] | None:

@@ -1,15 +1,16 @@
-"""The page ``docs/benchmarks.md``, whose figures are those of one real run."""
+"""The pages ``docs/benchmarks.md`` and ``docs/peers.md``, whose figures are those of one real run."""
 
 from pathlib import Path
 
 from benchmarks.place import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-#: All below this line of the page is what a run has printed.
-LINE = "<!-- python3 dev.py bench --publish -->"
+BROWSER = ROOT / "docs" / "peers.md"
+#: All below the line of a page that begins so and ends with ``-->`` is what a run has printed.
+LINE = "<!-- python3 dev.py bench"
 
 
 def publish(figures: str, page: Path = PAGE) -> None:
     """Put *figures*, in Markdown, in the place of those on the page."""
-    words = page.read_text().partition(LINE)[0]
-    page.write_text(f"{words}{LINE}\n\n{figures}\n")
+    words, start, rest = page.read_text().partition(LINE)
+    page.write_text(f"{words}{start}{rest.partition('-->')[0]}-->\n\n{figures}\n")

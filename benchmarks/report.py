@@ -45,12 +45,14 @@ class Figure:
 
 @dataclass(slots=True, kw_only=True)
 class Section:
-    """The figures of one subject, and what has to be known to read them."""
+    """The figures of one subject, and what has to be known to read them. *rows* are answers that aren't figures, side
+    by side, below a row of headings."""
 
     name: str
     title: str
     method: str
     figures: list[Figure] = field(default_factory=list)
+    rows: Sequence[Sequence[str]] = ()
     notes: list[str] = field(default_factory=list)
 
 
@@ -85,11 +87,12 @@ def text(machine: Mapping[str, Any], sections: Sequence[Section]) -> str:
     """Everything, for people, in Markdown."""
     parts = ["\n".join(f"* {name}: {value}" for name, value in machine.items())]
     for section in sections:
-        parts.append(
-            f"## {section.title}\n\n`python3 dev.py bench --only {section.name}`\n\n{section.method}"
-        )
+        how = "--browser" if section.name == "browser" else f"--only {section.name}"
+        parts.append(f"## {section.title}\n\n`python3 dev.py bench {how}`\n\n{section.method}")
         if section.figures:
             parts.append(table([HEADINGS, *(figure.cells() for figure in section.figures)]))
+        if section.rows:
+            parts.append(table(section.rows))
         if section.notes:
             parts.append("\n".join(f"* {note}" for note in section.notes))
     return "\n\n".join(parts)

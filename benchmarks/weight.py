@@ -2,14 +2,11 @@
 
 import gzip
 import re
-import shutil
-import subprocess
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.environment import PATIENCE, Unavailable
-from benchmarks.place import cache
+from benchmarks.environment import Unavailable
+from benchmarks.npm import unpacked
 from benchmarks.progress import Progress
 from benchmarks.report import OURS, Beside, Figure, Section
 from benchmarks.spread import Spread
@@ -123,23 +120,5 @@ def total(what: str, who: str, size: float, *, goal: str = "") -> Figure:
 
 def peer() -> Mapping[str, bytes]:
     """The peer's files, from npm's registry; Unavailable without npm or registry."""
-    archive = cache() / f"{PEER}-{RELEASE}.tgz"
-    if not archive.exists():
-        download(archive.parent)
-    with tarfile.open(archive) as archived:
-        found = {name: archived.extractfile(f"package/dist/{name}") for name in FILES}
-        return {name: file.read() for name, file in found.items() if file}
-
-
-def download(folder: Path) -> None:
-    """Have npm put the peer's package into *folder*."""
-    if (npm := shutil.which("npm")) is None:
-        raise Unavailable(f"{PEER} {RELEASE}, because there is no npm here")
-    command = [npm, "pack", "--silent", "--pack-destination", str(folder), f"{PEER}@{RELEASE}"]
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE, cwd=folder)
-    except subprocess.CalledProcessError as error:
-        said = (error.stderr or "").strip().splitlines() or [f"exit code {error.returncode}"]
-        raise Unavailable(f"{PEER} {RELEASE}, because npm said: {said[-1]}") from error
-    except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"{PEER} {RELEASE}, because npm took over {PATIENCE} s") from error
+    folder = unpacked(PEER, RELEASE) / "dist"
+    return {name: (folder / name).read_bytes() for name in FILES}

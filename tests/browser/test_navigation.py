@@ -18,7 +18,7 @@ from consent import Consent
 from consent.look import served
 from tests.web.clinic import POLICY
 
-from .libraries import LIBRARIES, cache_folder, fetch, library
+from .libraries import LIBRARIES, Unfetched, cache_folder, fetch, library
 
 pytestmark = pytest.mark.browser
 
@@ -364,6 +364,6 @@ def test_without_the_registry_the_tests_fail_and_say_so(
     monkeypatch.setenv("npm_config_offline", "true")
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "empty"))
     package, version, _ = LIBRARIES[name]
-    with pytest.raises(pytest.fail.Exception, match="can't be fetched from the npm registry"):
-        fetch(f"{package}@{version}", tmp_path / "home")
+    with pytest.raises(Unfetched, match="can't be fetched from the npm registry"):
+        fetch(tmp_path / "home", f"{package}@{version}")
     assert not (tmp_path / "home").exists()
