@@ -34,6 +34,7 @@ INPUTS = ("pyproject.toml", "constraints.txt")
 
 TYPESCRIPT = "7.0.2"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FIREFOX_NAMES = ("firefox-esr", "firefox")
 #: The same engine without the rest of a browser: it takes a third less of the processor.
 SHELL = "chromium-headless-shell"
 #: Debian's names. The fonts make the pages' Arabic, and whatever else is shown, look alike on every machine;
@@ -41,6 +42,8 @@ SHELL = "chromium-headless-shell"
 BROWSER_PACKAGES = ("chromium", SHELL, "fonts-noto-core", "fonts-noto-cjk", "libatomic1")
 #: The HTML checker runs in Java, any of Debian's.
 JAVA_PACKAGE = "default-jre-headless"
+#: Some 80 MB, so only the full run asks for it.
+FIREFOX_PACKAGE = "firefox-esr"
 #: For the tests of pages in a shared cache, which start it on a port and in a folder of their own.
 CACHE_PACKAGE = "nginx-light"
 
@@ -150,7 +153,7 @@ def run_in_place(command: argparse.Namespace, rest: list[str]) -> NoReturn:
     """Sets up what *command* needs and becomes it, so that signals and exit codes are its own."""
     environment = dict(os.environ)
     if command.name == "test":
-        environment |= programs()
+        environment |= programs(full="--full" in rest)
     if command.name == "bench" and "--browser" in rest:
         environment |= {"CONSENT_CHROMIUM": chromium(), **engine()}
     if command.name == "demo":
@@ -373,14 +376,16 @@ def chromium() -> str:
     raise Missing("found no Chromium after installing it: set CONSENT_CHROMIUM to its path")
 
 
-def programs() -> dict[str, str]:
-    """The paths of the programs that tests start; NotInstalled names all that are to be installed by hand."""
+def programs(*, full: bool = False) -> dict[str, str]:
+    """The paths of the programs that tests start, those marked `full` too if *full* says so; NotInstalled names all
+    that are to be installed by hand."""
     found: dict[str, str] = {}
     packages: list[str] = []
     otherwise: list[str] = []
     for name, find in (
         ("CONSENT_CHROMIUM", chromium),
         ("CONSENT_NGINX", nginx),
+        *([("CONSENT_FIREFOX", firefox)] if full else ()),
         *((None, each) for each in (java, postgresql, sqlite)),
     ):
         try:
@@ -418,6 +423,24 @@ def nginx() -> str:
     if path := found_nginx():
         return path
     raise Missing("found no nginx after installing it: set CONSENT_NGINX to its path")
+
+
+def firefox() -> str:
+    """The path of a Firefox, a second browser beside Chromium: CONSENT_FIREFOX, or one found, or one installed now."""
+    if chosen := os.environ.get("CONSENT_FIREFOX"):
+        if not os.access(chosen, os.X_OK):
+            raise Missing(f"CONSENT_FIREFOX is {chosen}, which is no program: set it to Firefox's path")
+        return chosen
+    if not found_firefox():
+        install_packages([FIREFOX_PACKAGE], otherwise="Firefox, or set CONSENT_FIREFOX to its path")
+    if path := found_firefox():
+        return path
+    raise Missing("found no Firefox after installing it: set CONSENT_FIREFOX to its path")
+
+
+def found_firefox() -> str | None:
+    """The path of a Firefox on PATH."""
+    return next(filter(None, map(shutil.which, FIREFOX_NAMES)), None)
 
 
 def found_nginx() -> str | None:

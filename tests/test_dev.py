@@ -19,7 +19,7 @@ ELSEWHERE = (
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     """A machine on which an ordinary user works, and none of the programs is to be found."""
-    for name in ("CONSENT_CHROMIUM", "CONSENT_NGINX", "CONSENT_TEST_PG_URL"):
+    for name in ("CONSENT_CHROMIUM", "CONSENT_FIREFOX", "CONSENT_NGINX", "CONSENT_TEST_PG_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -43,6 +43,12 @@ def test_all_programs_to_be_installed_by_hand_stand_in_one_line(
     with pytest.raises(dev.Missing) as caught:
         dev.programs()
     assert str(caught.value) == says
+
+
+def test_the_full_run_asks_for_a_second_browser(bare: pytest.MonkeyPatch) -> None:
+    bare.setattr(dev, "on_debian", lambda: True)
+    with pytest.raises(dev.Missing, match="chromium nginx-light firefox-esr default-jre-headless"):
+        dev.programs(full=True)
 
 
 def test_what_is_there_is_not_named(bare: pytest.MonkeyPatch) -> None:
