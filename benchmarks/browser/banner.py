@@ -6,7 +6,7 @@ Each function takes a page of Playwright's that shows the banner, and says what 
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, Route
 
 #: How often Tab is pressed before something counts as out of reach.
 MOST = 60
@@ -177,6 +177,31 @@ def violations(page: Page, axe: str) -> list[str]:
     """What breaks one of the rules of *axe*, the source text of axe-core: a rule and an element each."""
     page.evaluate(axe)
     found: list[str] = page.evaluate(_AXE)
+    return found
+
+
+#: A site's policy that allows nothing from elsewhere and nothing written into the page (CSP 3).
+STRICT = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_COUNT = "window.blocked = 0; addEventListener('securitypolicyviolation', () => { window.blocked += 1; });"
+
+
+def restrict(page: Page, url: str) -> None:
+    """Have all further loads of *url* come with the ``STRICT`` policy."""
+
+    def add(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": STRICT})
+
+    page.add_init_script(_COUNT)
+    page.route(url, add)
+
+
+def blocked(page: Page) -> int:
+    """How often the page that was restricted tried what its policy forbids."""
+    found: int = page.evaluate("window.blocked")
     return found
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 from benchmarks import npm, report
 from benchmarks.browser import banner as seen
-from benchmarks.browser.banner import Arrival
+from benchmarks.browser.banner import Arrival, Banner
 from benchmarks.browser.site import SITES, Ours, Peer, page
 from benchmarks.environment import Unavailable
 from benchmarks.progress import Progress
@@ -32,11 +32,13 @@ KINDS = {"text/javascript": "script", "text/css": "style", "text/html": "HTML"}
 METHOD = (
     "Each on the same plain page with three optional categories of one service each, served from this machine and "
     f"opened in an empty browser profile with a phone's window, {PHONE['width']} × {PHONE['height']}. Bytes are after "
-    "gzip -9, file by file, of all that a first visit loads more than a visit to the page alone. axe finds elements "
-    "that break a rule of WCAG 2.2 A or AA, or of good practice; with the choices open, in all that is then on the "
-    "page. Presses of Tab count from the page's start, and out of the banner from its “Reject”. Times are of {loads} "
-    f"first visits, in turns, on a processor slowed down {SLOWER} times: the median, and p10 and p90. The banner is "
-    "seen in the first frame, from the first paint on, in which “Reject” stands in the window and isn't transparent."
+    "gzip -9, file by file, of all that a first visit loads more than a visit to the page alone. axe finds elements that break a "
+    "rule of WCAG 2.2 A or AA, or of good practice; with the choices open, in all that is then on the page. "
+    "Presses of Tab count from the page's start, and out of the banner from its “Reject”. A strict CSP is a "
+    "policy for content under which only the site's own files load; “blocked” counts what it stops. Times are of "
+    f"{{loads}} first visits, in turns, on a processor slowed down {SLOWER} times: the median, and p10 and p90. The "
+    "banner is seen in the first frame, from the first paint on, in which “Reject” stands in the window and isn't "
+    "transparent."
 )
 
 
@@ -216,13 +218,31 @@ def examine(one: Findings, visitor: Visitor, bare: Bare, axe: str) -> None:
         with visitor.page(parts.reject) as opened:
             presses.append(times(seen.acts(opened, parts, answer)))
     say["presses to refuse, to accept"] = " / ".join(presses)
+    say["under a strict CSP"] = strictly(visitor, parts)
+    say["refuse with JavaScript off"] = unscripted(visitor, parts)
+
+
+def strictly(visitor: Visitor, parts: Banner) -> str:
+    """Whether the banner takes a No where the site's policy for content is strict, and how much of it is blocked."""
+    with visitor.context() as context:
+        opened = context.new_page()
+        seen.restrict(opened, visitor.url)
+        opened.goto(visitor.url)
+        opened.wait_for_load_state("networkidle")
+        opened.wait_for_timeout(seen.MOMENT)
+        blocked = seen.blocked(opened)
+        refused = opened.locator(parts.reject).is_visible() and seen.acts(opened, parts, parts.reject)
+        return f"{'takes a No' if refused else 'takes no No'}; {blocked} blocked"
+
+
+def unscripted(visitor: Visitor, parts: Banner) -> str:
+    """Whether the banner takes a No, and remembers it, without JavaScript."""
     with visitor.page(java_script_enabled=False) as opened:
-        shown = opened.locator(parts.reject).is_visible()
-        if shown:
-            opened.locator(parts.reject).click()
-            opened.goto(visitor.url)
-            shown = not opened.locator(parts.reject).is_visible()
-        say["refuse with JavaScript off"] = "yes" if shown else "no, nothing is shown"
+        if not opened.locator(parts.reject).is_visible():
+            return "no, nothing is shown"
+        opened.locator(parts.reject).click()
+        opened.goto(visitor.url)
+        return "no, it asks again" if opened.locator(parts.reject).is_visible() else "yes"
 
 
 def arrive(visitor: Visitor, site: Ours | Peer) -> Arrival:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, Page, Route
 
 from benchmarks.browser import banner as seen
@@ -130,6 +131,21 @@ def test_what_axe_finds_is_counted(opened: Open, pytestconfig: pytest.Config) ->
     axe = library("axe", cache_folder(pytestconfig)).decode()
     assert seen.violations(opened(), axe) == []
     assert seen.violations(opened(style=FAINT), axe) == ["color-contrast: #text"]
+
+
+def test_what_a_strict_policy_blocks_is_counted(browser: Browser) -> None:
+    app = Flask(__name__)
+    app.add_url_rule("/", "plain", lambda: "<p>Text</p>")
+    app.add_url_rule(
+        "/styled", "styled", lambda: "<p style='color: red'>Text</p><style>p { margin: 0 }</style>"
+    )
+    with served(app) as url:
+        for path, times in ("", 0), ("styled", 2):
+            page = browser.new_page()
+            seen.restrict(page, url + path)
+            page.goto(url + path)
+            assert seen.blocked(page) == times
+            page.close()
 
 
 def test_bytes_are_counted_by_their_kind(browser: Browser) -> None:
