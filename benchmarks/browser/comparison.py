@@ -32,9 +32,9 @@ KINDS = {"text/javascript": "script", "text/css": "style", "text/html": "HTML"}
 METHOD = (
     "Each on the same plain page with three optional categories of one service each, served from this machine and "
     f"opened in an empty browser profile with a phone's window, {PHONE['width']} × {PHONE['height']}. Bytes are after "
-    "gzip -9, file by file, of all that a first visit loads more than a visit to the page alone. axe finds elements that break a "
-    "rule of WCAG 2.2 A or AA, or of good practice; with the choices open, in all that is then on the page. "
-    "Presses of Tab count from the page's start, and out of the banner from its “Reject”. A strict CSP is a "
+    "gzip -9, file by file, of all that a first visit loads more than a visit to the page alone. axe finds elements "
+    "that break a rule of WCAG 2.2 A or AA, or of good practice; with the choices open, in all that is then on the "
+    "page. Presses of Tab count from the page's start, and out of the banner from its “Reject”. A strict CSP is a "
     "policy for content under which only the site's own files load; “blocked” counts what it stops. Times are of "
     f"{{loads}} first visits, in turns, on a processor slowed down {SLOWER} times: the median, and p10 and p90. The "
     "banner is seen in the first frame, from the first paint on, in which “Reject” stands in the window and isn't "

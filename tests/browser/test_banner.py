@@ -83,6 +83,7 @@ def opened(browser: Browser) -> Iterator[Open]:
 def reject(page: Page) -> str:
     """Where the focus is after the answer No by keyboard."""
     page.locator("#no").press("Enter")
+    assert seen.gone(page, PARTS)
     return seen.focus(page, PARTS)
 
 
