@@ -4,9 +4,10 @@ Each function takes a page of Playwright's that shows the banner, and says what 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
-from playwright.sync_api import Locator, Page, Route
+from playwright.sync_api import Page, Route
+
+from consent.look import measure
 
 #: How often Tab is pressed before something counts as out of reach.
 MOST = 60
@@ -86,28 +87,27 @@ def acts(page: Page, banner: Banner, answer: str) -> int | None:
     return count if gone(page, banner) else None
 
 
-def unlike(page: Page, banner: Banner) -> list[str]:
-    """In which of the properties that people see the two answers differ, each as ``name: reject, accept``."""
-    reject, accept = (looks(page.locator(each)) for each in (banner.reject, banner.accept))
-    return [f"{name}: {reject[name]}, {accept[name]}" for name in reject if reject[name] != accept[name]]
+def unlike(page: Page, banner: Banner) -> dict[str, str]:
+    """In which of all properties that the browser knows the two answers differ but for where they stand: the value of
+    the button that rejects, and of the other."""
+    reject, accept = (measure(page, "look", each) for each in (banner.reject, banner.accept))
+    return {
+        name: f"{plain(reject.get(name))}, {plain(accept.get(name))}"
+        for name in {**reject, **accept}
+        if not same(reject.get(name), accept.get(name)) and not name.startswith("margin-")
+    }
 
 
-def looks(button: Locator) -> dict[str, Any]:
-    """What people see of *button* but its words."""
-    found: dict[str, Any] = button.evaluate(_LOOKS)
-    return found
+def plain(value: object) -> str:
+    """*value* without the small parts of a pixel."""
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
 
 
-_LOOKS = """(button) => {
-  const { width, height } = button.getBoundingClientRect();
-  const found = getComputedStyle(button);
-  const names = ["background-color", "background-image", "border-block-start-color", "border-block-start-style",
-    "border-block-start-width", "border-start-start-radius", "box-shadow", "color", "font-family", "font-size",
-    "font-style", "font-weight", "letter-spacing", "opacity", "padding-inline-start", "text-decoration-line",
-    "text-transform"];
-  return { element: button.localName, width: Math.round(width), height: Math.round(height),
-    ...Object.fromEntries(names.map((name) => [name, found.getPropertyValue(name)])) };
-}"""
+def same(one: object, other: object) -> bool:
+    """Whether two values are the same to the eye: browsers lay out in 64ths of a pixel."""
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) < 1 / 60
+    return one == other
 
 
 def covered(page: Page, banner: Banner) -> float:

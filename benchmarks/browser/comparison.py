@@ -1,7 +1,5 @@
 """All sites side by side: each is visited in the same ways in one run, and has a column of its own."""
 
-import gzip
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +16,9 @@ from benchmarks.browser.site import SITES, Ours, Peer, page
 from benchmarks.environment import Unavailable
 from benchmarks.progress import Progress
 from benchmarks.spread import Spread
+from benchmarks.weight import packed
+from consent.look import served
 from tests.browser import launching
-from tests.browser.served import served
 
 #: A phone's window.
 PHONE = {"width": 390, "height": 844}
@@ -93,7 +92,6 @@ class Visitor:
 def measure(folder: Path, *, quick: bool) -> report.Section:
     """The section; the sites' databases lie in *folder*."""
     loads = 3 if quick else 15
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     section = report.Section(
         name="browser", title="The same page in a browser", method=METHOD.format(loads=loads)
     )
@@ -166,7 +164,7 @@ def weigh(context: BrowserContext, url: str, wait_for: str | None = None) -> tup
     own = [each for each in responses if not each.url.endswith("/favicon.ico") and each.status < 300]
     for response in own:
         kind = KINDS.get(response.headers.get("content-type", "").partition(";")[0], "other")
-        weight[kind] += len(gzip.compress(response.body(), compresslevel=9, mtime=0))
+        weight[kind] += packed(response.body())
     return weight, len(own)
 
 
@@ -189,11 +187,8 @@ def examine(one: Findings, visitor: Visitor, bare: Bare, axe: str) -> None:
         say["focus when the page has come"] = WHERE[seen.focus(opened, parts)]
         say["part of a phone’s screen"] = f"{seen.covered(opened, parts):.0%}"
         unlike = seen.unlike(opened, parts)
-        say["“Reject” and “Accept” differ in"] = (
-            ", ".join(each.partition(":")[0] for each in unlike) or "nothing"
-        )
-        if unlike:
-            one.notes.append(f"“Reject” and “Accept”: {'; '.join(unlike)}")
+        say["“Reject” and “Accept” differ in"] = ", ".join(unlike) or "nothing"
+        one.notes += [f"{name} of “Reject” and “Accept”: {pair}" for name, pair in unlike.items()]
         broken = [each for each in seen.violations(opened, axe) if each not in bare.violations]
         opened.locator(parts.choose).click()
         expect(opened.locator(parts.choices)).to_be_visible()

@@ -1,6 +1,5 @@
 """The sites that are visited: one plain page, with each of those that ask for consent, set up as documented."""
 
-import gzip
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from benchmarks.browser.banner import Banner
 from benchmarks.environment import PATIENCE, Unavailable
 from benchmarks.page import ITEMS, KEY, source
 from benchmarks.report import OURS
+from benchmarks.weight import packed
 from consent import Consent
 
 HERE = Path(__file__).parent
@@ -126,7 +126,7 @@ def bundle(*, only: str = "") -> Mapping[str, bytes]:
 def react() -> str:
     """What React's part in c15t's script weighs."""
     alone = 'import { createRoot } from "react-dom/client"; createRoot(document.body).render(null);'
-    size = len(gzip.compress(bundle(only=alone)["only.js"], compresslevel=9, mtime=0))
+    size = packed(bundle(only=alone)["only.js"])
     return f"React alone makes {size:,} B of its script, which a site that is built with React loads anyway"
 
 
