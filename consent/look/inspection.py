@@ -57,6 +57,8 @@ class Inspection:
     """Whether the *kind* ``cookie``, ``local`` or ``session`` of this name may be kept before any answer."""
     unmet: dict[str, str] = field(default_factory=dict)
     """Languages that the site didn't show to who prefers them, and what it showed instead."""
+    bare: set[str] = field(default_factory=set)
+    """Paths of pages that lack what was to be looked at."""
     sent: list[Request] = field(default_factory=list)
     """What was kept back."""
 
@@ -70,7 +72,8 @@ class Inspection:
                 yield from self.layer(page, self.centre, "centre", language)
             if number == 0:
                 for path in self.pages:
-                    yield from self.used(path, language)
+                    if path not in self.bare:
+                        yield from self.used(path, language)
 
     @contextmanager
     def visit(self, language: str, **options: Any) -> Iterator[Page]:
@@ -113,8 +116,9 @@ class Inspection:
         self.tell(f"{path}: {name}, {language}")
         self.open(page, path)
         if page.locator(layer).count() == 0:
-            if name == "banner":
-                yield Seen(missing(layer), path, name, language, SITES[-1])
+            if name != "dialog":  # it comes with the banner
+                self.bare.add(path)
+                yield Seen(missing(name), path, name, language, SITES[-1])
             return
         if (shown := page.locator(layer).first.get_attribute("lang") or language) != language:
             self.unmet[language] = shown
@@ -311,11 +315,12 @@ class Inspection:
                     )
 
 
-def missing(layer: str) -> Finding:
-    """That a page has no banner."""
+def missing(name: str) -> Finding:
+    """That a page lacks the layer *name*."""
+    fix = {
+        "banner": "Put {{ consent_banner() }} first into its <body>, or look at another page: --page.",
+        "centre": "Show {{ pc.content }} in your templates/consent/page.html.",
+    }
     return Finding(
-        "shown",
-        layer,
-        "the page has no banner for who hasn't answered",
-        "Put {{ consent_banner() }} first into its <body>, or look at another page: --page.",
+        "shown", LAYERS[name], f"the page shows no {name} to who hasn't answered; expected one", fix[name]
     )

@@ -238,8 +238,8 @@ def test_what_happens_only_in_use_is_named_too(inspection: Inspection, name: str
 
 
 def test_a_page_without_a_banner_is_named(inspection: Inspection) -> None:
-    with inspection.visit("en") as page:
-        assert named(list(inspection.layer(page, "/plain", "banner", "en"))) == {("shown", ".pc-banner")}
+    inspection.pages, inspection.centre = ["/plain"], "/plain"
+    assert named(list(inspection.findings())) == {("shown", ".pc-banner"), ("shown", ".pc-centre")}
 
 
 def test_a_language_that_is_not_shown_is_told_instead_of_passed(inspection: Inspection) -> None:
