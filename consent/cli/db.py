@@ -18,13 +18,16 @@ def upgrade(ctx: click.Context) -> None:
     before, while you look on. It is safe while the site runs.
 
     On PostgreSQL this is the only way: run it where the signing key is (CONSENT_SIGNING_KEY), as the role that is
-    to own the tables, before the site starts and with each new release.
+    to own the tables, before the site starts and with each new release. It says when "flask consent db roles --apply"
+    has to follow: when roles are in use and lack rights that the release needs.
     """
     storage = site_of(ctx).recorder.ledger.storage
     if not isinstance(storage, OwnStorage):
         raise ConfigurationError(f"a ledger kept in {type(storage).__name__} has no schema to upgrade.")
     done = storage.upgrade()
     say("\n".join(f"Applied {line}" for line in done) or "The database is up to date.")
+    if isinstance(storage, GuardedStorage) and (deprived := storage.deprived()):
+        complain(f"Rights are missing to {', '.join(deprived)}. Now run: flask consent db roles --apply")
 
 
 @command("roles", "flask consent db roles", "flask consent db roles --apply")

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from sqlalchemy import make_url
 
 from consent.cli.command import WRONG, Group, command, database_file, ledger_of, site_of
 from consent.cli.terminal import complain, facts, say, say_json, table
@@ -13,6 +12,7 @@ from consent.errors import ConfigurationError, LedgerError, SigningRefused
 from consent.ledger import Checkpoint, Ledger, rotation
 from consent.ledger.merkle import root_of
 from consent.ledger.note import Note, Signer, encoded
+from consent.storage import GuardedStorage
 from consent.storage.accountkey import AccountKey
 from consent.storage.desk import FileDesk
 from consent.web.site import Site
@@ -180,7 +180,10 @@ def common(ledger: Ledger, signed: Checkpoint) -> int:
 
 def places_of(site: Site, ledger: Ledger) -> list[tuple[str, object]]:
     """Where the keys, the guard and the database lie."""
-    database = database_file(site) or make_url(site.settings.database).set(query={}).render_as_string()
+    storage = ledger.storage
+    database = (
+        storage.name if isinstance(storage, GuardedStorage) else database_file(site) or site.settings.database
+    )
     desk = ledger.storage.desk
     if not isinstance(desk, FileDesk):
         return [("key", "not kept here"), ("guard", "not kept here"), ("database", database)]

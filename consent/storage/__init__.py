@@ -51,6 +51,9 @@ class GuardedStorage(OwnStorage, Protocol):
     def apply(self, statements: Sequence[str]) -> None:
         """Run *statements*, which change rights, in one transaction."""
 
+    def deprived(self) -> Sequence[str]:
+        """The roles that are in use here and lack a right which this release gives them."""
+
     def receive(self, departure: Departure, progress: Progress) -> None:
         """Make the tables and copy the rows of a log that moves here; until ``open`` nothing is recorded in them.
 

@@ -4,17 +4,18 @@ The server's own timeouts end statements, but no commit that waits for a standby
 stopped.
 """
 
+import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg import errors, generators
 from psycopg.abc import PQGen
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGconn
-from psycopg.rows import TupleRow
 
 Found = TypeVar("Found")
 
@@ -29,6 +30,7 @@ class BoundedConnection(psycopg.Connection):
         super().__init__(pgconn)
         self._deadline: float | None = None
         self._process = os.getpid()
+        self._keeps_plans, self._plans = True, dict[bytes, bytes]()
 
     def __del__(self, *warn: Any) -> None:
         if os.getpid() == self._process:  # a forked child leaves its parent's alone
@@ -43,26 +45,38 @@ class BoundedConnection(psycopg.Connection):
         finally:
             self._deadline = None
 
-    def at_once(self, statements: str, values: Mapping[str, object]) -> TupleRow | None:
-        """Run *statements* in a transaction of their own; the last row that they give, if any.
+    def at_once(
+        self, statement: bytes, binary: Sequence[bytes | None], texts: Sequence[bytes | None]
+    ) -> Sequence[bytes | None]:
+        """Run *statement* in a transaction of its own; the one row that it gives, in the server's binary form.
 
-        They go in one message, and one answer is waited for: a pipeline costs a client several times as much. The
-        values are written into it by libpq's rules for literals. Nothing is left open, whatever happens.
+        Its values are first those of *binary*, in that form, then *texts*. All go in one message, and one answer is
+        waited for: the driver's cursors cost a client several times as much. Outside a transaction only.
         """
-        whole = f"BEGIN ISOLATION LEVEL READ COMMITTED; {statements}; COMMIT"
-        self.autocommit = True  # or the driver would begin one by itself, and wait for that
-        try:
-            cursor = psycopg.ClientCursor(self)
-            cursor.execute(whole.encode(), values)
-            found = None
-            for result in cursor.results():
-                found = result.fetchone() if result.description else found
-            return found
-        finally:
-            if not self.closed:
-                if self.info.transaction_status != TransactionStatus.IDLE:
-                    self.rollback()
-                self.autocommit = False
+        values = [*binary, *texts]
+        formats = [*(Format.BINARY for _ in binary), *(Format.TEXT for _ in texts)]
+        if self._keeps_plans:
+            try:
+                self._keep_plan(statement)
+                self.pgconn.send_query_prepared(self._plans[statement], values, formats, Format.BINARY)
+                return self._row()
+            except (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement):
+                self._keeps_plans = False  # behind a pooler that gives each transaction another session
+        self.pgconn.send_query_params(statement, values, None, formats, Format.BINARY)
+        return self._row()
+
+    def _keep_plan(self, statement: bytes) -> None:
+        if statement not in self._plans:
+            name = b"consent_" + hashlib.sha256(statement).hexdigest()[:16].encode()
+            self.pgconn.send_prepare(name, statement)
+            self._row()
+            self._plans[statement] = name
+
+    def _row(self) -> Sequence[bytes | None]:
+        (result,) = self.wait(generators.execute(self.pgconn))
+        if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+            raise errors.error_from_result(result, self.info.encoding)
+        return [result.get_value(0, column) for column in range(result.nfields)]
 
     def wait(self, gen: PQGen[Found], interval: float = 0.1, timeout: float | None = None) -> Found:
         """Run *gen*, which is what each operation of the driver consists of, to its end or until the deadline."""

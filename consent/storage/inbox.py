@@ -1,40 +1,20 @@
-"""Recording in PostgreSQL: an event goes into the inbox, in one round trip unless its id or subject is known."""
+"""Recording in PostgreSQL: an event goes into the inbox by a function of the database, in one round trip mostly."""
 
 from collections.abc import Callable, Sequence
 
 import psycopg
-from psycopg.rows import TupleRow
 
 from consent.ledger import Document, Entry, Written
 from consent.storage.bounded import BoundedConnection
-from consent.storage.server import bounded
+from consent.storage.server import bounded, milliseconds
 
 #: How often an append looks again when another one of the same id was in between.
 _LOOKS = 3
 
-# An event that is there, sealed or not, is found and nothing is stored. Its opening goes first: that its id is free
-# there is what two appends of one id meet at, also when the first was sealed in between.
-_APPEND = """
-    WITH known AS MATERIALIZED (
-        SELECT leaf_index, leaf FROM consent.entry WHERE uid = %(uid)s
-        UNION ALL SELECT NULL, leaf FROM consent.inbox WHERE uid = %(uid)s
-    ), opened AS (
-        INSERT INTO consent.opening (uid, subject, salt, body)
-        SELECT %(uid)s, %(subject)s::uuid, %(salt)s, %(body)s WHERE NOT EXISTS (SELECT FROM known)
-        AND NOT (%(alone)s AND EXISTS (SELECT FROM consent.opening WHERE subject = %(subject)s::uuid))
-        ON CONFLICT DO NOTHING RETURNING uid
-    ), added AS (
-        INSERT INTO consent.inbox (uid, leaf) SELECT uid, %(leaf)s FROM opened ON CONFLICT DO NOTHING RETURNING uid
-    ), begun AS (
-        INSERT INTO consent.account (link, uid)
-        SELECT %(account)s::text, uid FROM added WHERE %(account)s::text IS NOT NULL AND %(opted_out)s
-        ON CONFLICT (link) DO UPDATE SET uid = excluded.uid
-    ), ended AS (
-        DELETE FROM consent.account
-        WHERE link = %(account)s::text AND NOT %(opted_out)s AND EXISTS (SELECT FROM added)
-    )
-    SELECT leaf_index, leaf, false FROM known UNION ALL SELECT NULL, %(leaf)s, true FROM added
-"""
+# The migration says what it does and why. As one message by the server's own numbers, and among others by the driver's.
+_APPEND = "SELECT * FROM consent.append({})"
+_AT_ONCE = _APPEND.format(", ".join(f"${number}" for number in range(1, 11))).encode()
+_AMONG_OTHERS = _APPEND.format(", ".join(["%s"] * 10)).encode()
 _ADD_DOCUMENTS = """
     INSERT INTO consent.document (hash, kind, body)
     SELECT * FROM unnest(%(hashes)s::text[], %(kinds)s::text[], %(bodies)s::bytea[]) ON CONFLICT DO NOTHING
@@ -58,7 +38,7 @@ _OPTED_OUT = """
 
 
 class Append:
-    """One event on its way into the inbox: one round trip, and more only for an id or a subject that is known."""
+    """One event on its way into the inbox: one round trip, and more only for a known subject or a new document."""
 
     def __init__(
         self,
@@ -72,76 +52,76 @@ class Append:
         self._news = news
         self._documents = documents
         self._repeats = repeats
-        self._bounds = bounded(patience)
+        self._patience = patience
 
     def run(self, connection: BoundedConnection) -> Written | None:
         """Where the event ended; None if another append of its id came in between each time."""
         merging = self._repeats is not None and self._entry.subject is not None
-        if not self._news and (written := self._insert(connection, alone=merging)):
+        if not self._news and (written := self._at_once(connection, alone=merging)):
             return written
-        merging = merging or self._news
         for _ in range(_LOOKS):
-            if written := self._merge(connection) if merging else self._insert(connection, alone=False):
+            if written := self._step_by_step(connection, merging=merging or self._news):
                 return written
         return None
 
-    def _insert(self, connection: BoundedConnection, *, alone: bool) -> Written | None:
-        """Insert the event; with *alone* only if its subject has no other. None if nothing was inserted or found."""
-        statements = [self._bounds, *([_ADD_DOCUMENTS] if self._documents else []), _APPEND]
-        values = {**self._values(alone), **_columns(self._documents)}
-        return self._written(connection, connection.at_once("; ".join(statements), values))
+    def _at_once(self, connection: BoundedConnection, *, alone: bool) -> Written | None:
+        """Insert the event, or find it; with *alone* only if its subject has no other. None when nothing was done."""
+        new = self._entry
+        documents = (
+            b"{%b}" % ",".join(each.hash for each in self._documents).encode() if self._documents else None
+        )
+        binary = [new.id.bytes, new.leaf, new.subject.bytes if new.subject else None, new.salt, new.body]
+        texts = [
+            b"t" if alone else b"f",
+            new.account.encode() if new.account else None,
+            b"t" if new.opted_out else b"f",
+            documents,
+            b"%d" % milliseconds(self._patience),
+        ]
+        index, leaf, added = connection.at_once(_AT_ONCE, binary, texts)
+        if added is None:
+            return None
+        return self._written(None if index is None else int.from_bytes(index, signed=True), leaf)
 
-    def _merge(self, connection: psycopg.Connection) -> Written | None:
-        """Insert the event unless it repeats its subject's newest, or its account's; one of these at a time."""
-        latest, key = (_OPTED_OUT, self._entry.account) if self._news else (_LATEST, self._entry.subject)
+    def _step_by_step(self, connection: psycopg.Connection, *, merging: bool) -> Written | None:
+        """Store the documents, and insert the event or find it, in a transaction of several statements.
+
+        *merging*: unless it repeats its subject's newest, or its account's; one of these at a time.
+        """
+        new, bounds = self._entry, bounded(self._patience)
         with connection.pipeline():
-            connection.execute(self._bounds)
-            connection.execute(_ONE_BY_ONE, (str(key),))
-            found = connection.execute(latest.encode(), (key,)).fetchone()
-            if found is not None and (self._news or (self._repeats and self._repeats(found[2], found[6]))):
+            connection.execute(bounds)
+            if merging and (written := self._repeated(connection)):
                 add_documents(connection, self._documents)
                 connection.execute(TOUCH)
                 connection.commit()
-                return Written(index=found[0], id=found[1], leaf=found[2])
+                return written
             add_documents(connection, self._documents)
-            cursor = connection.execute(_APPEND, self._values(False))
+            values = [new.id, new.leaf, new.subject, new.salt, new.body, False, new.account, new.opted_out]
+            cursor = connection.execute(_AMONG_OTHERS, [*values, None, milliseconds(self._patience)])
             connection.commit()
-        return self._written(connection, cursor.fetchone())
+        index, leaf, added = cursor.fetchone() or (None, None, None)
+        return None if added is None else self._written(index, leaf)
 
-    def _written(self, connection: psycopg.Connection, row: TupleRow | None) -> Written | None:
-        if row is None:
+    def _repeated(self, connection: psycopg.Connection) -> Written | None:
+        """What the event repeats, while no other of its subject or account is recorded."""
+        latest, key = (_OPTED_OUT, self._entry.account) if self._news else (_LATEST, self._entry.subject)
+        connection.execute(_ONE_BY_ONE, (str(key),))
+        found = connection.execute(latest.encode(), (key,)).fetchone()
+        if found is None or not (self._news or (self._repeats and self._repeats(found[2], found[6]))):
             return None
-        index, leaf, added = row
-        if not added:
-            with connection.pipeline():
-                connection.execute(self._bounds)
-                connection.execute(TOUCH)
-                connection.commit()
-        return Written(index=index, id=self._entry.id, leaf=leaf)
+        return Written(index=found[0], id=found[1], leaf=found[2])
 
-    def _values(self, alone: bool) -> dict[str, object]:
-        new = self._entry
-        return {
-            "uid": new.id,
-            "leaf": new.leaf,
-            "subject": new.subject,
-            "salt": new.salt,
-            "body": new.body,
-            "alone": alone,
-            "account": new.account,
-            "opted_out": new.opted_out,
-        }
+    def _written(self, index: int | None, known: bytes | None) -> Written:
+        return Written(index=index, id=self._entry.id, leaf=self._entry.leaf if known is None else known)
 
 
 def add_documents(connection: psycopg.Connection, documents: Sequence[Document]) -> None:
     """Store those of *documents* that aren't there yet."""
     if documents:
-        connection.execute(_ADD_DOCUMENTS, _columns(documents))
-
-
-def _columns(documents: Sequence[Document]) -> dict[str, object]:
-    return {
-        "hashes": [each.hash for each in documents],
-        "kinds": [each.kind for each in documents],
-        "bodies": [each.body for each in documents],
-    }
+        columns = {
+            "hashes": [each.hash for each in documents],
+            "kinds": [each.kind for each in documents],
+            "bodies": [each.body for each in documents],
+        }
+        connection.execute(_ADD_DOCUMENTS, columns)

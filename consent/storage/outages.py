@@ -19,6 +19,11 @@ _SAID: dict[str, tuple[str, str, int]] = {
     "28": ("doesn't let this site in", "Check role and password in CONSENT_DATABASE.", 60),
     "3D": ("isn't there", "Create it, or mend CONSENT_DATABASE.", 60),
     "40": ("has too much going on at once", "If that lasts, look for what holds locks.", 1),
+    "42883": (
+        "lacks the function by which this release records",
+        "Run: flask consent db upgrade, or flask consent db roles --apply, as the owner of the tables.",
+        300,
+    ),
     "42501": ("refuses this role a right that it needs", 'See "flask consent db roles".', 300),
     "53": ("is short of connections, memory or disk", "Give the server more.", 30),
     "55P03": ("was in use by others for too long", "If that lasts, look for what holds locks.", 2),

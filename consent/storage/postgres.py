@@ -1,4 +1,4 @@
-"""The ledger's storage in PostgreSQL: an event is one insert into the inbox, and sealed from there."""
+"""The ledger's storage in PostgreSQL: an event goes into the inbox by one message, and is sealed from there."""
 
 import logging
 import time
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Table, TextClause, text
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Document, Entry, Head, Record, Sealed, Written, leaf_hash
 from consent.ledger.signing import Desk
-from consent.storage import eraser, inbox, moved, pruner, records, sequencer
+from consent.storage import eraser, inbox, moved, pruner, records, roles, sequencer
 from consent.storage.birth import first_leaf
 from consent.storage.departure import Departure, Progress
 from consent.storage.listing import Listing
@@ -218,6 +218,10 @@ class PostgresStorage:
     def apply(self, statements: Sequence[str]) -> None:
         """Run *statements* in one transaction; ``roles`` has those to run."""
         self._server.apply(statements)
+
+    def deprived(self) -> Sequence[str]:
+        """The roles that are in use here and lack a right which this release gives them."""
+        return self._server.read(roles.deprived)
 
     @property
     def name(self) -> str:

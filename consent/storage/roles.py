@@ -3,6 +3,10 @@
 from collections.abc import Sequence
 from importlib import import_module
 
+from sqlalchemy import Connection, text
+
+from consent.storage.schema import APPEND
+
 APP, SEALER, ERASER, READER = "consent_app", "consent_sealer", "consent_eraser", "consent_reader"
 PRUNER = "consent_pruner"
 
@@ -31,6 +35,30 @@ _RIGHTS = {
 }
 
 
+# Of roles that may use the schema at all: others may be there for another database of the same server.
+_DEPRIVED = text("""
+    SELECT DISTINCT rolname FROM pg_roles
+    JOIN unnest(CAST(:roles AS text[]), CAST(:tables AS text[]), CAST(:rights AS text[])) AS need (role, name, right_)
+        ON rolname = role
+    WHERE has_schema_privilege(oid, 'consent', 'USAGE') AND NOT CASE right_
+        WHEN 'EXECUTE' THEN has_function_privilege(oid, name, right_) ELSE has_table_privilege(oid, name, right_) END
+    ORDER BY rolname
+""")
+
+
+def deprived(connection: Connection) -> Sequence[str]:
+    """The roles that are in use here and lack a right which this release gives them."""
+    needs = [
+        (role, f"consent.{table}", right)
+        for role, rights in _RIGHTS.items()
+        for right, tables in rights.items()
+        for table in tables.split(", ")
+    ]
+    needs += [(APP, APPEND, "EXECUTE"), (SEALER, "consent.make_room()", "EXECUTE")]
+    named, tables, rights = map(list, zip(*needs, strict=True))
+    return connection.execute(_DEPRIVED, {"roles": named, "tables": tables, "rights": rights}).scalars().all()
+
+
 def statements() -> Sequence[str]:
     """The SQL, in order, without semicolons at the end. Each statement can be run again."""
     revisions = (
@@ -39,13 +67,15 @@ def statements() -> Sequence[str]:
     )
     triggers = [trigger for revision in revisions for trigger in revision.POSTGRESQL_TRIGGERS]
     triggers += import_module("consent.storage.migrations.versions.r0006_partitions").POSTGRESQL_STATEMENTS
+    recording = import_module("consent.storage.migrations.versions.r0007_append")
     return [
         *(_create(role) for role in _RIGHTS),
         "REVOKE ALL ON SCHEMA consent FROM PUBLIC",
         "REVOKE ALL ON ALL TABLES IN SCHEMA consent FROM PUBLIC",
         *(statement for role, rights in _RIGHTS.items() for statement in _grant(role, rights)),
-        *(" ".join(trigger.split()) for trigger in triggers),
+        *(" ".join(statement.split()) for statement in (*triggers, *recording.POSTGRESQL_STATEMENTS)),
         f"GRANT EXECUTE ON FUNCTION consent.make_room() TO {SEALER}",
+        f"GRANT EXECUTE ON FUNCTION {APPEND} TO {APP}",
     ]
 
 

@@ -17,10 +17,27 @@ from sqlalchemy import (
 )
 
 #: The schema's revisions that this release knows, oldest first; a test compares them with the migrations.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 VERSION_TABLE = "consent_alembic_version"
 #: Where all of them are on PostgreSQL.
 SCHEMA = "consent"
+
+#: How PostgreSQL knows the function by which events are recorded.
+APPEND = "consent.append(uuid,bytea,uuid,bytea,bytea,boolean,text,boolean,text[],integer)"
+
+#: The triggers of a SQLite database, each named after its table; a test compares them with the migrations.
+TRIGGERS = (
+    *("entry_in_order", "entry_stays", "entry_remains"),
+    *("opening_once", "opening_numbered", "opening_stays"),
+    *("document_once", "document_alone", "document_numbered", "document_stays", "document_remains"),
+    *(
+        f"{table}_{what}"
+        for table in ("tile", "checkpoint", "erased")
+        for what in ("once", "stays", "remains")
+    ),
+    *("head_once", "head_grows", "head_remains"),
+    *("bound_named", "bound_grows", "bound_remains"),
+)
 
 #: The tables of both databases, and those that only PostgreSQL has.
 metadata, served = MetaData(), MetaData()

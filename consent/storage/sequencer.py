@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from consent.errors import LedgerError
 from consent.ledger import leaf_hash
 from consent.storage import records
+from consent.storage.schema import APPEND
 from consent.storage.tree import Tree
 
 log = logging.getLogger("consent")
@@ -55,6 +56,11 @@ _UNGUARDED = text(
     "AND tgname = name AND tgenabled = 'A') OR EXISTS (SELECT FROM pg_inherits "
     "WHERE inhparent = to_regclass('consent.' || split_part(name, '_', 1)) AND NOT EXISTS "
     "(SELECT FROM pg_trigger WHERE tgrelid = inhrelid AND tgname = name AND tgenabled = 'A'))"
+)
+# Who it runs as, and where it looks for what it calls, are what nobody must have changed.
+_UNSOUND = text(
+    "SELECT NOT EXISTS (SELECT FROM pg_proc WHERE oid = to_regprocedure(:function) AND NOT prosecdef "
+    "AND 'search_path=pg_catalog, pg_temp' = ANY(proconfig) AND NOT has_function_privilege('public', oid, 'EXECUTE'))"
 )
 _GUARDED = [
     "bound",
@@ -134,7 +140,7 @@ def _new(connection: Connection, taken: Sequence[Row[Any]]) -> list[Row[Any]]:
 
 
 def problems(connection: Connection) -> list[str]:
-    """What is wrong with what waits, and with the triggers."""
+    """What is wrong with what waits, with the triggers, and with the function that records."""
     return list(_problems(connection))
 
 
@@ -159,4 +165,9 @@ def _problems(connection: Connection) -> Iterator[str]:
         yield (
             "The database doesn't refuse to change what is recorded: triggers are missing or switched off on "
             f"{tables}. Run: flask consent db roles --apply, as the owner of the tables."
+        )
+    if connection.execute(_UNSOUND, {"function": APPEND}).scalar_one():
+        yield (
+            "The function consent.append, by which events are recorded, is missing or isn't as it was made. Run: "
+            "flask consent db roles --apply, as the owner of the tables."
         )

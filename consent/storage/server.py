@@ -26,7 +26,7 @@ READING, CONNECTING = 10.0, 2.0
 _CREATING = 0x636F6E73656E74
 
 #: What a URL may hold that is in no message, besides the password that stands before the server.
-_SECRET = ("password", "sslpassword")
+_SECRET = ("password", "sslpassword", "oauth_client_secret")
 
 # For this transaction alone: a pooler may hand the connection to somebody else between any two of them.
 _BOUNDED = (
@@ -261,7 +261,12 @@ class Server:
 
 def bounded(patience: float) -> str:
     """The statement that makes the transaction it begins durable, and bounds what each further one waits."""
-    return _BOUNDED.format(max(1, int(1000 * patience)))
+    return _BOUNDED.format(milliseconds(patience))
+
+
+def milliseconds(patience: float) -> int:
+    """*patience*, in seconds, as the server's timeouts take it, where 0 would be no limit."""
+    return max(1, int(1000 * patience))
 
 
 def _engine(url: URL) -> Engine:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import make_url
 
 from consent.ledger import KeyState
 from consent.web.metrics import Metrics
 from tests.audit.clinic import POLICY, MakeApp, site_of, visit
+from tests.storage.cluster import Cluster
 from tests.storage.events import new_event
 
 from .conftest import Run, run_for
@@ -32,6 +34,33 @@ def test_until_the_database_is_made_commands_say_what_to_run(on_server: Flask) -
     assert run("db", "upgrade").stdout == "The database is up to date.\n"
     assert run("db", "roles", "--apply").exit_code == 0
     assert "db upgrade" not in run("check").output
+
+
+def test_an_upgrade_says_when_roles_lack_rights_that_the_release_needs(
+    on_server: Flask, server: Cluster
+) -> None:
+    run = run_for(on_server)
+    run("db", "upgrade")
+    assert run("db", "roles", "--apply").exit_code == 0
+    assert run("db", "upgrade").stderr == ""
+    database = make_url(on_server.config["CONSENT_DATABASE"]).database
+    server.run("REVOKE DELETE ON consent.account FROM consent_app", database=database)
+    result = run("db", "upgrade")
+    assert (result.exit_code, result.stdout) == (0, "The database is up to date.\n")
+    assert "Rights are missing to consent_app. Now run: flask consent db roles --apply" in result.stderr
+    assert run("db", "roles", "--apply").exit_code == 0
+    assert run("db", "upgrade").stderr == ""
+
+
+def test_keys_show_names_the_servers_and_no_password(on_server: Flask, make_app: MakeApp) -> None:
+    run_for(on_server)("db", "upgrade")
+    there = make_url(on_server.config["CONSENT_DATABASE"])
+    told = {"target_session_attrs": "read-write", "sslpassword": "secret-2"}
+    address = there.set(password="secret-1").update_query_dict(told).render_as_string(hide_password=False)
+    result = run_for(make_app(CONSENT_DATABASE=address))("keys", "show")
+    assert result.exit_code == 0
+    assert f":***@127.0.0.1:{there.port}/{there.database}?target_session_attrs=read-write\n" in result.stdout
+    assert "secret" not in result.output
 
 
 def test_seal_says_how_many_it_sealed(waiting: Flask) -> None:

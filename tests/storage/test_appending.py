@@ -1,0 +1,187 @@
+"""Recording on a PostgreSQL server by one function of the database: in one message, and with no more rights."""
+
+import uuid
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from sqlalchemy import URL
+
+from consent.errors import LedgerConflict, LedgerUnavailable
+from consent.ledger import Document, Ledger, Written
+from consent.storage import GuardedStorage, roles
+from consent.storage.inbox import Append
+from consent.storage.postgres import PostgresStorage
+from consent.storage.schema import APPEND
+
+from .cluster import Cluster, libpq
+from .events import new_event, open_served, record, seal_all
+from .test_server import login
+from .trees import check_tree
+
+NOTICE = Document.of("notice", b"<section>")
+
+
+@pytest.fixture
+def messages(served: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """By which way each event goes that is recorded: at once, or step by step. Nothing is sealed in passing."""
+    monkeypatch.setattr(PostgresStorage, "_seal_in_passing", lambda *_: None)
+    sent: list[str] = []
+
+    def noted(name: str) -> Callable[..., Written | None]:
+        way = getattr(Append, name)
+
+        def go(*given: object, **options: object) -> Written | None:
+            sent.append(name)
+            found: Written | None = way(*given, **options)
+            return found
+
+        return go
+
+    for name in ("_at_once", "_step_by_step"):
+        monkeypatch.setattr(Append, name, noted(name))
+    return sent
+
+
+def test_a_new_visitors_answer_goes_in_one_message_also_with_documents_that_are_stored(
+    served: Ledger, messages: list[str]
+) -> None:
+    for subject in (uuid.uuid4(), uuid.uuid4()):
+        record(served, new_event(subject=subject), merge_within=60, documents=[NOTICE])
+    assert messages == ["_at_once", "_step_by_step", "_at_once"]
+    assert served.document(NOTICE.hash) == NOTICE
+    seal_all(served)
+    assert check_tree(served).size == 3
+
+
+def test_what_is_recorded_is_found_by_its_id_in_one_message_before_and_after_it_is_sealed(
+    served: Ledger, messages: list[str]
+) -> None:
+    event = new_event(subject=uuid.uuid4())
+    record(served, event, salt=bytes(32))
+    again = record(served, event, salt=bytes(32))
+    seal_all(served)
+    assert again.id == record(served, event, salt=bytes(32)).id == event.id
+    assert record(served, event, salt=bytes(32)).index == 1
+    with pytest.raises(LedgerConflict, match="is recorded at index 1 with another leaf"):
+        record(served, event, salt=bytes([1] * 32))
+    assert set(messages) == {"_at_once"}
+    assert check_tree(served).size == 2
+
+
+@pytest.mark.parametrize("isolation", ["serializable", "repeatable read"])
+def test_a_role_whose_transactions_are_isolated_otherwise_records_all_the_same(
+    served: Ledger, begun_url: URL, server: Cluster, isolation: str, messages: list[str]
+) -> None:
+    """Where a statement sees what was committed before the transaction began, an id in between is not found."""
+    server.run(
+        f"ALTER DATABASE {begun_url.database} SET default_transaction_isolation = '{isolation}'",
+        database=begun_url.database,
+    )
+    assert isinstance(served.storage, PostgresStorage)
+    served.storage.close()  # the next use opens new sessions
+    event = new_event()
+    for _ in range(2):
+        assert record(served, event, salt=bytes(32)).id == event.id
+    assert messages == ["_at_once", "_step_by_step"] * 2
+    seal_all(served)
+    assert check_tree(served).size == 2
+
+
+def test_a_pooler_that_gives_each_transaction_another_session_loses_nothing(served: Ledger) -> None:
+    """There what one transaction prepared isn't there for the next, or somebody's is there already."""
+    assert isinstance(served.storage, PostgresStorage)
+    events = [new_event(subject=uuid.uuid4()) for _ in range(5)]
+    record(served, events[0])
+    served.storage._server.pipeline(lambda connection: connection.execute("DEALLOCATE ALL"), 2.0)
+    record(served, events[1])
+    record(served, events[2])
+    served.storage.close()
+    record(served, events[3])
+    served.storage._server.pipeline(lambda connection: connection._plans.clear(), 2.0)
+    record(served, events[4])
+    seal_all(served)
+    assert [each.id for each in served.newest(limit=5)][::-1] == [each.id for each in events]
+
+
+@pytest.mark.requirement("REC-05")
+def test_the_function_gives_nobody_a_right_and_only_who_records_may_call_it(
+    served: Ledger, server: Cluster, begun_url: URL
+) -> None:
+    assert isinstance(served.storage, GuardedStorage)
+    served.storage.apply(roles.statements())
+    call = f"SELECT consent.append('{uuid.uuid4()}', '', NULL, '', '', false, NULL, false, NULL, 1000)"
+    for role in (roles.SEALER, roles.ERASER, roles.PRUNER, roles.READER):
+        with (
+            pytest.raises(psycopg.errors.InsufficientPrivilege, match="for function append"),
+            psycopg.connect(libpq(login(server, begun_url, role))) as connection,
+        ):
+            connection.execute(call.encode())
+    reader = login(server, begun_url, roles.READER)
+    server.run(f"GRANT EXECUTE ON FUNCTION {APPEND} TO {reader.username}", database=begun_url.database)
+    with (
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="for table"),
+        psycopg.connect(libpq(reader)) as connection,
+    ):
+        connection.execute(call.encode())
+    assert served.problems() == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP FUNCTION {}",
+        "ALTER FUNCTION {} SECURITY DEFINER",
+        "ALTER FUNCTION {} RESET search_path",
+        "GRANT EXECUTE ON FUNCTION {} TO PUBLIC",
+    ],
+)
+def test_a_function_that_was_changed_is_noticed_and_put_back(
+    served: Ledger, server: Cluster, begun_url: URL, change: str
+) -> None:
+    server.run(change.format(APPEND), database=begun_url.database)
+    (problem,) = served.problems()
+    assert "consent.append, by which events are recorded, is missing or isn't as it was made" in problem
+    if change.startswith("DROP"):
+        with pytest.raises(LedgerUnavailable, match=r"lacks the function .*flask consent db roles --apply"):
+            record(served)
+    assert isinstance(served.storage, GuardedStorage)
+    served.storage.apply(roles.statements())
+    assert served.problems() == []
+    record(served)
+
+
+def test_a_database_of_the_release_before_is_upgraded_and_its_workers_go_on_without_new_rights(
+    served: Ledger, server: Cluster, begun_url: URL
+) -> None:
+    assert isinstance(served.storage, GuardedStorage)
+    served.storage.apply(roles.statements())
+    record(served)
+    older = (f"DROP FUNCTION {APPEND}", "UPDATE consent.consent_alembic_version SET version_num = '0006'")
+    server.run(*older, database=begun_url.database)
+    site, storage = open_served(login(server, begun_url, roles.APP))
+    with pytest.raises(
+        LedgerUnavailable, match=r"lacks tables of this release\. Run: flask consent db upgrade"
+    ):
+        record(site)
+    assert served.storage.upgrade() == ("0007: on PostgreSQL, recording as a function of the database",)
+    assert served.storage.deprived() == []
+    record(site, new_event(subject=uuid.uuid4()))
+    seal_all(served)
+    assert check_tree(served).size == 3
+    storage.close()
+
+
+def test_roles_that_lack_a_right_of_this_release_are_named_where_they_are_in_use(
+    served: Ledger, server: Cluster, begun_url: URL
+) -> None:
+    assert isinstance(served.storage, GuardedStorage)
+    assert served.storage.deprived() == []  # the server may have them, for another database
+    served.storage.apply(roles.statements())
+    assert served.storage.deprived() == []
+    server.run(
+        "REVOKE INSERT ON consent.document FROM consent_app",
+        "REVOKE EXECUTE ON FUNCTION consent.make_room() FROM consent_sealer",
+        database=begun_url.database,
+    )
+    assert served.storage.deprived() == ["consent_app", "consent_sealer"]
