@@ -139,6 +139,7 @@ def test_an_upgrade_builds_the_tree_over_the_stored_leaf_hashes(older: OlderRele
         "0004: the bound below which entries may be pruned, and triggers that let only those go",
         "0005: what was erased on PostgreSQL and isn't in the list beside the key yet",
         "0006: on PostgreSQL, entries in partitions of 2^24",
+        "0007: on PostgreSQL, recording as a function of the database",
     ]
     assert check_tree(ledger).size == 300
     assert rows(tmp_path, "SELECT * FROM entry") == before
@@ -174,15 +175,17 @@ def test_where_entries_were_taken_away_recording_goes_on_and_nothing_is_sealed_o
     change(tmp_path, "DROP TRIGGER entry_remains", "DELETE FROM entry WHERE leaf_index > 3")
     record(filed)
     assert (filed.size(), filed.head().size) == (5, 6)
-    (problem,) = filed.problems()
+    problem, unguarded = filed.problems()
     assert "5 entries, but its tree was sealed over 6" in problem
+    assert "triggers are missing on entry" in unguarded
 
 
 def test_a_tile_that_was_taken_away_is_noticed(filed: Ledger, tmp_path: Path) -> None:
     refuse(filed, WIDTH)
     change(tmp_path, "DROP TRIGGER tile_remains", "DELETE FROM tile")
-    (problem,) = filed.problems()
+    problem, unguarded = filed.problems()
     assert "0 full tiles of its tree where 1 belong" in problem
+    assert "triggers are missing on tile" in unguarded
 
 
 def test_an_event_that_waits_is_found_by_id_and_subject_and_comes_last(

@@ -44,6 +44,22 @@ def test_the_revisions_that_are_listed_are_those_there_are() -> None:
     assert [script.revision for script in scripts.walk_revisions()] == list(reversed(schema.REVISIONS))
 
 
+@pytest.mark.requirement("REC-05")
+def test_triggers_that_are_missing_are_noticed_by_their_tables(filed: Ledger, tmp_path: Path) -> None:
+    record(filed)
+    there = rows(tmp_path, "SELECT name FROM sqlite_schema WHERE type = 'trigger' ORDER BY name")
+    assert [name for (name,) in there] == sorted(schema.TRIGGERS)
+    assert filed.problems() == []
+    change(
+        tmp_path,
+        "DROP TRIGGER entry_stays",
+        "DROP TRIGGER tile_once",
+        "CREATE TRIGGER entry_stays BEFORE UPDATE ON head BEGIN SELECT 1; END",
+    )
+    (problem,) = filed.problems()
+    assert "doesn't refuse to change what is recorded: triggers are missing on entry, tile. Run" in problem
+
+
 def test_the_tables_are_those_that_the_documentation_names(recorded: Path) -> None:
     columns = "SELECT name FROM pragma_table_info('{}')"
     assert [name for (name,) in rows(recorded, "SELECT name FROM sqlite_schema WHERE type = 'table'")] == [
@@ -151,6 +167,7 @@ def test_upgrading_says_what_it_did_once(tmp_path: Path) -> None:
         "0004: the bound below which entries may be pruned, and triggers that let only those go",
         "0005: what was erased on PostgreSQL and isn't in the list beside the key yet",
         "0006: on PostgreSQL, entries in partitions of 2^24",
+        "0007: on PostgreSQL, recording as a function of the database",
     ]
     assert list(second.upgrade()) == []
     first.close()
@@ -179,7 +196,7 @@ def test_a_database_of_the_first_schema_is_upgraded_and_keeps_its_events(tmp_pat
         "UPDATE consent_alembic_version SET version_num = '0001'",
     )
     ledger, storage = open_ledger(tmp_path)
-    assert [line[:4] for line in storage.upgrade()] == ["0002", "0003", "0004", "0005", "0006"]
+    assert [line[:4] for line in storage.upgrade()] == ["0002", "0003", "0004", "0005", "0006", "0007"]
     assert record(ledger).index == 2
     assert not ledger.opted_out("A" * 22)
     storage.close()
