@@ -25,9 +25,10 @@ WRITERS = 8
 METHOD = (
     f"{WRITERS} processes record for {{seconds:g}} s into one PostgreSQL database, as fast as they can, in each of "
     "{rounds} rounds; those of the three kinds take turns. The component's seal meanwhile, each once a second at most, "
-    "as web workers do by default. “Bare” is one statement by psycopg alone that writes the same two rows, each "
-    "a commit; the hash chain does the same, and locks one row, in which the newest hash stands, until its commit is "
-    "synced: one statement too, so at its best."
+    "as web workers do by default. “Bare” is one prepared statement by psycopg alone that writes the same two rows, "
+    "whose bytes are made before the clock starts, each a commit; the component makes each event anew, with its leaf "
+    "and its commitment. The hash chain does as bare, and locks one row, in which the newest hash stands, until its "
+    "commit is synced: one statement too, so at its best."
 )
 _TABLES = """
     CREATE SCHEMA bare;
