@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request, url_for
 from markupsafe import Markup
-from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.exceptions import NotFound, ServiceUnavailable
 from werkzeug.wrappers import Response as AnyResponse
 
 from consent.errors import LedgerError
@@ -55,6 +55,12 @@ def protect(response: Response) -> Response:
     response.headers.setdefault("Referrer-Policy", "same-origin")
     here().seal(response.headers)
     return response
+
+
+@blueprint.errorhandler(HTTPStatus.NOT_FOUND)
+def missing(_error: NotFound) -> Response:
+    """404: what isn't there and what is somebody else's, in the same words, which are the visitor's."""
+    return deciding.failed(here(), request, HTTPStatus.NOT_FOUND)
 
 
 @blueprint.get("")
