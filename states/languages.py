@@ -1,6 +1,6 @@
-"""The banner in every language shipped."""
+"""Our pages in every language shipped."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Flask, render_template_string
@@ -18,18 +18,22 @@ controller = { name = "Larkmere", site = "http://localhost", contact = "privacy@
 [services.remember]
 category = "functionality"
 purposes = ["sign-in"]
+title    = "Larkmere"
 text     = "…"
 cookies  = { remember_name = "30 days" }
 [services.statistics]
 category = "performance"
 purposes = ["measurement"]
+title    = "Larkmere"
 text     = "…"
 cookies  = { visit = "30 minutes" }
 """
 WORDING = """
 [services.remember]
+title = "Larkmere"
 text = "…"
 [services.statistics]
+title = "Larkmere"
 text = "…"
 """
 PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>Larkmere</title>
@@ -37,16 +41,30 @@ PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>Larkmere</titl
 {{ consent_head() }}</head><body>{{ consent_banner() }}</body></html>"""
 
 
-def banners(folder: Path) -> Iterator[tuple[str, State]]:
-    """Each language's tag and the page with its banner, made on a site in *folder*."""
-    folder.mkdir()
-    (folder / "consent.toml").write_text(POLICY, encoding="utf-8")
-    for tag in shipped() - {"en"}:
-        (folder / f"consent.{tag}.toml").write_text(WORDING, encoding="utf-8")
-    app = Flask("languages", root_path=str(folder), instance_path=str(folder / "instance"))
-    app.config.from_mapping({"SECRET_KEY": "for the states alone", "TESTING": True})
-    Consent().init_app(app)
-    app.add_url_rule("/", "home", lambda: render_template_string(PAGE))
-    for tag in shipped():
-        html = app.test_client().get("/", headers={"Accept-Language": tag}).text
-        yield tag, State(ASKING, tag, html)
+@dataclass(frozen=True, slots=True)
+class Languages:
+    """The site that speaks them all."""
+
+    app: Flask
+
+    @classmethod
+    def made(cls, folder: Path) -> "Languages":
+        """The site, in *folder*."""
+        folder.mkdir()
+        (folder / "consent.toml").write_text(POLICY, encoding="utf-8")
+        for tag in shipped() - {"en"}:
+            (folder / f"consent.{tag}.toml").write_text(WORDING, encoding="utf-8")
+        app = Flask("languages", root_path=str(folder), instance_path=str(folder / "instance"))
+        app.config.from_mapping({"SECRET_KEY": "for the states alone", "TESTING": True})
+        Consent().init_app(app)
+        app.add_url_rule("/", "home", lambda: render_template_string(PAGE))
+        return cls(app)
+
+    def banners(self) -> list[State]:
+        """The page with the banner, in each language."""
+        return [self.see("/", tag) for tag in sorted(shipped())]
+
+    def see(self, path: str, tag: str) -> State:
+        """The page at *path* in the language *tag*."""
+        html = self.app.test_client().get(path, headers={"Accept-Language": tag}).text
+        return State(ASKING, tag, html)

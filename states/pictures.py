@@ -6,14 +6,15 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from states.languages import banners
+from states.clinic import OURS
+from states.languages import Languages
 from states.sheet import ROOT, document, quoted
 from states.visits import ASKING, CHOOSING, EMBEDS, ERASING, MINE, PROVING, SIGNALS, WRONG, State, states
 
@@ -48,6 +49,8 @@ USUAL = (
     "Placeholder of an embed",
     "409: the notice has changed meanwhile",
 )
+#: From right to left, and without spaces between words.
+SCRIPTS = ("ar", "he", "ja", "zh-Hans")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,12 +108,15 @@ def pictures(found: tuple[State, ...], folder: Path) -> Iterator[Picture]:
         yield Picture(name=name, frames=tuple(frames), columns=columns, column=int(width * scale))
     spaced = [framed(each, 400, 640, 0.75, style=SPACED) for each in usual]
     yield Picture(name="spacing", frames=tuple(spaced), columns=6, column=300)
-    tags = sorted(banners(folder / "languages"))
+    languages = Languages.made(folder / "languages")
+    tags = languages.banners()
     for number, some in enumerate((tags[:16], tags[16:]), start=1):
-        pages = tuple(
-            Frame(name=tag, html=document(state), width=390, height=560, scale=0.75) for tag, state in some
-        )
-        yield Picture(name=f"languages-{number}", frames=pages, columns=6, column=292)
+        banners = [framed(each, 390, 560, 0.75) for each in some]
+        yield Picture(name=f"languages-{number}", frames=tuple(banners), columns=6, column=292)
+    pages = [languages.see(path, tag) for tag in SCRIPTS for path in (OURS, f"{OURS}/mine")]
+    dialogs = [replace(languages.see("/", tag), opened="dialog") for tag in SCRIPTS]
+    scripts = [framed(each, 640, 800, 0.5) for each in pages + dialogs]
+    yield Picture(name="scripts", frames=tuple(scripts), columns=6, column=320)
 
 
 def framed(
@@ -120,7 +126,7 @@ def framed(
     html = document(state)
     if style:
         html = html.replace("</head>", f"<style>{style}</style></head>")
-    over = 'class="pc pc-place"' in html and "pc-banner" in html or state.opened == "dialog"
+    over = ('class="pc pc-place"' in html and "pc-banner" in html) or state.opened == "dialog"
     return Frame(name=state.name, html=html, width=width, height=height, scale=scale, whole=small or not over)
 
 
@@ -203,7 +209,7 @@ REDUCE = """async ([png, most]) => {
   for (const byte of lines) text += String.fromCharCode(byte);
   return [width, height, palette.flatMap(parts), btoa(text)];
 }"""
-MOST_COLOURS = 12
+MOST_COLOURS = 16
 
 
 def reduced(page: Page, png: bytes) -> bytes:

@@ -50,7 +50,7 @@ CHANGING = (
     (r"(localhost/privacy-choices\+)[0-9a-f]{8}\+[\w+/=]+", r"\g<1>00000000+key"),
     (r"(?<=extra )[\w+/=]+|^[\w+/]{43}=$|(?<=choices )[\w+/]{90,}=*", lambda found: "0" * len(found[0])),
 )
-STYLES = re.compile(r"[^\"]*/static/choices\.css[^\"]*")
+STYLES = re.compile(r"/privacy-choices/static/choices\.css\?v=\w+")
 
 
 def made() -> str:
@@ -80,6 +80,7 @@ def document(state: State) -> str:
     html = re.sub(r"<script\b.*?</script>\s*", "", state.html, flags=re.DOTALL)
     html = STYLES.sub("../static/choices.css", html)
     html = html.replace('src="https://video.example/v/1"', "")
+    html = html.replace("<iframe sandbox ", '<iframe sandbox="allow-same-origin" ')
     for pattern, instead in CHANGING:
         html = re.sub(pattern, instead, html, flags=re.MULTILINE)
     match state.opened:
