@@ -64,13 +64,15 @@ examples:
   python3 dev.py check                    formatting, lint, types, weight; Python, templates and JavaScript
   python3 dev.py bench --quick
   python3 dev.py bench --browser          what a visitor's browser makes of it, and of its peers
+  python3 dev.py states --pictures        every state that a visitor can meet, for docs/: to look at after a change
 """
 
 #: What each command becomes.
-MODULES = {"demo": "demo_site", "test": "pytest", "bench": "benchmarks"}
+MODULES = {"demo": "demo_site", "test": "pytest", "bench": "benchmarks", "states": "states"}
 #: The check that says what it found in any case.
 WEIGHT = "weight"
 PYTEST_USAGE = "dev.py test [--full] [pytest's own arguments, with paths from the checkout's top]"
+STATES_USAGE = "dev.py states [--pictures [--only NAME]]"
 BENCH_USAGE = "dev.py bench [--quick] [--only NAME | --browser] [--json FILE]"
 
 #: Browser tests that take long, and what runs beside the first share: many tests wait more than they work.
@@ -124,7 +126,9 @@ def read_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="name", metavar="demo | test | check | bench", required=True)
+    commands = parser.add_subparsers(
+        dest="name", metavar="demo | test | check | bench | states", required=True
+    )
 
     demo = commands.add_parser("demo", help="run the sample site", allow_abbrev=False)
     demo.add_argument("--port", type=int, metavar="N", help="its port; the second site takes the next one")
@@ -142,6 +146,12 @@ def read_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]
     commands.add_parser(
         "bench", help="measure, beside peers and raw limits", allow_abbrev=False, usage=BENCH_USAGE
     )
+    commands.add_parser(
+        "states",
+        help="write every state as a page, and take pictures",
+        allow_abbrev=False,
+        usage=STATES_USAGE,
+    )
 
     command, unknown = parser.parse_known_args(arguments or ["--help"])
     if unknown and (command.name in {"demo", "check"} or arguments[0] != command.name):
@@ -156,6 +166,8 @@ def run_in_place(command: argparse.Namespace, rest: list[str]) -> NoReturn:
         environment |= programs(full="--full" in rest)
     if command.name == "bench" and "--browser" in rest:
         environment |= {"CONSENT_CHROMIUM": chromium(), **engine()}
+    if command.name == "states" and "--pictures" in rest:
+        environment["CONSENT_CHROMIUM"] = chromium()
     if command.name == "demo":
         environment["DEMO_COMMAND"] = "python3 dev.py demo"
     set_up(tools=command.name != "demo")

@@ -60,7 +60,9 @@ def site(folder: Path, clock: Clock, policy: str = POLICY, **config: object) -> 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "consent.toml").write_text(policy, encoding="utf-8")
     app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
-    app.config.from_mapping({"SECRET_KEY": "for the states alone", "TESTING": True, **config})
+    app.config.from_mapping(
+        {"SECRET_KEY": "for the states alone", "CONSENT_PRIVACY_POLICY": "/privacy", **config}
+    )
     consent = Consent(clock=clock)
     consent.init_app(app)
     app.add_url_rule("/", "home", lambda: render_template_string(PAGE))
@@ -80,17 +82,23 @@ class Visitor:
         """The page at *path*."""
         return self.client.get(path, headers=self.headers).text
 
-    def send(self, path: str, headers: dict[str, str] | None = None, **fields: str) -> TestResponse:
-        """Send a form from one of the site's own pages, or with other *headers*."""
-        sent = {**self.headers, **(headers or SAME)}
+    def send(self, path: str, **fields: str) -> TestResponse:
+        """Send a form from one of the site's own pages."""
+        sent = {**SAME, **self.headers}
         form = "application/x-www-form-urlencoded"  # which an empty form has, too
         return self.client.post(path, data=fields, headers=sent, content_type=form)
 
-    def answer(self, choice: str, headers: dict[str, str] | None = None, **fields: str) -> TestResponse:
+    def answer(self, choice: str, **fields: str) -> TestResponse:
         """Answer with the button *choice*; ``category__media="yes"`` stands for ``category.media=yes``."""
         named = {name.replace("__", ".").rstrip("_"): value for name, value in fields.items()}
         notice = found(r'name="notice" value="([0-9a-f]{64})"', self.see())
-        return self.send(OURS, headers, **{"notice": notice, "choice": choice, "from": "centre", **named})
+        return self.send(OURS, **{"notice": notice, "choice": choice, "from": "centre", **named})
+
+    def opt_in(self, key: str, **fields: str) -> TestResponse:
+        """Opt in to the service *key*, in both steps."""
+        named = {f"service__{key}": "yes", **fields}
+        step = found(r'name="step" value="([^"]+)"', self.answer("opt_in", **named).text)
+        return self.answer("opt_in", step=step, confirm="yes", **named)
 
     def follow(self, response: TestResponse) -> str:
         """The page that *response* leads to."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from states.clinic import OURS
+from states.clinic import OURS, Clock, Visitor, site
 from states.languages import Languages
 from states.sheet import ROOT, document, quoted
 from states.visits import ASKING, CHOOSING, EMBEDS, ERASING, MINE, PROVING, SIGNALS, WRONG, State, states
@@ -49,6 +49,14 @@ USUAL = (
     "Placeholder of an embed",
     "409: the notice has changed meanwhile",
 )
+#: The windows on these: width, height, scale, and how many stand beside each other. 1280 pixels at 400 % are 320.
+WINDOWS = {
+    "width-320": (320, 640, 0.75, 8),
+    "width-768": (768, 1024, 0.5, 4),
+    "width-1280": (1280, 800, 0.5, 3),
+    "width-3840": (3840, 2160, 0.25, 2),
+    "zoom-400": (320, 200, 0.75, 4),
+}
 #: From right to left, and without spaces between words.
 SCRIPTS = ("ar", "he", "ja", "zh-Hans")
 
@@ -97,17 +105,15 @@ def pictures(found: tuple[State, ...], folder: Path) -> Iterator[Picture]:
             frames = [framed(each, 800, 600, 0.5) for each in found if each.group in groups]
             yield Picture(name=f"{theme}-{sheet}", frames=tuple(frames), columns=4, column=400, media=media)
     usual = [next(each for each in found if each.name == name) for name in USUAL]
-    for name, width, height, scale, columns in (
-        ("width-320", 320, 640, 0.75, 8),
-        ("width-768", 768, 1024, 0.5, 4),
-        ("width-1280", 1280, 800, 0.5, 3),
-        ("width-3840", 3840, 2160, 0.25, 2),
-        ("zoom-400", 320, 200, 0.75, 8),
-    ):
-        frames = [framed(each, width, height, scale, small=name == "zoom-400") for each in usual]
+    for name, (width, height, scale, columns) in WINDOWS.items():
+        frames = [framed(each, width, height, scale) for each in usual]
+        if height < 480:  # where it is in how high the window is that everything shows
+            frames = [replace(frame, whole=False) for frame in frames]
         yield Picture(name=name, frames=tuple(frames), columns=columns, column=int(width * scale))
     spaced = [framed(each, 400, 640, 0.75, style=SPACED) for each in usual]
     yield Picture(name="spacing", frames=tuple(spaced), columns=6, column=300)
+    placed = [framed(placement, width, 800, 0.5) for width in (1280, 390) for placement in placements(folder)]
+    yield Picture(name="placements", frames=tuple(placed), columns=3, column=640)
     languages = Languages.made(folder / "languages")
     tags = languages.banners()
     for number, some in enumerate((tags[:16], tags[16:]), start=1):
@@ -119,21 +125,32 @@ def pictures(found: tuple[State, ...], folder: Path) -> Iterator[Picture]:
     yield Picture(name="scripts", frames=tuple(scripts), columns=6, column=320)
 
 
-def framed(
-    state: State, width: int, height: int, scale: float, *, style: str = "", small: bool = False
-) -> Frame:
+def placements(folder: Path) -> Iterator[State]:
+    """The banner on a site in *folder*, wherever that may put it."""
+    for placement in ("bottom", "bottom-start", "top"):
+        app = site(folder / placement, Clock(), CONSENT_PLACEMENT=placement)
+        yield State(ASKING, placement, Visitor(app.test_client()).see("/"))
+
+
+def names() -> list[str]:
+    """The names of all pictures."""
+    themes = [f"{theme}-{sheet}" for theme in THEMES for sheet in SHEETS]
+    return [*themes, *WINDOWS, "spacing", "placements", "languages-1", "languages-2", "scripts"]
+
+
+def framed(state: State, width: int, height: int, scale: float, *, style: str = "") -> Frame:
     """The window on *state*: pages of ours are seen whole, what lies over a page as it lies there."""
     html = document(state)
     if style:
         html = html.replace("</head>", f"<style>{style}</style></head>")
     over = ('class="pc pc-place"' in html and "pc-banner" in html) or state.opened == "dialog"
-    return Frame(name=state.name, html=html, width=width, height=height, scale=scale, whole=small or not over)
+    return Frame(name=state.name, html=html, width=width, height=height, scale=scale, whole=not over)
 
 
 def taken(browser: Browser, picture: Picture) -> bytes:
     """*picture* as a PNG file."""
     gap = 12
-    page = browser.new_page(viewport={"width": picture.columns * (picture.column + gap) + gap, "height": 900})
+    page = browser.new_page(viewport={"width": picture.columns * (picture.column + gap) + gap, "height": 200})
     with tempfile.NamedTemporaryFile("w", suffix=".html", dir=ROOT / "docs", encoding="utf-8") as file:
         file.write(laid_out(picture, gap))
         file.flush()
@@ -155,7 +172,7 @@ FIT = """async () => {
     await frame.contentDocument.fonts.ready;
     if (!("whole" in frame.dataset)) continue;
     frame.style.height = "100px";
-    const high = Math.min(frame.contentDocument.documentElement.scrollHeight, 2400);
+    const high = Math.min(frame.contentDocument.documentElement.scrollHeight, 1800);
     frame.style.height = `${high}px`;
     frame.parentElement.style.height = `${high * frame.dataset.scale}px`;
   }
@@ -193,11 +210,18 @@ REDUCE = """async ([png, most]) => {
   const pixels = new Uint32Array(context.getImageData(0, 0, width, height).data.buffer);
   const counted = new Map();
   for (const pixel of pixels) counted.set(pixel, (counted.get(pixel) ?? 0) + 1);
-  const often = [...counted].sort(([, one], [, other]) => other - one);
-  const palette = often.slice(0, most).map(([colour]) => colour);
   const parts = (colour) => [colour & 255, (colour >> 8) & 255, (colour >> 16) & 255];
   const far = (one, other) => parts(one).reduce((sum, part, i) => sum + (part - parts(other)[i]) ** 2, 0);
   const nearer = (colour) => (best, each, i) => (far(colour, each) < far(colour, palette[best]) ? i : best);
+  // What is frequent and unlike all that are taken already comes next: else shades of one ground take every place.
+  let free = [...counted].sort(([, one], [, other]) => other - one).slice(0, 500);
+  free = free.map(([colour, count]) => ({ colour, often: Math.sqrt(count), apart: Infinity }));
+  const palette = [];
+  while (palette.length < Math.min(most, free.length)) {
+    const next = free.reduce((best, each) => (each.often * each.apart > best.often * best.apart ? each : best));
+    palette.push(next.colour);
+    for (const each of free) each.apart = Math.min(each.apart, far(each.colour, next.colour));
+  }
   const nearest = new Map([...counted.keys()].map((colour) => [colour, palette.reduce(nearer(colour), 0)]));
   const line = 1 + Math.ceil(width / 2);
   const lines = new Uint8Array(line * height);

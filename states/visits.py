@@ -83,9 +83,13 @@ def my_consent(folder: Path) -> Iterator[State]:
     refusing = Visitor(app.test_client())
     refusing.answer("none")
     yield State(MINE, "After a refusal, which is linked to nobody", refusing.see(mine))
-    visitor.answer("some", from_="dialog", category__performance="yes", category__functionality="yes")
-    clock.pass_days(20)
-    visitor.answer("all")
+    visitor.answer("some", from_="dialog", category__performance="yes")
+    clock.pass_days(10)
+    visitor.answer("all", from_="banner")
+    clock.pass_days(10)
+    visitor.answer("opt_out")
+    yield State(MINE, "With a history, opted out of sale and sharing", visitor.see(mine))
+    visitor.opt_in("videos", from_="embed")
     yield State(MINE, "With a history", visitor.see(mine))
     shown = found(r'href="(/privacy-choices/shown/[^"]+)"', visitor.see(mine))
     page, copy = visitor.see(shown), visitor.see(f"{shown}/copy")
@@ -96,6 +100,8 @@ def my_consent(folder: Path) -> Iterator[State]:
     later = visitor.goes_to(site(folder, clock, REVISED))
     yield State(MINE, "With a history, under changed terms", later.see(mine))
     withdrawn = visitor.answer("none", from_="mine")
+    young = Visitor(site(folder / "young", clock, CONSENT_MINOR=lambda: True).test_client())
+    yield State(MINE, "Of somebody young, who isn't asked", young.see(mine))
     yield State(
         MINE, "Withdrawn, with the way to erase what went before", visitor.follow(withdrawn), "status"
     )
@@ -119,18 +125,21 @@ def proving(folder: Path) -> Iterator[State]:
         ("altered", text.replace("index 2", "index 1")),
     ):
         yield State(PROVING, f"A pasted receipt is {name}", visitor.send(mine, receipt=pasted).text)
+    long = visitor.send(mine, receipt="x" * 2**20).text
+    yield State(PROVING, "What was pasted is too long", long)
     broken = site(folder / "broken", Clock())
     unable = Visitor(broken.test_client())
     lost = found(RECEIPT, unable.follow(unable.answer("all")))
     with locked(app):
         refused = visitor.answer("none")
-    standing_still(app)  # so that nobody asks a ledger again that has just been silent
-    waits = found(RECEIPT, visitor.follow(refused))
-    yield State(PROVING, "A receipt that waits to be recorded", visitor.see(waits))
+        standing_still(app)  # so that nobody waits again for a ledger that has just been silent
+        waits = found(RECEIPT, visitor.follow(refused))
+        yield State(PROVING, "A receipt that waits to be sealed", visitor.see(waits))
     for file in Path(broken.instance_path).glob("consent.sqlite3*"):
         file.write_bytes(b"no database")
     unable = unable.goes_to(site(folder / "broken", Clock()))
     yield State(PROVING, "A receipt that can't be made now", unable.see(lost))
+    yield State(PROVING, "A receipt that can't be checked now", unable.send(mine, receipt=text).text)
     yield State(MINE, "With a history that can't be read now", unable.see(mine))
 
 
@@ -146,7 +155,7 @@ def erasing(folder: Path) -> Iterator[State]:
     """The two steps of an erasure."""
     app = site(folder, Clock())
     visitor = Visitor(app.test_client())
-    visitor.answer("all")
+    receipt = found(RECEIPT, visitor.follow(visitor.answer("all")))
     erase = f"{OURS}/mine/erase"
     first = visitor.send(erase).text
     yield State(ERASING, "First step: what it would do", first)
@@ -156,6 +165,7 @@ def erasing(folder: Path) -> Iterator[State]:
     yield State(ERASING, "Second step, not possible just now", unable)
     step = found(r'name="step" value="([^"]+)"', unable)
     yield State(ERASING, "Second step, done", visitor.send(erase, step=step).text)
+    yield State(ERASING, "A receipt of what was erased", visitor.see(receipt))
     yield State(MINE, "After an erasure", visitor.see(f"{OURS}/mine"))
 
 
@@ -192,6 +202,9 @@ def opting_out(folder: Path) -> Iterator[State]:
     quiet.answer("all")
     yield State(SIGNALS, "The ways to opt out", quiet.see())
     yield State(SIGNALS, "Opted out", quiet.follow(quiet.answer("opt_out")), "status")
+    yield State(SIGNALS, "Everything accepted after opting out", quiet.follow(quiet.answer("all")), "status")
+    asked = quiet.answer("opt_in", service__videos="yes").text
+    yield State(SIGNALS, "Opting in after opting out, second step", asked)
 
 
 def wrong(folder: Path) -> Iterator[State]:
@@ -201,9 +214,12 @@ def wrong(folder: Path) -> Iterator[State]:
     yield State(
         WRONG, "400: a field that can't be read", visitor.answer("some", category__media="maybe").text
     )
-    yield State(WRONG, "403: an answer from another site", visitor.answer("all", CROSS).text)
+    yield State(
+        WRONG, "403: an answer from another site", Visitor(app.test_client(), CROSS).answer("all").text
+    )
     yield State(WRONG, "404: a receipt whose link has ended", visitor.see(f"{OURS}/receipts/{'0' * 8}"))
-    stale = visitor.answer("all", notice="0" * 64, category__media="no").text
+    mixed = {"category__media": "no", "category__performance": "yes"}
+    stale = visitor.answer("some", notice="0" * 64, **mixed).text
     yield State(WRONG, "409: the notice has changed meanwhile", stale)
     yield State(WRONG, "413: more than a form can hold", visitor.answer("all", next="x" * 200_000).text)
     embed = found(r'name="embed" value="([^"]+)"', visitor.see("/"))
@@ -223,4 +239,4 @@ def wrong(folder: Path) -> Iterator[State]:
     site(folder, Clock())
     unnumbered = POLICY.replace('retention = "90 days"', 'retention = "12 months"')
     stuck = Visitor(site(folder, Clock(), unnumbered).test_client())
-    yield State(WRONG, "503: the answer can't be recorded", stuck.answer("all", category__media="no").text)
+    yield State(WRONG, "503: the answer can't be recorded", stuck.answer("some", **mixed).text)

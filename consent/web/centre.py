@@ -34,6 +34,11 @@ class Problem:
         """Where its words are in the catalogue."""
         return f"error.{self.about or self.code}"
 
+    @property
+    def changed(self) -> str:
+        """Where the words are that say what was changed: where refusals hold, only that nothing was turned on."""
+        return "error.409.changed" if self.held else f"{self.id}.changed"
+
 
 def centre(
     visitor: ConsentRequest,

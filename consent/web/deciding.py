@@ -335,7 +335,7 @@ def told(visitor: ConsentRequest, problem: Problem) -> Response:
 def said(visitor: ConsentRequest, problem: Problem) -> str:
     """*problem* in two or three sentences."""
     reason = [f"reason.{problem.reason}"] if problem.reason else []
-    ids = [f"{problem.id}.why", *reason, f"{problem.id}.changed", *(["error.held"] if problem.held else [])]
+    ids = [f"{problem.id}.why", *reason, problem.changed, *(["error.held"] if problem.held else [])]
     return " ".join(str(visitor.words.gettext(each)) for each in ids)
 
 

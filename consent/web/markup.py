@@ -231,8 +231,8 @@ class Helpers:
         back = None
         if visitor.endpoint in CENTRE:
             back = safe_path(request.args.get("next"))
-        elif self.site.mark(visitor.endpoint) is None:
-            # A marked page's address would be read from the centre's by whatever runs there (HIP-04).
+        elif self.site.mark(visitor.endpoint) is None and visitor.endpoint != "consent.receipt":
+            # A marked page's address, or a receipt's, would be read from the centre's by whatever runs there (HIP-04).
             back = visitor.address
         query = f"?next={quoted(back)}" if back else ""
         return Markup(f'<a class="pc-link" href="{visitor.mount}{self.site.settings.url_prefix}{query}{end}')

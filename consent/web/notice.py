@@ -40,16 +40,16 @@ RAW = re.compile("<(?:script|style)[^>]*>[^<]", re.IGNORECASE)
 MOST_NOTICES = 512
 
 # What requests bring to the templates around the notice, of each the least and the most; "T" is any text.
-PROBLEM = {"id": "error.409", "held": True, "faults": ("T",)}
-LEAST_PROBLEM = {"id": "error.409", "held": False, "faults": ()}
-STAYING_OFF = {"id": "error.embed", "held": False, "faults": (), "reason": "marked"}
+PROBLEM = {"id": "error.409", "changed": "error.409.changed", "held": True, "faults": ("T",)}
+LEAST_PROBLEM = PROBLEM | {"held": False, "faults": ()}
+STAYING_OFF = LEAST_PROBLEM | {"id": "error.embed", "reason": "marked"}
 NEEDED = {"title": "T", "text": "T", "reason": "undecided"}
 REVISION = {"revision": 1, "effective": "T", "url": "/"}
 LINES = [{"title": "T", "on": on, "reason": "granted"} for on in (True, False)]
 GROUPS = [{"title": "T", "always_on": always, "services": LINES} for always in (True, False)]
 ENTRY = dict.fromkeys(("iso", "time", "on", "off", "receipt"), "T") | {"kind": "given", "source": "banner"}
 ENTRIES = [ENTRY | {"notice": "/", "revision": 1}, ENTRY | {"notice": None, "revision": None}]
-MINE: dict[str, object] = dict.fromkeys(("decided", "until", "asking"), "T") | {
+MINE: dict[str, object] = dict.fromkeys(("decided", "until", "asking", "signal", "sale"), "T") | {
     "subject": True,
     "unreadable": False,
     "state": GROUPS,
@@ -65,7 +65,7 @@ RECEIPT: dict[str, object] = dict.fromkeys(("origin", "name", "text", "file", "a
 LEAST_RECEIPT = dict.fromkeys(RECEIPT)
 VALID = {"worth": "valid", "pasted": "", "says": ENTRY | {"notice": None, "revision": None}}
 WORTHLESS = {"worth": "altered", "pasted": "T", "says": None}
-LEAST_MINE = dict.fromkeys(MINE) | {"state": [], "history": []}
+LEAST_MINE = dict.fromkeys(MINE) | {"state": [], "history": [], "signal": "", "sale": ""}
 BESIDE: tuple[tuple[str, dict[str, object]], ...] = (
     ("status.html", {"message": "T"}),
     ("again.html", {"why": "changed", "change": "T", "services": ["T"]}),

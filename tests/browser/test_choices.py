@@ -149,26 +149,6 @@ def test_escape_closes_the_dialog_and_changes_nothing(visit: NewVisit, javascrip
     assert visitor.cookies == {}
 
 
-@both
-@pytest.mark.requirement("A11Y-01")
-@pytest.mark.parametrize(("tabs", "allowed"), [(3, set()), (4, OPTIONAL)], ids=["reject", "accept"])
-def test_the_keyboard_alone_answers(visit: NewVisit, javascript: bool, tabs: int, allowed: set[str]) -> None:
-    visitor = visit(javascript=javascript)
-    see_home(visitor)
-    page = visitor.page
-    names = []
-    while True:
-        page.keyboard.press("Tab")
-        focused = page.locator(":focus")
-        names.append(focused.inner_text())
-        if names[-1] == ("Reject all" if not allowed else "Accept all"):
-            break
-        assert len(names) < 10, names
-    page.keyboard.press("Enter")
-    expect(page.locator("#pc-status")).to_be_focused()
-    assert visitor.allowed() == allowed
-
-
 @pytest.mark.requirement("INF-07")
 @pytest.mark.parametrize(
     ("language", "direction", "reject"), [("de", "ltr", "Alle ablehnen"), ("ar", "rtl", None)]

@@ -1,78 +1,159 @@
-"""Whole journeys with the keyboard alone, step by step, with and without JavaScript."""
+"""Whole journeys with the keyboard alone, exactly as docs/keyboard.md writes them, with and without JavaScript."""
+
+import re
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
 
 from .conftest import NewVisit
-from .demo import Visit
+from .demo import OPTIONAL, ROOT, Demo, Visit, running
+from .heard import SEEN, Reader
 
 pytestmark = [pytest.mark.browser, pytest.mark.requirement("A11Y-01")]
 
-both = pytest.mark.parametrize("javascript", [True, False], ids=["script", "no-script"])
+KEYS = {"→": "ArrowRight", "←": "ArrowLeft"}
+MOST = 80
+"""How often Tab is pressed to get somewhere on a page, at most."""
+#: Other tests always go these ways, with the mouse.
+ELSEWHERE = {"Reading what was shown", "Checking what is no receipt", "Changing one's mind, from any page"}
+WITHOUT = "Rejecting everything"
+JOURNEY = re.compile(
+    r"^## (?P<name>.+)\n\n"
+    r"Begins on `(?P<path>[^`]+)`(?:, after (?P<after>[^.,]+))?(?P<revised>, under the next revision of the policy)?\."
+    r"[^|]*\|[^|]+\|[^|]+\|[^|]+\|\n\|---\|---\|---\|\n(?P<steps>(?:\|.*\|\n)+)\nNow on: (?P<on>.+)\.$",
+    re.MULTILINE,
+)
 
 
-def tab_to(page: Page, selector: str, most: int = 60) -> None:
-    """Press Tab until what *selector* names has the focus."""
-    for _ in range(most):
-        page.keyboard.press("Tab")
-        if page.locator(f"{selector}:focus").count():
-            return
-    raise AssertionError(f"{most} times Tab did not reach {selector}")
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One row: what is pressed, what has the focus then, and what is said besides."""
+
+    press: str
+    focus: str
+    besides: str
 
 
-@both
-def test_choosing_in_the_dialog(visit: NewVisit, javascript: bool) -> None:
-    visitor = visit(javascript=javascript)
-    page = visitor.go()
-    tab_to(page, ".pc-banner [commandfor=pc-dialog]", most=8)
-    page.keyboard.press("Enter")
-    expect(page.locator("#pc-dialog")).to_be_visible()
-    tab_to(page, "#pc-dialog [name='category.performance']")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    expect(page.locator("[name='category.performance'][value='some']")).to_be_checked()
-    tab_to(page, "[name='service.statistics']", most=4)
-    page.keyboard.press("Space")
-    tab_to(page, "#pc-dialog button[value='some']")
-    page.keyboard.press("Enter")
-    expect(page.locator("#pc-status")).to_be_focused()
-    assert visitor.allowed() == {"statistics"}
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """One table, where it begins and what it leads to."""
+
+    name: str
+    path: str
+    after: str | None
+    revised: bool
+    steps: tuple[Step, ...]
+    on: frozenset[str]
+
+    @classmethod
+    def read(cls, found: re.Match[str]) -> "Journey":
+        """The journey that the page writes so."""
+        rows = [row.strip("|").split("|") for row in found["steps"].splitlines()]
+        named = frozenset(re.findall(r"`(\w+)`", found["on"]))
+        everything = frozenset(OPTIONAL) if found["on"] == "everything" else frozenset[str]()
+        return cls(
+            name=found["name"],
+            path=found["path"],
+            after=found["after"],
+            revised=bool(found["revised"]),
+            steps=tuple(Step(*(cell.strip() for cell in row)) for row in rows),
+            on=named or everything,
+        )
 
 
-@both
-def test_enter_in_an_answer_saves_what_was_chosen_and_no_more(visit: NewVisit, javascript: bool) -> None:
-    visitor = visit(javascript=javascript)
-    page = visitor.go("/privacy-choices")
-    tab_to(page, "[name='category.functionality']", most=30)
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Enter")
-    expect(page.locator("#pc-status")).to_be_focused()
-    assert visitor.allowed() == {"language", "remember", "reading"}
+TEXT = (ROOT / "docs" / "keyboard.md").read_text(encoding="utf-8")
+JOURNEYS = [Journey.read(found) for found in JOURNEY.finditer(TEXT)]
 
 
-@both
-def test_withdrawing(visit: NewVisit, javascript: bool) -> None:
-    visitor: Visit = visit(javascript=javascript)
-    visitor.go()
-    visitor.answer("Accept all")
-    page = visitor.go("/contact")
-    tab_to(page, "footer [data-pc-open]")
-    page.keyboard.press("Enter")
-    expect(page.locator("#pc-form")).to_be_visible()
-    tab_to(page, "#pc-form button[value='none']")
-    page.keyboard.press("Enter")
-    expect(page.locator("#pc-status")).to_be_focused()
-    assert visitor.allowed() == set()
+def usual(journey: Journey, javascript: bool) -> bool:
+    """Whether *journey* is always gone: with JavaScript if no other test goes it, and one without."""
+    if not javascript:
+        return journey.name == WITHOUT
+    return not journey.revised and journey.name not in ELSEWHERE
+
+
+PLAYED = [
+    pytest.param(
+        journey,
+        javascript,
+        id=f"{journey.name}, {'script' if javascript else 'no-script'}",
+        marks=[] if usual(journey, javascript) else pytest.mark.full,
+    )
+    for journey in JOURNEYS
+    for javascript in (True, False)
+]
+
+
+def pressed(visitor: Visit, reader: Reader, step: Step) -> None:
+    """Press what *step* says."""
+    keyboard = visitor.page.keyboard
+    key, _, rest = step.press.partition(" ")
+    if key == "Ctrl+V,":
+        keyboard.insert_text(receipt(visitor) if rest == "the receipt" else "another text")
+    elif rest == "…":
+        for _ in range(MOST):
+            keyboard.press(key)
+            if reader.focus() == (step.focus, step.besides):
+                return
+            reader.go_on()
+    else:
+        for _ in range(int(rest.strip("×") or "1")):
+            keyboard.press(KEYS.get(key, key))
+
+
+def receipt(visitor: Visit) -> str:
+    """The newest receipt of this browser."""
+    address = visitor.page.locator("a[href*='/receipts/']").first.get_attribute("href")
+    return visitor.context.request.get(f"{visitor.demo.url}{address}?file=yes").text()
+
+
+def heard(reader: Reader, step: Step) -> tuple[str, str]:
+    """What has the focus and what is said besides: as soon as *step* says the same, or after a while."""
+    deadline = time.monotonic() + 5
+    while (found := reader.focus()) != (step.focus, step.besides) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
+
+
+def test_every_journey_is_read() -> None:
+    assert [journey.name for journey in JOURNEYS] == re.findall(r"^## (.+)$", TEXT, re.MULTILINE)
+    assert {*ELSEWHERE, WITHOUT} < {journey.name for journey in JOURNEYS}
+
+
+@pytest.mark.requirement("A11Y-02")
+@pytest.mark.requirement("A11Y-05")
+@pytest.mark.requirement("A11Y-06")
+@pytest.mark.parametrize(("journey", "javascript"), PLAYED)
+def test_each_key_leads_where_the_page_says(
+    visit: NewVisit, demo: Demo, folder: Path, journey: Journey, javascript: bool
+) -> None:
+    with ExitStack() as stack:
+        begun = stack.enter_context(running(folder)) if journey.revised else demo
+        visitor = visit(at=begun, javascript=javascript, reduced_motion="reduce")
+        if journey.after:
+            visitor.go()
+            visitor.answer(journey.after)
+        if journey.revised:
+            stack.close()
+            stack.enter_context(running(folder, port=begun.port, revision=2))
+        reader = Reader(visitor.go(journey.path))
+        for number, step in enumerate(journey.steps, start=1):
+            pressed(visitor, reader, step)
+            assert heard(reader, step) == (step.focus, step.besides), f"step {number}: {step.press}"
+            reader.go_on()
+            assert visitor.page.evaluate(SEEN), f"step {number}: {step.press}"
+        assert visitor.allowed() == journey.on
 
 
 def test_the_dialog_keeps_the_focus_until_it_is_closed(visit: NewVisit) -> None:
-    visitor = visit()
-    page = visitor.go()
-    tab_to(page, ".pc-banner [commandfor=pc-dialog]", most=8)
+    page = visit().go()
+    for _ in range(5):
+        page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     for _ in range(45):
         page.keyboard.press("Tab")
         outside = page.evaluate("document.activeElement.closest('#pc-dialog') === null")
         assert not outside or page.evaluate("document.activeElement === document.body")
-    page.keyboard.press("Escape")
-    expect(page.locator(".pc-banner [commandfor=pc-dialog]:focus")).to_have_count(1)

@@ -111,6 +111,8 @@ def test_every_no_is_taken_from_wherever_it_comes(
     visitor.answer("all")
     mixed = visitor.answer("some", headers=headers, category__media="no", category__performance="yes")
     assert mixed.status_code == 403
+    assert "Nothing was turned on." in mixed.text
+    assert "Nothing was changed." not in mixed.text
     assert not visitor.allowed("videos")
 
 

@@ -213,7 +213,10 @@ def test_a_link_ends_after_ten_minutes(visitor: Visitor, clock: Clock) -> None:
     clock.now += VALID
     assert visitor.client.get(address).status_code == 200
     clock.now += 1
-    assert visitor.client.get(address).status_code == 404
+    ended = visitor.client.get(address, headers={"Accept-Language": "en"})
+    assert ended.status_code == 404
+    assert "There is no such page" in ended.text
+    assert 'href="/privacy-choices"' in ended.text
     assert RECEIPTS not in visitor.client.get(location).text
     assert VALID == 600
 
