@@ -9,7 +9,7 @@ from typing import Final
 from markupsafe import Markup
 
 from consent.audit import drawing
-from consent.audit.rate import Rate, percent
+from consent.audit.share import Share, percent
 from consent.audit.span import Span
 
 #: Levels of a strip, besides none.
@@ -33,16 +33,16 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
-    """Rates of one *name*, one for each step."""
+class Shares:
+    """Shares of one *name*, one for each step."""
 
     name: str
-    rates: tuple[Rate, ...]
+    shares: tuple[Share, ...]
 
     @property
-    def all(self) -> Rate:
+    def all(self) -> Share:
         """That of all steps together."""
-        return Rate(sum(rate.part for rate in self.rates), sum(rate.whole for rate in self.rates))
+        return Share(sum(share.part for share in self.shares), sum(share.whole for share in self.shares))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,11 +160,11 @@ class Bars(Steps):
 class Lines(Steps):
     """Rates from 0 to 100 %, each with its interval as an area; a line is broken where there are too few."""
 
-    lines: tuple[Rates, ...]
+    lines: tuple[Shares, ...]
 
     def __post_init__(self) -> None:
         Steps.__post_init__(self)
-        self.require([(one.name, len(one.rates)) for one in self.lines], drawing.MOST_SERIES)
+        self.require([(one.name, len(one.shares)) for one in self.lines], drawing.MOST_SERIES)
 
     @property
     def finding(self) -> str:
@@ -184,7 +184,7 @@ class Lines(Steps):
     def rows(self) -> Rows:
         """The table's lines, one for each step: rates with counts and intervals."""
         return [
-            [step, *(one.rates[at].in_words() for one in self.lines)] for at, step in enumerate(self.names)
+            [step, *(one.shares[at].in_words() for one in self.lines)] for at, step in enumerate(self.names)
         ]
 
     @property
@@ -204,7 +204,7 @@ class Lines(Steps):
     def svg(self) -> Markup:
         """The drawing."""
         scale = [(0.0, "0 %"), (50.0, "50 %"), (100.0, "100 %")]
-        runs = [(number, run) for number, one in enumerate(self.lines) for run in _runs(one.rates)]
+        runs = [(number, run) for number, one in enumerate(self.lines) for run in _runs(one.shares)]
         bands = [drawing.band(number, self._edge(run)) for number, run in runs]
         lines = [drawing.line(number, self._points(run)) for number, run in runs]
         return drawing.picture(self.title, [drawing.grid(scale), *bands, *lines, self.below])
@@ -212,12 +212,12 @@ class Lines(Steps):
     def _across(self, at: int) -> float:
         return 100 * (at + 0.5) / len(self.steps)
 
-    def _points(self, run: Sequence[tuple[int, Rate]]) -> list[tuple[float, float]]:
-        return [(self._across(at), 100 - 100 * (rate.share or 0)) for at, rate in run]
+    def _points(self, run: Sequence[tuple[int, Share]]) -> list[tuple[float, float]]:
+        return [(self._across(at), 100 - 100 * (share.value or 0)) for at, share in run]
 
-    def _edge(self, run: Sequence[tuple[int, Rate]]) -> list[tuple[float, float]]:
+    def _edge(self, run: Sequence[tuple[int, Share]]) -> list[tuple[float, float]]:
         """Along the upper ends of the intervals and back along the lower; a lone one is as wide as half a step."""
-        ends = [(self._across(at), *(rate.interval or (0.0, 0.0))) for at, rate in run]
+        ends = [(self._across(at), *(share.interval or (0.0, 0.0))) for at, share in run]
         if len(ends) == 1:
             ((x, low, high),) = ends
             ends = [(x - 25 / len(self.steps), low, high), (x + 25 / len(self.steps), low, high)]
@@ -299,18 +299,18 @@ def most(steps: Sequence[str], counts: Sequence[int]) -> str:
     return f" The most are {highest:,} ({on[0]}{f', and {len(on) - 1} more' if len(on) > 1 else ''})."
 
 
-def _change(steps: Sequence[str], one: Rates) -> str:
+def _change(steps: Sequence[str], one: Shares) -> str:
     """How the last known rate differs from the first, in a sentence; nothing when it may be chance."""
-    known = [(step, rate) for step, rate in zip(steps, one.rates, strict=True) if rate.known]
+    known = [(step, share) for step, share in zip(steps, one.shares, strict=True) if share.known]
     if len(known) < 2 or not known[0][1].differs(known[-1][1]):
         return ""
     (first, before), (last, after) = known[0], known[-1]
-    way = "rises" if (after.share or 0) > (before.share or 0) else "falls"
-    return f"“{one.name}” {way} from {percent(before.share or 0)} ({first}) to {percent(after.share or 0)} ({last})."
+    way = "rises" if (after.value or 0) > (before.value or 0) else "falls"
+    return f"“{one.name}” {way} from {percent(before.value or 0)} ({first}) to {percent(after.value or 0)} ({last})."
 
 
-def _runs(rates: Sequence[Rate]) -> Iterator[list[tuple[int, Rate]]]:
-    """The known ones of *rates* with their places, in runs without a gap."""
-    for known, run in groupby(enumerate(rates), key=lambda pair: pair[1].known):
+def _runs(shares: Sequence[Share]) -> Iterator[list[tuple[int, Share]]]:
+    """The known ones of *shares* with their places, in runs without a gap."""
+    for known, run in groupby(enumerate(shares), key=lambda pair: pair[1].known):
         if known:
             yield list(run)

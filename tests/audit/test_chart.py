@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from jinja2 import Environment, FileSystemLoader
 
 from consent.audit import drawing
-from consent.audit.chart import UNCHANGED, Bars, Chart, Lines, Rates, Series, Strip
+from consent.audit.chart import UNCHANGED, Bars, Chart, Lines, Series, Shares, Strip
 from consent.audit.drawing import DASHES, MARKS, MOST_SERIES, PATTERNS, few, round_up
-from consent.audit.rate import LEAST, Rate, percent
+from consent.audit.share import THRESHOLD, Share, percent
 from consent.audit.span import MOST, Span, spans
 
 CHECKOUT = Path(__file__).parents[2]
@@ -38,9 +38,9 @@ def bars(
     )
 
 
-def lines(*rates: tuple[Rate, ...]) -> Lines:
+def lines(*rates: tuple[Share, ...]) -> Lines:
     """Lines of one series for each of *rates*."""
-    named = tuple(Rates(NAMES[at], each) for at, each in enumerate(rates))
+    named = tuple(Shares(NAMES[at], each) for at, each in enumerate(rates))
     return Lines(key="l", title="Rates", step="Days", steps=days(len(rates[0])), lines=named)
 
 
@@ -102,7 +102,7 @@ def test_the_sentence_states_the_sums_and_when_there_were_the_most() -> None:
 def test_where_nothing_was_counted_the_chart_says_so() -> None:
     assert bars((0, 0)).finding == "No answers from 2026-11-01 to 2026-11-02."
     assert strip(0).finding == "No events on 2026-11-01."
-    assert lines((Rate(0, 0),)).finding == "There is nothing to count on 2026-11-01."
+    assert lines((Share(0, 0),)).finding == "There is nothing to count on 2026-11-01."
     for chart in (bars(()), strip(), lines(())):
         assert "<table" not in page(chart)
         parsed(chart)
@@ -176,14 +176,14 @@ def test_what_cannot_be_drawn_is_refused() -> None:
             key="a", title="", step="", steps=("x",), unit="", series=(Series("n", (1,)),) * (MOST_SERIES + 1)
         )
     with pytest.raises(ValueError, match="2 values for 1 steps"):
-        Lines(key="a", title="", step="", steps=("x",), lines=(Rates("n", (Rate(0, 0),) * 2),))
-    with pytest.raises(ValueError, match="no rate"):
-        Rate(3, 2)
+        Lines(key="a", title="", step="", steps=("x",), lines=(Shares("n", (Share(0, 0),) * 2),))
+    with pytest.raises(ValueError, match="no share"):
+        Share(3, 2)
 
 
 EVERY: list[Chart] = [
     bars((1, 2, 3), (4, 0, 6), (7, 8, 9)),
-    lines((Rate(5, 20), Rate(9, 19), Rate(8, 20)), (Rate(1, 30), Rate(2, 30), Rate(3, 30))),
+    lines((Share(5, 20), Share(9, 19), Share(8, 20)), (Share(1, 30), Share(2, 30), Share(3, 30))),
     strip(0, 1, 5),
 ]
 
@@ -256,13 +256,13 @@ def luminance(colour: str) -> float:
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_intervals_are_those_of_the_literature(part: int, whole: int, low: float, high: float) -> None:
-    assert Rate(part, whole).interval == pytest.approx((low, high), abs=0.00005)
-    assert Rate(whole - part, whole).interval == pytest.approx((1 - high, 1 - low), abs=0.00005)
+    assert Share(part, whole).interval == pytest.approx((low, high), abs=0.00005)
+    assert Share(whole - part, whole).interval == pytest.approx((1 - high, 1 - low), abs=0.00005)
 
 
 def test_of_too_few_no_rate_is_shown_but_their_counts_are() -> None:
-    few_answers, enough = Rate(7, LEAST - 1), Rate(7, LEAST)
-    assert (few_answers.share, few_answers.interval) == (None, None)
+    few_answers, enough = Share(7, THRESHOLD - 1), Share(7, THRESHOLD)
+    assert (few_answers.value, few_answers.interval) == (None, None)
     assert few_answers.in_words() == "too few for a rate (7 of 19)"
     assert enough.in_words() == "35.0 % (7 of 20; 95 % interval 18.1 % to 56.7 %)"
 
@@ -278,7 +278,7 @@ def test_hardly_any_is_not_none_and_nearly_all_is_not_all() -> None:
 
 
 def test_a_line_is_broken_where_there_are_too_few_and_shows_its_interval() -> None:
-    chart = lines((Rate(5, 20), Rate(9, 19), Rate(8, 20), Rate(9, 20)))
+    chart = lines((Share(5, 20), Share(9, 19), Share(8, 20), Share(9, 20)))
     assert [len(each.attrib["points"].split()) for each in parsed(chart).iter("polyline")] == [1, 2]
     assert [len(each.attrib["points"].split()) for each in parsed(chart).iter("polygon")] == [4, 4]
     (mark, *_) = parsed(chart).findall("svg[@class]")
@@ -286,12 +286,12 @@ def test_a_line_is_broken_where_there_are_too_few_and_shows_its_interval() -> No
 
 
 def test_a_change_is_told_only_where_chance_would_not_make_it() -> None:
-    assert lines((Rate(10, 40), Rate(13, 40))).finding.endswith(UNCHANGED)
-    assert lines((Rate(10, 400), Rate(300, 400))).finding == (
+    assert lines((Share(10, 40), Share(13, 40))).finding.endswith(UNCHANGED)
+    assert lines((Share(10, 400), Share(300, 400))).finding == (
         "All together from 2026-11-01 to 2026-11-02: all allowed 38.8 % (310 of 800; 95 % interval 35.4 % to 42.2 %). "
         "“all allowed” rises from 2.5 % (2026-11-01) to 75.0 % (2026-11-02)."
     )
-    assert "falls from 75.0 %" in lines((Rate(300, 400), Rate(10, 400))).finding
+    assert "falls from 75.0 %" in lines((Share(300, 400), Share(10, 400))).finding
 
 
 def test_a_strip_shows_any_as_more_than_none_and_the_most_as_full() -> None:
