@@ -110,7 +110,7 @@ class Bars(Steps):
         if not (total := sum(self.totals)):
             return f"No {self.unit}{self.during}."
         split = listed([f"{sum(one.counts):,} {one.name}" for one in self.series])
-        said = f"{total:,} {self.unit}{self.during}{f': {split}' if len(self.series) > 1 else ''}."
+        said = f"{number_of(total, self.unit)}{self.during}{f': {split}' if len(self.series) > 1 else ''}."
         return f"{said}{most(self.names, self.totals)}"
 
     @property
@@ -244,7 +244,7 @@ class Strip(Steps):
             return f"No {self.unit}{self.during}."
         none = self.counts.count(0)
         without = f" {none} of {len(self.counts)} have none." if none else ""
-        return f"{total:,} {self.unit}{self.during}.{most(self.names, self.counts)}{without}"
+        return f"{number_of(total, self.unit)}{self.during}.{most(self.names, self.counts)}{without}"
 
     @property
     def columns(self) -> Sequence[str]:
@@ -283,6 +283,11 @@ def told(columns: Sequence[str], row: Sequence[str]) -> str:
     return (
         f"{row[0]}: {', '.join(f'{head} {value}' for head, value in zip(columns[1:], row[1:], strict=True))}"
     )
+
+
+def number_of(count: int, unit: str) -> str:
+    """*count* of *unit*, which is in the plural and ends in s."""
+    return f"{count:,} {unit.removesuffix('s') if count == 1 else unit}"
 
 
 def listed(parts: Sequence[str]) -> str:

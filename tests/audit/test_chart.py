@@ -94,6 +94,7 @@ def test_the_sentence_states_the_sums_and_when_there_were_the_most() -> None:
         "15 answers from 2026-11-01 to 2026-11-02: 5 all allowed and 10 some allowed. The most are 12 (2026-11-02)."
     )
     assert bars((3,)).finding == "3 answers on 2026-11-01."
+    assert bars((1,)).finding == "1 answer on 2026-11-01."
     assert strip(0, 7, 7).finding == (
         "14 events from 2026-11-01 to 2026-11-03. The most are 7 (2026-11-02, and 1 more). 1 of 3 have none."
     )
