@@ -1,6 +1,7 @@
 """The banner is there when a page is first painted, moves nothing, and keeps no browser busy."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +66,20 @@ def watched(page: Page, address: str, script: str = "") -> dict[str, list[dict[s
     page.wait_for_timeout(500)
     found: dict[str, list[dict[str, Any]]] = page.evaluate("seen")
     return found
+
+
+def test_the_sample_sites_banner_takes_two_fifths_of_a_phones_screen_at_most(
+    page: Page, tmp_path: Path
+) -> None:
+    policy = Path(__file__).parents[2] / "demo_site" / "consent.toml"
+    app = Flask("sample", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
+    app.config.from_mapping({"SECRET_KEY": "a key for tests", "CONSENT_POLICY": policy})
+    Consent().init_app(app)
+    app.add_url_rule("/", "home", lambda: render_template_string(PAGE))
+    with served(app) as address:
+        page.goto(address)
+        height = page.locator(".pc-place").evaluate("(card) => card.getBoundingClientRect().height")
+    assert 0.2 < height / 844 <= 0.4
 
 
 def first(found: dict[str, list[dict[str, Any]]]) -> float:
