@@ -58,6 +58,7 @@ examples:
   python3 dev.py demo                     the sample site, on http://127.0.0.1:8000
   python3 dev.py demo --fresh --port 9000
   python3 dev.py demo --revision 2        the same site, its policy changed: visitors are asked again
+  python3 dev.py demo --events 100000     a year of made-up answers, for the auditor's searches and charts
   python3 dev.py test                     what has to pass before a change is handed in
   python3 dev.py test tests/policy -k digest
   python3 dev.py test --full              every combination, long faults, a million events
@@ -135,6 +136,9 @@ def read_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]
     demo.add_argument("--fresh", action="store_true", help="forget what earlier runs recorded")
     demo.add_argument("--no-browser", action="store_true", help="open no browser window")
     demo.add_argument("--revision", type=int, choices=(1, 2), help="2 shows how visitors are asked again")
+    demo.add_argument(
+        "--events", type=int, metavar="N", help="fill the log with so many made-up events, marked so"
+    )
     demo.add_argument("--instance", metavar="FOLDER", help="where its keys and databases are kept")
 
     test = commands.add_parser("test", help="run the tests", allow_abbrev=False, usage=PYTEST_USAGE)

@@ -6,9 +6,11 @@ import os
 import shlex
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import webbrowser
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -36,7 +38,10 @@ class QuietHandler(WSGIRequestHandler):
 def main(arguments: list[str] | None = None) -> int:
     """Runs until Ctrl-C. 0: ended; 2: wrong options; 3: could not start."""
     options = parser().parse_args(arguments)
-    folder: Path = options.instance or FOLDER / "instance" / str(options.port)
+    if options.events and options.revision == 1:
+        parser().error("made-up events lead up to revision 2: leave --revision 1 out")
+    options.revision = options.revision or (2 if options.events else 1)
+    folder: Path = options.instance or FOLDER / "instance" / own_folder(options)
     with ExitStack() as until_served:
         try:
             listening = [until_served.enter_context(listen(options.port + offset)) for offset in (0, 1)]
@@ -49,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
             return 3
         chosen = settings(options, folder)
         instance.keep_settings(chosen)
+        if options.events and not made_up(instance, options.events):
+            return 3
         app = create_app(chosen)
         servers = [
             serve(site, own)
@@ -62,6 +69,21 @@ def main(arguments: list[str] | None = None) -> int:
         server.shutdown()
         server.server_close()
     return 0
+
+
+def own_folder(options: argparse.Namespace) -> str:
+    """The name of the folder that these options use: made-up events are kept apart from a visitor's own."""
+    return f"{options.port}-sample" if options.events else str(options.port)
+
+
+def made_up(instance: Instance, events: int) -> bool:
+    """Whether the log is filled with made-up events, now or by an earlier start. Says how it goes."""
+    if (instance.folder / "consent.sqlite3").exists():
+        print("The made-up events of an earlier start are shown; --fresh makes others.", file=sys.stderr)
+        return True
+    arguments = ["consent", "sample", "--events", str(events), "--before", str(FOLDER / "consent.toml")]
+    print(f"Making up {events:,} events …", file=sys.stderr, flush=True)
+    return subprocess.run([*flask_of(instance), *arguments], cwd=FOLDER.parent).returncode == 0
 
 
 def made_ready(folder: Path, *, fresh: bool) -> Instance:
@@ -80,7 +102,13 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--fresh", action="store_true", help="first delete what earlier runs have kept")
     options.add_argument("--no-browser", action="store_true", help="do not open a browser")
     options.add_argument(
-        "--revision", type=int, choices=(1, 2), default=1, help="2 shows how visitors are asked again"
+        "--revision",
+        type=int,
+        choices=(1, 2),
+        help="2 shows how visitors are asked again, and is that of made-up events; else 1",
+    )
+    options.add_argument(
+        "--events", type=count, metavar="N", help="fill a log of its own with so many made-up events"
     )
     options.add_argument(
         "--instance", type=Path, help="folder for keys and databases (one per port by default)"
@@ -93,6 +121,14 @@ def port(text: str) -> int:
     number = int(text)
     if not 1 <= number < 65535:
         raise argparse.ArgumentTypeError(f"{number} is not a port from 1 to 65534")
+    return number
+
+
+def count(text: str) -> int:
+    """How many events *text* is."""
+    number = int(text)
+    if not 1 <= number <= 10_000_000:
+        raise argparse.ArgumentTypeError(f"{number} is not a number from 1 to 10,000,000")
     return number
 
 
@@ -165,6 +201,8 @@ def table(app: Flask, options: argparse.Namespace, instance: Instance) -> str:
         ("Read the log", f"{log_command(instance)}   while it runs, and after"),
         ("Site's data", str(instance.database)),
     ]
+    if options.events:
+        rows.append(("Sample data", "the log is made up: no visitor did any of it"))
     if options.revision == 1:
         rows.append(("Asking again", f"answer, end this, then: {next_command(options)}"))
     lines = "\n".join(f"  {name:<13} {what}" for name, what in rows)
@@ -174,9 +212,14 @@ def table(app: Flask, options: argparse.Namespace, instance: Instance) -> str:
 
 def log_command(instance: Instance) -> str:
     """What reads this demo's consent log, typed in the folder that the demo was started in."""
+    flask, _, app = flask_of(instance, near)
+    return f'{flask} --app "{app}" consent log'
+
+
+def flask_of(instance: Instance, written: Callable[[Path], str] = str) -> list[str]:
+    """What runs ``flask`` for this demo, with its paths as they are to be *written*."""
     flask = Path(sys.executable).with_name("flask.exe" if os.name == "nt" else "flask")
-    app = f"demo_site:reopened({near(instance.folder)!r})"
-    return f'{near(flask)} --app "{app}" consent log'
+    return [written(flask), "--app", f"demo_site:reopened({written(instance.folder)!r})"]
 
 
 def next_command(options: argparse.Namespace) -> str:

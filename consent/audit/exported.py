@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from consent.audit.row import Row, stamp
-from consent.audit.search import Search
+from consent.audit.row import Reader, Row, stamp
+from consent.audit.search import Revisions, Search
 from consent.errors import LedgerError
 from consent.ledger import Event, Kind, Ledger
+from consent.policy import Policy
 from consent.web.recorder import new_id
 
 #: Stands in the leaf of each event of the kind, so that others needn't be read.
@@ -27,9 +28,9 @@ class Export:
     below: int
     """It holds events with lower indexes only."""
 
-    def holds(self, row: Row) -> bool:
-        """Whether it holds the event of *row*; of an erased one, whether it may."""
-        return row.index is not None and row.index < self.below and self.search.matches(row)
+    def holds(self, row: Row, policy: Policy | None) -> bool:
+        """Whether it holds the event of *row*, recorded under *policy*; of an erased one, whether it may."""
+        return row.index is not None and row.index < self.below and self.search.may_match(row, policy)
 
     def members(self) -> dict[str, object]:
         """As plain data for JSON."""
@@ -37,13 +38,7 @@ class Export:
 
     def in_words(self) -> str:
         """In one line for a person."""
-        kinds = ", ".join(sorted(self.search.kinds)) or "all kinds"
-        span = [
-            f"{word} {moment:%Y-%m-%d %H:%M}"
-            for word, moment in (("since", self.search.since), ("until", self.search.until))
-            if moment
-        ]
-        words = [self.form, f"events below {self.below}", kinds, *span]
+        words = [self.form, f"events below {self.below}", *self.search.in_words()]
         return f"{self.time:%Y-%m-%d %H:%M} UTC: {', '.join(words)}"
 
 
@@ -78,31 +73,52 @@ def exports(ledger: Ledger) -> Iterator[Export]:
             yield _read(record.index, event.time, found)
 
 
-def holding(exports: Sequence[Export], rows: Sequence[Row]) -> list[Export]:
-    """Those of *exports* that hold any event of *rows*."""
-    return [each for each in exports if any(each.holds(row) for row in rows)]
+def holding(exports: Sequence[Export], rows: Sequence[Row], reader: Reader) -> list[Export]:
+    """Those of *exports* that hold any event of *rows*; *reader* knows their policies."""
+    return [each for each in exports if any(each.holds(row, reader.policy(row.policy)) for row in rows)]
 
 
 def _said(form: str, search: Search, below: int) -> dict[str, object]:
+    """What is recorded; what an older release doesn't know stands in it only where it was asked for."""
+    further: dict[str, object] = {
+        "category": search.category,
+        "answer": search.answer,
+        "revision": search.revisions and str(search.revisions),
+        "languages": sorted(search.languages) or None,
+        "profiles": sorted(search.profiles) or None,
+        "signal": search.signal,
+    }
     return {
         "below": below,
         "format": form,
         "kinds": sorted(search.kinds),
         "since": search.since and stamp(search.since, "seconds"),
         "until": search.until and stamp(search.until, "seconds"),
+        **{name: value for name, value in further.items() if value is not None},
     }
 
 
 def _read(index: int, time: datetime, found: dict[str, object]) -> Export:
-    since, until, kinds, below = (found.get(name) for name in ("since", "until", "kinds", "below"))
+    since, until, below, revision = (found.get(name) for name in ("since", "until", "below", "revision"))
+    category, answer, signal = (found.get(name) for name in ("category", "answer", "signal"))
     return Export(
         index=index,
         time=time,
         form=str(found.get("format")),
         search=Search(
-            kinds=frozenset(map(Kind, kinds if isinstance(kinds, list) else ())),
+            kinds=frozenset(map(Kind, _list(found.get("kinds")))),
             since=datetime.fromisoformat(since) if isinstance(since, str) else None,
             until=datetime.fromisoformat(until) if isinstance(until, str) else None,
+            category=category if isinstance(category, str) else None,
+            answer=answer if isinstance(answer, str) else None,
+            revisions=Revisions.read(revision) if isinstance(revision, str) else None,
+            languages=frozenset(_list(found.get("languages"))),
+            profiles=frozenset(_list(found.get("profiles"))),
+            signal=signal if isinstance(signal, bool) else None,
         ),
         below=below if isinstance(below, int) else index,
     )
+
+
+def _list(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []

@@ -1,15 +1,19 @@
 """One recorded event as an auditor reads it: what the log says of it, in plain members."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from consent.errors import ConsentError, LedgerError
-from consent.ledger import Event, Ledger, Record, commitment, leaf_hash
+from consent.ledger import Event, Facets, Ledger, Record, commitment, leaf_hash
+from consent.ledger.tile import WIDTH
 from consent.policy import Policy
 
 #: Policies remembered while rows are read; a site rarely has more in force at a time.
 MOST_POLICIES = 64
+#: Seconds that one look-up spends at most on counting what an older release has left uncounted.
+CATCHING_UP = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,11 @@ class Row:
     def erased(self) -> bool:
         """Whether the opening is gone and the leaf is all there is."""
         return self.event is None and self.problem is None
+
+    @property
+    def facets(self) -> Facets:
+        """What it can be found by, as far as that is known."""
+        return Facets.of(self.event) if self.event else Facets(kind=self.kind, policy=self.policy)
 
     @property
     def key(self) -> bool:
@@ -80,6 +89,18 @@ class Reader:
 
     ledger: Ledger
     known: dict[str, Policy | None] = field(default_factory=dict)
+
+    def catch_up(self) -> int:
+        """How many entries are counted, once those of an older release are too, as far as that takes no time."""
+        counted, deadline = self.ledger.counted(), time.monotonic() + CATCHING_UP
+        try:
+            while self.ledger.size() - counted >= WIDTH and time.monotonic() < deadline:
+                before, _ = counted, self.ledger.count()
+                if (counted := self.ledger.counted()) == before:
+                    break
+        except LedgerError:
+            pass  # who only reads may not count; then what isn't counted is read
+        return counted
 
     def rows(self, records: Iterable[Record]) -> Iterator[Row]:
         """Each of *records* as a row, in their order."""
@@ -164,11 +185,3 @@ def disagreement(record: Record, committed: str) -> str | None:
 def stamp(moment: datetime, precision: str) -> str:
     """*moment* as RFC 3339 in UTC, to the *precision* that ``datetime.isoformat`` takes."""
     return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
-
-
-def answers_of(row: Row) -> Mapping[str, str]:
-    """What the row's event answers after it, by service key: ``granted`` or ``refused``."""
-    event = row.event
-    if event is None:
-        return {}
-    return dict.fromkeys(event.granted, "granted") | dict.fromkeys(event.refused, "refused")

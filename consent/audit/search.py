@@ -1,25 +1,56 @@
 """Which events an auditor asks for, and finding them from the newest back."""
 
+import re
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from heapq import merge, nlargest
 from itertools import islice
 
 from consent.audit.row import Reader, Row
+from consent.audit.said import SAID, said_to
 from consent.errors import ConsentError
-from consent.ledger import Kind, Ledger, Sealed
+from consent.ledger import Facets, Kind
+from consent.ledger.facets import LAST, hour_of, place
+from consent.policy import Policy
 from consent.policy.values import shown
 
-#: Records fetched at a time while looking for matches.
-FETCHED = 200
+#: Records fetched at a time.
+FETCHED = 60
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
-#: The highest index a log can have.
-_LAST = 2**63 - 1
+_REVISIONS = re.compile(r"([0-9]{1,9})(?:(\+)|-([0-9]{1,9}))?")
 
 
 class SearchError(ConsentError):
     """A search that can't be understood. The message says what was found, what was expected and the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """Revisions of the policy: from the *first* to the *last*, which is None where all later ones are meant."""
+
+    first: int
+    last: int | None
+
+    def __contains__(self, revision: int) -> bool:
+        return self.first <= revision and (self.last is None or revision <= self.last)
+
+    def __str__(self) -> str:
+        """As ``read_revisions`` reads it: ``3``, ``3+``, ``2-4``."""
+        if self.last is None:
+            return f"{self.first}+"
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+    @classmethod
+    def read(cls, text: str) -> "Revisions":
+        """What *text* names: ``3``, ``3+`` for it and all later ones, ``2-4``; SearchError for anything else."""
+        found = _REVISIONS.fullmatch(text.strip()) if text.isascii() else None
+        if found is None or (found[3] and int(found[3]) < int(found[1])):
+            raise SearchError(
+                f"{shown(text)} is no revision; expected a number such as 3, 3+ for it and all later ones, or 2-4."
+            )
+        return cls(int(found[1]), None if found[2] else int(found[3] or found[1]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +62,15 @@ class Search:
     """UTC, inclusive."""
     until: datetime | None = None
     """UTC, exclusive."""
+    category: str | None = None
+    """Key of a category, or of a service, that was answered; only events in which a visitor answered have one."""
+    answer: str | None = None
+    """What: ``yes``, ``no``, or of a category ``some``. None: anything."""
+    revisions: Revisions | None = None
+    languages: frozenset[str] = frozenset()
+    profiles: frozenset[str] = frozenset()
+    signal: bool | None = None
+    """Whether it came with a privacy signal of the browser."""
 
     def __post_init__(self) -> None:
         if self.since is not None and self.until is not None and self.since >= self.until:
@@ -38,11 +78,52 @@ class Search:
                 f"nothing lies from {self.since:%Y-%m-%d %H:%M} until {self.until:%Y-%m-%d %H:%M} UTC; "
                 "expected an end after the start. Exchange the two."
             )
+        if self.answer is not None and self.category is None:
+            raise SearchError(
+                f"the answer {shown(self.answer)} to what? Name the category, or the service, too."
+            )
+        if self.answer is not None and self.answer not in SAID:
+            raise SearchError(f"{shown(self.answer)} is no answer; expected one of: {', '.join(SAID)}.")
 
-    def matches(self, row: Row) -> bool:
-        """Whether *row* is asked for; an erased event is, if any part of its hour lies in the span."""
-        if self.kinds and row.kind not in self.kinds:
-            return False
+    def in_words(self) -> list[str]:
+        """Each thing that is asked for, in words for a person; kinds first, also when all are."""
+        words = [", ".join(sorted(self.kinds)) or "all kinds"]
+        for word, moment in (("since", self.since), ("until", self.until)):
+            if moment:
+                words.append(f"{word} {moment:%Y-%m-%d %H:%M}")
+        if self.category is not None:
+            words.append(f"{self.category}: {self.answer or 'answered'}")
+        if self.revisions is not None:
+            words.append(f"revision {self.revisions}")
+        words += [f"language {each}" for each in sorted(self.languages)]
+        words += [f"profile {each}" for each in sorted(self.profiles)]
+        if self.signal is not None:
+            words.append("with a privacy signal" if self.signal else "without a privacy signal")
+        return words
+
+    @property
+    def of_opening(self) -> bool:
+        """Whether it asks for what only openings say, so that no erased event can be told to meet it."""
+        return bool(self.languages or self.profiles) or self.category is not None or self.signal is not None
+
+    def matches(self, row: Row, policy: Policy | None) -> bool:
+        """Whether *row* is asked for, which was recorded under *policy*; an erased one by what its leaf says.
+
+        Its time is the whole hour then.
+        """
+        return self.in_span(row) and self.admits(row.facets, policy)
+
+    def may_match(self, row: Row, policy: Policy | None) -> bool:
+        """As ``matches``; of an erased event, whether it may have been asked for before it was erased."""
+        if row.event is not None or not self.of_opening:
+            return self.matches(row, policy)
+        asked = replace(
+            self, languages=frozenset(), profiles=frozenset(), category=None, answer=None, signal=None
+        )
+        return asked.matches(row, policy)
+
+    def in_span(self, row: Row) -> bool:
+        """Whether *row* lies in the span of time; an erased event does if any part of its hour does."""
         if self.since is None and self.until is None:
             return True
         if row.hour is None:
@@ -51,10 +132,32 @@ class Search:
         last = row.event.time if row.event else row.hour + _HOUR - timedelta.resolution
         return (self.since is None or last >= self.since) and (self.until is None or first < self.until)
 
+    def admits(self, facets: Facets, policy: Policy | None) -> bool:
+        """Whether an event with these *facets* is asked for, whenever it was; *policy* is that of the facets."""
+        if self.kinds and facets.kind not in self.kinds:
+            return False
+        if self.revisions is not None and (policy is None or policy.revision not in self.revisions):
+            return False
+        if self.languages and facets.language not in self.languages:
+            return False
+        if self.profiles and facets.profile not in self.profiles:
+            return False
+        if self.signal is not None and facets.signal is not self.signal:
+            return False
+        if self.category is None:
+            return True
+        said = said_to(facets, policy, self.category)
+        return said is not None and self.answer in (None, said)
+
+    def hours(self) -> tuple[int, int | None]:
+        """The first hour of the span, counted from 1970, and the one before which it ends; None if it is open."""
+        end = None if self.until is None else hour_of(self.until - timedelta.resolution) + 1
+        return (0 if self.since is None else hour_of(self.since)), end
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Some of the events asked for, newest first."""
+    """Some of the events asked for, newest first: by the hour, and within an hour by their places in the log."""
 
     rows: Sequence[Row]
     before: int | None
@@ -62,23 +165,51 @@ class Found:
 
 
 def find(reader: Reader, search: Search, *, before: int | None = None, limit: int = 50) -> Found:
-    """Up to *limit* events below index *before* (None: from the end) that *search* asks for.
+    """Up to *limit* events below place *before* (None: from the end) that *search* asks for.
 
-    Every record below is looked at until there are enough. A time doesn't end the search early: an event that
-    couldn't be recorded at once stands later in the log than its time says.
+    What it costs doesn't grow with the log: those of full tiles stand in an index, and the few after them are read.
     """
-    rows = reader.rows(newest_first(reader.ledger, before, min(FETCHED, limit + 1)))
-    found = list(islice(filter(search.matches, rows), limit + 1))
-    more = len(found) > limit
-    return Found(found[:limit], found[limit - 1].index if more else None)
+    rows = found(reader, search, LAST if before is None else before, limit + 1)
+    page = list(islice(rows, limit + 1))
+    more = len(page) > limit
+    return Found([row for _, row in page[:limit]], page[limit - 1][0] if more else None)
 
 
-def newest_first(ledger: Ledger, before: int | None, fetched: int = FETCHED) -> Iterator[Sealed]:
-    """The records below index *before* (None: all), newest first, *fetched* in memory at a time."""
-    while records := ledger.newest(before, fetched):
-        yield from records
-        before = records[-1].index
-        fetched = FETCHED
+def found(reader: Reader, search: Search, before: int, most: int) -> Iterator[tuple[int, Row]]:
+    """Up to *most* events below place *before* that *search* asks for, each with its place, newest first."""
+    after = reader.catch_up() - 1
+    rest = nlargest(
+        most, (each for each in _uncounted(reader, search, after) if each[0] < before), key=_place
+    )
+    seen = {row.index for _, row in rest}
+    indexed = (each for each in _indexed(reader, search, before) if each[1].index not in seen)
+    yield from merge(rest, indexed, key=_place, reverse=True)
+
+
+def _place(found: tuple[int, Row]) -> int:
+    return found[0]
+
+
+def _uncounted(reader: Reader, search: Search, after: int) -> Iterator[tuple[int, Row]]:
+    for row in reader.rows(reader.ledger.records(after)):
+        if row.index is not None and search.matches(row, reader.policy(row.policy)):
+            yield place(hour_of(row.hour) if row.hour else 0, row.index), row
+
+
+def _indexed(reader: Reader, search: Search, before: int) -> Iterator[tuple[int, Row]]:
+    ids = {
+        id
+        for id, facets in reader.ledger.facets().items()
+        if search.admits(facets, reader.policy(facets.policy))
+    }
+    hour, end = search.hours()
+    going_on: int | None = before if end is None else min(before, place(end, 0))
+    while going_on is not None:
+        records, going_on = reader.ledger.found(ids, place(hour, 0), going_on, FETCHED)
+        for at, record in records:
+            row = reader.row(record)
+            if search.in_span(row):
+                yield at, row
 
 
 def read_id(text: str) -> uuid.UUID:
@@ -97,12 +228,12 @@ def read_id(text: str) -> uuid.UUID:
 
 
 def read_before(text: str | None) -> int | None:
-    """The index that *text*, from a link to older events, stands for; SearchError if it is none."""
+    """The place that *text*, from a link to older events, stands for; SearchError if it is none."""
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= _LAST):
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= LAST):
         raise SearchError(
-            f"{shown(text)} is no index in the log; expected a whole number. Here are the newest events."
+            f"{shown(text)} is no place in the log; expected a whole number. Here are the newest events."
         )
     return int(text)
 

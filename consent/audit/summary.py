@@ -1,37 +1,37 @@
-"""How often what was answered: counts over the log, without anything that names a browser.
+"""How often what was answered: the counts of a tally, by what people ask for.
 
-They count answers, not people: who answers twice counts twice. For compliance review only (LOG-07).
+What counts are of, and what for, says ``tally``.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import date
 
-from consent.audit.row import Row, answers_of, stamp
-from consent.ledger.event import ANSWERS
+from consent.audit.said import NO, SAID, YES, Pattern, PolicyOf, is_answer, pattern_of, pattern_said
+from consent.audit.tally import Tally
+from consent.ledger import Facets
 from consent.policy import Policy
 
-#: What somebody can have said to a category: to all of its services, to none, or to some.
-YES, NO, SOME = "yes", "no", "some"
+#: What stands for what isn't known.
+UNKNOWN = "unknown"
 
 
 @dataclass(slots=True)
 class Summary:
-    """Counts of one pass over the events. Those below ``kinds`` are of answers: of what each left in force."""
+    """Counts of events. Those below ``kinds`` are of answers: of what each left in force."""
 
     events: int = 0
     answers: int = 0
-    """Events in which a visitor answered and whose opening is there."""
+    """Events in which a visitor answered and whose opening was there when they were counted."""
     erased: int = 0
-    altered: int = 0
     pruned: int = 0
-    """Entries whose leaves are gone, of whatever they were: counted nowhere else."""
-    first: str | None = None
-    """The earliest hour (RFC 3339, UTC)."""
-    last: str | None = None
+    """Entries that were gone before they were counted: of whatever they were, they are counted nowhere else."""
+    first: date | None = None
+    """The earliest day, in UTC."""
+    last: date | None = None
     kinds: Counter[str] = field(default_factory=Counter)
     categories: dict[str, Counter[str]] = field(default_factory=dict)
-    """By category: ``yes``, ``no``, ``some``."""
+    """By category: ``yes``, ``some``, ``no``."""
     services: dict[str, Counter[str]] = field(default_factory=dict)
     """By service: ``yes``, ``no``."""
     revisions: Counter[str] = field(default_factory=Counter)
@@ -41,47 +41,50 @@ class Summary:
     signals: int = 0
     """Answers that came with a privacy signal."""
 
-    def add(self, row: Row, policy: Policy | None) -> None:
-        """Count *row*; *policy* is the one in force then, None if it isn't on record."""
-        self.events += 1
-        self.kinds[row.kind or "unreadable"] += 1
-        self.erased += row.erased
-        self.altered += row.problem is not None
-        if row.hour is not None:
-            hour = stamp(row.hour, "seconds")
-            self.first, self.last = min(self.first or hour, hour), max(self.last or hour, hour)
-        if row.event is not None and row.event.kind in ANSWERS:
-            self._add_answer(row, policy)
+    @classmethod
+    def of(cls, tally: Tally, policy_of: PolicyOf) -> "Summary":
+        """The counts of *tally*; *policy_of* finds a policy by its digest."""
+        first, last = tally.days or (None, None)
+        summary = cls(erased=sum(row[3] for row in tally.rows), pruned=tally.pruned, first=first, last=last)
+        patterns = Counter[Pattern]()
+        for id, events in tally.totals_by_id.items():
+            facets = tally.facets[id]
+            summary._add(facets, events, policy_of(facets.policy))
+            if is_answer(facets):
+                patterns[pattern_of(facets)] += events
+        for pattern, events in patterns.items():
+            summary._add_said(pattern, events, policy_of)
+        return summary
 
-    def _add_answer(self, row: Row, policy: Policy | None) -> None:
-        event = row.event
-        assert event is not None
-        self.answers += 1
-        self.revisions[str(row.revision) if row.revision is not None else "unknown"] += 1
-        self.languages[event.language or "unknown"] += 1
-        self.profiles[event.profile or "unknown"] += 1
-        self.sources[event.source or "unknown"] += 1
-        self.signals += event.signal
-        answers = answers_of(row)
-        for key, answer in answers.items():
-            self.services.setdefault(key, Counter())[YES if answer == "granted" else NO] += 1
-        for category in policy.optional_categories if policy else ():
-            keys = [service.key for service in policy.services_in(category.key)] if policy else []
-            if said := to_category({answers.get(key) for key in keys}):
-                self.categories.setdefault(category.key, Counter())[said] += 1
+    def _add(self, facets: Facets, events: int, policy: Policy | None) -> None:
+        self.events += events
+        self.kinds[facets.kind or "unreadable"] += events
+        if not is_answer(facets):
+            return
+        self.answers += events
+        self.revisions[revision(policy)] += events
+        self.languages[facets.language or UNKNOWN] += events
+        self.profiles[facets.profile or UNKNOWN] += events
+        self.sources[facets.source or UNKNOWN] += events
+        self.signals += events if facets.signal else 0
+
+    def _add_said(self, pattern: Pattern, events: int, policy_of: PolicyOf) -> None:
+        _, granted, refused = pattern
+        services = {*granted, *refused}
+        for key, said in pattern_said(pattern, policy_of):
+            (self.services if key in services else self.categories).setdefault(key, Counter())[said] += events
 
     def members(self) -> dict[str, object]:
-        """The counts as plain data for JSON."""
+        """The counts as plain data for JSON, keys in order."""
         return {
             "events": self.events,
             "answers": self.answers,
             "erased": self.erased,
-            "altered": self.altered,
             "pruned": self.pruned,
-            "first": self.first,
-            "last": self.last,
+            "first": self.first and self.first.isoformat(),
+            "last": self.last and self.last.isoformat(),
             "kinds": dict(sorted(self.kinds.items())),
-            "categories": tallies(self.categories, (YES, SOME, NO)),
+            "categories": tallies(self.categories, SAID),
             "services": tallies(self.services, (YES, NO)),
             "revisions": dict(sorted(self.revisions.items())),
             "languages": dict(sorted(self.languages.items())),
@@ -91,21 +94,9 @@ class Summary:
         }
 
 
-def summarise(rows: Iterable[Row], policy_of: Callable[[str | None], Policy | None]) -> Summary:
-    """The counts over *rows*, in one pass; *policy_of* finds a policy by its digest."""
-    summary = Summary()
-    for row in rows:
-        summary.add(row, policy_of(row.policy))
-    return summary
-
-
-def to_category(answers: set[str | None]) -> str | None:
-    """What *answers* to its services amount to for a category; None when nothing was answered."""
-    if answers <= {None}:
-        return None
-    if "granted" not in answers:
-        return NO
-    return YES if answers == {"granted"} else SOME
+def revision(policy: Policy | None) -> str:
+    """The revision of *policy* as a word."""
+    return UNKNOWN if policy is None else str(policy.revision)
 
 
 def tallies(counted: dict[str, Counter[str]], names: tuple[str, ...]) -> dict[str, dict[str, int]]:

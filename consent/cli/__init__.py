@@ -13,6 +13,7 @@ from consent.cli.init import init
 from consent.cli.keys import keys
 from consent.cli.log import log
 from consent.cli.prune import prune
+from consent.cli.sample import sample
 from consent.cli.seal import seal
 from consent.cli.show import show
 from consent.cli.stats import stats
@@ -24,6 +25,6 @@ cli = Group(
     help="Declare what the site stores, check it, and read what visitors answered.",
     commands=[
         *(init, diff, check, doctor, health, log, show, stats, export, verify),
-        *(checkpoint, forget, prune, seal, keys, db),
+        *(checkpoint, forget, prune, seal, keys, db, sample),
     ],
 )

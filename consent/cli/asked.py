@@ -1,15 +1,28 @@
-"""The options by which several commands choose events: kind and span of time."""
+"""The options by which several commands choose events: the same as the fields of the auditor's search."""
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any
 
 import click
 
-from consent.audit.search import Search, SearchError, read_moment
+from consent.audit.said import SAID
+from consent.audit.search import Revisions, Search, SearchError, read_moment
 from consent.ledger import Kind
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+#: The names of the options' values, in the order of the help.
+NAMES = (
+    "kinds",
+    "since",
+    "until",
+    "category",
+    "answer",
+    "revisions",
+    "languages",
+    "profiles",
+    "signal",
+)
 
 
 class Moment(click.ParamType[datetime]):
@@ -28,31 +41,71 @@ class Moment(click.ParamType[datetime]):
             self.fail(str(error), param, ctx)
 
 
-def search_options(function: _Function) -> _Function:
-    """*function* with the options ``--kind``, ``--since`` and ``--until``; ``search_of`` reads them."""
-    kinds = click.Choice([kind.value for kind in Kind])
-    known = ", ".join(kinds.choices)
-    for option in (
-        click.option(
-            "--until", type=Moment(end=True), help="Up to this date, its end included, or time (UTC)."
-        ),
-        click.option("--since", type=Moment(end=False), help="From this date or time on (UTC)."),
-        click.option(
-            "--kind",
-            "kinds",
-            type=kinds,
-            multiple=True,
-            metavar="KIND",
-            help=f"May be repeated. One of: {known}.",
-        ),
-    ):
-        function = option(function)
-    return function
+class Revision(click.ParamType[Revisions]):
+    """One revision, several, or all from one on."""
+
+    name = "revision"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Revisions:
+        """The revisions that the text names."""
+        try:
+            return Revisions.read(value)
+        except SearchError as error:
+            self.fail(str(error), param, ctx)
 
 
-def search_of(kinds: tuple[str, ...], since: datetime | None, until: datetime | None) -> Search:
-    """What the options ask for; click's usage error when nothing could meet it."""
+_KINDS = click.Choice([kind.value for kind in Kind])
+_OPTIONS = (
+    click.option(
+        "--kind",
+        "kinds",
+        type=_KINDS,
+        multiple=True,
+        metavar="KIND",
+        help=f"May be repeated. One of: {', '.join(_KINDS.choices)}.",
+    ),
+    click.option("--since", type=Moment(end=False), help="From this date or time on (UTC)."),
+    click.option("--until", type=Moment(end=True), help="Up to this date, its end included, or time (UTC)."),
+    click.option("--category", metavar="KEY", help="Only what answers this category, or this service."),
+    click.option("--answer", type=click.Choice(SAID), help="Only what answers --category so."),
+    click.option(
+        "--revision",
+        "revisions",
+        type=Revision(),
+        metavar="N",
+        help="Only under this revision of the policy; 3+ is it and all later ones, 2-4 several.",
+    ),
+    click.option("--language", "languages", multiple=True, metavar="CODE", help="May be repeated."),
+    click.option("--profile", "profiles", multiple=True, metavar="NAME", help="May be repeated."),
+    click.option("--signal/--no-signal", default=None, help="Only with, or without, a privacy signal."),
+)
+
+
+def search_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """*function* with the options that choose events; it gets what they ask for as ``search``.
+
+    click's usage error when nothing could meet it.
+    """
+
+    @wraps(function)
+    def asked(*arguments: Any, **values: Any) -> Any:
+        return function(*arguments, search=_search_of(**{name: values.pop(name) for name in NAMES}), **values)
+
+    found: Callable[..., Any] = asked
+    for option in reversed(_OPTIONS):
+        found = option(found)
+    return found
+
+
+def _search_of(
+    kinds: tuple[str, ...], languages: tuple[str, ...], profiles: tuple[str, ...], **fields: Any
+) -> Search:
     try:
-        return Search(kinds=frozenset(map(Kind, kinds)), since=since, until=until)
+        return Search(
+            kinds=frozenset(map(Kind, kinds)),
+            languages=frozenset(languages),
+            profiles=frozenset(profiles),
+            **fields,
+        )
     except SearchError as error:
         raise click.UsageError(str(error)) from error

@@ -2,9 +2,10 @@
 
 import click
 
+from consent.audit.recount import catch_up
 from consent.cli.command import Group, command, site_of
 from consent.cli.move import move
-from consent.cli.terminal import complain, say
+from consent.cli.terminal import complain, progressing, say
 from consent.errors import ConfigurationError
 from consent.storage import GuardedStorage, OwnStorage, roles
 
@@ -14,7 +15,8 @@ from consent.storage import GuardedStorage, OwnStorage, roles
 def upgrade(ctx: click.Context) -> None:
     """Create the database, or bring it to the schema of this release.
 
-    Nothing recorded is changed. In SQLite the site does the same by itself when it first uses the database; run this
+    Nothing recorded is changed. What an older release recorded is counted for "flask consent stats", a little at a time
+    so that nobody waits long. In SQLite the site does the same by itself when it first uses the database; run this
     before, while you look on. It is safe while the site runs.
 
     On PostgreSQL this is the only way: run it where the signing key is (CONSENT_SIGNING_KEY), as the role that is
@@ -28,6 +30,9 @@ def upgrade(ctx: click.Context) -> None:
     say("\n".join(f"Applied {line}" for line in done) or "The database is up to date.")
     if isinstance(storage, GuardedStorage) and (deprived := storage.deprived()):
         complain(f"Rights are missing to {', '.join(deprived)}. Now run: flask consent db roles --apply")
+    ledger = site_of(ctx).recorder.ledger
+    for _ in progressing(catch_up(ledger), ledger.size()):
+        pass
 
 
 @command("roles", "flask consent db roles", "flask consent db roles --apply")

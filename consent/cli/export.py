@@ -6,7 +6,6 @@ import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
 from typing import IO
@@ -20,7 +19,7 @@ from consent.audit.jsonld import Records
 from consent.audit.row import Reader, Row
 from consent.audit.search import Search
 from consent.audit.wording import PRUNED_BELOW
-from consent.cli.asked import search_of, search_options
+from consent.cli.asked import NAMES, search_options
 from consent.cli.checkpoint import newest_note
 from consent.cli.command import command, database_file, ledger_of, site_of
 from consent.cli.terminal import complain, say, with_progress
@@ -42,6 +41,7 @@ _TRIES, _PATIENCE, _LOOK = 5, 30.0, 0.2
     "flask consent export --output events.jsonl",
     "flask consent export --format csv --since 2026-03-01 --until 2026-03-31 --output march.csv",
     "flask consent export --format jsonld --kind given --output consents.jsonld",
+    "flask consent export --category performance --answer yes --output yes.jsonl",
     "flask consent export --bundle log.zip",
 )
 @search_options
@@ -70,9 +70,7 @@ _TRIES, _PATIENCE, _LOOK = 5, 30.0, 0.2
 @click.pass_context
 def export(
     ctx: click.Context,
-    kinds: tuple[str, ...],
-    since: datetime | None,
-    until: datetime | None,
+    search: Search,
     form: str,
     schema: bool,
     output: Path,
@@ -95,7 +93,7 @@ def export(
         return
     site, ledger = site_of(ctx), ledger_of(ctx)
     if bundle is not None:
-        named = {"form", "output", "kinds", "since", "until"}
+        named = {"form", "output", *NAMES}
         if any(ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in named):
             raise click.UsageError(
                 "A bundle is of the whole log: it takes no other option than --without-openings."
@@ -104,7 +102,6 @@ def export(
         return
     if without_openings:
         raise click.UsageError("--without-openings is for a bundle: --bundle FILE.zip")
-    search = search_of(kinds, since, until)
     size = ledger.size()
     if pruned := ledger.pruned():
         complain(PRUNED_BELOW.format(pruned))
@@ -235,7 +232,8 @@ def own_files(site: Site) -> Iterator[Path]:
 def rows_below(size: int, reader: Reader, search: Search) -> Iterator[Row]:
     """The events below index *size* that *search* asks for, oldest first; what is recorded meanwhile is left out."""
     records = takewhile(lambda record: record.index < size, reader.ledger.records())
-    return filter(search.matches, reader.rows(with_progress(records, size, "events exported")))
+    rows = reader.rows(with_progress(records, size, "events exported"))
+    return (row for row in rows if search.matches(row, reader.policy(row.policy)))
 
 
 def write(writer: Writer, rows: Iterable[Row], out: IO[bytes]) -> int:

@@ -109,7 +109,7 @@ def erase_named(
         if not click.confirm(f"Erase these {len(rows)} events for good?", err=True):
             complain("Nothing was erased.")
             ctx.exit(WRONG)
-    held = holding(list(exports(ledger)), rows)
+    held = holding(list(exports(ledger)), rows, reader)
     count = sum(
         ledger.erase(
             said(site, "operator"),
@@ -195,7 +195,7 @@ def concerned(ledger: Ledger) -> list[Export]:
     ]
     before = [each for each in every if acts and each.index < acts[-1].index]
     records = (ledger.get(id) for _, id in ledger.erased())
-    held = holding(before, [reader.row(each) for each in records if each is not None])
+    held = holding(before, [reader.row(each) for each in records if each is not None], reader)
     prunings = [row for row in map(reader.row, acts) if row.kind == Kind.PRUNED]
     return [each for each in before if each in held or any(may_hold(each, row) for row in prunings)]
 

@@ -2,14 +2,13 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 import click
 
 from consent.audit.row import Reader, Row
-from consent.audit.search import find
+from consent.audit.search import Search, find
 from consent.audit.wording import PRUNED_BELOW, answers_text, time_text
-from consent.cli.asked import search_of, search_options
+from consent.cli.asked import search_options
 from consent.cli.command import command, ledger_of
 from consent.cli.terminal import complain, say, say_json, table, visible, width
 
@@ -22,6 +21,7 @@ COLUMNS = ("index", "time (UTC)", "kind", "answers", "source", "language", "revi
     "log",
     "flask consent log",
     "flask consent log --kind withdrawn --since 2026-11-01 --limit 100",
+    "flask consent log --category performance --answer no --revision 3+ --language de",
     "flask consent log --json",
 )
 @search_options
@@ -32,20 +32,17 @@ COLUMNS = ("index", "time (UTC)", "kind", "answers", "source", "language", "revi
 @click.pass_context
 def log(
     ctx: click.Context,
-    kinds: tuple[str, ...],
-    since: datetime | None,
-    until: datetime | None,
+    search: Search,
     limit: int,
     as_json: bool,
 ) -> None:
-    """List the newest events, newest first.
+    """List the newest events, newest first: by the hour, and within an hour by their places in the log.
 
     Each has the answers that the event left in force: + granted, - refused; the notice under which they were
     given, by the beginning of its hash; and the id to use with "flask consent show". Nothing that links an
     event to a browser is listed. What is too wide for the terminal takes several lines an event; in a file or
     a pipe each event has one.
     """
-    search = search_of(kinds, since, until)
     ledger = ledger_of(ctx)
     found = find(Reader(ledger), search, limit=limit)
     if as_json:

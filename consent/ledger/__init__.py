@@ -8,6 +8,8 @@ from consent.ledger.event import Kind as Kind
 from consent.ledger.event import erasure as erasure
 from consent.ledger.event import opened as opened
 from consent.ledger.event import operated as operated
+from consent.ledger.facets import Counts as Counts
+from consent.ledger.facets import Facets as Facets
 from consent.ledger.keys import KeyState as KeyState
 from consent.ledger.keys import LogKey as LogKey
 from consent.ledger.leaf import Leaf as Leaf

@@ -1,11 +1,12 @@
 """The ledger: events in the order they were recorded."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from consent.errors import LedgerConflict, LedgerError
 from consent.ledger.event import Event
+from consent.ledger.facets import LAST, Counts, Facets
 from consent.ledger.keys import LogKey
 from consent.ledger.merkle import root_of
 from consent.ledger.receipt import Outcome, Receipt, check_receipt, made
@@ -65,6 +66,10 @@ class Ledger:
             self._entry(event, salt), documents=(), repeats=None, patience=patience, news=True
         )
         return Recorded(id=written.id, index=written.index, merged=written.id != event.id)
+
+    def record_all(self, events: Iterable[tuple[Event, bytes]], *, patience: float = 30.0) -> None:
+        """Record *events*, each with its salt and under an id of its own, all together or none."""
+        self.storage.append_all([self._entry(event, salt) for event, salt in events], patience=patience)
 
     def _entry(self, event: Event, salt: bytes) -> Entry:
         return Entry.of(event, origin=self.origin, salt=salt)
@@ -145,6 +150,35 @@ class Ledger:
     def size(self) -> int:
         """The number of sealed entries, entry 0 included."""
         return self.storage.size()
+
+    def facets(self) -> Mapping[int, Facets]:
+        """All facets that any event has, by their ids."""
+        return self.storage.facets()
+
+    def counted(self) -> int:
+        """The number of entries that are counted, in full tiles, from the first on; those after it are few."""
+        return self.storage.counted()
+
+    def counts(self, first: int, beyond: int) -> Counts:
+        """What was counted of the days from *first* until *beyond*, which count from 1970, UTC."""
+        return self.storage.counts(first, beyond)
+
+    def found(
+        self, ids: Collection[int], first: int = 0, before: int | None = None, limit: int = 50
+    ) -> tuple[Sequence[tuple[int, Sealed]], int | None]:
+        """Counted events with any of the facets *ids*, from place *first* until *before*, newest first.
+
+        Up to *limit*, each with its place; and before which place there may be more, None if there are none.
+        """
+        return self.storage.found(ids, first, LAST if before is None else before, limit)
+
+    def count(self, *, patience: float = 2.0) -> int:
+        """Count some of the entries that aren't counted yet; how many are left. As sealing does by itself."""
+        return self.storage.count(patience=patience)
+
+    def recount(self, *, patience: float = 2.0) -> bool:
+        """Forget what was counted, so that ``count`` begins anew; not while somebody else is sealing."""
+        return self.storage.recount(patience=patience)
 
     def pruned(self) -> int:
         """The index below which leaves were pruned, but for those that stay; 0 as long as nothing was."""

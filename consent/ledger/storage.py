@@ -1,9 +1,10 @@
 """What the ledger's storage has to promise."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from consent.ledger.facets import Counts, Facets
 from consent.ledger.record import Document, Entry, Record, Sealed, Written
 from consent.ledger.signing import SignedStorage
 
@@ -41,6 +42,12 @@ class Storage(SignedStorage, Protocol):
         If an entry with this id is there, it is returned and nothing of *entry* is stored. Else, if *repeats*
         is given and says yes to leaf and body of the subject's newest event, that one is returned; and if *news*
         is asked for, the one by which the account is opted out already.
+        """
+
+    def append_all(self, entries: Sequence[Entry], *, patience: float) -> None:
+        """Store and seal *entries*, in their order, in one transaction; no account's opt-out with them.
+
+        For a log whose ids are all new, or LedgerError. One by one each would wait for the disk.
         """
 
     def opted_out(self, account: str) -> bool:
@@ -130,6 +137,33 @@ class Storage(SignedStorage, Protocol):
 
     def size(self) -> int:
         """The number of sealed entries."""
+
+    def facets(self) -> Mapping[int, Facets]:
+        """All facets that any event has, by their ids."""
+
+    def counted(self) -> int:
+        """The number of entries that are counted and can be ``found``: full tiles, from the first on."""
+
+    def counts(self, first: int, beyond: int) -> Counts:
+        """What was counted of the days from *first* until *beyond*, which count from 1970, UTC."""
+
+    def found(
+        self, ids: Collection[int], first: int, before: int, limit: int
+    ) -> tuple[Sequence[tuple[int, Sealed]], int | None]:
+        """Up to *limit* events with any of the facets *ids*, from place *first* until *before*, newest first.
+
+        Each with its place; and the place before which to go on, None after the last. There may be fewer, also when
+        there are more. Only of entries that are counted.
+        """
+
+    def count(self, *, patience: float) -> int:
+        """Count some full tiles that aren't counted yet; how many entries are left of such.
+
+        0 also when somebody else is sealing at this moment, and where it may not be done.
+        """
+
+    def recount(self, *, patience: float) -> bool:
+        """Forget what was counted, so that it is counted anew; not while somebody else is sealing."""
 
     def problems(self) -> Sequence[str]:
         """What is wrong with database, key and guard file, in sentences; a missing database stays so."""

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from consent.ledger import Document, Entry, Written
-from consent.storage import sealing
+from consent.storage import sealing, tally
 
 # For the driver itself, as all that writes (``engine.immediate`` says why).
 _KNOWN = "SELECT leaf_index, leaf FROM entry WHERE uid = ?"
@@ -61,6 +61,19 @@ def add(connection: sqlite3.Connection, new: Entry, now: int) -> Written:
         opt_in(connection, new.account)
     sealing.seal(connection, tree, [new.leaf_hash], now)
     return Written(index=index, id=new.id, leaf=new.leaf)
+
+
+def add_all(connection: sqlite3.Connection, entries: Sequence[Entry], now: int) -> None:
+    """Store *entries*, whose ids are all new, as the next ones, and seal them; *now* as above."""
+    tree = sealing.read(connection)
+    connection.executemany(
+        _ADD_ENTRY, [(at, new.id.hex, new.leaf, new.leaf_hash) for at, new in enumerate(entries, tree.next)]
+    )
+    connection.executemany(
+        _ADD_OPENING, [(new.id.hex, new.subject and new.subject.hex, new.salt, new.body) for new in entries]
+    )
+    sealing.seal(connection, tree, [new.leaf_hash for new in entries], now)
+    tally.count_in_file(connection, tree.edge.size, tally.AT_ONCE)
 
 
 def opt_in(connection: sqlite3.Connection, account: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import psycopg
+from sqlalchemy import Connection, text
 
 from consent.ledger import Document, Entry, Written
 from consent.storage.bounded import BoundedConnection
@@ -35,6 +36,29 @@ _OPTED_OUT = """
     FROM consent.account a LEFT JOIN consent.entry e USING (uid) LEFT JOIN consent.inbox i USING (uid)
     WHERE a.link = %s AND (e.uid IS NOT NULL OR i.uid IS NOT NULL)
 """
+
+
+_PUT_OPENINGS = text(
+    "INSERT INTO consent.opening (uid, subject, salt, body) SELECT * FROM unnest("
+    "CAST(:uids AS uuid[]), CAST(:subjects AS uuid[]), CAST(:salts AS bytea[]), CAST(:bodies AS bytea[]))"
+)
+_PUT = text(
+    "INSERT INTO consent.inbox (uid, leaf) SELECT uid, leaf FROM "
+    "unnest(CAST(:uids AS uuid[]), CAST(:leaves AS bytea[])) WITH ORDINALITY AS new (uid, leaf, number) ORDER BY number"
+)
+
+
+def put_all(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Put *entries*, whose ids are all new, into the inbox in their order."""
+    uids = [new.id for new in entries]
+    values = {
+        "uids": uids,
+        "subjects": [new.subject for new in entries],
+        "salts": [new.salt for new in entries],
+        "bodies": [new.body for new in entries],
+    }
+    connection.execute(_PUT_OPENINGS, values)
+    connection.execute(_PUT, {"uids": uids, "leaves": [new.leaf for new in entries]})
 
 
 class Append:

@@ -3,16 +3,16 @@
 import logging
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, Row, Table, TextClause, text
 
 from consent.errors import LedgerError, LedgerUnavailable
-from consent.ledger import Document, Entry, Head, Record, Sealed, Written, leaf_hash
+from consent.ledger import Counts, Document, Entry, Facets, Head, Record, Sealed, Written, leaf_hash
 from consent.ledger.signing import Desk
-from consent.storage import eraser, inbox, moved, pruner, records, roles, sequencer
+from consent.storage import eraser, inbox, index, moved, pruner, records, roles, sequencer
 from consent.storage.birth import first_leaf
 from consent.storage.departure import Departure, Progress
 from consent.storage.listing import Listing
@@ -48,6 +48,7 @@ class PostgresStorage:
 
     def __init__(self, server: Server, desk: Desk | None, listing: Listing | None = None) -> None:
         self._server = server
+        self._facets = index.Known()
         self._listing = listing
         self.desk: Desk | None = desk
         self._next_try = 0.0
@@ -67,6 +68,11 @@ class PostgresStorage:
             raise LedgerUnavailable(f"event {entry.id} is being recorded by somebody else", retry_after=1)
         self._seal_in_passing(patience)
         return written
+
+    def append_all(self, entries: Sequence[Entry], *, patience: float) -> None:
+        self._server.write(lambda connection: inbox.put_all(connection, entries), patience)
+        while self.seal(patience=patience):
+            pass
 
     def seal(self, *, patience: float) -> int:
         count = self._server.write(sequencer.seal, patience)
@@ -195,6 +201,28 @@ class PostgresStorage:
     def size(self) -> int:
         self._seal_in_passing()
         return self._server.read(records.size)
+
+    def facets(self) -> Mapping[int, Facets]:
+        return self._server.read(self._facets.read)
+
+    def counted(self) -> int:
+        self._seal_in_passing()
+        return self._server.read(index.size)
+
+    def counts(self, first: int, beyond: int) -> Counts:
+        self._seal_in_passing()
+        return self._server.read(lambda connection: index.counts(connection, first, beyond))
+
+    def found(
+        self, ids: Collection[int], first: int, before: int, limit: int
+    ) -> tuple[Sequence[tuple[int, Sealed]], int | None]:
+        return self._server.read(lambda connection: index.found(connection, ids, first, before, limit))
+
+    def count(self, *, patience: float) -> int:
+        return self._server.write(sequencer.count, patience) if self._server.may_seal else 0
+
+    def recount(self, *, patience: float) -> bool:
+        return self._server.write(sequencer.recount, patience)
 
     def opted_out(self, account: str) -> bool:
         return self._server.read(lambda connection: records.opted_out(connection, account))

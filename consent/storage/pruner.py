@@ -26,6 +26,8 @@ _PRUNE = text(f"""
         ORDER BY leaf_index LIMIT {BATCH}
     ), gone AS (
         DELETE FROM consent.entry WHERE leaf_index IN (SELECT leaf_index FROM going) RETURNING leaf_index
+    ), unfound AS (
+        DELETE FROM consent.indexed WHERE leaf_index IN (SELECT leaf_index FROM going)
     )
     SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM going), (SELECT max(leaf_index) FROM going)
 """)

@@ -22,7 +22,7 @@ _GOING = f"""
     {" ".join("AND instr(leaf, ?) = 0" for _ in MARKS)}
     ORDER BY leaf_index LIMIT {BATCH}
 """
-_DROP = "DELETE FROM entry WHERE leaf_index = ?"
+_DROP = ("DELETE FROM entry WHERE leaf_index = ?", "DELETE FROM indexed WHERE leaf_index = ?")
 
 
 def raise_bound(connection: sqlite3.Connection, min_index: int, id: uuid.UUID) -> None:
@@ -47,5 +47,6 @@ def require_tiles(min_index: int, tiles: int) -> None:
 def prune(connection: sqlite3.Connection, after: int) -> tuple[int, int | None]:
     """Delete the next entries above *after* that may go: how many, and after which to go on; None after the last."""
     going = connection.execute(_GOING, (after, *MARKS)).fetchall()
-    connection.executemany(_DROP, going)
+    for drop in _DROP:
+        connection.executemany(drop, going)
     return len(going), going[-1][0] if len(going) == BATCH else None

@@ -27,6 +27,7 @@ _RECORD = select(
 ).select_from(entry.outerjoin(opening, entry.c.uid == opening.c.uid))
 
 _BY_ID = _RECORD.where(entry.c.uid == bindparam("uid"))
+_AT = _RECORD.where(entry.c.leaf_index.in_(bindparam("indexes", expanding=True)))
 _OF_SUBJECT = _RECORD.where(opening.c.subject == bindparam("subject")).order_by(entry.c.leaf_index)
 _BELOW = (
     _RECORD.where(entry.c.leaf_index < bindparam("before"))
@@ -123,6 +124,11 @@ def below(connection: Connection, before: int | None, limit: int) -> Sequence[Se
 def above(connection: Connection, after: int, limit: int) -> Sequence[Sealed]:
     """Up to *limit* records above index *after*, in index order."""
     return _records(connection, _ABOVE, after=after, limit=limit)
+
+
+def at(connection: Connection, indexes: Sequence[int]) -> dict[int, Sealed]:
+    """The records at *indexes*, those that are there, by index."""
+    return {record.index: record for record in _records(connection, _AT, indexes=list(indexes))}
 
 
 def of_subject(connection: Connection, subject: uuid.UUID) -> Sequence[Record]:

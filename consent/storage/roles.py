@@ -5,13 +5,16 @@ from importlib import import_module
 
 from sqlalchemy import Connection, text
 
-from consent.storage.schema import APPEND
+from consent.storage.schema import APPEND, OPENED
 
 APP, SEALER, ERASER, READER = "consent_app", "consent_sealer", "consent_eraser", "consent_reader"
 PRUNER = "consent_pruner"
 
 #: What each role may do with which tables. All may read, but for openings those that have no need to.
-_READ = "entry, document, account, tile, head, checkpoint, erased, bound, unlisted, conflict, consent_alembic_version"
+_READ = (
+    "entry, document, account, tile, head, checkpoint, erased, bound, unlisted, conflict, consent_alembic_version, "
+    "facets, tally, counted, indexed"
+)
 _RIGHTS = {
     APP: {
         "SELECT": f"{_READ}, opening, inbox",
@@ -21,16 +24,16 @@ _RIGHTS = {
     },
     SEALER: {
         "SELECT": f"{_READ}, inbox",
-        "DELETE": "inbox, unlisted",
-        "INSERT": "entry, tile, checkpoint, conflict",
-        "UPDATE": "head",
+        "DELETE": "inbox, unlisted, indexed, tally, counted",
+        "INSERT": "entry, tile, checkpoint, conflict, facets, indexed, tally, counted",
+        "UPDATE": "head, tally, counted",
     },
     ERASER: {
         "SELECT": f"{_READ}, opening, inbox",
         "DELETE": "opening",
         "INSERT": "erased, unlisted, opening, inbox",
     },
-    PRUNER: {"SELECT": f"{_READ}, opening", "DELETE": "entry", "INSERT": "bound", "UPDATE": "bound"},
+    PRUNER: {"SELECT": f"{_READ}, opening", "DELETE": "entry, indexed", "INSERT": "bound", "UPDATE": "bound"},
     READER: {"SELECT": f"{_READ}, opening, inbox"},
 }
 
@@ -54,7 +57,10 @@ def deprived(connection: Connection) -> Sequence[str]:
         for right, tables in rights.items()
         for table in tables.split(", ")
     ]
-    needs += [(APP, APPEND, "EXECUTE"), (SEALER, "consent.make_room()", "EXECUTE")]
+    needs += [
+        (APP, APPEND, "EXECUTE"),
+        *((SEALER, each, "EXECUTE") for each in ("consent.make_room()", OPENED)),
+    ]
     named, tables, rights = map(list, zip(*needs, strict=True))
     return connection.execute(_DEPRIVED, {"roles": named, "tables": tables, "rights": rights}).scalars().all()
 
@@ -67,6 +73,7 @@ def statements() -> Sequence[str]:
     )
     triggers = [trigger for revision in revisions for trigger in revision.POSTGRESQL_TRIGGERS]
     triggers += import_module("consent.storage.migrations.versions.r0006_partitions").POSTGRESQL_STATEMENTS
+    triggers += import_module("consent.storage.migrations.versions.r0008_tally").POSTGRESQL_STATEMENTS
     recording = import_module("consent.storage.migrations.versions.r0007_append")
     return [
         *(_create(role) for role in _RIGHTS),
@@ -74,7 +81,7 @@ def statements() -> Sequence[str]:
         "REVOKE ALL ON ALL TABLES IN SCHEMA consent FROM PUBLIC",
         *(statement for role, rights in _RIGHTS.items() for statement in _grant(role, rights)),
         *(" ".join(statement.split()) for statement in (*triggers, *recording.POSTGRESQL_STATEMENTS)),
-        f"GRANT EXECUTE ON FUNCTION consent.make_room() TO {SEALER}",
+        f"GRANT EXECUTE ON FUNCTION consent.make_room(), {OPENED} TO {SEALER}",
         f"GRANT EXECUTE ON FUNCTION {APPEND} TO {APP}",
     ]
 

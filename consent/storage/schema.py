@@ -6,6 +6,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Identity,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -17,18 +18,20 @@ from sqlalchemy import (
 )
 
 #: The schema's revisions that this release knows, oldest first; a test compares them with the migrations.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 VERSION_TABLE = "consent_alembic_version"
 #: Where all of them are on PostgreSQL.
 SCHEMA = "consent"
 
 #: How PostgreSQL knows the function by which events are recorded.
 APPEND = "consent.append(uuid,bytea,uuid,bytea,bytea,boolean,text,boolean,text[],integer)"
+#: What shows whoever counts as much of openings as names nobody.
+OPENED = "consent.opened(bigint, bigint)"
 
 #: The triggers of a SQLite database, each named after its table; a test compares them with the migrations.
 TRIGGERS = (
     *("entry_in_order", "entry_stays", "entry_remains"),
-    *("opening_once", "opening_numbered", "opening_stays"),
+    *("opening_once", "opening_numbered", "opening_stays", "opening_uncounted"),
     *("document_once", "document_alone", "document_numbered", "document_stays", "document_remains"),
     *(
         f"{table}_{what}"
@@ -129,6 +132,49 @@ bound = Table(
     Column("one", SmallInteger, CheckConstraint("one = 1"), primary_key=True, autoincrement=False),
     Column("min_index", BigInteger, nullable=False),
     Column("uid", Uuid, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Each combination of facets that any event has, and what is left of it once the opening is erased.
+facets = Table(
+    "facets",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("bare", BigInteger, nullable=False),
+    Column("said", LargeBinary, nullable=False),
+)
+
+#: Which facets an event has, in the order of places (``consent.ledger.facets.place``). It follows from leaves and
+#: openings, and what was of an opening goes with it.
+indexed = Table(
+    "indexed",
+    metadata,
+    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("place", BigInteger, nullable=False),
+    Column("facets", BigInteger, nullable=False),
+    Index("ix_indexed_facets", "facets", "place"),
+    sqlite_with_rowid=False,
+)
+
+#: How many events of a day, counted from 1970 in UTC, have the same facets, and how many of them were erased since.
+#: It names nobody, and stays.
+tally = Table(
+    "tally",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("facets", BigInteger, primary_key=True, autoincrement=False),
+    Column("events", BigInteger, nullable=False),
+    Column("erased", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: The number of entries, in full tiles, that are indexed and tallied, and of those that were pruned before they were.
+counted = Table(
+    "counted",
+    metadata,
+    Column("one", SmallInteger, CheckConstraint("one = 1"), primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("missing", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

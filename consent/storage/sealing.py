@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from consent.errors import LedgerError
+from consent.ledger.tile import WIDTH
+from consent.storage import tally
 from consent.storage.tree import Tree
 
 # For the driver itself, as all that an append runs (``engine.immediate`` says why).
@@ -33,6 +35,8 @@ def seal(connection: sqlite3.Connection, tree: Tree, added: Iterable[bytes], now
     if count:
         edge = tree.edge
         connection.execute(_MOVE, (edge.size, edge.root(), edge.to_bytes(), now))
+        if edge.size % WIDTH < count:  # a tile is full now
+            tally.count_in_file(connection, edge.size)
     return count
 
 

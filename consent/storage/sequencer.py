@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from consent.errors import LedgerError
 from consent.ledger import leaf_hash
-from consent.storage import records
+from consent.ledger.tile import WIDTH
+from consent.storage import records, tally
 from consent.storage.schema import APPEND
 from consent.storage.tree import Tree
 
@@ -74,7 +75,10 @@ _GUARDED = [
     "opening",
     "tile",
 ]
-_TRIGGERS = [*(f"{name}_stays" for name in _GUARDED), "bound_grows", "entry_remains", "head_grows"]
+_TRIGGERS = [
+    *(f"{name}_stays" for name in _GUARDED),
+    *("bound_grows", "entry_remains", "head_grows", "opening_in_turn", "opening_uncounted"),
+]
 
 
 def seal(connection: Connection, limit: int = BATCH) -> int:
@@ -105,7 +109,23 @@ def seal(connection: Connection, limit: int = BATCH) -> int:
             raise LedgerError(
                 "Somebody else sealed the same events at the same time; nothing was changed here."
             )
+        if edge.size % WIDTH < count:  # a tile is full now
+            tally.count_on_server(connection, edge.size, count // WIDTH + tally.IN_PASSING)
     return count
+
+
+def count(connection: Connection, most: int = tally.AT_ONCE) -> int:
+    """Count up to *most* tiles that aren't counted yet; how many entries are left. 0 when somebody else is sealing."""
+    head = connection.execute(text(_HEAD)).one_or_none()
+    return 0 if head is None else tally.count_on_server(connection, head.size, most)
+
+
+def recount(connection: Connection) -> bool:
+    """Forget what was counted; whether that could be done, which it can't while somebody else is sealing."""
+    if connection.execute(text(_HEAD)).one_or_none() is None:
+        return False
+    tally.forget(tally.on_server(connection))
+    return True
 
 
 def make_room(connection: Connection, size: int) -> None:

@@ -1,14 +1,14 @@
 """The ledger's storage in one SQLite file, or in memory."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Table
 
-from consent.ledger import Document, Entry, Head, Record, Sealed, Written
+from consent.ledger import Counts, Document, Entry, Facets, Head, Record, Sealed, Written
 from consent.ledger.signing import Desk
-from consent.storage import appending, erasing, pruning, records, sealing
+from consent.storage import appending, erasing, index, pruning, records, sealing, tally
 from consent.storage.birth import first_leaf
 from consent.storage.database import Database
 from consent.storage.departure import Departure
@@ -26,6 +26,7 @@ class SqliteStorage:
 
     def __init__(self, database: Database, desk: Desk) -> None:
         self._database = database
+        self._facets = index.Known()
         self.desk: Desk | None = desk
 
     def append(
@@ -43,6 +44,10 @@ class SqliteStorage:
             if found is None and news:
                 found = appending.opted_out(connection, entry)
             return found or appending.add(connection, entry, self._database.now())
+
+    def append_all(self, entries: Sequence[Entry], *, patience: float) -> None:
+        with self._database.writing(patience) as connection:
+            appending.add_all(connection, entries, self._database.now())
 
     def seal(self, *, patience: float) -> int:
         with self._database.writing(patience) as connection:
@@ -205,6 +210,33 @@ class SqliteStorage:
     def size(self) -> int:
         with self._database.reading() as connection:
             return records.size(connection)
+
+    def facets(self) -> Mapping[int, Facets]:
+        with self._database.reading() as connection:
+            return self._facets.read(connection)
+
+    def counted(self) -> int:
+        with self._database.reading() as connection:
+            return index.size(connection)
+
+    def counts(self, first: int, beyond: int) -> Counts:
+        with self._database.reading() as connection:
+            return index.counts(connection, first, beyond)
+
+    def found(
+        self, ids: Collection[int], first: int, before: int, limit: int
+    ) -> tuple[Sequence[tuple[int, Sealed]], int | None]:
+        with self._database.reading() as connection:
+            return index.found(connection, ids, first, before, limit)
+
+    def count(self, *, patience: float) -> int:
+        with self._database.writing(patience) as connection:
+            return tally.count_in_file(connection, sealing.read(connection).edge.size, tally.AT_ONCE)
+
+    def recount(self, *, patience: float) -> bool:
+        with self._database.writing(patience) as connection:
+            tally.forget(tally.in_file(connection))
+        return True
 
     def problems(self) -> Sequence[str]:
         return self._database.problems()

@@ -1,14 +1,16 @@
 """Finding events from the newest back, and reading what people type for ids, places and dates."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from flask import Flask
 
 from consent.audit.row import Reader
 from consent.audit.search import (
-    FETCHED,
+    Revisions,
     Search,
     SearchError,
     find,
@@ -17,8 +19,9 @@ from consent.audit.search import (
     read_moment,
 )
 from consent.ledger import Kind, Ledger
+from consent.ledger.tile import WIDTH
 
-from .clinic import record
+from .clinic import record, visit
 from .tampering import erase
 
 
@@ -34,9 +37,13 @@ def indexes(
     return [row.index for row in find(Reader(ledger), search, before=before, limit=limit).rows]
 
 
+#: After whatever the site itself recorded.
+LATER = datetime(2100, 1, 1, 12, tzinfo=UTC)
+
+
 def test_pages_hold_every_event_once_newest_first(ledger: Ledger) -> None:
     for _ in range(6):
-        record(ledger)
+        record(ledger, time=LATER)
     reader, seen, before = Reader(ledger), list[int | None](), None
     while True:
         found = find(reader, Search(), before=before, limit=3)
@@ -48,9 +55,9 @@ def test_pages_hold_every_event_once_newest_first(ledger: Ledger) -> None:
 
 def test_a_page_stays_the_same_while_others_record(ledger: Ledger) -> None:
     for _ in range(4):
-        record(ledger)
+        record(ledger, time=LATER)
     first = find(Reader(ledger), Search(), limit=2)
-    record(ledger)
+    record(ledger, time=LATER)
     assert indexes(ledger, Search(), before=first.before, limit=2) == [2, 1]
 
 
@@ -76,9 +83,15 @@ def test_an_event_recorded_late_is_found_by_its_own_time(ledger: Ledger) -> None
     assert indexes(ledger, Search(since=day(20))) == [3, 1]
 
 
+def test_the_newest_are_those_of_the_last_hour_however_late_others_were_recorded(ledger: Ledger) -> None:
+    for time in (LATER, LATER + timedelta(hours=1), LATER, LATER + timedelta(minutes=59)):
+        record(ledger, time=time)
+    assert indexes(ledger, Search(), limit=4) == [2, 4, 3, 1]
+
+
 def test_a_match_behind_many_others_is_found(ledger: Ledger) -> None:
     wanted = record(ledger, kind=Kind.WITHDRAWN)
-    for _ in range(FETCHED + 5):
+    for _ in range(2 * WIDTH):
         record(ledger)
     found = find(Reader(ledger), Search(kinds=frozenset({Kind.WITHDRAWN})), limit=1)
     assert [row.id for row in found.rows] == [str(wanted.id)]
@@ -93,6 +106,85 @@ def test_an_erased_event_is_found_when_any_part_of_its_hour_lies_in_the_span(
     assert indexes(ledger, Search(since=half_past, until=day(6))) == [1]
     assert indexes(ledger, Search(since=day(5, hour=10), until=day(6))) == []
     assert indexes(ledger, Search(since=day(4), until=day(5, hour=9))) == []
+
+
+def answered(ledger: Ledger, **fields: Any) -> None:
+    """An answer under the site's policy."""
+    (policy,) = (document.hash for document in ledger.documents("policy"))
+    usual: dict[str, Any] = {
+        "kind": Kind.GIVEN,
+        "policy": policy,
+        "granted": ("statistics",),
+        "refused": ("experiment", "names", "videos"),
+    }
+    record(ledger, **(usual | fields))
+
+
+@pytest.mark.parametrize("tiles", [0, 1])
+def test_events_are_found_by_what_they_answered_and_how_whether_counted_yet_or_not(
+    app: Flask, ledger: Ledger, tiles: int
+) -> None:
+    visit(app, "none")
+    start = ledger.size()
+    answered(ledger, language="de", profile="eu")
+    answered(
+        ledger, language="en", signal=True, granted=("experiment", "statistics"), refused=("names", "videos")
+    )
+    answered(ledger, kind=Kind.REFUSED, granted=(), refused=("experiment", "names", "statistics", "videos"))
+    answered(ledger, kind=Kind.EXPIRED, granted=(), refused=("statistics",))
+    while ledger.size() < tiles * WIDTH:
+        record(ledger, kind=Kind.OPERATED, granted=(), refused=(), language=None, profile=None)
+    found: dict[str, Search] = {
+        "0": Search(languages=frozenset({"de"})),
+        "1": Search(languages=frozenset({"en"}), signal=True),
+        "01": Search(category="statistics", answer="yes"),
+        "2": Search(category="statistics", answer="no", since=day(18, 0), until=day(19, 0)),
+        "0 ": Search(category="performance", answer="some"),
+        "1 ": Search(category="performance", answer="yes"),
+        "012": Search(category="performance", since=day(18, 0), until=day(19, 0)),
+        "0  ": Search(profiles=frozenset({"eu"})),
+        "": Search(languages=frozenset({"de"}), profiles=frozenset({"fr"})),
+        " ": Search(category="nothing"),
+        "  ": Search(revisions=Revisions(2, None)),
+        "2 ": Search(
+            kinds=frozenset({Kind.REFUSED}), revisions=Revisions(1, 1), since=day(18, 0), until=day(19, 0)
+        ),
+    }
+    for places, search in found.items():
+        expected = [start + int(place) for place in reversed(places.strip())]
+        places_found = [index for index in indexes(ledger, search) if index is not None and index >= start]
+        assert places_found == expected, search
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "outside", "said"),
+    [
+        ("3", [3], [2, 4], "3"),
+        ("3+", [3, 99], [2], "3+"),
+        ("2-4", [2, 4], [1, 5], "2-4"),
+        (" 3-3 ", [3], [4], "3"),
+    ],
+)
+def test_revisions_are_one_or_several_or_all_from_one_on(
+    text: str, inside: list[int], outside: list[int], said: str
+) -> None:
+    read = Revisions.read(text)
+    assert str(read) == said
+    assert all(each in read for each in inside)
+    assert not any(each in read for each in outside)
+
+
+@pytest.mark.parametrize("text", ["4-2", "+", "3++", "-3", "3-", "3,4"])
+def test_what_is_no_revision_is_refused(text: str) -> None:
+    with pytest.raises(SearchError, match="is no revision"):
+        Revisions.read(text)
+
+
+def test_an_answer_needs_to_know_to_what_and_is_yes_no_or_some() -> None:
+    with pytest.raises(SearchError, match="to what"):
+        Search(answer="yes")
+    with pytest.raises(SearchError, match="expected one of: yes, some, no"):
+        Search(category="performance", answer="maybe")
 
 
 def test_a_span_that_ends_before_it_begins_is_refused() -> None:
@@ -124,6 +216,13 @@ HOSTILE = [
     "1234567-81234-1234-1234-123456789abc",
     "\ud800",
 ]
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if text != "1"])
+def test_hostile_text_is_no_revision(text: str) -> None:
+    with pytest.raises(SearchError) as refused:
+        Revisions.read(text)
+    assert str(refused.value).isprintable()
 
 
 @pytest.mark.parametrize("text", HOSTILE)

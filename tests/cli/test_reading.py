@@ -11,7 +11,7 @@ from flask import Flask
 from consent.audit.row import Reader
 from consent.audit.search import Search, find
 from consent.cli.log import listing
-from consent.ledger import Ledger
+from consent.ledger import Kind, Ledger
 from tests.audit.clinic import NEXT_POLICY, NOTICE, MakeApp, newest, record, site_of, visit
 from tests.audit.tampering import alter, erase
 from tests.audit.test_search import HOSTILE
@@ -47,7 +47,7 @@ def test_log_shows_each_act_with_the_exact_notice(app: Flask, run: Run) -> None:
 def test_no_answer_is_cut_and_what_was_granted_stands_first(ledger: Ledger, room: int | None) -> None:
     keys = [f"service-number-{number:02}" for number in range(12)]
     event = record(ledger, granted=(keys[11],), refused=tuple(keys[:11]))
-    text = listing(find(Reader(ledger), Search(), limit=1).rows, room)
+    text = listing(find(Reader(ledger), Search(kinds=frozenset({Kind.GIVEN}))).rows, room)
     words = text.split()
     assert [word for word in words if "service-" in word] == [
         f"+{keys[11]}",
@@ -264,6 +264,81 @@ def test_stats_counts_answers_for_people_and_programs(app: Flask, run: Run) -> N
     found = json.loads(run("stats", "--json", "--kind", "withdrawn").stdout)
     assert found["kinds"] == {"withdrawn": 1}
     assert found["categories"]["performance"] == {"yes": 0, "some": 0, "no": 1}
+
+
+def test_the_same_filters_choose_what_is_listed_counted_and_exported(app: Flask, run: Run) -> None:
+    visit(app, "all")
+    visit(app, "none")
+    visit(app, category_performance="some", service_statistics="yes")
+    for arguments, expected in {
+        ("--category", "performance", "--answer", "no"): 1,
+        ("--category", "statistics", "--answer", "yes"): 2,
+        ("--category", "performance", "--revision", "1+"): 3,
+        ("--category", "performance", "--revision", "2"): 0,
+        ("--category", "performance", "--language", "en", "--profile", "default", "--no-signal"): 3,
+        ("--category", "performance", "--signal"): 0,
+    }.items():
+        assert len(run("log", "--json", *arguments).stdout.splitlines()) == expected, arguments
+        assert json.loads(run("stats", "--json", *arguments).stdout)["answers"] == expected, arguments
+        assert len(run("export", *arguments).stdout.splitlines()) == expected, arguments
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--answer", "no"],
+        ["--revision", "x"],
+        ["--category", "a", "--answer", "maybe"],
+        ["--check", "--rebuild"],
+    ],
+)
+def test_stats_used_wrongly_ends_with_2(app: Flask, run: Run, arguments: list[str]) -> None:
+    visit(app, "all")
+    result = run("stats", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_stats_state_rates_with_their_intervals_once_there_are_enough_answers(
+    ledger: Ledger, run: Run
+) -> None:
+    for number in range(40):
+        record(ledger, language="en" if number < 30 else "de", granted=("statistics",) if number % 4 else ())
+    found = json.loads(run("stats", "--json", "--by", "language").stdout)
+    assert found["rates"]["statistics"]["yes"] == {"count": 30, "share": 1.0, "interval": [0.886, 1.0]}
+    assert found["days"] == {"2026-11-18": {"yes": 0, "some": 30, "no": 10}}
+    assert "day yes some no" in " ".join(run("stats").stdout.split())
+
+
+def test_stats_by_revision_tell_before_from_after(make_app: MakeApp, run: Run) -> None:
+    visit(make_app(), "all")
+    app = make_app(NEXT_POLICY)
+    visit(app, "none")
+    visit(app, "none")
+    words = [" ".join(line.split()) for line in run("stats").stdout.splitlines()]
+    assert words.index("1 1 1 0 0") < words.index("2 2 0 0 2")
+    assert "performance, by revision:" in words
+
+
+def test_stats_are_checked_against_the_events_and_counted_anew(
+    ledger: Ledger, run: Run, tmp_path: Path
+) -> None:
+    while ledger.size() < 256:
+        record(ledger)
+    assert run("stats", "--check").stdout == "The counts of 256 entries are those of the events.\n"
+    alter(tmp_path, "UPDATE tally SET events = events + 1 WHERE day = 20775")
+    result = run("stats", "--check")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("2026-11-18: ")
+    assert run("stats", "--rebuild").stdout.startswith("Counted 256 entries anew")
+    assert run("stats", "--check").exit_code == 0
+
+
+def test_upgrading_counts_what_an_older_release_recorded(ledger: Ledger, run: Run) -> None:
+    while ledger.size() < 256:
+        record(ledger)
+    assert ledger.recount()
+    assert run("db", "upgrade").exit_code == 0
+    assert ledger.counted() == 256
 
 
 def test_stats_of_a_span_counts_that_span_only(ledger: Ledger, run: Run) -> None:

@@ -123,7 +123,9 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OlderRelease:
     change(
         tmp_path,
         *(f"DROP TRIGGER {name}" for (name,) in triggers),
+        "DROP TRIGGER opening_uncounted",
         *(f"DROP TABLE {table}" for table in ("tile", "head", "checkpoint", "erased", "bound")),
+        *(f"DROP TABLE {table}" for table in ("facets", "indexed", "tally", "counted")),
         "UPDATE consent_alembic_version SET version_num = '0002'",
     )
     release = OlderRelease(tmp_path)
@@ -140,6 +142,7 @@ def test_an_upgrade_builds_the_tree_over_the_stored_leaf_hashes(older: OlderRele
         "0005: what was erased on PostgreSQL and isn't in the list beside the key yet",
         "0006: on PostgreSQL, entries in partitions of 2^24",
         "0007: on PostgreSQL, recording as a function of the database",
+        "0008: counts by day, and where events with the same facets are",
     ]
     assert check_tree(ledger).size == 300
     assert rows(tmp_path, "SELECT * FROM entry") == before

@@ -65,6 +65,7 @@ def test_the_tables_are_those_that_the_documentation_names(recorded: Path) -> No
     assert [name for (name,) in rows(recorded, "SELECT name FROM sqlite_schema WHERE type = 'table'")] == [
         *("consent_alembic_version", "entry", "opening", "document", "account"),
         *("tile", "head", "checkpoint", "erased", "bound"),
+        *("facets", "indexed", "tally", "counted"),
     ]
     for table, names in {
         "entry": ["leaf_index", "uid", "leaf", "leaf_hash"],
@@ -76,6 +77,10 @@ def test_the_tables_are_those_that_the_documentation_names(recorded: Path) -> No
         "checkpoint": ["size", "note"],
         "erased": ["uid"],
         "bound": ["one", "min_index", "uid"],
+        "facets": ["id", "bare", "said"],
+        "indexed": ["leaf_index", "place", "facets"],
+        "tally": ["day", "facets", "events", "erased"],
+        "counted": ["one", "size", "missing"],
     }.items():
         assert [name for (name,) in rows(recorded, columns.format(table))] == names
 
@@ -168,6 +173,7 @@ def test_upgrading_says_what_it_did_once(tmp_path: Path) -> None:
         "0005: what was erased on PostgreSQL and isn't in the list beside the key yet",
         "0006: on PostgreSQL, entries in partitions of 2^24",
         "0007: on PostgreSQL, recording as a function of the database",
+        "0008: counts by day, and where events with the same facets are",
     ]
     assert list(second.upgrade()) == []
     first.close()
@@ -193,10 +199,20 @@ def test_a_database_of_the_first_schema_is_upgraded_and_keeps_its_events(tmp_pat
         tmp_path,
         "DROP TRIGGER head_remains",
         *(f"DROP TABLE {table}" for table in ("account", "head", "tile", "checkpoint", "erased", "bound")),
+        "DROP TRIGGER opening_uncounted",
+        *(f"DROP TABLE {table}" for table in ("facets", "indexed", "tally", "counted")),
         "UPDATE consent_alembic_version SET version_num = '0001'",
     )
     ledger, storage = open_ledger(tmp_path)
-    assert [line[:4] for line in storage.upgrade()] == ["0002", "0003", "0004", "0005", "0006", "0007"]
+    assert [line[:4] for line in storage.upgrade()] == [
+        "0002",
+        "0003",
+        "0004",
+        "0005",
+        "0006",
+        "0007",
+        "0008",
+    ]
     assert record(ledger).index == 2
     assert not ledger.opted_out("A" * 22)
     storage.close()

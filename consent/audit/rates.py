@@ -1,0 +1,123 @@
+"""What share of answers said yes, some or no to a category or a service, with how sure that is."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import sqrt
+from typing import Final
+
+from consent.audit.said import NO, SAID, SOME, YES, Pattern, PolicyOf, is_answer, pattern_of, pattern_said
+from consent.audit.summary import UNKNOWN, revision
+from consent.audit.tally import Tally
+from consent.ledger import Facets
+from consent.policy import Policy
+
+#: Below so many answers no rate is stated: it would say more of chance, and of single people, than of the notice.
+THRESHOLD: Final = 20
+#: Of the normal distribution, 95 % lie within so many standard deviations.
+_Z = 1.959963984540054
+
+#: What answers are told apart by: the name, and what one is.
+DIMENSIONS: Final[dict[str, Callable[[Facets, Policy | None], str]]] = {
+    "revision": lambda facets, policy: revision(policy),
+    "language": lambda facets, policy: facets.language or UNKNOWN,
+    "profile": lambda facets, policy: facets.profile or UNKNOWN,
+    "signal": lambda facets, policy: "sent" if facets.signal else "not sent",
+    "source": lambda facets, policy: facets.source or UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """The answers to one category or service, and what share of them said what."""
+
+    yes: int
+    some: int
+    no: int
+
+    @property
+    def answers(self) -> int:
+        """All of them."""
+        return self.yes + self.some + self.no
+
+    def count(self, said: str) -> int:
+        """How many said *said*: ``yes``, ``some`` or ``no``."""
+        return {YES: self.yes, SOME: self.some, NO: self.no}[said]
+
+    def share(self, said: str) -> float | None:
+        """What share of them, from 0 to 1, said *said*; None for too few answers."""
+        return self.count(said) / self.answers if self.answers >= THRESHOLD else None
+
+    def interval(self, said: str) -> tuple[float, float] | None:
+        """The 95 % interval of that share (Wilson 1927); None for too few answers."""
+        return wilson(self.count(said), self.answers) if self.answers >= THRESHOLD else None
+
+    def members(self) -> dict[str, object]:
+        """As plain data for JSON; shares to the tenth of a percent."""
+        told: dict[str, object] = {"answers": self.answers}
+        for said in SAID:
+            share, interval = self.share(said), self.interval(said)
+            told[said] = {
+                "count": self.count(said),
+                "share": None if share is None else round(share, 3),
+                "interval": interval and [round(end, 3) for end in interval],
+            }
+        return told
+
+
+def wilson(count: int, total: int) -> tuple[float, float]:
+    """The 95 % score interval of the share *count* of *total*, which isn't 0; both ends from 0 to 1."""
+    share, square = count / total, _Z * _Z
+    middle = (share + square / (2 * total)) / (1 + square / total)
+    half = _Z / (1 + square / total) * sqrt(share * (1 - share) / total + square / (4 * total * total))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The answers of a tally to every category and service, as a whole and by each of ``DIMENSIONS``."""
+
+    counts: Mapping[tuple[str, str, str, str], int]
+    """By dimension (empty for the whole), its value, key and what was said."""
+
+    @classmethod
+    def of(cls, tally: Tally, policy_of: PolicyOf) -> "Rates":
+        """Those of *tally*; *policy_of* finds a policy by its digest."""
+        # What was said is the same for many facets, so it is looked at once for each value and not for each of them.
+        patterns = Counter[tuple[str, str, Pattern]]()
+        for id, events in tally.totals_by_id.items():
+            facets = tally.facets[id]
+            if is_answer(facets):
+                policy, pattern = policy_of(facets.policy), pattern_of(facets)
+                patterns["", "", pattern] += events
+                for name, of in DIMENSIONS.items():
+                    patterns[name, of(facets, policy), pattern] += events
+        said = {pattern: pattern_said(pattern, policy_of) for _, _, pattern in patterns}
+        found = Counter[tuple[str, str, str, str]]()
+        for (name, value, pattern), events in patterns.items():
+            for key, answer in said[pattern]:
+                found[name, value, key, answer] += events
+        return cls(found)
+
+    def to(self, key: str) -> Rate:
+        """All answers to the category or service *key*."""
+        return self._rate("", "", key)
+
+    def by(self, dimension: str, key: str) -> dict[str, Rate]:
+        """The answers to *key* by what they were under *dimension*; numbers in their order, before words."""
+        values = {value for name, value, of, _ in self.counts if (name, of) == (dimension, key)}
+        in_order = sorted(values, key=lambda value: (not value.isdigit(), value.zfill(9)))
+        return {value: self._rate(dimension, value, key) for value in in_order}
+
+    def _rate(self, *place: str) -> Rate:
+        name, value, key = place
+        return Rate(**{said: self.counts.get((name, value, key, said), 0) for said in SAID})
+
+
+def outcome(facets: Facets) -> str | None:
+    """What an answer came to as a whole: ``yes`` to everything, ``some``, or ``no`` to everything; None for others."""
+    if not is_answer(facets):
+        return None
+    if not facets.granted:
+        return NO
+    return SOME if facets.refused else YES

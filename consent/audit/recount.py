@@ -1,0 +1,109 @@
+"""The counts compared with the events, and made anew from them. Verification doesn't depend on either."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from consent.ledger import Facets, Ledger, Sealed
+
+#: Seconds that one step of counting may wait.
+PATIENCE: Final = 30.0
+#: Passes records on and says how far it is; the number is of those that there are.
+Progress = Callable[[Iterator[Sealed], int], Iterable[Sealed]]
+
+_FIRST = date(1970, 1, 1)
+#: A day that no log reaches, counted from 1970.
+_END = 3_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first day whose counts the events don't bear out."""
+
+    day: date
+    facets: Facets
+    counted: int
+    found: int
+
+    def in_words(self) -> str:
+        """In one sentence for a person."""
+        what = ", ".join([self.facets.kind or "unreadable", self.facets.language or "of any language"])
+        return f"{self.day}: {self.counted:,} events were counted ({what}), and {self.found:,} are there."
+
+
+Counted = Counter[tuple[int, Facets]]
+
+
+def compare(ledger: Ledger, progress: Progress = lambda records, total: records) -> Difference | None:
+    """The first day on which the counts differ from the events; None when they agree.
+
+    What is counted of events that still have their openings must be what these say. Erased ones are compared by kind
+    and policy, which is all that their leaves say. Entries that were pruned stay counted: there are as many more.
+    """
+    counts, known = ledger.counts(0, _END), ledger.facets()
+    events, erased = Counted(), Counted()
+    for day, id, many, gone in counts.rows:
+        facets = known.get(id) or Facets(kind=None, policy=None)
+        events[day, facets] += many
+        erased[day, facets] += gone
+    here, bare, there = Counted(), Counted(), 0
+    for record in progress(ledger.records(), counts.size):
+        if record.index >= counts.size:
+            break
+        hour, facets = Facets.read(record.leaf, record.body)
+        there += 1
+        (bare if record.body is None else here)[hour // 24, facets] += 1
+    pruned = counts.size - counts.missing - there
+    return next(_differences(events, erased, here, bare, pruned), None)
+
+
+def _differences(
+    events: Counted, erased: Counted, here: Counted, bare: Counted, pruned: int
+) -> Iterator[Difference]:
+    """*events* and *erased* were counted; *here* are events with their openings, *bare* those without."""
+    gone = Counted()
+    for (day, facets), many in erased.items():
+        gone[day, facets.bare] += many
+    found = list[Difference]()
+    for day, facets in sorted({*events, *here}, key=_day):
+        counted = events[day, facets] - erased[day, facets]
+        if counted != here[day, facets]:
+            found.append(_difference(day, facets, counted, here[day, facets]))
+    more = 0
+    for day, facets in sorted({*gone, *bare}, key=_day):
+        counted = gone[day, facets]
+        more += counted - bare[day, facets]
+        if counted < bare[day, facets] or (not pruned and counted > bare[day, facets]):
+            found.append(_difference(day, facets, counted, bare[day, facets]))
+    if more != pruned and not found and gone:
+        day, facets = min(gone, key=_day)
+        found.append(_difference(day, facets, sum(gone.values()), sum(bare.values())))
+    yield from sorted(found, key=lambda each: each.day)
+
+
+def _day(key: tuple[int, Facets]) -> int:
+    return key[0]
+
+
+def _difference(day: int, facets: Facets, counted: int, found: int) -> Difference:
+    return Difference(_FIRST + timedelta(days=day), facets, counted, found)
+
+
+def recount(ledger: Ledger) -> Iterator[int]:
+    """Count everything anew, a few tiles at a time; how many entries are counted so far, after each step.
+
+    Visitors answer meanwhile. What was erased counts by its kind and policy then, and what was pruned not at all.
+    """
+    if not ledger.recount(patience=PATIENCE):
+        return
+    yield from catch_up(ledger)
+
+
+def catch_up(ledger: Ledger) -> Iterator[int]:
+    """Count what isn't counted yet, a few tiles at a time; how many entries are counted so far, after each step."""
+    left = 1
+    while left:
+        left = ledger.count(patience=PATIENCE)
+        yield ledger.counted()

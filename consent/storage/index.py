@@ -1,0 +1,104 @@
+"""Reading what was counted: how many events have which facets on which day, and where the newest of them are."""
+
+from collections.abc import Collection, Mapping, Sequence
+from heapq import nlargest
+
+from sqlalchemy import Connection, and_, bindparam, func, select, union_all
+
+from consent.ledger import Counts, Facets, Sealed
+from consent.storage import records
+from consent.storage.schema import counted, indexed, tally
+from consent.storage.schema import facets as facets_table
+
+#: Events that one statement finds at most; as many parts it may have.
+MOST = 200
+
+_FACETS = select(facets_table.c.id, facets_table.c.said)
+_MANY = select(func.count()).select_from(facets_table)
+_SIZE = select(counted.c.size)
+# One statement, so that the counts are of as many entries as it says.
+_COUNTS = select(
+    counted.c.size, counted.c.missing, tally.c.day, tally.c.facets, tally.c.events, tally.c.erased
+).select_from(
+    counted.outerjoin(tally, and_(tally.c.day >= bindparam("first"), tally.c.day < bindparam("beyond")))
+)
+_BETWEEN = indexed.c.place >= bindparam("first"), indexed.c.place < bindparam("before")
+# Of each facets the newest event: one look into the index each, however many events there are.
+_NEWEST = select(
+    facets_table.c.id,
+    select(func.max(indexed.c.place))
+    .where(indexed.c.facets == facets_table.c.id, *_BETWEEN)
+    .scalar_subquery()
+    .label("place"),
+)
+
+
+class Known:
+    """The facets that a process has read. Those that are there stay, and so only their number is asked for."""
+
+    def __init__(self) -> None:
+        self._known: Mapping[int, Facets] = {}
+
+    def read(self, connection: Connection) -> Mapping[int, Facets]:
+        """All facets by their ids; LedgerError if any can't be read."""
+        known = self._known
+        if connection.execute(_MANY).scalar_one() != len(known):
+            known = {
+                id: Facets.from_bytes(records.as_bytes(said)) for id, said in connection.execute(_FACETS)
+            }
+            self._known = known
+        return known
+
+
+def size(connection: Connection) -> int:
+    """How many entries are indexed and counted."""
+    return int(connection.execute(_SIZE).scalar() or 0)
+
+
+def counts(connection: Connection, first: int, beyond: int) -> Counts:
+    """What was counted of the days from *first* until *beyond*."""
+    rows = connection.execute(_COUNTS, {"first": first, "beyond": beyond}).all()
+    if not rows:
+        return Counts(0, 0, ())
+    found = [(day, facets, events, erased) for _, _, day, facets, events, erased in rows if day is not None]
+    return Counts(rows[0].size, rows[0].missing, found)
+
+
+def places(
+    connection: Connection, ids: Collection[int], first: int, before: int, limit: int
+) -> Sequence[tuple[int, int]]:
+    """Place and index of up to *limit* events with any of the facets *ids* from place *first* until *before*.
+
+    The newest first. At most ``MOST`` at a time.
+    """
+    span, limit = {"first": first, "before": before}, min(limit, MOST)
+    if not ids:
+        return ()
+    newest = connection.execute(_NEWEST, span).all()
+    # Whoever isn't among the first by its newest event has none among the first at all.
+    leading = nlargest(limit, [(place, id) for id, place in newest if place is not None and id in ids])
+    if not leading:
+        return ()
+    parts = [
+        select(indexed.c.place, indexed.c.leaf_index)
+        .where(indexed.c.facets == id, *_BETWEEN)
+        .order_by(indexed.c.place.desc())
+        .limit(limit)
+        .subquery()
+        for _, id in leading
+    ]
+    found = connection.execute(union_all(*(select(part) for part in parts)), span)
+    return nlargest(limit, [(place, index) for place, index in found])
+
+
+def found(
+    connection: Connection, ids: Collection[int], first: int, before: int, limit: int
+) -> tuple[Sequence[tuple[int, Sealed]], int | None]:
+    """As ``places``, with the records; and the place before which to go on, None after the last.
+
+    One that was pruned has no record any more.
+    """
+    there = places(connection, ids, first, before, limit)
+    stored = records.at(connection, [index for _, index in there])
+    going_on = there[-1][0] if len(there) == min(limit, MOST) else None
+    return [(place, stored[index]) for place, index in there if index in stored], going_on

@@ -1,0 +1,190 @@
+"""The counts that are kept say what the events say; erased ones stay counted; rates say how sure they are."""
+
+import secrets
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent.audit.rates import Rate, Rates, wilson
+from consent.audit.recount import compare, recount
+from consent.audit.row import Reader
+from consent.audit.search import Search
+from consent.audit.summary import Summary
+from consent.audit.tally import Tally, of_rows, tally
+from consent.ledger import Facets, Kind, Ledger, erasure
+from consent.ledger.tile import WIDTH
+from consent.storage import open_storage
+from tests.ledger.strategies import UNHURRIED
+
+from .clinic import new_event
+from .tampering import alter
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+KINDS = [Kind.GIVEN, Kind.REFUSED, Kind.WITHDRAWN, Kind.OPERATED]
+
+
+@st.composite
+def acts(draw: st.DrawFn) -> dict[str, Any]:
+    """What some event of a small site's four days says."""
+    granted = draw(st.sets(st.sampled_from(["names", "statistics", "videos"])))
+    return {
+        "kind": draw(st.sampled_from(KINDS)),
+        "time": START + timedelta(minutes=draw(st.integers(0, 4 * 24 * 60 - 1))),
+        "language": draw(st.sampled_from(["en", "de"])),
+        "signal": draw(st.booleans()),
+        "granted": tuple(granted),
+        "refused": tuple({"names", "statistics", "videos"} - granted),
+    }
+
+
+@st.composite
+def searches(draw: st.DrawFn) -> Search:
+    """Whatever may be asked of these."""
+    since = draw(st.none() | st.integers(0, 95))
+    until = draw(st.none() | st.integers(0 if since is None else since + 1, 97))
+    return Search(
+        kinds=frozenset(draw(st.sets(st.sampled_from(KINDS), max_size=2))),
+        since=None if since is None else START + timedelta(hours=since),
+        until=None if until is None else START + timedelta(hours=until, minutes=30),
+        languages=frozenset(draw(st.sets(st.sampled_from(["en", "de"])))),
+        signal=draw(st.none() | st.booleans()),
+        category=draw(st.sampled_from([None, "statistics"])),
+    )
+
+
+def counted(tally: Tally) -> Counter[tuple[date, Facets]]:
+    """The events that aren't erased, by day and facets."""
+    found = Counter[tuple[date, Facets]]()
+    for count in tally.counts:
+        found[count.day, count.facets] += count.events - count.erased
+    return +found
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[Ledger, list[uuid.UUID]]]:
+    """A ledger in memory in which each example of a test goes on recording, and its events' ids."""
+    storage = open_storage("sqlite://", origin="clinic.example/privacy-choices")
+    yield Ledger(storage, "clinic.example/privacy-choices"), []
+    storage.close()
+
+
+@UNHURRIED
+@given(st.lists(acts(), max_size=40), searches(), st.integers(0, 9))
+def test_counts_from_the_tally_and_from_the_events_are_the_same(
+    shared: tuple[Ledger, list[uuid.UUID]], made: list[dict[str, Any]], search: Search, gone: int
+) -> None:
+    ledger, ids = shared
+    for fields in made:
+        event = new_event(**fields)
+        ledger.record(event, salt=secrets.token_bytes(32))
+        ids.append(event.id)
+    said = erasure("forget", id=uuid.uuid4(), time=START)
+    ledger.erase(said, salt=secrets.token_bytes(32), ids=ids[-gone:] if gone else [], listed=False)
+    reader = Reader(ledger)
+    rows = [row for row in reader.rows(ledger.records()) if search.matches(row, reader.policy(row.policy))]
+    assert counted(tally(reader, search)) == counted(of_rows(rows))
+    assert compare(ledger) is None
+
+
+def fill(ledger: Ledger, size: int, **fields: Any) -> None:
+    """Answers up to *size* entries."""
+    usual: dict[str, Any] = {"time": START, "granted": ("statistics",), "refused": ("videos",)}
+    while ledger.size() < size:
+        ledger.record(new_event(**(usual | fields)), salt=secrets.token_bytes(32))
+
+
+def erase(ledger: Ledger, index: int) -> None:
+    """Erase the event at *index*."""
+    ids = [each.id for each in ledger.records(index - 1) if each.index == index]
+    said = erasure("forget", id=uuid.uuid4(), time=START)
+    assert ledger.erase(said, salt=secrets.token_bytes(32), ids=ids, listed=False) == 1
+
+
+@pytest.mark.requirement("LOG-05")
+def test_what_is_erased_stays_counted_and_is_said_to_be_erased(ledger: Ledger) -> None:
+    fill(ledger, WIDTH)
+    reader = Reader(ledger)
+    before = Summary.of(tally(reader, Search()), reader.policy)
+    erase(ledger, 200)
+    after = Summary.of(tally(reader, Search(until=START + timedelta(days=9))), reader.policy)
+    assert (after.erased, after.answers) == (1, before.answers)
+    assert after.services == before.services
+
+
+def test_the_newest_are_counted_although_no_tile_is_full(ledger: Ledger) -> None:
+    fill(ledger, WIDTH + 9)
+    found = tally(Reader(ledger), Search(kinds=frozenset({Kind.GIVEN})))
+    assert sum(count.events for count in found.counts) == WIDTH + 9 - 1
+    assert found.read == 9
+
+
+def test_the_first_day_that_differs_is_named(app: Flask, ledger: Ledger, tmp_path: Path) -> None:
+    fill(ledger, 100)
+    fill(ledger, WIDTH, time=START + timedelta(days=3))
+    assert compare(ledger) is None
+    alter(tmp_path, "UPDATE tally SET events = events + 1 WHERE day = ?", 20513)
+    found = compare(ledger)
+    assert found is not None
+    assert found.day == date(2026, 3, 1) == date(1970, 1, 1) + timedelta(days=20513)
+    assert found.counted == found.found + 1
+    for _ in recount(ledger):
+        pass
+    assert compare(ledger) is None
+
+
+def test_an_opening_that_went_past_all_triggers_is_a_difference(
+    app: Flask, ledger: Ledger, tmp_path: Path
+) -> None:
+    fill(ledger, WIDTH)
+    id = next(each.id for each in ledger.records(99))
+    alter(tmp_path, "DELETE FROM opening WHERE uid = ?", id.hex)
+    found = compare(ledger)
+    assert found is not None
+    assert found.day == START.date()
+    assert str(found.counted - found.found) in "1-1"
+
+
+def test_rates_are_told_apart_by_what_is_asked(ledger: Ledger) -> None:
+    fill(ledger, 40, language="de")
+    fill(ledger, 50, language="en", granted=(), refused=("statistics", "videos"), kind=Kind.REFUSED)
+    reader = Reader(ledger)
+    rates = Rates.of(tally(reader, Search()), reader.policy)
+    every = rates.to("statistics")
+    assert (every.yes, every.no) == (39, 10)
+    by = rates.by("language", "statistics")
+    assert list(by) == ["de", "en"]
+    assert by["en"] == Rate(yes=0, some=0, no=10)
+    assert by["en"].share("no") is None
+    assert by["de"].share("yes") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662)],
+)
+def test_intervals_are_wilsons(count: int, total: int, low: float, high: float) -> None:
+    """The last from Newcombe, Statistics in Medicine 17 (1998), table I, method 3."""
+    assert wilson(count, total) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_a_rate_of_few_answers_is_not_stated() -> None:
+    few, enough = Rate(yes=19, some=0, no=0), Rate(yes=19, some=0, no=1)
+    assert (few.share("yes"), few.interval("yes")) == (None, None)
+    assert enough.share("yes") == 0.95
+    assert enough.members()["yes"] == {"count": 19, "share": 0.95, "interval": [0.764, 0.991]}
+
+
+def test_days_without_events_have_no_count_and_the_others_are_in_order() -> None:
+    said = Facets.of(new_event())
+    facets = {1: replace(said, language="a"), 2: replace(said, language="b")}
+    found = Tally([(20521, 1, 2, 0), (20514, 2, 2, 1)], facets).per_day(lambda facets: facets.language)
+    assert list(found.items()) == [(date(2026, 3, 2), {"b": 2}), (date(2026, 3, 9), {"a": 2})]

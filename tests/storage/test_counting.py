@@ -1,0 +1,298 @@
+"""What is counted as tiles fill up: it says what the events say, and nothing of what was erased."""
+
+import os
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise, product
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, text
+
+from consent.ledger import Counts, Event, Facets, Kind, Ledger, Sealed, erasure
+from consent.ledger.facets import LAST, hour_of, place
+from consent.ledger.tile import WIDTH
+from consent.storage import GuardedStorage, roles, tally
+
+from .cluster import Cluster
+from .events import NOW, ORIGIN, change, new_event, open_ledger, open_served, owner, record, rows, seal_all
+from .test_pruning import bound
+from .test_server import login
+
+EVERY_DAY = (0, 10**6)
+
+
+def answer(number: int) -> Event:
+    """One of many different answers; every seventh was recorded two days late."""
+    granted = ("statistics",) if number % 3 else ()
+    return new_event(
+        kind=Kind.GIVEN if granted else Kind.REFUSED,
+        time=NOW + timedelta(minutes=20 * number) - timedelta(days=2 * (number % 7 == 0)),
+        subject=uuid.uuid4() if granted else None,
+        granted=granted,
+        refused=("videos",) if granted else ("statistics", "videos"),
+        language=("en", "de", "ar")[number % 3],
+        signal=number % 5 == 0,
+        source="banner",
+    )
+
+
+@pytest.fixture(params=["file", "server"])
+def url(request: pytest.FixtureRequest) -> URL | None:
+    """The database on the server; None where it is a file."""
+    return request.getfixturevalue("begun_url") if request.param == "server" else None
+
+
+@pytest.fixture
+def log(url: URL | None, tmp_path: Path) -> Iterator[Ledger]:
+    """A ledger that has its key."""
+    ledger, storage = (
+        open_ledger(tmp_path) if url is None else open_served(url, signing_key=tmp_path / "consent.key")
+    )
+    yield ledger
+    storage.close()
+
+
+def fill(ledger: Ledger, size: int, url: URL | None) -> None:
+    """Answers up to *size* entries, sealed; put where they wait at once, to be quick."""
+    salt, made = os.urandom(32), [answer(number) for number in range(ledger.size(), size)]
+    if url is None:
+        for each in made:
+            record(ledger, each, salt=salt)
+        return
+    members = [
+        {
+            "uid": each.id,
+            "subject": each.subject,
+            "salt": salt,
+            "body": each.body(),
+            "leaf": each.leaf(ORIGIN, salt),
+        }
+        for each in made
+    ]
+    with owner(url) as connection:
+        connection.execute(
+            text(
+                "INSERT INTO consent.opening (uid, subject, salt, body) VALUES (:uid, :subject, :salt, :body)"
+            ),
+            members,
+        )
+        connection.execute(text("INSERT INTO consent.inbox (uid, leaf) VALUES (:uid, :leaf)"), members)
+    seal_all(ledger)
+
+
+def read(record: Sealed) -> tuple[int, Facets]:
+    return Facets.read(record.leaf, record.body)
+
+
+def from_events(ledger: Ledger) -> Counter[tuple[int, Facets]]:
+    """The counts of the entries that are counted, as the entries say them now."""
+    found = (read(each) for each in ledger.records() if each.index < ledger.counted())
+    return Counter((hour // 24, facets) for hour, facets in found)
+
+
+def from_tally(ledger: Ledger) -> tuple[Counter[tuple[int, Facets]], Counter[tuple[int, Facets]]]:
+    """What was counted, and what of that was erased."""
+    known, events, erased = ledger.facets(), Counter[tuple[int, Facets]](), Counter[tuple[int, Facets]]()
+    for day, id, many, gone in ledger.counts(*EVERY_DAY).rows:
+        events[day, known[id]] += many
+        erased[day, known[id]] += gone
+    return events, +erased
+
+
+def all_found(ledger: Ledger, ids: set[int], limit: int = 50) -> list[tuple[int, Sealed]]:
+    """Everything with these facets, page by page."""
+    rows, before = list[tuple[int, Sealed]](), LAST
+    while True:
+        page, going_on = ledger.found(ids, before=before, limit=limit)
+        rows += page
+        if going_on is None:
+            return rows
+        before = going_on
+
+
+def erase(ledger: Ledger, ids: list[uuid.UUID]) -> None:
+    ledger.erase(
+        erasure("forget", id=uuid.uuid4(), time=NOW), salt=os.urandom(32), ids=ids, listed=False, patience=30
+    )
+    seal_all(ledger)
+
+
+def test_nothing_is_counted_before_a_tile_is_full_and_then_all_of_it(log: Ledger, url: URL | None) -> None:
+    fill(log, WIDTH - 1, url)
+    assert log.counted() == 0
+    assert log.counts(*EVERY_DAY) == Counts(0, 0, ())
+    fill(log, 2 * WIDTH + 3, url)
+    assert log.counted() == 2 * WIDTH
+    events, erased = from_tally(log)
+    assert events == from_events(log)
+    assert not erased
+    assert events.total() == 2 * WIDTH
+
+
+def test_counts_of_a_span_are_those_of_its_days(log: Ledger, url: URL | None) -> None:
+    fill(log, WIDTH, url)
+    today = hour_of(NOW) // 24
+    expected = sum(many for (day, _), many in from_events(log).items() if day == today + 1)
+    assert expected
+    assert sum(events for _, _, events, _ in log.counts(today + 1, today + 2).rows) == expected
+    assert log.counts(today + 90, today + 99) == Counts(WIDTH, 0, [])
+
+
+def test_events_are_found_by_their_facets_each_once_the_newest_first(log: Ledger, url: URL | None) -> None:
+    fill(log, 2 * WIDTH, url)
+    known = log.facets()
+    for language, limit in product(("en", "de"), (7, 200)):
+        ids = {id for id, facets in known.items() if facets.language == language}
+        found = all_found(log, ids, limit)
+        expected = [each.index for each in log.records() if read(each)[1].language == language]
+        assert sorted(each.index for _, each in found) == expected
+        assert all(first > second for (first, _), (second, _) in pairwise(found))
+        assert all(at == place(read(each)[0], each.index) for at, each in found)
+    assert log.found(set()) == ([], None)
+
+
+def test_a_span_of_places_holds_its_events_and_no_others(log: Ledger, url: URL | None) -> None:
+    fill(log, WIDTH, url)
+    first, before = hour_of(NOW) + 3, hour_of(NOW) + 9
+    found, _ = log.found(set(log.facets()), place(first, 0), place(before, 0), 200)
+    expected = {each.index for each in log.records() if first <= read(each)[0] < before}
+    assert {each.index for _, each in found} == expected != set()
+
+
+@pytest.mark.requirement("LOG-05")
+def test_what_is_erased_is_found_by_its_leaf_alone_and_its_count_stays(log: Ledger, url: URL | None) -> None:
+    fill(log, WIDTH, url)
+    before, _ = from_tally(log)
+    gone = next(each for each in log.records() if read(each)[1].language == "de")
+    hour, facets = read(gone)
+    erase(log, [gone.id])
+    events, erased = from_tally(log)
+    assert events == before
+    assert erased == {(hour // 24, facets): 1}
+    assert events - erased == from_events(log) - Counter({(hour // 24, facets.bare): 1})
+    assert gone.index not in [each.index for _, each in all_found(log, {facets.id})]
+    assert gone.index in [each.index for _, each in all_found(log, {facets.bare.id})]
+
+
+@pytest.mark.requirement("LOG-05")
+def test_what_is_erased_before_it_is_counted_is_never_in_the_index(log: Ledger, url: URL | None) -> None:
+    fill(log, 9, url)
+    gone = next(each for each in log.records() if read(each)[1].language == "de")
+    hour, facets = read(gone)
+    erase(log, [gone.id])
+    fill(log, WIDTH, url)
+    assert gone.index not in [each.index for _, each in all_found(log, set(log.facets()) - {facets.bare.id})]
+    assert from_tally(log)[1] == {(hour // 24, facets.bare): 1}
+
+
+def test_what_is_pruned_is_found_no_more_and_its_count_stays(log: Ledger, url: URL | None) -> None:
+    fill(log, WIDTH + 1, url)
+    before, _ = from_tally(log)
+    erase(log, [each.id for each in log.records() if 0 < each.index < WIDTH])
+    bound(log, WIDTH)
+    log.storage.prune(0, patience=30)
+    seal_all(log)
+    assert [each.index for _, each in all_found(log, set(log.facets()))] == [0]
+    assert from_tally(log)[0] == before
+    assert log.recount(patience=30)
+    while log.count(patience=30):
+        pass
+    assert log.counts(*EVERY_DAY).missing == WIDTH - 1
+
+
+def test_counting_anew_comes_to_the_same(log: Ledger, url: URL | None) -> None:
+    fill(log, 2 * WIDTH + 5, url)
+    before, found = from_tally(log), all_found(log, set(log.facets()))
+    assert log.recount(patience=30)
+    assert log.counted() == 0
+    assert log.count(patience=30) == 0
+    assert from_tally(log) == before
+    assert all_found(log, set(log.facets())) == found
+
+
+def test_a_log_of_an_older_release_is_counted_a_few_tiles_at_a_time(log: Ledger, url: URL | None) -> None:
+    tiles = tally.IN_PASSING + 1
+    fill(log, tiles * WIDTH - 1, url)
+    assert log.recount(patience=30)
+    record(log, answer(1))
+    seal_all(log)
+    assert log.counted() == tally.IN_PASSING * WIDTH
+    assert log.count(patience=30) == 0
+    assert log.counted() == tiles * WIDTH
+    assert from_tally(log)[0] == from_events(log)
+
+
+def test_what_keeps_events_from_being_counted_keeps_nobody_from_answering(
+    log: Ledger, url: URL | None, tmp_path: Path
+) -> None:
+    fill(log, WIDTH - 1, url)
+    if url is None:
+        change(tmp_path, "DROP TABLE counted")
+    else:
+        with owner(url) as connection:
+            connection.execute(text("DROP TABLE consent.counted"))
+    record(log, answer(1))
+    seal_all(log)
+    assert log.size() == WIDTH
+
+
+def test_a_record_that_cannot_be_read_is_counted_as_far_as_it_can(filed: Ledger, tmp_path: Path) -> None:
+    fill(filed, 40, None)
+    change(
+        tmp_path,
+        "DROP TRIGGER opening_stays",
+        "DROP TRIGGER entry_stays",
+        "UPDATE opening SET body = x'ff' WHERE uid = (SELECT uid FROM entry WHERE leaf_index = 7)",
+        "UPDATE entry SET leaf = x'ff' WHERE leaf_index = 8",
+    )
+    fill(filed, WIDTH, None)
+    assert filed.counted() == WIDTH
+    assert sum(many for (_, facets), many in from_tally(filed)[0].items() if facets.kind is None) == 1
+
+
+def test_whoever_seals_counts_without_a_right_to_read_openings(
+    served: Ledger, begun_url: URL, server: Cluster
+) -> None:
+    assert isinstance(served.storage, GuardedStorage)
+    served.storage.apply(roles.statements())
+    ledger, storage = open_served(login(server, begun_url, roles.SEALER))
+    salt, made = os.urandom(32), [answer(number) for number in range(1, WIDTH)]
+    with owner(begun_url) as connection:
+        for each in made:
+            values = {"uid": each.id, "salt": salt, "body": each.body(), "leaf": each.leaf(ORIGIN, salt)}
+            connection.execute(
+                text("INSERT INTO consent.opening (uid, salt, body) VALUES (:uid, :salt, :body)"), values
+            )
+            connection.execute(text("INSERT INTO consent.inbox (uid, leaf) VALUES (:uid, :leaf)"), values)
+    seal_all(ledger)
+    assert from_tally(served)[0] == from_events(served)
+    assert from_tally(served)[0].total() == WIDTH
+    storage.close()
+
+
+@pytest.mark.requirement("LOG-05")
+def test_while_somebody_erases_nothing_is_counted_and_then_without_what_went(
+    served: Ledger, begun_url: URL
+) -> None:
+    fill(served, WIDTH - 1, begun_url)
+    gone = next(each for each in served.records() if read(each)[1].language == "de")
+    with owner(begun_url) as connection:
+        connection.execute(text("DELETE FROM consent.opening WHERE uid = :uid"), {"uid": gone.id})
+        record(served, answer(1))
+        sealing = threading.Thread(target=seal_all, args=[served])
+        sealing.start()
+        sealing.join(10)
+        assert not sealing.is_alive()
+        assert (served.size(), served.counted()) == (WIDTH, 0)
+    assert served.count(patience=30) == 0
+    assert served.counted() == WIDTH
+    assert gone.index in [each.index for _, each in all_found(served, {read(gone)[1].bare.id})]
+
+
+def test_no_statement_of_a_recording_looks_at_the_counts(filed: Ledger, tmp_path: Path) -> None:
+    record(filed, answer(1))
+    assert rows(tmp_path, "SELECT count(*) FROM indexed") == [(0,)]
