@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from consent.audit.said import NO, SOME, YES
 from consent.ledger import Event, Kind, Ledger, derived_id
 from consent.policy import Policy
 
@@ -27,6 +28,8 @@ _SOURCES = {"banner": 0.8, "dialog": 0.12, "centre": 0.08}
 _SIGNAL = 0.12
 #: Of a hundred answers: all, none; the rest choose.
 _ALL, _NONE = 0.42, 0.43
+#: Of those who choose: how often a category gets yes, some, no.
+_EACH = (0.42, 0.06, 0.52)
 #: How likely a later event follows a grant, and how many grants are kept in mind for that.
 _WITHDRAWN, _KEPT = 0.07, 2000
 
@@ -114,7 +117,14 @@ class History:
             return [key for key in optional if not era.policy.service(key).special_category]
         if asked < every + _NONE + 0.06 * later:
             return []
-        return [key for key in optional if self.chance.random() < 0.45]
+        # Most go by the categories, as the form does; few look into one.
+        granted = list[str]()
+        for category in era.policy.optional_categories:
+            said = self.chance.choices((YES, SOME, NO), _EACH)[0]
+            for service in era.policy.services_in(category.key):
+                if said == YES or (said == SOME and self.chance.random() < 0.5):
+                    granted.append(service.key)
+        return [key for key in optional if key in granted]
 
     def _shown(self, era: Era) -> tuple[str, str]:
         languages = sorted(

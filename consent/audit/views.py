@@ -26,6 +26,7 @@ from wtforms.validators import ValidationError
 
 from consent.audit.answers import answer_lines
 from consent.audit.row import Reader, Row, stamp
+from consent.audit.sample import SAID, is_sample
 from consent.audit.search import Found, Search, SearchError, find, read_before, read_id
 from consent.audit.wording import PRUNED, PRUNED_BELOW, answers_text, facts_of, kind_text, time_text
 from consent.errors import LedgerError
@@ -249,10 +250,19 @@ def page(template: str, code: HTTPStatus, **context: object) -> Response:
             controller=site().policy.controller.name,
             stylesheets=(asset("choices.css"), asset("audit.css")),
             urls={"list": url_for("consent_audit.newest"), "event": url_for("consent_audit.event")},
+            sample=sample_note(),
             **context,
         )
     )
     return make_response(html, code)
+
+
+def sample_note() -> str | None:
+    """What is said of a log whose events are made up; None of any other, and of one that can't be read now."""
+    try:
+        return SAID if is_sample(site().recorder.ledger) else None
+    except LedgerError:
+        return None
 
 
 def catalogue_of(policy: Policy) -> Catalogue:

@@ -13,6 +13,7 @@ from consent.audit.said import NO, SAID, YES
 from consent.audit.search import Search
 from consent.audit.summary import Summary, tallies
 from consent.audit.tally import Tally, tally
+from consent.audit.wording import PRUNED_BELOW
 from consent.cli.asked import search_options
 from consent.cli.command import WRONG, command, ledger_of
 from consent.cli.terminal import progressing, say, say_json, table, with_progress
@@ -122,6 +123,8 @@ def in_tables(reader: Reader, counted: Tally, summary: Summary, by: str) -> Iter
     yield f"{summary.events:,} events{span}; {summary.erased:,} erased since."
     if summary.pruned:
         yield f"Besides, {summary.pruned:,} were pruned before they were counted, and are counted nowhere here."
+    if bound := reader.ledger.pruned():
+        yield f"{PRUNED_BELOW.format(bound)} What was counted of them stays counted."
     yield from ranked("kind", summary.kinds)
     if not summary.answers:
         return

@@ -76,7 +76,7 @@ document = Table(
 )
 
 #: The accounts that are opted out, by their links, each with the event that says so: what holds now, and so
-#: the one table that is changed. It can be rebuilt from the openings, whose events say both beginning and end.
+#: it is changed. It can be rebuilt from the openings, whose events say both beginning and end.
 account = Table(
     "account",
     metadata,

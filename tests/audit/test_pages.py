@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from consent.audit.sample import SAID, mark
 from consent.ledger import Ledger
 
 from .clinic import AUDIT, NEXT_POLICY, Auditor, MakeApp, newest, record, site_of, visit
@@ -270,3 +271,11 @@ def test_while_the_ledger_cannot_be_read_the_pages_say_so(
         assert page.status_code == 503
         assert "can&#39;t be read now" in page.text
         assert "Traceback" not in page.text
+
+
+def test_a_made_up_log_is_said_to_be_one_on_every_page(app: Flask, ledger: Ledger, auditor: Auditor) -> None:
+    event = record(ledger)
+    assert SAID not in auditor.open().text
+    ledger.record_once(mark(ledger.origin, event.time, "ab" * 32), salt=bytes(32))
+    assert SAID in auditor.open().text
+    assert SAID in auditor.look_up(event.id).text

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from flask import Flask
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.audit.rates import Rate, Rates, wilson
@@ -71,13 +72,24 @@ def counted(tally: Tally) -> Counter[tuple[date, Facets]]:
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[tuple[Ledger, list[uuid.UUID]]]:
-    """A ledger in memory in which each example of a test goes on recording, and its events' ids."""
+    """A ledger of two full tiles in which each example of a test goes on recording, and the ids of what that adds."""
     storage = open_storage("sqlite://", origin="clinic.example/privacy-choices")
-    yield Ledger(storage, "clinic.example/privacy-choices"), []
+    ledger, chance = Ledger(storage, "clinic.example/privacy-choices"), Random(1)
+    made = [
+        new_event(
+            kind=chance.choice(KINDS),
+            time=START + timedelta(minutes=chance.randrange(4 * 24 * 60)),
+            language=chance.choice(["en", "de"]),
+            signal=chance.random() < 0.5,
+        )
+        for _ in range(2 * WIDTH)
+    ]
+    ledger.record_all([(event, secrets.token_bytes(32)) for event in made])
+    yield ledger, []
     storage.close()
 
 
-@UNHURRIED
+@settings(UNHURRIED, max_examples=40)
 @given(st.lists(acts(), max_size=40), searches(), st.integers(0, 9))
 def test_counts_from_the_tally_and_from_the_events_are_the_same(
     shared: tuple[Ledger, list[uuid.UUID]], made: list[dict[str, Any]], search: Search, gone: int

@@ -121,6 +121,14 @@ def erase(ledger: Ledger, ids: list[uuid.UUID]) -> None:
     seal_all(ledger)
 
 
+def indexed(url: URL | None, folder: Path) -> list[int]:
+    """The entries that the index knows."""
+    if url is None:
+        return [index for (index,) in rows(folder, "SELECT leaf_index FROM indexed")]
+    with owner(url) as connection:
+        return list(connection.execute(text("SELECT leaf_index FROM consent.indexed")).scalars())
+
+
 def test_nothing_is_counted_before_a_tile_is_full_and_then_all_of_it(log: Ledger, url: URL | None) -> None:
     fill(log, WIDTH - 1, url)
     assert log.counted() == 0
@@ -189,7 +197,9 @@ def test_what_is_erased_before_it_is_counted_is_never_in_the_index(log: Ledger, 
     assert from_tally(log)[1] == {(hour // 24, facets.bare): 1}
 
 
-def test_what_is_pruned_is_found_no_more_and_its_count_stays(log: Ledger, url: URL | None) -> None:
+def test_what_is_pruned_is_found_no_more_and_its_count_stays(
+    log: Ledger, url: URL | None, tmp_path: Path
+) -> None:
     fill(log, WIDTH + 1, url)
     before, _ = from_tally(log)
     erase(log, [each.id for each in log.records() if 0 < each.index < WIDTH])
@@ -197,6 +207,7 @@ def test_what_is_pruned_is_found_no_more_and_its_count_stays(log: Ledger, url: U
     log.storage.prune(0, patience=30)
     seal_all(log)
     assert [each.index for _, each in all_found(log, set(log.facets()))] == [0]
+    assert indexed(url, tmp_path) == [0]
     assert from_tally(log)[0] == before
     assert log.recount(patience=30)
     while log.count(patience=30):
