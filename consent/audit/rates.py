@@ -3,19 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import sqrt
 from typing import Final
 
 from consent.audit.said import NO, SAID, SOME, YES, Pattern, PolicyOf, is_answer, pattern_of, pattern_said
+from consent.audit.share import Share
 from consent.audit.summary import UNKNOWN, revision
 from consent.audit.tally import Tally
 from consent.ledger import Facets
 from consent.policy import Policy
-
-#: Below so many answers no rate is stated: it would say more of chance, and of single people, than of the notice.
-THRESHOLD: Final = 20
-#: Of the normal distribution, 95 % lie within so many standard deviations.
-_Z = 1.959963984540054
 
 #: What answers are told apart by: the name, and what one is.
 DIMENSIONS: Final[dict[str, Callable[[Facets, Policy | None], str]]] = {
@@ -44,33 +39,21 @@ class Rate:
         """How many said *said*: ``yes``, ``some`` or ``no``."""
         return {YES: self.yes, SOME: self.some, NO: self.no}[said]
 
-    def share(self, said: str) -> float | None:
-        """What share of them, from 0 to 1, said *said*; None for too few answers."""
-        return self.count(said) / self.answers if self.answers >= THRESHOLD else None
-
-    def interval(self, said: str) -> tuple[float, float] | None:
-        """The 95 % interval of that share (Wilson 1927); None for too few answers."""
-        return wilson(self.count(said), self.answers) if self.answers >= THRESHOLD else None
+    def share(self, said: str) -> Share:
+        """What share of them said *said*."""
+        return Share(self.count(said), self.answers)
 
     def members(self) -> dict[str, object]:
-        """As plain data for JSON; shares to the tenth of a percent."""
+        """As plain data for JSON; shares to the tenth of a percent, null for too few answers."""
         told: dict[str, object] = {"answers": self.answers}
         for said in SAID:
-            share, interval = self.share(said), self.interval(said)
+            share = self.share(said)
             told[said] = {
-                "count": self.count(said),
-                "share": None if share is None else round(share, 3),
-                "interval": interval and [round(end, 3) for end in interval],
+                "count": share.part,
+                "share": None if share.value is None else round(share.value, 3),
+                "interval": share.interval and [round(end, 3) for end in share.interval],
             }
         return told
-
-
-def wilson(count: int, total: int) -> tuple[float, float]:
-    """The 95 % score interval of the share *count* of *total*, which isn't 0; both ends from 0 to 1."""
-    share, square = count / total, _Z * _Z
-    middle = (share + square / (2 * total)) / (1 + square / total)
-    half = _Z / (1 + square / total) * sqrt(share * (1 - share) / total + square / (4 * total * total))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @dataclass(frozen=True, slots=True)

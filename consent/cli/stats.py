@@ -6,11 +6,12 @@ from datetime import date
 
 import click
 
-from consent.audit.rates import DIMENSIONS, THRESHOLD, Rate, Rates, outcome
+from consent.audit.rates import DIMENSIONS, Rate, Rates, outcome
 from consent.audit.recount import compare, recount
 from consent.audit.row import Reader, Row
 from consent.audit.said import NO, SAID, YES
 from consent.audit.search import Search
+from consent.audit.share import FOR_REVIEW, Share, percent
 from consent.audit.summary import Summary, tallies
 from consent.audit.tally import Tally, tally
 from consent.audit.wording import PRUNED_BELOW
@@ -151,20 +152,20 @@ def in_tables(reader: Reader, counted: Tally, summary: Summary, by: str) -> Iter
     ):
         yield from ranked(name, counts)
     yield by_day(counted.per_day(outcome))
-    yield f"Yes is to everything, no to everything. Where there are fewer than {THRESHOLD} answers no rate is stated."
+    yield f"By day, yes is to everything, no to everything. {FOR_REVIEW}"
 
 
 def cells(found: Rate) -> list[str]:
     """How many said yes, some and no, each with its share and the interval of that, where it is stated."""
-    return [cell(found.count(said), found.share(said), found.interval(said)) for said in SAID]
+    return [cell(found.share(said)) for said in SAID]
 
 
-def cell(count: int, share: float | None, interval: tuple[float, float] | None) -> str:
-    """One of them: ``1,204 (40.1 %, 38.3 to 41.9)``."""
-    if share is None or interval is None:
-        return str(count)
-    low, high = interval
-    return f"{count:,} ({100 * share:.1f} %, {100 * low:.1f} to {100 * high:.1f})"
+def cell(share: Share) -> str:
+    """One of them: ``1,204 (40.1 %, 38.3 % to 41.9 %)``."""
+    if share.value is None or share.interval is None:
+        return str(share.part)
+    low, high = map(percent, share.interval)
+    return f"{share.part:,} ({percent(share.value)}, {low} to {high})"
 
 
 def by_day(days: Mapping[date, Counter[str]]) -> str:
