@@ -5,6 +5,7 @@ ones do, so that not even the existence of an event can be found out.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -25,9 +26,15 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms.validators import ValidationError
 
 from consent.audit.answers import answer_lines
+from consent.audit.chart import Chart
+from consent.audit.overview import Compared, asked_for, compared, state_of
+from consent.audit.overview import charts as overviewed
+from consent.audit.rates import DIMENSIONS
 from consent.audit.row import Reader, Row, stamp
 from consent.audit.sample import SAID, is_sample
 from consent.audit.search import Found, Search, SearchError, find, read_before, read_id
+from consent.audit.share import FOR_REVIEW
+from consent.audit.tally import tally
 from consent.audit.wording import PRUNED, PRUNED_BELOW, answers_text, facts_of, kind_text, time_text
 from consent.errors import LedgerError
 from consent.policy import Policy
@@ -109,6 +116,20 @@ def newest() -> Response:
         return list_page(problem=str(error), code=HTTPStatus.BAD_REQUEST)
 
 
+@blueprint.get("/overview")
+def overview() -> Response:
+    """What the counts say: charts and rates, of the span of days and told apart by what the query asks for."""
+    wanted = {name: request.args.get(name, "").strip() for name in ("since", "until", "by")}
+    wanted["by"] = wanted["by"] or "revision"
+    try:
+        return overview_page(wanted, asked_for(wanted))
+    except SearchError as error:
+        return overview_page(wanted, None, str(error), HTTPStatus.BAD_REQUEST)
+    except LedgerError as error:
+        problem = f"The ledger can't be read now. {error}"
+        return overview_page(wanted, None, problem, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
 @blueprint.get("/event")
 def event_address() -> AnyResponse:
     """Where a reader ends who takes up the address of an event's page: it names none, so the list."""
@@ -184,6 +205,35 @@ def looked_up(text: str) -> Response:
         return unavailable(error)
 
 
+def overview_page(
+    wanted: Mapping[str, str],
+    search: Search | None,
+    problem: str | None = None,
+    code: HTTPStatus = HTTPStatus.OK,
+) -> Response:
+    """The overview of what *search* asks for, or why there is none. LedgerError when the ledger can't be read."""
+    charts: Sequence[Chart] = ()
+    tables: Sequence[Compared] = ()
+    state: Sequence[tuple[str, str]] = ()
+    if search is not None:
+        source = reader()
+        counted = tally(source, search)
+        charts = overviewed(counted, source.policy)
+        tables = compared(counted, wanted["by"], source.policy)
+        state = state_of(source.ledger)
+    return page(
+        "overview.html",
+        code,
+        wanted=wanted,
+        dimensions=list(DIMENSIONS),
+        charts=charts,
+        tables=tables,
+        state=state,
+        problem=problem,
+        for_review=FOR_REVIEW,
+    )
+
+
 def list_page(
     *, before: int | None = None, problem: str | None = None, code: HTTPStatus = HTTPStatus.OK
 ) -> Response:
@@ -249,7 +299,11 @@ def page(template: str, code: HTTPStatus, **context: object) -> Response:
         .render(
             controller=site().policy.controller.name,
             stylesheets=(asset("choices.css"), asset("audit.css")),
-            urls={"list": url_for("consent_audit.newest"), "event": url_for("consent_audit.event")},
+            urls={
+                "list": url_for("consent_audit.newest"),
+                "event": url_for("consent_audit.event"),
+                "overview": url_for("consent_audit.overview"),
+            },
             sample=sample_note(),
             **context,
         )

@@ -1,0 +1,131 @@
+"""What a log's counts say at a glance: charts of the answers by day, rates by what tells them apart."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from consent.audit.chart import Bars, Chart, Lines, Series, Shares, Strip
+from consent.audit.rates import DIMENSIONS, Rates, outcome
+from consent.audit.said import NO, SAID, SOME, YES, PolicyOf, all_said
+from consent.audit.search import Search, SearchError, read_moment
+from consent.audit.share import Share
+from consent.audit.span import Span, spans
+from consent.audit.summary import Summary
+from consent.audit.tally import Tally
+from consent.audit.wording import PRUNED_BELOW
+from consent.ledger import Facets, Ledger
+from consent.policy.values import shown
+
+#: What an answer came to as a whole, in words.
+OUTCOMES: Final = {YES: "yes to everything", SOME: "yes to some", NO: "no to everything"}
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The rates of one category, told apart by something: a line for each value, yes, some and no in words."""
+
+    category: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def asked_for(wanted: Mapping[str, str]) -> Search:
+    """The span of days in the texts *wanted*; SearchError for what is none, and for no dimension."""
+    if wanted["by"] not in DIMENSIONS:
+        raise SearchError(
+            f"{shown(wanted['by'])} tells no answers apart; expected one of: {', '.join(DIMENSIONS)}."
+        )
+    since, until = wanted["since"], wanted["until"]
+    return Search(
+        since=read_moment(since) if since else None, until=read_moment(until, end=True) if until else None
+    )
+
+
+def charts(tally: Tally, policy_of: PolicyOf) -> list[Chart]:
+    """The charts of *tally*: all answers, those to each category, and when there were any; none without answers."""
+    steps, counted = by_span(tally, policy_of)
+    if not steps:
+        return []
+    whole: dict[str, Any] = {"step": "Days", "steps": steps}
+    outcomes = tuple(
+        Series(words, tuple(each["", said] for each in counted)) for said, words in OUTCOMES.items()
+    )
+    totals = tuple(sum(each["", said] for said in SAID) for each in counted)
+    categories = sorted({key for each in counted for key, _ in each} - {""})
+    lines = [
+        Lines(key=f"category-{at}", title=f"Answers to {key}", lines=tuple(shares(counted, key)), **whole)
+        for at, key in enumerate(categories)
+    ]
+    return [
+        Bars(key="answers", title="Answers", unit="answers", series=outcomes, **whole),
+        *lines,
+        Strip(key="recorded", title="Days with and without answers", unit="answers", counts=totals, **whole),
+    ]
+
+
+def shares(counted: Sequence[Counter[tuple[str, str]]], category: str) -> Iterator[Shares]:
+    """What was said to *category*, step by step; without "some" where nobody said it, as of a single service."""
+    totals = [sum(each[category, said] for said in SAID) for each in counted]
+    for said in SAID:
+        parts = [each[category, said] for each in counted]
+        if said != SOME or any(parts):
+            yield Shares(said, tuple(map(Share, parts, totals)))
+
+
+def compared(tally: Tally, dimension: str, policy_of: PolicyOf) -> list[Compared]:
+    """The rates of each category, told apart by *dimension* (``rates.DIMENSIONS``)."""
+    found = Rates.of(tally, policy_of)
+    return [
+        Compared(
+            category,
+            (dimension, "answers", *SAID),
+            [
+                (value, f"{rate.answers:,}", *(rate.share(said).in_words() for said in SAID))
+                for value, rate in found.by(dimension, category).items()
+            ],
+        )
+        for category in sorted(Summary.of(tally, policy_of).categories)
+    ]
+
+
+def state_of(ledger: Ledger) -> list[tuple[str, str]]:
+    """How far *ledger* is sealed and signed, and with which keys: pairs of a name and what is said of it."""
+    head, pruned = ledger.head(), ledger.pruned()
+    signed = next((size for size, _ in ledger.storage.notes()), 0)
+    since = f"; {head.size - signed:,} have come since" if signed < head.size else ", all there are"
+    state = [
+        ("entries", f"{head.size:,}, sealed last at {head.at:%Y-%m-%d %H:%M:%S} UTC"),
+        (
+            "signed",
+            f"the newest checkpoint is over {signed:,} entries{since}" if signed else "no checkpoint yet",
+        ),
+        ("keys", ", ".join(ledger.verifier_keys())),
+    ]
+    return [*state, ("pruned", PRUNED_BELOW.format(pruned))] if pruned else state
+
+
+def by_span(tally: Tally, policy_of: PolicyOf) -> tuple[tuple[Span, ...], Sequence[Counter[tuple[str, str]]]]:
+    """The spans from the first day with an answer to the last, and for each how many said what.
+
+    That is counted by category, and under an empty name by what answers came to as a whole.
+    """
+
+    def label(facets: Facets) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+        if (whole := outcome(facets)) is None:
+            return None
+        policy = policy_of(facets.policy)
+        said, categories = all_said(facets, policy), policy.optional_categories if policy else ()
+        return whole, tuple((each.key, said[each.key]) for each in categories if each.key in said)
+
+    days = tally.per_day(label)
+    steps = spans(min(days), max(days)) if days else ()
+    found = [Counter[tuple[str, str]]() for _ in steps]
+    at = 0
+    for day, counts in days.items():
+        while day > steps[at].last:
+            at += 1
+        for (whole, said), events in counts.items():
+            for each in (("", whole), *said):
+                found[at][each] += events
+    return steps, found

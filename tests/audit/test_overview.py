@@ -1,0 +1,128 @@
+"""The overview: charts and rates that say what the events say, for whom may see them, whatever is asked for."""
+
+import re
+
+import pytest
+from flask import Flask
+
+from consent.audit.chart import Bars, Lines, Strip
+from consent.audit.overview import charts, compared, state_of
+from consent.audit.row import Reader
+from consent.audit.search import Search
+from consent.audit.share import FOR_REVIEW
+from consent.audit.tally import tally
+from consent.ledger import Ledger
+
+from .clinic import Auditor, Clock, MakeApp, visit
+
+DAY = 86_400
+
+
+def seen(ledger: Ledger) -> tuple[Bars, list[Lines], Strip]:
+    """The charts of all that is recorded."""
+    reader = Reader(ledger)
+    bars, *lines, strip = charts(tally(reader, Search()), reader.policy)
+    assert isinstance(bars, Bars)
+    assert isinstance(strip, Strip)
+    return bars, [each for each in lines if isinstance(each, Lines)], strip
+
+
+def test_each_day_has_what_was_answered_on_it(app: Flask, ledger: Ledger, clock: Clock) -> None:
+    visit(app, "all")
+    visit(app, "none")
+    visit(app, "none")
+    clock.now += 2 * DAY
+    visit(app, "some", category_performance="yes", category_media="no", category_functionality="no")
+    bars, lines, strip = seen(ledger)
+    assert [series.counts for series in bars.series] == [(1, 0, 0), (0, 0, 1), (2, 0, 0)]
+    assert strip.counts == (3, 0, 1)
+    assert strip.finding.endswith("1 of 3 have none.")
+    media = next(each for each in lines if each.title == "Answers to media")
+    assert [(one.name, one.all.part, one.all.whole) for one in media.lines] == [
+        ("yes", 1, 4),
+        ("no", 3, 4),
+    ]
+
+
+def test_rates_are_compared_by_what_is_asked_for(app: Flask, ledger: Ledger) -> None:
+    visit(app, "all")
+    visit(app, "none")
+    reader = Reader(ledger)
+    counted = tally(reader, Search())
+    tables = compared(counted, "language", reader.policy)
+    assert [table.category for table in tables] == ["functionality", "media", "performance"]
+    assert tables[0].columns == ("language", "answers", "yes", "some", "no")
+    assert tables[0].rows == [
+        (
+            "en",
+            "2",
+            "too few for a rate (1 of 2)",
+            "too few for a rate (0 of 2)",
+            "too few for a rate (1 of 2)",
+        )
+    ]
+
+
+def test_the_page_shows_each_chart_with_its_table_and_what_rates_are_for(
+    app: Flask, auditor: Auditor
+) -> None:
+    visit(app, "all")
+    page = auditor.open("/overview")
+    assert page.status_code == 200
+    assert FOR_REVIEW in page.text
+    assert page.text.count('role="img"') == page.text.count(", as a table</summary>") == 5
+    assert "1 answer on" in page.text
+    assert not re.search(r"<script|<style|\sstyle=", page.text)
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert '/privacy-choices/audit/overview"' in auditor.open().text
+
+
+def test_a_span_of_days_is_asked_for_by_the_query(app: Flask, auditor: Auditor) -> None:
+    visit(app, "all")
+    assert "Nothing was answered then." in auditor.open("/overview", since="2030-01-01").text
+    day = re.search(r"1 answer on (\d{4}-\d\d-\d\d)", auditor.open("/overview").text)
+    assert day
+    one = auditor.open("/overview", since=day[1], until=day[1], by="language").text
+    assert f"1 answer on {day[1]}" in one
+    assert f'value="{day[1]}"' in one
+    assert "<option selected>language</option>" in one
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"since": "<script>alert(1)</script>"},
+        {"until": "2026-13-01"},
+        {"by": "subject' OR 1=1"},
+        {"since": "2026-02-01", "until": "2026-01-01"},
+        {"since": "9" * 5000},
+    ],
+)
+def test_what_cannot_be_understood_is_said_and_nothing_is_shown(
+    app: Flask, auditor: Auditor, query: dict[str, str]
+) -> None:
+    visit(app, "all")
+    page = auditor.open("/overview", **query)
+    assert page.status_code == 400
+    assert 'role="alert"' in page.text
+    assert "<svg" not in page.text
+    assert "<script" not in page.text
+
+
+def test_it_says_how_far_the_log_is_sealed_and_signed(app: Flask, ledger: Ledger, auditor: Auditor) -> None:
+    visit(app, "all")
+    ledger.sign()
+    visit(app, "none")
+    state = dict(state_of(ledger))
+    assert state["entries"].startswith("4, sealed last at ")
+    assert state["signed"] == "the newest checkpoint is over 3 entries; 1 have come since"
+    assert state["keys"] == ledger.verifier_keys()[0]
+    assert "the newest checkpoint is over 3 entries; 1 have come since" in auditor.open("/overview").text
+
+
+def test_an_overview_of_nothing_says_so(app: Flask, auditor: Auditor) -> None:
+    assert "Nothing was answered then." in auditor.open("/overview").text
+
+
+def test_a_stranger_finds_no_overview(app: Flask, make_app: MakeApp) -> None:
+    assert app.test_client().get("/privacy-choices/audit/overview").status_code == 404
