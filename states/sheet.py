@@ -46,7 +46,7 @@ own browser's settings; <a href="screenshots.md">screenshots.md</a> shows them a
 CHANGING = (
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "00000000-0000-0000-0000-000000000000"),
     (r"\b[0-9a-f]{64}\b", "0" * 64),
-    (r"(?<![\w-])[\w-]{20,}\.[\w-]{6}\.[\w-]{43}(?![\w-])", "signed"),
+    (r"(?<![\w-])\.?[\w-]{20,}\.[\w-]{6}\.[\w-]{43}(?![\w-])", "signed"),
     (r"(localhost/privacy-choices\+)[0-9a-f]{8}\+[\w+/=]+", r"\g<1>00000000+key"),
     (r"(?<=extra )[\w+/=]+|^[\w+/]{43}=$|(?<=choices )[\w+/]{90,}=*", lambda found: "0" * len(found[0])),
 )

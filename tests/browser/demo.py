@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -51,12 +52,12 @@ class Demo:
 
 
 def free_port() -> int:
-    """A port such that it and the next one are free."""
+    """A port such that it and the next one are free: below those that systems give to connections of their own."""
     while True:
+        number = random.randrange(10_000, 30_000, 2)
         with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            number: int = first.getsockname()[1]
             try:
+                first.bind(("127.0.0.1", number))
                 second.bind(("127.0.0.1", number + 1))
             except OSError:
                 continue

@@ -240,9 +240,11 @@ class Wire:
     def carry(self, source: socket.socket, target: socket.socket, asking: bool) -> None:
         try:
             while data := source.recv(65536):
-                target.sendall(data)
-                if asking and self.cut(data):
+                cut = asking and self.cut(data)
+                if cut:
                     source.shutdown(socket.SHUT_RDWR)  # the server has it all, and the site hears nothing
+                target.sendall(data)
+                if cut:
                     time.sleep(0.3)
                     break
         except OSError:
