@@ -78,7 +78,7 @@ class Facets:
     def read(cls, leaf: bytes, said: bytes | None) -> tuple[int, "Facets"]:
         """Hour and facets of the event that is stored as *leaf*, and as *said*: its opening, or these members of it.
 
-        The hour counts from 1970, UTC; 0 when the leaf can't be read. Nothing is checked: what was altered is for
+        The hour counts from 1970, UTC; 0 when the leaf can't be read, or says one that no place can have. Nothing is checked: what was altered is for
         verification to find, and what can't be read has fewer facets.
         """
         outline, members = _members(leaf), _members(said)
@@ -163,12 +163,21 @@ def _plain(value: object) -> object:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) and (value.isascii() or _spelt(value)) else None
+
+
+@lru_cache(1024)
+def _spelt(text: str) -> bool:
+    """Whether *text* has a canonical form: what was recorded has."""
+    try:
+        return bool(canonical(text))
+    except ValueError:
+        return False
 
 
 def _words(value: object) -> tuple[str, ...] | None:
     """*value* as services' keys; None if it is no list of them."""
-    if isinstance(value, list) and all([isinstance(word, str) for word in value]):
+    if isinstance(value, list) and all([_text(word) is not None for word in value]):
         return tuple(value)
     return None
 
@@ -188,6 +197,7 @@ def _hour(value: object) -> int:
 @lru_cache(64)
 def _hour_in(text: str) -> int:
     try:
-        return hour_of(datetime.fromisoformat(text).astimezone(UTC))
+        hour = hour_of(datetime.fromisoformat(text).astimezone(UTC))
     except (ValueError, OverflowError):
         return 0
+    return hour if 0 <= hour <= LAST >> BITS else 0

@@ -267,6 +267,26 @@ def test_a_record_that_cannot_be_read_is_counted_as_far_as_it_can(filed: Ledger,
     assert sum(many for (_, facets), many in from_tally(filed)[0].items() if facets.kind is None) == 1
 
 
+@pytest.mark.parametrize(
+    "member",
+    [
+        r'"kind":"\ud800"',
+        '"kind":"e\u0301"',
+        '"hour":"9998-01-01T00:00:00Z"',
+        '"hour":"1900-01-01T00:00:00Z"',
+    ],
+)
+def test_a_leaf_that_was_altered_keeps_nobody_from_answering(
+    filed: Ledger, tmp_path: Path, member: str
+) -> None:
+    fill(filed, WIDTH - 1, None)
+    altered = f"UPDATE entry SET leaf = x'{f'{{{member}}}'.encode().hex()}' WHERE leaf_index = 8"
+    change(tmp_path, "DROP TRIGGER entry_stays", altered)
+    fill(filed, WIDTH, None)
+    assert filed.counted() == WIDTH
+    assert [many for (day, facets), many in from_tally(filed)[0].items() if day == 0 or not facets.kind] == [1]
+
+
 def test_whoever_seals_counts_without_a_right_to_read_openings(
     served: Ledger, begun_url: URL, server: Cluster
 ) -> None:
