@@ -96,8 +96,7 @@ def recount(ledger: Ledger) -> Iterator[int]:
 
     Visitors answer meanwhile. What was erased counts by its kind and policy then, and what was pruned not at all.
     """
-    if not ledger.recount(patience=PATIENCE):
-        return
+    ledger.recount(patience=PATIENCE)
     yield from catch_up(ledger)
 
 

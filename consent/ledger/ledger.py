@@ -176,9 +176,9 @@ class Ledger:
         """Count some of the entries that aren't counted yet; how many are left. As sealing does by itself."""
         return self.storage.count(patience=patience)
 
-    def recount(self, *, patience: float = 2.0) -> bool:
-        """Forget what was counted, so that ``count`` begins anew; not while somebody else is sealing."""
-        return self.storage.recount(patience=patience)
+    def recount(self, *, patience: float = 2.0) -> None:
+        """Forget what was counted, so that ``count`` begins anew, once nobody else is sealing."""
+        self.storage.recount(patience=patience)
 
     def pruned(self) -> int:
         """The index below which leaves were pruned, but for those that stay; 0 as long as nothing was."""

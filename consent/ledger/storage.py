@@ -162,8 +162,8 @@ class Storage(SignedStorage, Protocol):
         0 also when somebody else is sealing at this moment, and where it may not be done.
         """
 
-    def recount(self, *, patience: float) -> bool:
-        """Forget what was counted, so that it is counted anew; not while somebody else is sealing."""
+    def recount(self, *, patience: float) -> None:
+        """Forget what was counted, so that it is counted anew, once nobody else is sealing."""
 
     def problems(self) -> Sequence[str]:
         """What is wrong with database, key and guard file, in sentences; a missing database stays so."""

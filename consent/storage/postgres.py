@@ -221,8 +221,8 @@ class PostgresStorage:
     def count(self, *, patience: float) -> int:
         return self._server.write(sequencer.count, patience) if self._server.may_seal else 0
 
-    def recount(self, *, patience: float) -> bool:
-        return self._server.write(sequencer.recount, patience)
+    def recount(self, *, patience: float) -> None:
+        self._server.write(sequencer.recount, patience)
 
     def opted_out(self, account: str) -> bool:
         return self._server.read(lambda connection: records.opted_out(connection, account))

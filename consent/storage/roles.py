@@ -26,7 +26,7 @@ _RIGHTS = {
         "SELECT": f"{_READ}, inbox",
         "DELETE": "inbox, unlisted, indexed, tally, counted",
         "INSERT": "entry, tile, checkpoint, conflict, facets, indexed, tally, counted",
-        "UPDATE": "head, tally, counted",
+        "UPDATE": "head, facets, tally, counted",
     },
     ERASER: {
         "SELECT": f"{_READ}, opening, inbox",

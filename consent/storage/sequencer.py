@@ -28,6 +28,7 @@ SPAN = 2**24
 LATE = 60
 
 _HEAD = "SELECT size, frontier FROM consent.head FOR UPDATE SKIP LOCKED"
+_HEAD_IN_TURN = "SELECT size FROM consent.head FOR UPDATE"
 # All that is committed is seen and taken out, in whatever order it was committed; nothing is skipped by its number.
 _TAKE = text(
     "DELETE FROM consent.inbox WHERE number IN (SELECT number FROM consent.inbox ORDER BY number LIMIT :limit) "
@@ -120,12 +121,10 @@ def count(connection: Connection, most: int = tally.AT_ONCE) -> int:
     return 0 if head is None else tally.count_on_server(connection, head.size, most)
 
 
-def recount(connection: Connection) -> bool:
-    """Forget what was counted; whether that could be done, which it can't while somebody else is sealing."""
-    if connection.execute(text(_HEAD)).one_or_none() is None:
-        return False
+def recount(connection: Connection) -> None:
+    """Forget what was counted, once nobody else is sealing."""
+    connection.execute(text(_HEAD_IN_TURN))
     tally.forget(tally.on_server(connection))
-    return True
 
 
 def make_room(connection: Connection, size: int) -> None:

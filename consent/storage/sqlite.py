@@ -233,10 +233,9 @@ class SqliteStorage:
         with self._database.writing(patience) as connection:
             return tally.count_in_file(connection, sealing.read(connection).edge.size, tally.AT_ONCE)
 
-    def recount(self, *, patience: float) -> bool:
+    def recount(self, *, patience: float) -> None:
         with self._database.writing(patience) as connection:
             tally.forget(tally.in_file(connection))
-        return True
 
     def problems(self) -> Sequence[str]:
         return self._database.problems()

@@ -23,7 +23,12 @@ log = logging.getLogger("consent")
 IN_PASSING, AT_ONCE = 4, 16
 
 _SIZE = "SELECT size FROM {0}counted"
-_DEFINE = "INSERT INTO {0}facets (id, bare, said) VALUES (:id, :bare, :said) ON CONFLICT DO NOTHING"
+# What was altered is mended, as the id follows from what is said.
+_DEFINE = (
+    "INSERT INTO {0}facets AS f (id, bare, said) VALUES (:id, :bare, :said) "
+    "ON CONFLICT (id) DO UPDATE SET bare = excluded.bare, said = excluded.said "
+    "WHERE f.bare <> excluded.bare OR f.said <> excluded.said"
+)
 _CLEAR = "DELETE FROM {0}indexed WHERE leaf_index >= :first AND leaf_index < :beyond"
 _PLACE = "INSERT INTO {0}indexed (leaf_index, place, facets) VALUES (:index, :place, :facets)"
 _ADD = (

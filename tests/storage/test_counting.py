@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, text
 
+from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Counts, Event, Facets, Kind, Ledger, Sealed, erasure
 from consent.ledger.facets import LAST, hour_of, place
 from consent.ledger.tile import WIDTH
@@ -211,7 +212,7 @@ def test_what_is_pruned_is_found_no_more_and_its_count_stays(
     assert [each.index for _, each in all_found(log, set(log.facets()))] == [0]
     assert indexed(url, tmp_path) == [0]
     assert from_tally(log)[0] == before
-    assert log.recount(patience=30)
+    log.recount(patience=30)
     while log.count(patience=30):
         pass
     assert log.counts(*EVERY_DAY).missing == WIDTH - 1
@@ -220,7 +221,7 @@ def test_what_is_pruned_is_found_no_more_and_its_count_stays(
 def test_counting_anew_comes_to_the_same(log: Ledger, url: URL | None) -> None:
     fill(log, 2 * WIDTH + 5, url)
     before, found = from_tally(log), all_found(log, set(log.facets()))
-    assert log.recount(patience=30)
+    log.recount(patience=30)
     assert log.counted() == 0
     assert log.count(patience=30) == 0
     assert from_tally(log) == before
@@ -230,7 +231,7 @@ def test_counting_anew_comes_to_the_same(log: Ledger, url: URL | None) -> None:
 def test_a_log_of_an_older_release_is_counted_a_few_tiles_at_a_time(log: Ledger, url: URL | None) -> None:
     tiles = tally.IN_PASSING + 1
     fill(log, tiles * WIDTH - 1, url)
-    assert log.recount(patience=30)
+    log.recount(patience=30)
     record(log, answer(1))
     seal_all(log)
     assert log.counted() == tally.IN_PASSING * WIDTH
@@ -285,6 +286,34 @@ def test_a_leaf_that_was_altered_keeps_nobody_from_answering(
     fill(filed, WIDTH, None)
     assert filed.counted() == WIDTH
     assert [many for (day, facets), many in from_tally(filed)[0].items() if day == 0 or not facets.kind] == [1]
+
+
+def test_counting_anew_mends_facets_that_were_altered(log: Ledger, url: URL | None, tmp_path: Path) -> None:
+    fill(log, WIDTH, url)
+    before = from_tally(log)
+    if url is None:
+        change(tmp_path, "UPDATE facets SET said = x'7b7d'")
+    else:
+        with owner(url) as connection:
+            connection.execute(text("UPDATE consent.facets SET said = '{}'"))
+    again, storage = open_ledger(tmp_path) if url is None else open_served(url)
+    with pytest.raises(LedgerError, match="--rebuild"):
+        again.facets()
+    again.recount(patience=30)
+    again.count(patience=30)
+    assert from_tally(again) == before
+    storage.close()
+
+
+def test_counting_anew_waits_for_whoever_seals_and_says_when_that_takes_too_long(
+    served: Ledger, begun_url: URL
+) -> None:
+    fill(served, WIDTH, begun_url)
+    with owner(begun_url) as connection:
+        connection.execute(text("SELECT size FROM consent.head FOR UPDATE"))
+        with pytest.raises(LedgerUnavailable):
+            served.recount(patience=0.2)
+    assert served.counted() == WIDTH
 
 
 def test_whoever_seals_counts_without_a_right_to_read_openings(
