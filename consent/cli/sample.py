@@ -55,7 +55,7 @@ def sample(ctx: click.Context, events: int, earlier: tuple[Path, ...], seed: int
     """
     site = site_of(ctx)
     ledger = site.recorder.ledger
-    if any(record.outline().kind not in KEPT for record in ledger.newest(limit=100)):
+    if answered(ledger):
         raise LedgerError(
             "visitors have answered in this log, and made-up events don't belong beside theirs. Name another "
             "database in CONSENT_DATABASE, for trying."
@@ -81,6 +81,13 @@ def sample(ctx: click.Context, events: int, earlier: tuple[Path, ...], seed: int
         pass
     complain("The log says of itself that it is sample data.")
     say(f"Recorded {events:,} made-up events; {len(forgotten):,} of them are erased.")
+
+
+def answered(ledger: Ledger) -> bool:
+    """Whether anybody has answered in *ledger*; also when all that is left of it is that it was pruned."""
+    while ledger.seal():
+        pass
+    return ledger.pruned() > 0 or any(record.outline().kind not in KEPT for record in ledger.records())
 
 
 def policies(site: Site, earlier: Sequence[Path]) -> list[Policy]:

@@ -14,6 +14,7 @@ from consent.audit.sample import Era, History, is_sample, profiles
 from consent.ledger import Kind
 from consent.policy import parse
 from tests.audit.clinic import NEXT_POLICY, POLICY, MakeApp, site_of, visit
+from tests.storage.events import new_event
 
 from .conftest import Run, run_for
 
@@ -41,6 +42,15 @@ def test_a_log_in_which_anybody_has_answered_is_left_alone(app: Flask, run: Run)
     assert (result.exit_code, result.stdout, ledger.size()) == (3, "", before)
     assert "visitors have answered in this log" in result.stderr
     assert not is_sample(ledger)
+
+
+def test_an_answer_counts_however_much_was_set_up_since(app: Flask, run: Run) -> None:
+    visit(app, "none")
+    ledger = site_of(app).recorder.ledger
+    ledger.record_all([(new_event(kind=Kind.OPERATED), bytes(32)) for _ in range(200)])
+    before = ledger.size()
+    assert run("sample", "--events", "9").exit_code == 3
+    assert ledger.size() == before
 
 
 def test_every_made_up_event_was_given_under_a_notice_of_its_policy(
