@@ -83,6 +83,7 @@ class Inspection:
             extra_http_headers={"Accept-Language": language},
             reduced_motion="reduce",
             viewport={"width": SITES[-1].width, "height": SITES[-1].height},
+            service_workers="block",  # not all releases of Playwright keep back what a worker sends
             **options,
         )
         context.set_default_timeout(PATIENCE)

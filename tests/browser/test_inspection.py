@@ -131,6 +131,11 @@ USES = {
     ),
 }
 
+#: A site's service worker that takes over the page that brings it, and sends what that sends.
+WORKER = """addEventListener("install", () => skipWaiting());
+addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+addEventListener("fetch", (event) => event.respondWith(fetch(event.request)));"""
+
 
 def some(names: Iterable[str], *always: str) -> list[Any]:
     """All of *names*; those that aren't *always* tested take longer together than a change should wait."""
@@ -163,6 +168,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     @app.get("/plain")
     def plain() -> str:
         return "plain"
+
+    @app.get("/worker.js")
+    def worker() -> Response:
+        return Response(WORKER, content_type="text/javascript")
 
     with served(Flask("elsewhere")) as other, served(app) as address:
         elsewhere = f"{other}static/none"
@@ -235,6 +244,20 @@ def test_what_happens_only_in_use_is_named_too(inspection: Inspection, name: str
     found = [finding for _, finding in getattr(inspection, step)(f"/{name}", "en")]
     assert (rule, selector) in {(finding.rule, finding.selector) for finding in found}
     assert all("expected" in finding.problem and finding.fix for finding in found)
+
+
+def test_a_sites_service_worker_sends_nothing_while_it_is_looked_at(inspection: Inspection) -> None:
+    with inspection.visit("en") as page:
+        inspection.open(page, "/")
+        controlled = page.evaluate(
+            """async () => {
+              await navigator.serviceWorker.register("/worker.js");
+              for (let looks = 0; looks < 20 && !navigator.serviceWorker.controller; looks++)
+                await new Promise((go) => setTimeout(go, 20));
+              return navigator.serviceWorker.controller !== null;
+            }"""
+        )
+    assert not controlled
 
 
 def test_a_page_without_a_banner_is_named(inspection: Inspection) -> None:
