@@ -78,8 +78,8 @@ class Facets:
     def read(cls, leaf: bytes, said: bytes | None) -> tuple[int, "Facets"]:
         """Hour and facets of the event that is stored as *leaf*, and as *said*: its opening, or these members of it.
 
-        The hour counts from 1970, UTC; 0 when the leaf can't be read, or says one that no place can have. Nothing is checked: what was altered is for
-        verification to find, and what can't be read has fewer facets.
+        The hour counts from 1970, UTC; 0 when the leaf can't be read, or says one that no place can have. Nothing is
+        checked: what was altered is for verification to find, and what can't be read has fewer facets.
         """
         outline, members = _members(leaf), _members(said)
         kind, policy = (_text(outline.get(name)) for name in ("kind", "policy"))

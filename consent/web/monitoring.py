@@ -2,7 +2,8 @@
 
 from http import HTTPStatus
 
-from flask import Blueprint, Flask, Response, abort, current_app, make_response
+from flask import Blueprint, Flask, Response, abort, current_app, make_response, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from consent.web.signals import item_blocked
 from consent.web.site import Site, asked
@@ -19,6 +20,17 @@ def register(app: Flask, site: Site) -> None:
     assert metrics is not None
     app.register_blueprint(blueprint, url_prefix=site.settings.url_prefix)
     item_blocked.connect(metrics.stopped, sender=app, weak=False)
+
+
+@blueprint.before_app_request
+def hide() -> None:
+    """One of these addresses asked for with another method: a stranger's 405 would say that it is there."""
+    prefix = here().settings.url_prefix
+    if isinstance(request.routing_exception, MethodNotAllowed) and request.path in (
+        f"{prefix}/metrics",
+        f"{prefix}/health",
+    ):
+        admit()
 
 
 @blueprint.before_request

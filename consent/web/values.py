@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,9 @@ def function(config: Mapping[str, object], name: str) -> Callable[[], Any] | Non
     value = config.get(f"CONSENT_{name}")
     if value is not None and not callable(value):
         raise wrong(name, value, "a function without arguments")
+    # Nobody would await its answer, and what is there to be awaited counts as a yes.
+    if iscoroutinefunction(value) or iscoroutinefunction(type(value).__call__):
+        raise wrong(name, value, "a function without arguments that isn't async")
     return value
 
 

@@ -285,7 +285,9 @@ def test_a_leaf_that_was_altered_keeps_nobody_from_answering(
     change(tmp_path, "DROP TRIGGER entry_stays", altered)
     fill(filed, WIDTH, None)
     assert filed.counted() == WIDTH
-    assert [many for (day, facets), many in from_tally(filed)[0].items() if day == 0 or not facets.kind] == [1]
+    assert [many for (day, facets), many in from_tally(filed)[0].items() if day == 0 or not facets.kind] == [
+        1
+    ]
 
 
 def test_counting_anew_mends_facets_that_were_altered(log: Ledger, url: URL | None, tmp_path: Path) -> None:

@@ -66,8 +66,11 @@ def test_without_the_setting_nothing_is_counted_and_nothing_is_there(make_app: M
 def test_whom_the_site_does_not_let_in_finds_nothing_there(app: Flask, path: str) -> None:
     client = app.test_client()
     nothing = client.get("/privacy-choices/nothing")
-    found = client.get(f"/privacy-choices/{path}", headers={"Authorization": "Bearer wrong"})
-    assert (found.status_code, found.data) == (404, nothing.data)
+    for method in ("GET", "HEAD", "OPTIONS", "POST", "DELETE"):
+        found = client.open(
+            f"/privacy-choices/{path}", method=method, headers={"Authorization": "Bearer wrong"}
+        )
+        assert (found.status_code, found.data) == (404, b"" if method == "HEAD" else nothing.data), method
 
 
 def test_a_function_that_fails_lets_nobody_in(make_app: MakeSite) -> None:
@@ -75,6 +78,21 @@ def test_a_function_that_fails_lets_nobody_in(make_app: MakeSite) -> None:
         raise RuntimeError
 
     assert make_app(CONSENT_METRICS=fails).test_client().get("/privacy-choices/metrics").status_code == 404
+
+
+def test_an_async_function_is_refused_for_its_answer_would_let_everybody_in(make_app: MakeSite) -> None:
+    async def nobody() -> bool:
+        return False
+
+    class Nobody:
+        async def __call__(self) -> bool:
+            return False
+
+    for function in (nobody, Nobody()):
+        with pytest.raises(
+            ConfigurationError, match=r"CONSENT_METRICS is .*expected a function without arguments that"
+        ):
+            make_app(CONSENT_METRICS=function)
 
 
 def test_without_the_package_the_site_does_not_start(
