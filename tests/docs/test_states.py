@@ -8,7 +8,8 @@ import pytest
 from babel.messages.pofile import read_po
 
 from states.pictures import IMAGES, names
-from states.sheet import PAGE, made
+from states.sheet import PAGE, document, made
+from states.visits import State
 
 ROOT = Path(__file__).parent.parent.parent
 #: The catalogue's texts that stand in no state, each with where else it can be met.
@@ -35,6 +36,14 @@ def written() -> str:
 
 def test_the_page_is_as_the_command_makes_it_today(written: str) -> None:
     assert written == made(), "run: python3 dev.py states"
+
+
+@pytest.mark.parametrize("packed", ["", "."])
+def test_a_signed_value_is_the_same_whether_chance_had_it_packed_or_not(packed: str) -> None:
+    signed = f"{packed}{'a' * 40}.{'b' * 6}.{'c' * 43}"
+    found = f'<a href="/privacy-choices?receipt={signed}"><input value="{signed}">'
+    state = State("", "", found)
+    assert document(state) == '<a href="/privacy-choices?receipt=signed"><input value="signed">'
 
 
 def test_every_text_of_ours_is_seen_in_some_state(written: str) -> None:
