@@ -39,8 +39,8 @@ Counted = Counter[tuple[int, Facets]]
 def compare(ledger: Ledger, progress: Progress = lambda records, total: records) -> Difference | None:
     """The first day on which the counts differ from the events; None when they agree.
 
-    What is counted of events that still have their openings must be what these say. Erased ones are compared by kind
-    and policy, which is all that their leaves say. Entries that were pruned stay counted: there are as many more.
+    What is counted of events must be what their openings say; of erased ones their leaves, which say kind and policy.
+    Entries that were pruned stay counted: there are as many more.
     """
     counts, known = ledger.counts(0, _END), ledger.facets()
     events, erased = Counted(), Counted()
@@ -94,7 +94,7 @@ def _difference(day: int, facets: Facets, counted: int, found: int) -> Differenc
 def recount(ledger: Ledger) -> Iterator[int]:
     """Count everything anew, a few tiles at a time; how many entries are counted so far, after each step.
 
-    Visitors answer meanwhile. What was erased counts by its kind and policy then, and what was pruned not at all.
+    Visitors answer meanwhile. What was pruned isn't counted.
     """
     ledger.recount(patience=PATIENCE)
     yield from catch_up(ledger)

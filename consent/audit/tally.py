@@ -35,7 +35,7 @@ class Count:
     facets: Facets
     events: int
     erased: int
-    """How many of them were erased since they were counted."""
+    """How many of them are erased: of those that only their leaves tell of."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Tally:
     """Counts of the events that a search asks for."""
 
     rows: Sequence[tuple[int, int, int, int]]
-    """Day from 1970 on (UTC), id of the facets, events, and how many of these were erased since."""
+    """Day from 1970 on (UTC), id of the facets, events, and how many of these are erased."""
     facets: Mapping[int, Facets]
     """The facets by their ids."""
     pruned: int = 0
@@ -96,8 +96,8 @@ def day_of(number: int) -> date:
 def tally(reader: Reader, search: Search, *, progress: Progress = lambda rows, total: rows) -> Tally:
     """The counts of all events that *search* asks for; those that must be read go by *progress*.
 
-    A day of which *search* asks for a part only is read. There, as among the newest, an erased event counts by what
-    its leaf says; elsewhere it counts as what it was, once it was counted.
+    A day of which *search* asks for a part only is read, as the newest are. An erased event counts by what its leaf
+    says.
     """
     reader.catch_up()
     whole, parts = _days(search)

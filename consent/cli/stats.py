@@ -53,8 +53,8 @@ def stats(ctx: click.Context, search: Search, by: str, check: bool, rebuild: boo
     services were granted, as no when none was. For reviewing compliance; don't tune banners by it.
 
     The counts are kept as events are recorded, so that they cost the same however many there are. What was erased
-    stays counted. --check names the first day whose events say something else, and ends with 1; --rebuild counts
-    anew, and then what was erased counts by its kind and revision only. Verification doesn't depend on the counts.
+    counts by its kind and revision only. --check names the first day whose events say something else, and ends
+    with 1; --rebuild counts anew. Verification doesn't depend on the counts.
     """
     ledger = ledger_of(ctx)
     if check and rebuild:
@@ -121,7 +121,7 @@ def in_json(reader: Reader, counted: Tally, summary: Summary, by: str) -> dict[s
 def in_tables(reader: Reader, counted: Tally, summary: Summary, by: str) -> Iterator[str]:
     """*summary* and the rates as tables for a person."""
     span = f", {summary.first} to {summary.last} (days, UTC)" if summary.first else ""
-    yield f"{summary.events:,} events{span}; {summary.erased:,} erased since."
+    yield f"{summary.events:,} events{span}; {summary.erased:,} of them erased."
     if summary.pruned:
         yield f"Besides, {summary.pruned:,} were pruned before they were counted, and are counted nowhere here."
     if bound := reader.ledger.pruned():

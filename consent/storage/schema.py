@@ -156,7 +156,7 @@ indexed = Table(
     sqlite_with_rowid=False,
 )
 
-#: How many events of a day, counted from 1970 in UTC, have the same facets, and how many of them were erased since.
+#: How many events of a day, counted from 1970 in UTC, have the same facets, and how many of them are erased.
 #: It names nobody, and stays.
 tally = Table(
     "tally",

@@ -12,12 +12,20 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-# Whoever deletes an opening, and by whatever release: what was said of the event goes from the index in the same
-# transaction, and its day's count says that it did.
+# Whoever deletes an opening, and by whatever release: what was said of the event goes from index and counts in the same
+# transaction. From then on it counts as what its leaf says.
 SQLITE_TRIGGERS = (
     """
     CREATE TRIGGER opening_uncounted AFTER DELETE ON opening BEGIN
-        UPDATE tally SET erased = erased + 1 WHERE (day, facets) = (
+        INSERT INTO tally (day, facets, events, erased)
+            SELECT (i.place >> 40) / 24, f.bare, 1, 1 FROM indexed i JOIN facets f ON f.id = i.facets
+            WHERE i.leaf_index = (SELECT leaf_index FROM entry WHERE uid = OLD.uid)
+            ON CONFLICT (day, facets) DO UPDATE SET events = events + 1, erased = erased + 1;
+        UPDATE tally SET events = events - 1 WHERE (day, facets) = (
+            SELECT (place >> 40) / 24, i.facets FROM indexed i
+            WHERE leaf_index = (SELECT leaf_index FROM entry WHERE uid = OLD.uid)
+        );
+        DELETE FROM tally WHERE events = 0 AND (day, facets) = (
             SELECT (place >> 40) / 24, i.facets FROM indexed i
             WHERE leaf_index = (SELECT leaf_index FROM entry WHERE uid = OLD.uid)
         );
@@ -45,14 +53,17 @@ POSTGRESQL_STATEMENTS = (
     CREATE OR REPLACE FUNCTION consent.uncount() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp AS $$
     DECLARE
-        place_of bigint; facets_of bigint; at_index bigint;
+        day_of bigint; facets_of bigint; bare_of bigint; at_index bigint;
     BEGIN
         SELECT leaf_index INTO at_index FROM consent.entry WHERE uid = OLD.uid;
-        SELECT place, facets INTO place_of, facets_of FROM consent.indexed WHERE leaf_index = at_index;
+        SELECT (place >> 40) / 24, facets, bare INTO day_of, facets_of, bare_of
+            FROM consent.indexed JOIN consent.facets ON id = facets WHERE leaf_index = at_index;
         IF FOUND THEN
-            UPDATE consent.tally SET erased = erased + 1 WHERE day = (place_of >> 40) / 24 AND facets = facets_of;
-            UPDATE consent.indexed SET facets = (SELECT bare FROM consent.facets WHERE id = facets_of)
-            WHERE leaf_index = at_index;
+            INSERT INTO consent.tally AS t (day, facets, events, erased) VALUES (day_of, bare_of, 1, 1)
+                ON CONFLICT (day, facets) DO UPDATE SET events = t.events + 1, erased = t.erased + 1;
+            UPDATE consent.tally SET events = events - 1 WHERE day = day_of AND facets = facets_of;
+            DELETE FROM consent.tally WHERE day = day_of AND facets = facets_of AND events = 0;
+            UPDATE consent.indexed SET facets = bare_of WHERE leaf_index = at_index;
         END IF;
         RETURN NULL;
     END $$
