@@ -12,7 +12,7 @@ from consent.audit.row import Reader, Row
 from consent.audit.said import SAID, said_to
 from consent.errors import ConsentError
 from consent.ledger import Facets, Kind
-from consent.ledger.facets import LAST, hour_of, place
+from consent.ledger.facets import BITS, LAST, hour_of, place
 from consent.policy import Policy
 from consent.policy.values import shown
 
@@ -75,12 +75,12 @@ class Search:
     def __post_init__(self) -> None:
         if self.since is not None and self.until is not None and self.since >= self.until:
             raise SearchError(
-                f"nothing lies from {self.since:%Y-%m-%d %H:%M} until {self.until:%Y-%m-%d %H:%M} UTC; "
+                f"Nothing lies from {self.since:%Y-%m-%d %H:%M} until {self.until:%Y-%m-%d %H:%M} UTC; "
                 "expected an end after the start. Exchange the two."
             )
         if self.answer is not None and self.category is None:
             raise SearchError(
-                f"the answer {shown(self.answer)} to what? Name the category, or the service, too."
+                f"The answer {shown(self.answer)} to what? Name the category, or the service, too."
             )
         if self.answer is not None and self.answer not in SAID:
             raise SearchError(f"{shown(self.answer)} is no answer; expected one of: {', '.join(SAID)}.")
@@ -150,9 +150,12 @@ class Search:
         return said is not None and self.answer in (None, said)
 
     def hours(self) -> tuple[int, int | None]:
-        """The first hour of the span, counted from 1970, and the one before which it ends; None if it is open."""
-        end = None if self.until is None else hour_of(self.until - timedelta.resolution) + 1
-        return (0 if self.since is None else hour_of(self.since)), end
+        """The first hour of the span, counted from 1970, and the one before which it ends; None if it is open.
+
+        Hours that no place in the log has room for are the nearest that one has.
+        """
+        end = None if self.until is None else _with_a_place(hour_of(self.until - timedelta.resolution) + 1)
+        return (0 if self.since is None else _with_a_place(hour_of(self.since))), end
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,10 @@ def found(reader: Reader, search: Search, before: int, most: int) -> Iterator[tu
     seen = {row.index for _, row in rest}
     indexed = (each for each in _indexed(reader, search, before) if each[1].index not in seen)
     yield from merge(rest, indexed, key=_place, reverse=True)
+
+
+def _with_a_place(hour: int) -> int:
+    return min(max(0, hour), LAST >> BITS)
 
 
 def _place(found: tuple[int, Row]) -> int:

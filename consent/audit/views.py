@@ -1,4 +1,4 @@
-"""The auditor's blueprint: the newest events, one event, and the notice it was given under.
+"""The auditor's blueprint: who is let in, and the addresses of the pages.
 
 It is there only where ``CONSENT_AUDITOR`` says who may. For anybody else its addresses answer as unknown
 ones do, so that not even the existence of an event can be found out.
@@ -14,12 +14,11 @@ from flask import (
     Response,
     abort,
     current_app,
-    make_response,
     redirect,
     request,
     url_for,
 )
-from flask_wtf.csrf import generate_csrf, validate_csrf
+from flask_wtf.csrf import validate_csrf
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as AnyResponse
@@ -27,15 +26,16 @@ from wtforms.validators import ValidationError
 
 from consent.audit.answers import answer_lines
 from consent.audit.chart import Chart
+from consent.audit.listing import LOG, asked_list, listed, problem_page, unavailable
 from consent.audit.overview import Compared, asked_for, compared, state_of
 from consent.audit.overview import charts as overviewed
+from consent.audit.page import page, reader, site
 from consent.audit.rates import DIMENSIONS
-from consent.audit.row import Reader, Row, stamp
-from consent.audit.sample import SAID, is_sample
-from consent.audit.search import Found, Search, SearchError, find, read_before, read_id
+from consent.audit.row import Row
+from consent.audit.search import Search, SearchError, read_id
 from consent.audit.share import FOR_REVIEW
 from consent.audit.tally import tally
-from consent.audit.wording import PRUNED, PRUNED_BELOW, answers_text, facts_of, kind_text, time_text
+from consent.audit.wording import PRUNED, facts_of
 from consent.errors import LedgerError
 from consent.policy import Policy
 from consent.web.assets import asset
@@ -43,10 +43,10 @@ from consent.web.declaration import declared
 from consent.web.language import Catalogue, catalogue, shipped
 from consent.web.origin import Origin, origin_of
 from consent.web.request import here
-from consent.web.site import Site, asked
+from consent.web.site import asked
 
-#: Events on one page, and bytes of a form that are read.
-EVENTS, LARGEST = 50, 16 * 1024
+#: Bytes of a form that are read.
+LARGEST = 16 * 1024
 #: Where the auditor's pseudonymous id stands in the WSGI environment once they were let in.
 AUDITOR: Final = "consent.auditor"
 
@@ -109,11 +109,8 @@ def protect(response: Response) -> Response:
 
 @blueprint.get("/", strict_slashes=False)
 def newest() -> Response:
-    """The newest events; with ``?before=<index>`` those before that place in the log."""
-    try:
-        return list_page(before=read_before(request.args.get("before")))
-    except SearchError as error:
-        return list_page(problem=str(error), code=HTTPStatus.BAD_REQUEST)
+    """The newest events, or those that the query asks for."""
+    return asked_list(LOG)
 
 
 @blueprint.get("/overview")
@@ -143,21 +140,19 @@ def event() -> Response:
         request.headers, own=request.host_url.rstrip("/"), trusted=site().settings.trusted_origins
     )
     if sender is not Origin.SAME:
-        return list_page(
-            problem="That didn't come from this page. Nothing was looked up.", code=HTTPStatus.FORBIDDEN
-        )
+        return problem_page("That didn't come from this page. Nothing was looked up.", HTTPStatus.FORBIDDEN)
     request.max_content_length = LARGEST
     try:
         form = request.form
         validate_csrf(form.get("csrf_token"))
     except HTTPException as error:
         code = HTTPStatus(error.code or HTTPStatus.BAD_REQUEST)
-        return list_page(problem="The form couldn't be read. Nothing was looked up.", code=code)
+        return problem_page("The form couldn't be read. Nothing was looked up.", code)
     except ValidationError:
         problem = (
             "This page had been open for too long, or cookies are off. Nothing was looked up; try again."
         )
-        return list_page(problem=problem, code=HTTPStatus.BAD_REQUEST)
+        return problem_page(problem, HTTPStatus.BAD_REQUEST)
     return looked_up(form.get("event", ""))
 
 
@@ -174,31 +169,20 @@ def notice(hash: str) -> Response:
     return notice_page(Markup(document.body.decode("utf-8", "replace")), HTTPStatus.OK)
 
 
-def site() -> Site:
-    """The app's consent."""
-    found: Site = current_app.extensions["consent"]
-    return found
-
-
-def reader() -> Reader:
-    """The app's ledger, to read; LedgerError when it can't be opened."""
-    return Reader(site().recorder.ledger)
-
-
 def looked_up(text: str) -> Response:
     """The page of the event whose id *text* is, else the list, saying why there is none."""
     try:
         wanted = read_id(text)
     except SearchError as error:
-        return list_page(problem=str(error), code=HTTPStatus.BAD_REQUEST)
+        return problem_page(str(error), HTTPStatus.BAD_REQUEST)
     try:
         source = reader()
         record = source.ledger.get(wanted)
         if record is None and source.ledger.was_pruned(wanted):
-            return list_page(problem=PRUNED.format(wanted), code=HTTPStatus.GONE)
+            return problem_page(PRUNED.format(wanted), HTTPStatus.GONE)
         if record is None:
             problem = f"No event {wanted} is recorded here. Is it of another site, or copied wrongly?"
-            return list_page(problem=problem, code=HTTPStatus.NOT_FOUND)
+            return problem_page(problem, HTTPStatus.NOT_FOUND)
         row = source.row(record)
         return event_page(row, source.policy(row.policy))
     except LedgerError as error:
@@ -234,41 +218,6 @@ def overview_page(
     )
 
 
-def list_page(
-    *, before: int | None = None, problem: str | None = None, code: HTTPStatus = HTTPStatus.OK
-) -> Response:
-    """The list of events below index *before*, with *problem* on top."""
-    try:
-        source = reader()
-        found = find(source, Search(), before=before, limit=EVENTS)
-        pruned = source.ledger.pruned() if found.before is None else 0
-    except LedgerError as error:
-        return unavailable(error)
-    return rendered_list(found, before, problem, code, pruned)
-
-
-def unavailable(error: LedgerError) -> Response:
-    """The list without events, saying that the ledger can't be read now."""
-    problem = f"The ledger can't be read now. {error}"
-    return rendered_list(Found((), None), None, problem, HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-def rendered_list(
-    found: Found, before: int | None, problem: str | None, code: HTTPStatus, pruned: int = 0
-) -> Response:
-    """The list page with what was *found*; entries below index *pruned* are gone."""
-    return page(
-        "list.html",
-        code,
-        token=generate_csrf(),
-        events=[listed(row) for row in found.rows],
-        problem=problem,
-        newest=before is None,
-        older=None if found.before is None else url_for("consent_audit.newest", before=found.before),
-        pruned=PRUNED_BELOW.format(pruned) if pruned else None,
-    )
-
-
 def event_page(row: Row, policy: Policy | None) -> Response:
     """Everything that is recorded of one event."""
     return page(
@@ -291,58 +240,6 @@ def notice_page(body: Markup, code: HTTPStatus) -> Response:
     return response
 
 
-def page(template: str, code: HTTPStatus, **context: object) -> Response:
-    """The template ``consent/audit/<template>``, the site's or ours, in the component's own environment."""
-    html = (
-        site()
-        .notices.environment.get_template(f"consent/audit/{template}")
-        .render(
-            controller=site().policy.controller.name,
-            stylesheets=(asset("choices.css"), asset("audit.css")),
-            urls={
-                "list": url_for("consent_audit.newest"),
-                "event": url_for("consent_audit.event"),
-                "overview": url_for("consent_audit.overview"),
-            },
-            sample=sample_note(),
-            **context,
-        )
-    )
-    return make_response(html, code)
-
-
-def sample_note() -> str | None:
-    """What is said of a log whose events are made up; None of any other, and of one that can't be read now."""
-    try:
-        return SAID if is_sample(site().recorder.ledger) else None
-    except LedgerError:
-        return None
-
-
 def catalogue_of(policy: Policy) -> Catalogue:
     """The words for *policy*: those of its own language, for which there may be none in a later release."""
     return catalogue(policy.language if policy.language in shipped() else "en")
-
-
-def listed(row: Row) -> dict[str, object]:
-    """*row* for a template; nothing that links it to a browser."""
-    event = row.event
-    moment = event.time if event else row.hour
-    return {
-        "index": row.index,
-        "id": row.id,
-        "kind": row.kind,
-        "what": kind_text(row),
-        "time": time_text(row),
-        "iso": stamp(moment, "seconds") if moment else None,
-        "granted": event.granted if event else (),
-        "refused": event.refused if event else (),
-        "answers": answers_text(row),
-        "source": event.source if event else None,
-        "language": event.language if event else None,
-        "revision": row.revision,
-        "notice": event.notice if event else None,
-        "notice_url": url_for("consent_audit.notice", hash=event.notice) if event and event.notice else None,
-        "erased": row.erased,
-        "altered": row.problem,
-    }

@@ -110,7 +110,7 @@ class Auditor:
 
     client: FlaskClient
 
-    def open(self, path: str = "/", **query: object) -> TestResponse:
+    def open(self, path: str = "/", /, **query: object) -> TestResponse:
         """The page at *path* below the auditor's address."""
         return self.client.get(f"{AUDIT}{path}", query_string=query)
 

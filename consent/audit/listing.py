@@ -1,0 +1,181 @@
+"""Lists of events, newest first, with the search that chooses among them: the log, and what was ended in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from http import HTTPStatus
+from typing import Any, Final
+
+from flask import Response, request, url_for
+from flask_wtf.csrf import generate_csrf
+
+from consent.audit.offered import Offered
+from consent.audit.page import page, reader
+from consent.audit.query import SIGNALS, Query
+from consent.audit.row import Row, stamp
+from consent.audit.said import SAID
+from consent.audit.search import Found, Search, SearchError, find, read_before
+from consent.audit.wording import KINDS, PRUNED_BELOW, answers_text, kind_text, time_text
+from consent.errors import LedgerError
+from consent.ledger import Kind
+
+#: Events on one page.
+EVENTS: Final = 50
+#: No event, and no value to ask for.
+NONE: Final = Found((), None)
+NOTHING: Final = Offered()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page that lists events of some kinds."""
+
+    endpoint: str
+    title: str
+    kinds: Sequence[Kind]
+
+
+LOG: Final = Listing("consent_audit.newest", "Consent log", tuple(Kind))
+
+
+def asked_list(listing: Listing) -> Response:
+    """The page of *listing* that the address asks for; with ``before=<place>`` of older events."""
+    query = Query.of(request.args)
+    try:
+        search = query.search(listing.kinds)
+    except SearchError as error:
+        return list_page(listing, query, None, misread=str(error), code=HTTPStatus.BAD_REQUEST)
+    try:
+        return list_page(listing, query, search, before=read_before(request.args.get("before")))
+    except SearchError as error:
+        return list_page(listing, query, search, problem=str(error), code=HTTPStatus.BAD_REQUEST)
+
+
+def problem_page(problem: str, code: HTTPStatus) -> Response:
+    """The newest events of the log, with *problem* on top."""
+    return list_page(LOG, Query({}), Search(), problem=problem, code=code)
+
+
+def unavailable(error: LedgerError, listing: Listing = LOG, query: Query | None = None) -> Response:
+    """The list without events, saying that the ledger can't be read now."""
+    return rendered(
+        listing,
+        query or Query({}),
+        None,
+        problem=f"The ledger can't be read now. {error}",
+        code=HTTPStatus.SERVICE_UNAVAILABLE,
+    )
+
+
+def list_page(
+    listing: Listing,
+    query: Query,
+    search: Search | None,
+    *,
+    before: int | None = None,
+    problem: str | None = None,
+    misread: str | None = None,
+    code: HTTPStatus = HTTPStatus.OK,
+) -> Response:
+    """The events that *search* finds below place *before*; without one, the form alone.
+
+    *problem* is said on top, and what *query* was *misread* at, by the form.
+    """
+    try:
+        source = reader()
+        offered = Offered.of(source)
+        found = find(source, search, before=before, limit=EVENTS) if search else NONE
+        pruned = source.ledger.pruned() if search and found.before is None else 0
+    except LedgerError as error:
+        return unavailable(error, listing, query)
+    return rendered(
+        listing,
+        query,
+        search,
+        found=found,
+        offered=offered,
+        older=None if found.before is None else address(listing, query, found.before),
+        newest_url=None if before is None else address(listing, query),
+        pruned=PRUNED_BELOW.format(pruned) if pruned else None,
+        problem=problem,
+        misread=misread,
+        code=code,
+    )
+
+
+def address(listing: Listing, query: Query, before: int | None = None) -> str:
+    """The page of *listing* with what *query* asks for, *before* a place in the log."""
+    values: dict[str, Any] = {**query.fields, "before": before}
+    return url_for(listing.endpoint, **values)
+
+
+def rendered(
+    listing: Listing,
+    query: Query,
+    search: Search | None,
+    *,
+    problem: str | None,
+    code: HTTPStatus,
+    misread: str | None = None,
+    found: Found = NONE,
+    offered: Offered = NOTHING,
+    older: str | None = None,
+    newest_url: str | None = None,
+    pruned: str | None = None,
+) -> Response:
+    """The list page with what was *found*."""
+    return page(
+        "list.html",
+        code,
+        token=generate_csrf(),
+        title=listing.title,
+        here=url_for(listing.endpoint),
+        events=[listed(row) for row in found.rows],
+        problem=problem,
+        misread=misread,
+        newest=newest_url is None,
+        newest_url=newest_url,
+        older=older,
+        pruned=pruned,
+        searched=search.in_words() if search and query.fields else None,
+        leaves_out_erased=bool(search and search.of_opening),
+        kinds={kind.value: KINDS[kind] for kind in listing.kinds},
+        answers=SAID,
+        signals=tuple(SIGNALS),
+        offered=offered,
+        lists=offered.with_typed(query.typed),
+        typed=query.typed,
+        days={name: _is_day(query.typed.get(name, ())) for name in ("since", "until")},
+    )
+
+
+def listed(row: Row) -> dict[str, object]:
+    """*row* for a template; nothing that links it to a browser."""
+    event = row.event
+    moment = event.time if event else row.hour
+    return {
+        "index": row.index,
+        "id": row.id,
+        "kind": row.kind,
+        "what": kind_text(row),
+        "time": time_text(row),
+        "iso": stamp(moment, "seconds") if moment else None,
+        "granted": event.granted if event else (),
+        "refused": event.refused if event else (),
+        "answers": answers_text(row),
+        "source": event.source if event else None,
+        "language": event.language if event else None,
+        "revision": row.revision,
+        "notice": event.notice if event else None,
+        "notice_url": url_for("consent_audit.notice", hash=event.notice) if event and event.notice else None,
+        "erased": row.erased,
+        "altered": row.problem,
+    }
+
+
+def _is_day(typed: Sequence[str]) -> bool:
+    """Whether a browser's date field can show it, which shows nothing else."""
+    try:
+        return all(str(date.fromisoformat(text)) == text for text in typed)
+    except ValueError:
+        return False

@@ -1,0 +1,58 @@
+"""An auditor's page: a template of ours, with what all of these pages have."""
+
+from http import HTTPStatus
+from typing import Final
+
+from flask import Response, current_app, make_response, request, url_for
+
+from consent.audit.row import Reader
+from consent.audit.sample import SAID, is_sample
+from consent.errors import LedgerError
+from consent.web.assets import asset
+from consent.web.site import Site
+
+#: The pages that each of them leads to, by endpoint, and what these are called there.
+PAGES: Final = {
+    "consent_audit.newest": "Log",
+    "consent_audit.overview": "Overview",
+}
+
+
+def site() -> Site:
+    """The app's consent."""
+    found: Site = current_app.extensions["consent"]
+    return found
+
+
+def reader() -> Reader:
+    """The app's ledger, to read; LedgerError when it can't be opened."""
+    return Reader(site().recorder.ledger)
+
+
+def page(template: str, code: HTTPStatus, **context: object) -> Response:
+    """The template ``consent/audit/<template>``, the site's or ours, in the component's own environment."""
+    html = (
+        site()
+        .notices.environment.get_template(f"consent/audit/{template}")
+        .render(
+            controller=site().policy.controller.name,
+            stylesheets=(asset("choices.css"), asset("audit.css")),
+            urls={
+                "list": url_for("consent_audit.newest"),
+                "event": url_for("consent_audit.event"),
+                "overview": url_for("consent_audit.overview"),
+            },
+            pages=[(title, url_for(name), name == request.endpoint) for name, title in PAGES.items()],
+            sample=sample_note(),
+            **context,
+        )
+    )
+    return make_response(html, code)
+
+
+def sample_note() -> str | None:
+    """What is said of a log whose events are made up; None of any other, and of one that can't be read now."""
+    try:
+        return SAID if is_sample(site().recorder.ledger) else None
+    except LedgerError:
+        return None

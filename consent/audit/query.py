@@ -1,0 +1,90 @@
+"""A search as the address of a page spells it: a parameter for each thing that may be asked for."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from werkzeug.datastructures import MultiDict
+
+from consent.audit.search import Revisions, Search, SearchError, read_moment
+from consent.ledger import Kind
+from consent.policy.values import shown
+
+#: The parameters that may be given several times, and those that may be given once.
+SEVERAL: Final = ("kind", "language", "profile")
+ONCE: Final = ("since", "until", "category", "answer", "revision", "signal")
+SIGNALS: Final = {"with": True, "without": False}
+
+#: Characters of a value that are read.
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What was typed, by parameter, without blanks around it; a parameter that says nothing isn't there."""
+
+    fields: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def of(cls, typed: MultiDict[str, str]) -> "Query":
+        """The search in *typed*; any other parameter is nothing to it."""
+        values = {
+            name: [value.strip() for value in typed.getlist(name) if value.strip()]
+            for name in (*SEVERAL, *ONCE)
+        }
+        return cls({name: found for name, found in values.items() if found})
+
+    def search(self, kinds: Collection[Kind]) -> Search:
+        """What it asks for among events of these *kinds*; SearchError for what can't be understood."""
+        since, until, category, answer, revision, signal = map(self._one, ONCE)
+        if signal is not None and signal not in SIGNALS:
+            raise SearchError(
+                f"{shown(signal)} says nothing of a signal; expected one of: {', '.join(SIGNALS)}."
+            )
+        asked = frozenset(self._kind(text, kinds) for text in self.fields.get("kind", ()))
+        return Search(
+            kinds=asked or (frozenset() if len(kinds) == len(Kind) else frozenset(kinds)),
+            since=read_moment(since) if since else None,
+            until=read_moment(until, end=True) if until else None,
+            category=_word("category", category) if category else None,
+            answer=answer,
+            revisions=Revisions.read(revision) if revision else None,
+            languages=frozenset(_word("language", each) for each in self.fields.get("language", ())),
+            profiles=frozenset(_word("profile", each) for each in self.fields.get("profile", ())),
+            signal=None if signal is None else SIGNALS[signal],
+        )
+
+    @property
+    def typed(self) -> Mapping[str, Sequence[str]]:
+        """What the form shows again: all of it but what nobody can see, or could have typed."""
+        return {
+            name: kept
+            for name, values in self.fields.items()
+            if (kept := [value for value in values if _is_plain(value)])
+        }
+
+    def _one(self, name: str) -> str | None:
+        values = self.fields.get(name, ())
+        if len(values) > 1:
+            raise SearchError(
+                f"{name} is given {len(values)} times; expected it once. Take the others out of the address."
+            )
+        return values[0] if values else None
+
+    @staticmethod
+    def _kind(text: str, kinds: Collection[Kind]) -> Kind:
+        if text not in kinds:
+            raise SearchError(
+                f"{shown(text)} is no kind of event on this page; expected one of: {', '.join(kinds)}."
+            )
+        return Kind(text)
+
+
+def _word(name: str, text: str) -> str:
+    if not _is_plain(text):
+        raise SearchError(f"{shown(text)} is no {name}; expected one that the form offers.")
+    return text
+
+
+def _is_plain(text: str) -> bool:
+    return text.isprintable() and len(text) <= _LONGEST

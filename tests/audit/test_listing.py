@@ -1,0 +1,199 @@
+"""The search on the auditor's lists: its filters stand in the address, and nothing typed there is an error page."""
+
+import html
+import re
+import secrets
+from datetime import UTC, datetime
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from consent.ledger import Kind, Ledger
+from consent.ledger.tile import WIDTH
+
+from .clinic import AUDIT, NEXT_POLICY, Auditor, MakeApp, new_event, newest, record, visit
+from .test_pages import text_of
+from .test_search import HOSTILE
+
+
+def found(page: TestResponse) -> list[str]:
+    """The ids of the events that *page* lists."""
+    assert page.status_code == 200, text_of(page.text)
+    return re.findall(r'name="event" value="([^"]+)"', page.text)
+
+
+def older(page: TestResponse) -> str | None:
+    """The address of the older events."""
+    link = re.search(r'href="([^"]+)" rel="next"', page.text)
+    return html.unescape(link[1]) if link else None
+
+
+def fill_a_tile(ledger: Ledger) -> None:
+    """Record so many events that they are counted, and searched by the index."""
+    ledger.record_all((new_event(), secrets.token_bytes(32)) for _ in range(WIDTH))
+    while ledger.seal():
+        pass
+    assert ledger.counted()
+
+
+def test_each_filter_in_the_address_chooses_the_events_it_names(ledger: Ledger, auditor: Auditor) -> None:
+    plain = record(ledger, time=datetime(2026, 11, 1, 9, tzinfo=UTC))
+    other = record(
+        ledger,
+        kind=Kind.REFUSED,
+        time=datetime(2026, 11, 2, 9, tzinfo=UTC),
+        granted=(),
+        refused=("statistics",),
+        language="de",
+        profile="us_ca",
+        signal=True,
+    )
+    for query in (
+        {"kind": "refused"},
+        {"kind": ["refused", "withdrawn"]},
+        {"since": "2026-11-02", "until": "2026-11-02", "kind": ["given", "refused"]},
+        {"since": "2026-11-02T08:59", "language": ["de", "en"]},
+        {"category": "statistics", "answer": "no"},
+        {"language": "de"},
+        {"profile": "us_ca"},
+        {"signal": "with"},
+    ):
+        assert found(auditor.open(**query)) == [str(other.id)], query
+    assert found(auditor.open(category="statistics", answer="yes")) == [str(plain.id)]
+    assert found(auditor.open(signal="without", language="en", answer="", revision=" ")) == [str(plain.id)]
+
+
+def test_events_are_found_by_revision(make_app: MakeApp) -> None:
+    visit(old := make_app(), "all")
+    event = newest(old)
+    app = make_app(NEXT_POLICY)
+    visit(app, "all")
+    client = app.test_client()
+    client.environ_base["HTTP_X_AUDITOR"] = "auditor-1"
+    assert found(Auditor(client).open(revision="1", kind="given")) == [str(event.id)]
+    assert found(Auditor(client).open(revision="2+", kind="given")) == [str(newest(app).id)]
+
+
+def test_older_events_keep_the_filters(ledger: Ledger, auditor: Auditor) -> None:
+    wanted = [str(record(ledger, language="de").id) for _ in range(60)]
+    for _ in range(5):
+        record(ledger, language="fr")
+    first = auditor.open(language=["de", "es"], kind="given")
+    address = older(first)
+    assert address
+    second = auditor.client.get(address)
+    assert found(first) + found(second) == wanted[::-1]
+    assert "Older events found" in second.text
+    assert "language de; language es" in text_of(second.text)
+    assert older(second) is None
+    back = re.search(r'href="([^"]+)">Newest events<', second.text)
+    assert back
+    assert found(auditor.client.get(html.unescape(back[1]))) == found(first)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_the_form_offers_what_is_on_record(app: Flask, ledger: Ledger, auditor: Auditor, many: bool) -> None:
+    visit(app, "all")
+    record(ledger, language="pt", profile="uk")
+    if many:
+        fill_a_tile(ledger)
+    page = auditor.open().text
+    options = re.findall(r"<option[^>]*>([^<]+)</option>", page)
+    assert {"media", "performance", "statistics", "videos", "1"} <= {*options}
+    assert re.search(r'name="language" value="pt"', page)
+    assert not re.search(r'name="language" value="de"', page)
+    assert re.search(r'name="profile" value="uk"', page)
+    assert "essential" not in options
+
+
+def test_the_form_shows_what_was_asked_for(ledger: Ledger, auditor: Auditor) -> None:
+    record(ledger)
+    page = auditor.open(
+        kind="given",
+        since="2026-11-01",
+        until="2026-11-30T10:00",
+        language="xx",
+        category="gone",
+        signal="without",
+    )
+    assert page.status_code == 200
+    assert '<details class="pc-search" open>' in page.text
+    for field in (
+        'name="kind" value="given" checked',
+        'name="since" type="date" value="2026-11-01"',
+        'name="until" type="text" value="2026-11-30T10:00"',
+        'name="language" value="xx" checked',
+        "<option selected>gone</option>",
+        "<option selected>without</option>",
+    ):
+        assert field in page.text, field
+    assert "No such event is recorded." in page.text
+
+
+def test_what_is_typed_wrongly_stays_in_the_form_and_is_told_beside_it(
+    ledger: Ledger, auditor: Auditor
+) -> None:
+    record(ledger)
+    for name, text, said in (
+        ("since", "yesterday", '"yesterday" is not a date'),
+        ("revision", "two", '"two" is no revision'),
+    ):
+        page = auditor.open(**{name: text, "kind": "given"})
+        assert page.status_code == 400
+        form = page.text[page.text.index('<form method="get"') :]
+        assert said in html.unescape(form)
+        assert 'role="alert"' in form
+        assert re.search(rf'name="{name}" type="text" value="{text}"', form)
+        assert 'name="kind" value="given" checked' in form
+        assert "No such event" not in page.text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"since": "2026-11-03", "until": "2026-11-01"},
+        {"answer": "no"},
+        {"answer": "perhaps", "category": "media"},
+        {"kind": "knotted"},
+        {"signal": "maybe"},
+        {"since": ["2026-11-01", "2026-11-02"]},
+    ],
+)
+def test_what_nothing_can_meet_is_said(ledger: Ledger, auditor: Auditor, query: dict[str, object]) -> None:
+    event = record(ledger)
+    page = auditor.open(**query)
+    assert page.status_code == 400
+    assert "Nothing was searched." in page.text
+    assert str(event.id) not in page.text
+
+
+@pytest.mark.parametrize(
+    "name", ["kind", "since", "until", "category", "answer", "revision", "language", "profile", "signal"]
+)
+def test_no_hostile_text_in_a_filter_is_an_error_page_or_markup(auditor: Auditor, name: str) -> None:
+    for text in (*HOSTILE, '"><script>alert(1)</script>'):
+        page = auditor.open(**{name: text.encode("utf-8", "surrogatepass")})
+        assert page.status_code in (200, 400), (name, text)
+        assert "<script" not in page.text
+        assert not re.search("[\x00\x1b\u202e]", page.text)
+
+
+@pytest.mark.parametrize("year", ["0001", "1969", "2926", "2999", "9999"])
+def test_a_span_far_from_any_event_is_searched_like_any_other(
+    ledger: Ledger, auditor: Auditor, year: str
+) -> None:
+    fill_a_tile(ledger)
+    event = str(record(ledger).id)
+    assert (event in found(auditor.open(since=f"{year}-01-01"))) == (year < "2026")
+    assert (event in found(auditor.open(until=f"{year}-01-01"))) == (year > "2026")
+
+
+def test_a_search_shows_no_subject_and_keeps_ids_out_of_addresses(ledger: Ledger, auditor: Auditor) -> None:
+    event = record(ledger)
+    page = auditor.open(kind="given")
+    assert found(page) == [str(event.id)]
+    assert str(event.subject) not in page.text
+    assert not any(str(event.id) in each for each in re.findall(r'(?:href|action)="([^"]*)"', page.text))
+    assert re.search(rf'<form method="post" action="{AUDIT}/event"', page.text)
+    assert page.headers["Cache-Control"] == "no-store"
