@@ -10,14 +10,15 @@ from flask import Response, request, url_for
 from flask_wtf.csrf import generate_csrf
 
 from consent.audit.offered import Offered
-from consent.audit.page import page, reader
+from consent.audit.page import page, reader, site
 from consent.audit.query import SIGNALS, Query
 from consent.audit.row import Row, stamp
 from consent.audit.said import SAID
 from consent.audit.search import Found, Search, SearchError, find, read_before
-from consent.audit.wording import KINDS, PRUNED_BELOW, answers_text, kind_text, time_text
+from consent.audit.wording import KINDS, PRUNED_BELOW, answers_text, details_text, kind_text, time_text
 from consent.errors import LedgerError
 from consent.ledger import Kind
+from consent.web.values import DAY
 
 #: Events on one page.
 EVENTS: Final = 50
@@ -36,6 +37,11 @@ class Listing:
 
 
 LOG: Final = Listing("consent_audit.newest", "Consent log", tuple(Kind))
+ENDED: Final = Listing(
+    "consent_audit.ended",
+    "Opt-outs and erasures",
+    (Kind.OPTED_OUT, Kind.SIGNAL_OPT_OUT, Kind.ERASED, Kind.PRUNED),
+)
 
 
 def asked_list(listing: Listing) -> Response:
@@ -129,6 +135,7 @@ def rendered(
         code,
         token=generate_csrf(),
         title=listing.title,
+        kept=site().settings.retention // DAY if listing is ENDED else None,
         here=url_for(listing.endpoint),
         events=[listed(row) for row in found.rows],
         problem=problem,
@@ -163,8 +170,10 @@ def listed(row: Row) -> dict[str, object]:
         "granted": event.granted if event else (),
         "refused": event.refused if event else (),
         "answers": answers_text(row),
+        "details": details_text(row),
         "source": event.source if event else None,
         "language": event.language if event else None,
+        "profile": event.profile if event else None,
         "revision": row.revision,
         "notice": event.notice if event else None,
         "notice_url": url_for("consent_audit.notice", hash=event.notice) if event and event.notice else None,

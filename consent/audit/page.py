@@ -15,6 +15,7 @@ from consent.web.site import Site
 PAGES: Final = {
     "consent_audit.newest": "Log",
     "consent_audit.overview": "Overview",
+    "consent_audit.ended": "Opt-outs and erasures",
 }
 
 

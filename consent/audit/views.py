@@ -26,7 +26,7 @@ from wtforms.validators import ValidationError
 
 from consent.audit.answers import answer_lines
 from consent.audit.chart import Chart
-from consent.audit.listing import LOG, asked_list, listed, problem_page, unavailable
+from consent.audit.listing import ENDED, LOG, asked_list, listed, problem_page, unavailable
 from consent.audit.overview import Compared, asked_for, compared, state_of
 from consent.audit.overview import charts as overviewed
 from consent.audit.page import page, reader, site
@@ -111,6 +111,12 @@ def protect(response: Response) -> Response:
 def newest() -> Response:
     """The newest events, or those that the query asks for."""
     return asked_list(LOG)
+
+
+@blueprint.get("/opt-outs")
+def ended() -> Response:
+    """The newest opt-outs, erasures and prunings, with their dates, or those that the query asks for."""
+    return asked_list(ENDED)
 
 
 @blueprint.get("/overview")

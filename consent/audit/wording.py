@@ -73,6 +73,11 @@ def answers_text(row: Row) -> str:
     return " ".join([f"+{key}" for key in row.event.granted] + [f"-{key}" for key in row.event.refused])
 
 
+def details_text(row: Row) -> str:
+    """What the event says besides, as an erasure does by whom it was made; empty for most."""
+    return "; ".join(f"{name}: {text}" for name, text in _details(row.event)) if row.event else ""
+
+
 def facts_of(row: Row, policy: Policy | None) -> Iterator[tuple[str, str]]:
     """Every field of *row* but its answers, each with what it says; *policy* is the one in force then."""
     yield "id", row.id
@@ -102,10 +107,14 @@ def _opened(event: Event) -> Iterator[tuple[str, str]]:
     yield "opted out", "yes, of sale and sharing" if event.opted_out else "no"
     yield "subject", str(event.subject) if event.subject else "none: nothing links it to a browser"
     yield "account", event.account or "none: nothing links it to an account"
-    for name, value in sorted((event.detail or {}).items()):
-        yield from _lines(name, value)
+    yield from _details(event)
     if event.key is not None:
         yield "key", event.key
+
+
+def _details(event: Event) -> Iterator[tuple[str, str]]:
+    for name, value in sorted((event.detail or {}).items()):
+        yield from _lines(name, value)
 
 
 def _lines(name: str, value: object) -> Iterator[tuple[str, str]]:

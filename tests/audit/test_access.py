@@ -35,7 +35,9 @@ def stranger(app: Flask) -> FlaskClient:
 
 
 @pytest.mark.requirement("LOG-07")
-@pytest.mark.parametrize("path", ["", "/", "/?before=3", "/?before=x", "/event", f"/notices/{'0' * 64}"])
+@pytest.mark.parametrize(
+    "path", ["", "/", "/?before=3", "/?since=x", "/opt-outs", "/policies", "/event", f"/notices/{'0' * 64}"]
+)
 def test_to_a_stranger_each_page_is_like_any_address_that_does_not_exist(
     stranger: FlaskClient, path: str
 ) -> None:

@@ -3,13 +3,15 @@
 import html
 import re
 import secrets
+import uuid
 from datetime import UTC, datetime
 
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from consent.ledger import Kind, Ledger
+from consent.ledger import Event, Kind, Ledger
+from consent.ledger.event import erasure
 from consent.ledger.tile import WIDTH
 
 from .clinic import AUDIT, NEXT_POLICY, Auditor, MakeApp, new_event, newest, record, visit
@@ -197,3 +199,58 @@ def test_a_search_shows_no_subject_and_keeps_ids_out_of_addresses(ledger: Ledger
     assert not any(str(event.id) in each for each in re.findall(r'(?:href|action)="([^"]*)"', page.text))
     assert re.search(rf'<form method="post" action="{AUDIT}/event"', page.text)
     assert page.headers["Cache-Control"] == "no-store"
+
+
+# --- opt-outs and erasures
+
+
+def ended(ledger: Ledger) -> list[Event]:
+    """Events of the kinds that this page is for, oldest first, among others; the erased one isn't returned."""
+    signal = record(
+        ledger, kind=Kind.SIGNAL_OPT_OUT, profile="us_ca", granted=(), source="signal", signal=True
+    )
+    record(ledger)
+    out = record(ledger, kind=Kind.OPTED_OUT, granted=(), refused=("videos",), language="de")
+    erased = record(ledger)
+    act = erasure("visitor", id=uuid.uuid4(), time=erased.time, policy=erased.policy)
+    assert ledger.erase(act, salt=secrets.token_bytes(32), ids=[erased.id]) == 1
+    return [signal, out, act]
+
+
+@pytest.mark.requirement("REC-10")
+def test_opt_outs_and_erasures_are_listed_with_their_dates_and_nothing_else(
+    ledger: Ledger, auditor: Auditor
+) -> None:
+    events = ended(ledger)
+    page = auditor.open("/opt-outs")
+    assert found(page) == [str(each.id) for each in reversed(events)]
+    words = text_of(page.text)
+    assert "2026-11-18 09:30:00 Opted out of sale and sharing" in words
+    assert "Consent ended by a signal of the browser" in words
+    assert "Personal part erased" in words
+    assert "by: visitor" in words
+    assert "us_ca" in words
+    assert "at least 1096 days" in words
+    assert not any(str(each.subject) in page.text for each in events if each.subject)
+    assert f'href="{AUDIT}/opt-outs"' in auditor.open().text
+
+
+def test_opt_outs_are_searched_as_the_log_is(ledger: Ledger, auditor: Auditor) -> None:
+    signal, out, act = ended(ledger)
+    assert found(auditor.open("/opt-outs", kind="erased")) == [str(act.id)]
+    assert found(auditor.open("/opt-outs", language="de")) == [str(out.id)]
+    assert found(auditor.open("/opt-outs", profile="us_ca", until="2026-11-18")) == [str(signal.id)]
+    assert found(auditor.open("/opt-outs", since="2026-11-19")) == []
+    assert re.search(rf'<form method="get" action="{AUDIT}/opt-outs"', auditor.open("/opt-outs").text)
+    refused = auditor.open("/opt-outs", kind="given")
+    assert refused.status_code == 400
+    assert "is no kind of event on this page" in refused.text
+
+
+def test_older_opt_outs_are_a_link_away(ledger: Ledger, auditor: Auditor) -> None:
+    wanted = [str(record(ledger, kind=Kind.OPTED_OUT).id) for _ in range(51)]
+    first = auditor.open("/opt-outs")
+    address = older(first)
+    assert address
+    assert address.startswith(f"{AUDIT}/opt-outs?")
+    assert found(first) + found(auditor.client.get(address)) == wanted[::-1]
