@@ -16,6 +16,7 @@ PAGES: Final = {
     "consent_audit.newest": "Log",
     "consent_audit.overview": "Overview",
     "consent_audit.ended": "Opt-outs and erasures",
+    "consent_audit.policies": "Policies",
 }
 
 

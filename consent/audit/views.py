@@ -30,6 +30,7 @@ from consent.audit.listing import ENDED, LOG, asked_list, listed, problem_page, 
 from consent.audit.overview import Compared, asked_for, compared, state_of
 from consent.audit.overview import charts as overviewed
 from consent.audit.page import page, reader, site
+from consent.audit.policies import policies_page
 from consent.audit.rates import DIMENSIONS
 from consent.audit.row import Row
 from consent.audit.search import Search, SearchError, read_id
@@ -117,6 +118,12 @@ def newest() -> Response:
 def ended() -> Response:
     """The newest opt-outs, erasures and prunings, with their dates, or those that the query asks for."""
     return asked_list(ENDED)
+
+
+@blueprint.get("/policies")
+def policies() -> Response:
+    """The policies on record, and what each changed."""
+    return policies_page()
 
 
 @blueprint.get("/overview")

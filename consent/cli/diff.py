@@ -58,12 +58,8 @@ def in_words(difference: Difference) -> str:
     """*difference* for a person: first what is material."""
     if not difference.changes:
         return "Nothing differs."
-    parts = []
-    for title, material in (("Material:", True), ("Not material:", False)):
-        if changes := [line(one) for one in difference.changes if one.material is material]:
-            parts.append("\n".join([title, *changes]))
-    asked = [f"  {key}: {why}" for key, why in difference.asked_again] or ["  nobody"]
-    parts.append("\n".join(["Asked again:", *asked]))
+    parts = ["\n".join([f"{title}:", *map(line, changes)]) for title, changes in difference.by_weight()]
+    parts.append("\n".join(["Asked again:", *(f"  {each}" for each in difference.asked_in_words)]))
     if difference.problem:
         parts.append(f"Wrong: {difference.problem}")
     return "\n\n".join(parts)
@@ -71,7 +67,7 @@ def in_words(difference: Difference) -> str:
 
 def line(change: Change) -> str:
     """*change* in one line."""
-    before, after = ("(nothing)" if text is None else text for text in (change.before, change.after))
+    before, after = change.sides
     return f"  {change.place}: {before} → {after}"
 
 

@@ -25,8 +25,14 @@ class Change:
     #: Whether it changes what visitors agree to, and not only how it is worded.
     material: bool
 
-    def __str__(self) -> str:
+    @property
+    def sides(self) -> tuple[str, str]:
+        """What stood there before, and what after, in words also where that is nothing."""
         before, after = ("(nothing)" if text is None else text for text in (self.before, self.after))
+        return before, after
+
+    def __str__(self) -> str:
+        before, after = self.sides
         kind = "material" if self.material else "not material"
         return f"{self.place} ({kind})\n    before: {before}\n    after:  {after}"
 
@@ -46,10 +52,21 @@ class Difference:
         """Whether anything differs that visitors agree to."""
         return any(change.material for change in self.changes)
 
+    @property
+    def asked_in_words(self) -> list[str]:
+        """Each service that is asked about again, with of whom and why; or that nobody is."""
+        return [f"{key}: {why}" for key, why in self.asked_again] or ["nobody"]
+
+    def by_weight(self) -> Iterator[tuple[str, list[Change]]]:
+        """What is material, then what isn't, under what it is called; what there is none of is left out."""
+        for title, material in (("Material", True), ("Not material", False)):
+            if changes := [one for one in self.changes if one.material is material]:
+                yield title, changes
+
     def __str__(self) -> str:
         if not self.changes:
             return "Nothing differs."
-        asked = [f"  {key}: {why}" for key, why in self.asked_again] or ["  nobody"]
+        asked = [f"  {each}" for each in self.asked_in_words]
         lines = [*map(str, self.changes), "", "Asked again:", *asked]
         return "\n".join([*lines, "", str(self.problem)] if self.problem else lines)
 

@@ -1,0 +1,106 @@
+"""The history of the policy: what is on record, when it came into use, and what each revision changed."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from consent.audit.policies import history
+from consent.audit.row import Reader
+from consent.audit.search import Search
+from consent.audit.tally import tally
+from consent.cli.diff import in_words
+from consent.policy import compare
+
+from .clinic import NEXT_POLICY, POLICY, Auditor, Clock, MakeApp, site_of, visit
+from .tampering import alter
+from .test_pages import PAGE_POLICY, directives, text_of
+
+DAY = 86_400
+#: As the next revision, but for what visitors read of a service.
+REWORDED = NEXT_POLICY.replace("Sign-in name", "Name for signing in")
+
+
+@pytest.fixture
+def apps(make_app: MakeApp, clock: Clock) -> list[Flask]:
+    """The site under three policies, one after the other, two days each."""
+    made = []
+    for policy in (POLICY, NEXT_POLICY, REWORDED):
+        app = make_app(policy)
+        visit(app, "all")
+        clock.now += DAY
+        visit(app, "none")
+        clock.now += DAY
+        made.append(app)
+    return made
+
+
+def seen_by(app: Flask) -> Auditor:
+    """An auditor of *app*."""
+    client = app.test_client()
+    client.environ_base["HTTP_X_AUDITOR"] = "auditor-1"
+    return Auditor(client)
+
+
+@pytest.mark.requirement("POL-03")
+def test_policies_stand_in_the_order_of_their_first_use(apps: list[Flask]) -> None:
+    reader = Reader(site_of(apps[-1]).recorder.ledger)
+    versions = history(reader, tally(reader, Search()))
+    assert [version.digest for version in versions] == [site_of(app).policy.digest for app in apps]
+    assert [version.days and [str(day) for day in version.days] for version in versions] == [
+        ["2026-11-18", "2026-11-19"],
+        ["2026-11-20", "2026-11-21"],
+        ["2026-11-22", "2026-11-23"],
+    ]
+    assert [version.entries for version in versions] == [3, 3, 3]
+    assert [version.before and version.before.revision for version in versions] == [None, 1, 2]
+
+
+def test_what_each_changed_is_said_in_the_words_of_the_command(apps: list[Flask]) -> None:
+    page = seen_by(apps[-1]).open("/policies")
+    assert page.status_code == 200
+    words = text_of(page.text)
+    policies = [site_of(app).policy for app in apps]
+    for before, after in pairwise(policies):
+        said = in_words(compare(before, after))
+        for line in said.replace(":", " ").replace("→", " ").splitlines():
+            assert " ".join(line.split()) in words.replace(":", " ").replace("  ", " "), line
+    assert "services.videos.retention 30 days 90 days" in words
+    assert "Name for signing in" in words
+    assert words.index("It is the first on record.") > words.index("services.videos.retention")
+    assert "Asked again nobody" in words
+    assert all(policy.digest in words for policy in policies)
+    assert "Visitors are told Video Co keeps what it learns for longer." in words
+    assert "First use 2026-11-20" in words
+
+
+def test_a_policy_that_was_altered_is_said_to_be_unreadable(apps: list[Flask], tmp_path: Path) -> None:
+    alter(tmp_path, "UPDATE document SET body = ? WHERE hash = ?", b"{}", site_of(apps[1]).policy.digest)
+    page = seen_by(apps[-1]).open("/policies")
+    assert page.status_code == 200
+    words = text_of(page.text)
+    assert "A policy that can’t be read" in words
+    assert words.count("What it changed isn’t known") == 2
+    assert "retention 30 days" not in words
+
+
+def test_the_history_of_a_log_with_nothing_in_it_says_so(auditor: Auditor) -> None:
+    assert "No policy is on record." in auditor.open("/policies").text
+
+
+def test_markup_in_a_policy_stays_text(make_app: MakeApp) -> None:
+    visit(make_app(), "all")
+    app = make_app(NEXT_POLICY.replace("Video Co keeps", "<script>alert(1)</script> keeps"))
+    visit(app, "all")
+    page = seen_by(app).open("/policies")
+    assert "&lt;script&gt;alert(1)" in page.text
+    assert "<script" not in page.text
+
+
+def test_the_history_is_protected_as_the_other_pages_are(app: Flask, auditor: Auditor) -> None:
+    visit(app, "all")
+    page = auditor.open("/policies")
+    assert page.headers["Cache-Control"] == "no-store"
+    assert directives(page.headers["Content-Security-Policy"]) == PAGE_POLICY
+    assert app.test_client().get("/privacy-choices/audit/policies").status_code == 404
