@@ -12,6 +12,7 @@ from consent.audit.row import Reader
 from consent.audit.search import Search
 from consent.audit.tally import Tally, tally
 from consent.errors import LedgerError
+from consent.ledger import Facets, Kind
 from consent.policy import Difference, Policy, compare
 
 
@@ -25,7 +26,7 @@ class Version:
     days: tuple[date, date] | None
     """The first and the last day (UTC) on which anything was recorded under it; None when nothing was."""
     entries: int
-    """How many entries were recorded under it, as far as they were counted."""
+    """How many entries were recorded under it, as far as they were counted, but for those brought over."""
     before: Policy | None
     """The one that came into use before it; None for the first, and when that can't be read."""
 
@@ -54,7 +55,7 @@ def history(source: Reader, counted: Tally) -> list[Version]:
     """The policies on record, by their first use as *counted* has it; what was never used comes last."""
     days = dict[str, tuple[date, date]]()
     entries = dict[str, int]()
-    for day, counts in counted.per_day(lambda facets: facets.policy).items():
+    for day, counts in counted.per_day(_recorded_under).items():
         for digest, events in counts.items():
             days[digest] = (days[digest][0] if digest in days else day, day)
             entries[digest] = entries.get(digest, 0) + events
@@ -76,6 +77,11 @@ def history(source: Reader, counted: Tally) -> list[Version]:
         )
         for at, (digest, policy) in enumerate(found)
     ]
+
+
+def _recorded_under(facets: Facets) -> str | None:
+    """The policy under which it was recorded; what was brought over has a date of before any of them."""
+    return None if facets.kind == Kind.IMPORTED else facets.policy
 
 
 def policies_page() -> Response:

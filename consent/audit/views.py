@@ -31,6 +31,7 @@ from consent.audit.overview import Compared, asked_for, compared, state_of
 from consent.audit.overview import charts as overviewed
 from consent.audit.page import page, reader, site
 from consent.audit.policies import policies_page
+from consent.audit.proof import Proof, proof_of
 from consent.audit.rates import DIMENSIONS
 from consent.audit.row import Row
 from consent.audit.search import Search, SearchError, read_id
@@ -197,7 +198,7 @@ def looked_up(text: str) -> Response:
             problem = f"No event {wanted} is recorded here. Is it of another site, or copied wrongly?"
             return problem_page(problem, HTTPStatus.NOT_FOUND)
         row = source.row(record)
-        return event_page(row, source.policy(row.policy))
+        return event_page(row, source.policy(row.policy), proof_of(source.ledger, wanted))
     except LedgerError as error:
         return unavailable(error)
 
@@ -231,8 +232,8 @@ def overview_page(
     )
 
 
-def event_page(row: Row, policy: Policy | None) -> Response:
-    """Everything that is recorded of one event."""
+def event_page(row: Row, policy: Policy | None, proof: Proof) -> Response:
+    """Everything that is recorded of one event, and the proof that it is in the log."""
     return page(
         "event.html",
         HTTPStatus.OK,
@@ -242,6 +243,7 @@ def event_page(row: Row, policy: Policy | None) -> Response:
         policy=policy,
         declared=declared(policy, catalogue_of(policy)) if policy else (),
         altered=row.problem,
+        proof=proof,
     )
 
 

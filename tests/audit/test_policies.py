@@ -1,5 +1,6 @@
 """The history of the policy: what is on record, when it came into use, and what each revision changed."""
 
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from consent.audit.row import Reader
 from consent.audit.search import Search
 from consent.audit.tally import tally
 from consent.cli.diff import in_words
+from consent.ledger import Kind
 from consent.policy import compare
 
-from .clinic import NEXT_POLICY, POLICY, Auditor, Clock, MakeApp, site_of, visit
+from .clinic import NEXT_POLICY, POLICY, Auditor, Clock, MakeApp, record, site_of, visit
 from .tampering import alter
 from .test_pages import PAGE_POLICY, directives, text_of
 
@@ -45,7 +47,14 @@ def seen_by(app: Flask) -> Auditor:
 
 @pytest.mark.requirement("POL-03")
 def test_policies_stand_in_the_order_of_their_first_use(apps: list[Flask]) -> None:
-    reader = Reader(site_of(apps[-1]).recorder.ledger)
+    ledger = site_of(apps[-1]).recorder.ledger
+    record(
+        ledger,
+        kind=Kind.IMPORTED,
+        time=datetime(2020, 1, 1, tzinfo=UTC),
+        policy=site_of(apps[2]).policy.digest,
+    )
+    reader = Reader(ledger)
     versions = history(reader, tally(reader, Search()))
     assert [version.digest for version in versions] == [site_of(app).policy.digest for app in apps]
     assert [version.days and [str(day) for day in version.days] for version in versions] == [
