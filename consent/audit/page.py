@@ -43,6 +43,7 @@ def page(template: str, code: HTTPStatus, **context: object) -> Response:
                 "list": url_for("consent_audit.newest"),
                 "event": url_for("consent_audit.event"),
                 "overview": url_for("consent_audit.overview"),
+                "policies": url_for("consent_audit.policies"),
             },
             pages=[(title, url_for(name), name == request.endpoint) for name, title in PAGES.items()],
             sample=sample_note(),

@@ -156,7 +156,9 @@ def test_an_event_of_an_earlier_revision_shows_the_policy_of_its_day(
     visit(app, "all")
     client = app.test_client()
     client.environ_base["HTTP_X_AUDITOR"] = "auditor-1"
-    words = text_of(Auditor(client).look_up(event.id).text)
+    page = Auditor(client).look_up(event.id).text
+    words = text_of(page)
+    assert f'<a href="{AUDIT}/policies">What changed' in page
     assert "Revision 1, in force from 2026-11-01" in words
     assert "Revision 2" not in words
     assert event.policy == site_of(old).policy.digest != site_of(app).policy.digest
