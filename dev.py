@@ -79,8 +79,8 @@ BENCH_USAGE = "dev.py bench [--quick] [--only NAME | --browser] [--json FILE]"
 #: Browser tests that take long, and what runs beside the first share: many tests wait more than they work.
 LONG = [f"tests/browser/test_{name}.py" for name in ("cached", "parity", "sweep")]
 FIRST_SHARE = ["tests/browser", *(f"--ignore={file}" for file in LONG)]
-BESIDE_WEB, BESIDE_LONG = ["tests/web", "tests/audit"], [*LONG, "tests/docs"]
-REST = ["tests", *(f"--ignore=tests/{name}" for name in ("browser", "web", "audit", "docs"))]
+BESIDE_WEB, BESIDE_LONG = ["tests/web", "tests/audit"], [*LONG, "tests/docs", "tests/cli"]
+REST = ["tests", *(f"--ignore=tests/{name}" for name in ("browser", "web", "audit", "docs", "cli"))]
 OTHER_SHARES = (BESIDE_LONG, BESIDE_WEB, REST)
 
 
