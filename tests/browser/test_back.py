@@ -56,9 +56,7 @@ def back(visitor: Visit) -> Page:
 def needs_the_page_as_it_was_left(page: Page) -> None:
     """Skip where the browser let the page go, as it may on a busy machine: then there is nothing to keep."""
     if not page.evaluate("sessionStorage.restored"):
-        pytest.skip(
-            "no page was kept to go back to"
-        )  # no browser promises to; a pass would claim what wasn't seen
+        pytest.skip("no page was kept to go back to")  # no browser promises to; a pass would claim the unseen
 
 
 @pytest.mark.requirement("WD-01")

@@ -11,13 +11,12 @@ from . import firefox
 from .demo import OPTIONAL, Demo
 from .firefox import Firefox
 
+NOT_HERE = "there is no Firefox here: apt-get install firefox-esr, or set CONSENT_FIREFOX"
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.full,  # they do what those in Chromium do, of which the short run has all
-    pytest.mark.skipif(
-        firefox.found() is None,
-        reason="there is no Firefox here: apt-get install firefox-esr, or set CONSENT_FIREFOX",
-    ),
+    pytest.mark.skipif(firefox.found() is None, reason=NOT_HERE),  # not every system has it in its packages
 ]
 
 

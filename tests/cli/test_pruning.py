@@ -342,15 +342,21 @@ def test_what_is_taken_away_below_the_bound_is_tampered_as_far_as_anything_tells
         file.write_bytes(good)
 
 
+def with_some_ahead(ledger: Ledger, clock: Clock, before: int, ahead: int) -> list[Event]:
+    """Record *before* old events, *ahead* that a wrong clock dates to 2031, and 300 old ones; those ahead."""
+    today, clock.now = clock.now, OLD.timestamp()
+    old(ledger, before)
+    found = old(ledger, ahead, time=OLD.replace(year=2031))
+    old(ledger, 300)
+    clock.now = today
+    return found
+
+
 @pytest.mark.requirement("LOG-09")
 def test_an_entry_that_is_dated_ahead_stays_and_holds_up_nothing(
     make_app: MakeApp, run: Run, ledger: Ledger, clock: Clock
 ) -> None:
-    today, clock.now = clock.now, OLD.timestamp()
-    old(ledger, 99)
-    old(ledger, 1, time=OLD.replace(year=2031))
-    old(ledger, 300)
-    clock.now = today
+    with_some_ahead(ledger, clock, 99, 1)
     result = run("prune", "--dry-run")
     assert "254 events below index 256" in result.stdout
     assert "One of these is entry 100, which is dated 2031-03-01 09h, yet to come" in lines(result.stdout)
@@ -368,11 +374,7 @@ def test_an_entry_that_is_dated_ahead_stays_and_holds_up_nothing(
 def test_an_entry_that_is_dated_ahead_and_erased_is_named_as_what_stands_in_the_way(
     make_app: MakeApp, run: Run, ledger: Ledger, clock: Clock
 ) -> None:
-    today, clock.now = clock.now, OLD.timestamp()
-    old(ledger, 299)
-    (event,) = old(ledger, 1, time=OLD.replace(year=2031))
-    old(ledger, 300)
-    clock.now = today
+    (event,) = with_some_ahead(ledger, clock, 299, 1)
     run("forget", str(event.id), "--yes")
     why = "entry 300 is dated 2031-03-01 09h, which is yet to come, so a clock was wrong when it was recorded"
     assert why in lines(run("prune", "--yes", "--below", "512").stderr)
@@ -387,11 +389,7 @@ def test_an_entry_that_is_dated_ahead_and_erased_is_named_as_what_stands_in_the_
 def test_a_tile_of_nothing_but_what_is_dated_ahead_is_not_taken_for_old(
     make_app: MakeApp, run: Run, ledger: Ledger, clock: Clock
 ) -> None:
-    today, clock.now = clock.now, OLD.timestamp()
-    old(ledger, 255)
-    old(ledger, 256, time=OLD.replace(year=2031))
-    old(ledger, 300)
-    clock.now = today
+    with_some_ahead(ledger, clock, 255, 256)
     assert run("prune", "--yes").stdout == "Pruned 255 events below index 256.\n"
     assert "entry 256 is dated 2031-03-01 09h" in lines(run("prune", "--yes").stderr)
     assert ledger.pruned() == 256
