@@ -33,10 +33,11 @@ from consent.audit.page import page, reader, site
 from consent.audit.policies import policies_page
 from consent.audit.proof import Proof, proof_of
 from consent.audit.rates import DIMENSIONS
-from consent.audit.row import Row
+from consent.audit.row import Reader, Row
 from consent.audit.search import Search, SearchError, read_id
 from consent.audit.share import FOR_REVIEW
 from consent.audit.tally import tally
+from consent.audit.today import notice_today, policy_since
 from consent.audit.wording import PRUNED, facts_of
 from consent.errors import LedgerError
 from consent.policy import Policy
@@ -198,7 +199,7 @@ def looked_up(text: str) -> Response:
             problem = f"No event {wanted} is recorded here. Is it of another site, or copied wrongly?"
             return problem_page(problem, HTTPStatus.NOT_FOUND)
         row = source.row(record)
-        return event_page(row, source.policy(row.policy), proof_of(source.ledger, wanted))
+        return event_page(source, row, proof_of(source.ledger, wanted))
     except LedgerError as error:
         return unavailable(error)
 
@@ -232,8 +233,9 @@ def overview_page(
     )
 
 
-def event_page(row: Row, policy: Policy | None, proof: Proof) -> Response:
-    """Everything that is recorded of one event, and the proof that it is in the log."""
+def event_page(source: Reader, row: Row, proof: Proof) -> Response:
+    """Everything that is recorded of one event, the proof that it is in the log, and how it is seen from today."""
+    policy = source.policy(row.policy)
     return page(
         "event.html",
         HTTPStatus.OK,
@@ -244,6 +246,8 @@ def event_page(row: Row, policy: Policy | None, proof: Proof) -> Response:
         declared=declared(policy, catalogue_of(policy)) if policy else (),
         altered=row.problem,
         proof=proof,
+        today=notice_today(site(), source, row),
+        since=policy_since(site(), source, row.policy) if row.policy else None,
     )
 
 

@@ -1,5 +1,6 @@
 """``flask consent show``: one event in words, and the notice it was given under."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -8,11 +9,14 @@ from consent.audit.answers import answer_lines
 from consent.audit.export import whole_file
 from consent.audit.row import Reader, Row
 from consent.audit.search import SearchError, read_id
+from consent.audit.today import notice_today, policy_since
 from consent.audit.wording import PRUNED, facts_of, kind_text
-from consent.cli.command import IMPOSSIBLE, WRONG, command, ledger_of
+from consent.cli.command import IMPOSSIBLE, WRONG, command, ledger_of, site_of
+from consent.cli.diff import in_words as difference_in_words
 from consent.cli.terminal import complain, facts, say, say_json, table
 from consent.errors import LedgerError
 from consent.policy import Policy
+from consent.web.site import Site
 
 ID = "8f2b6c1e-9d4a-4c55-b1de-6a0f0c3e7a11"
 
@@ -35,7 +39,8 @@ def show(ctx: click.Context, id: str, as_json: bool, notice: Path | None) -> Non
     """Say everything that is recorded of the event ID.
 
     ID is the event id that "flask consent log" lists. Ends with 1 if the record is not as it was
-    written. Of an event that was pruned only that is said.
+    written. Of an event that was pruned only that is said. What the site's templates and policy of today give instead
+    of the notice of that day, and what the policy changed since, is said after it.
     """
     try:
         wanted = read_id(id)
@@ -55,7 +60,7 @@ def show(ctx: click.Context, id: str, as_json: bool, notice: Path | None) -> Non
     elif as_json:
         say_json(row.members(personal=True))
     else:
-        say(in_words(row, reader.policy(row.policy)))
+        say("\n\n".join([in_words(row, reader.policy(row.policy)), *from_today(site_of(ctx), reader, row)]))
     ctx.exit(WRONG if row.problem else 0)
 
 
@@ -95,3 +100,15 @@ def in_words(row: Row, policy: Policy | None) -> str:
             )
         )
     return "\n\n".join(parts)
+
+
+def from_today(site: Site, reader: Reader, row: Row) -> Iterator[str]:
+    """How *row* is seen from today, in paragraphs: its notice, then its policy."""
+    if today := notice_today(site, reader, row):
+        beside = (f"  {then or '(nothing)'} → {now or '(nothing)'}" for then, now in today.lines)
+        yield "\n".join([f"The notice: {today.said}", *beside])
+    if row.policy is not None:
+        since = policy_since(site, reader, row.policy)
+        yield f"The policy: {since.said}"
+        if since.difference:
+            yield difference_in_words(since.difference)
