@@ -189,6 +189,15 @@ def beside(record: Sealed) -> str | None:
     return None
 
 
+def own_keys(ledger: Ledger, tell: Callable[[str], None]) -> list[Key]:
+    """The keys that count of *ledger*; none if its entry 0 was altered, which is found as such, and *tell* is told."""
+    try:
+        return [Key.parse(key) for key in ledger.verifier_keys()]
+    except LedgerError as error:
+        tell(f"The log's keys can't be read: {error}")
+        return []
+
+
 def verify_live(
     ledger: Ledger,
     keys: Sequence[Key],
@@ -236,6 +245,11 @@ def _look(
             _compare_guard(ledger, trust, signed, tree)
             _check_filed(ledger, rows)
             confirm(known, signed, tree, rows)
+            report.facts |= {
+                "documents": len(source.names("documents")),
+                "tombstones": rows.erased,
+                "pruned": rows.pruned - len(rows.kept),
+            }
         named = {finding.place for finding in report.findings if finding.verdict == "tampered"}
         for place, said in source.beside.items():
             if place not in named:
@@ -279,7 +293,7 @@ def _check_filed(ledger: Ledger, rows: Rows) -> None:
 
 def _compare_notes(ledger: Ledger, trust: Trust, signed: Checkpoint, tree: Tree) -> None:
     """Whether the signed checkpoints that are stored are of this tree."""
-    report, covered, uncounted = tree.report, 0, 0
+    report, covered, uncounted, seen = tree.report, 0, 0, 0
     revoked = Trust(_revoked(ledger), trust.origins)
     notes = ledger.storage.notes()
     for size, note in islice(notes, MOST_NOTES):
@@ -294,9 +308,9 @@ def _compare_notes(ledger: Ledger, trust: Trust, signed: Checkpoint, tree: Tree)
             else:
                 report.add("tampered", place, str(fault))
             continue
-        if (
-            size <= signed.size
-        ):  # a later one was signed since the head was read, or is of a tree that was lost
+        # A later one was signed since the head was read, or is of a tree that was lost.
+        if size <= signed.size:
+            seen += 1
             covered = max(covered, compared(place, found, signed, tree))
     if uncounted:
         report.remarks.append(
@@ -304,7 +318,7 @@ def _compare_notes(ledger: Ledger, trust: Trust, signed: Checkpoint, tree: Tree)
         )
     if next(notes, None) is not None:
         report.remarks.append(f"The newest {MOST_NOTES:,} signed checkpoints in the database were compared.")
-    report.facts["signed"] = covered
+    report.facts |= {"signed": covered, "checkpoints": seen}
     if covered < signed.size:
         report.remarks.append(f"The first {covered:,} of {signed.size:,} entries are signed so far.")
 

@@ -17,6 +17,7 @@ PAGES: Final = {
     "consent_audit.overview": "Overview",
     "consent_audit.ended": "Opt-outs and erasures",
     "consent_audit.policies": "Policies",
+    "consent_audit.verification": "Verification",
 }
 
 
@@ -33,24 +34,26 @@ def reader() -> Reader:
 
 def page(template: str, code: HTTPStatus, **context: object) -> Response:
     """The template ``consent/audit/<template>``, the site's or ours, in the component's own environment."""
-    html = (
-        site()
-        .notices.environment.get_template(f"consent/audit/{template}")
-        .render(
-            controller=site().policy.controller.name,
-            stylesheets=(asset("choices.css"), asset("audit.css")),
-            urls={
-                "list": url_for("consent_audit.newest"),
-                "event": url_for("consent_audit.event"),
-                "overview": url_for("consent_audit.overview"),
-                "policies": url_for("consent_audit.policies"),
-            },
-            pages=[(title, url_for(name), name == request.endpoint) for name, title in PAGES.items()],
-            sample=sample_note(),
-            **context,
-        )
-    )
-    return make_response(html, code)
+    found = site().notices.environment.get_template(f"consent/audit/{template}")
+    return make_response(found.render(context_of(**context)), code)
+
+
+def context_of(**context: object) -> dict[str, object]:
+    """*context*, and what all of these pages have."""
+    return {
+        "controller": site().policy.controller.name,
+        "stylesheets": (asset("choices.css"), asset("audit.css")),
+        "urls": {
+            "list": url_for("consent_audit.newest"),
+            "event": url_for("consent_audit.event"),
+            "overview": url_for("consent_audit.overview"),
+            "policies": url_for("consent_audit.policies"),
+            "verification": url_for("consent_audit.verification"),
+        },
+        "pages": [(title, url_for(name), name == request.endpoint) for name, title in PAGES.items()],
+        "sample": sample_note(),
+        **context,
+    }
 
 
 def sample_note() -> str | None:

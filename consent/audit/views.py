@@ -18,14 +18,13 @@ from flask import (
     request,
     url_for,
 )
-from flask_wtf.csrf import validate_csrf
 from markupsafe import Markup
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as AnyResponse
-from wtforms.validators import ValidationError
 
 from consent.audit.answers import answer_lines
 from consent.audit.chart import Chart
+from consent.audit.form import FormError, sent
 from consent.audit.listing import ENDED, LOG, asked_list, listed, problem_page, unavailable
 from consent.audit.overview import Compared, asked_for, compared, state_of
 from consent.audit.overview import charts as overviewed
@@ -38,18 +37,16 @@ from consent.audit.search import Search, SearchError, read_id
 from consent.audit.share import FOR_REVIEW
 from consent.audit.tally import tally
 from consent.audit.today import notice_today, policy_since
+from consent.audit.verification import verification_page, verified
 from consent.audit.wording import PRUNED, facts_of
 from consent.errors import LedgerError
 from consent.policy import Policy
 from consent.web.assets import asset
 from consent.web.declaration import declared
 from consent.web.language import Catalogue, catalogue, shipped
-from consent.web.origin import Origin, origin_of
 from consent.web.request import here
 from consent.web.site import asked
 
-#: Bytes of a form that are read.
-LARGEST = 16 * 1024
 #: Where the auditor's pseudonymous id stands in the WSGI environment once they were let in.
 AUDITOR: Final = "consent.auditor"
 
@@ -151,24 +148,23 @@ def event_address() -> AnyResponse:
 @blueprint.post("/event")
 def event() -> Response:
     """The event whose id the form holds."""
-    sender = origin_of(
-        request.headers, own=request.host_url.rstrip("/"), trusted=site().settings.trusted_origins
-    )
-    if sender is not Origin.SAME:
-        return problem_page("That didn't come from this page. Nothing was looked up.", HTTPStatus.FORBIDDEN)
-    request.max_content_length = LARGEST
     try:
-        form = request.form
-        validate_csrf(form.get("csrf_token"))
-    except HTTPException as error:
-        code = HTTPStatus(error.code or HTTPStatus.BAD_REQUEST)
-        return problem_page("The form couldn't be read. Nothing was looked up.", code)
-    except ValidationError:
-        problem = (
-            "This page had been open for too long, or cookies are off. Nothing was looked up; try again."
-        )
-        return problem_page(problem, HTTPStatus.BAD_REQUEST)
+        form = sent("looked up")
+    except FormError as error:
+        return problem_page(str(error), error.code)
     return looked_up(form.get("event", ""))
+
+
+@blueprint.get("/verification")
+def verification() -> Response:
+    """What a check of the whole log would look at; nothing is checked yet."""
+    return verification_page()
+
+
+@blueprint.post("/verification")
+def verify() -> Response:
+    """Check the whole log."""
+    return verified()
 
 
 @blueprint.get("/notices/<hash>")

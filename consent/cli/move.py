@@ -6,11 +6,10 @@ from itertools import zip_longest
 
 import click
 
-from consent.audit.live import verify_live
+from consent.audit.live import own_keys, verify_live
 from consent.cli.command import command, database_file, ledger_of, site_of
 from consent.cli.keys import desk_of
 from consent.cli.terminal import complain, facts, say, with_progress
-from consent.cli.verify import own_keys
 from consent.errors import ConfigurationError, LedgerError
 from consent.ledger import Checkpoint, Ledger, rotation
 from consent.ledger.note import Note
@@ -95,7 +94,7 @@ def prove(ledger: Ledger, there: Ledger, signed: str) -> None:
     """LedgerError unless all that is *there* verifies, and continues the checkpoint *signed* last."""
     report = verify_live(
         there,
-        own_keys(ledger),
+        own_keys(ledger, complain),
         [("the checkpoint signed last", signed)],
         progress=lambda records, total: with_progress(records, total, "entries verified"),
         now=datetime.now(UTC),

@@ -9,11 +9,9 @@ from typing import TypeVar
 import click
 
 from consent import verify as program
-from consent.audit.live import verify_live
+from consent.audit.live import own_keys, verify_live
 from consent.cli.command import IMPOSSIBLE, WRONG, command, ledger_of
 from consent.cli.terminal import complain, say, say_json, with_progress
-from consent.errors import LedgerError
-from consent.ledger import Ledger
 
 _Read = TypeVar("_Read")
 
@@ -91,7 +89,7 @@ def verify(
             ledger = ledger_of(ctx)
             report = verify_live(
                 ledger,
-                keys or own_keys(ledger),
+                keys or own_keys(ledger, complain),
                 outside(checkpoints, receipts),
                 progress=lambda records, total: with_progress(records, total, "entries verified"),
                 now=now,
@@ -99,7 +97,7 @@ def verify(
             )
         else:
             if not keys:
-                keys = own_keys(ledger_of(ctx))
+                keys = own_keys(ledger_of(ctx), complain)
                 complain(
                     "No --key was given, so the keys are those that this site knows. That shows nothing to others: "
                     "they take the key from where they trust it."
@@ -116,15 +114,6 @@ def verify(
         say(program.in_words(report))
     if not report.right:
         ctx.exit(WRONG)
-
-
-def own_keys(ledger: Ledger) -> list[program.Key]:
-    """The keys that count of this site's log; none if its entry 0 was altered, which is found as such."""
-    try:
-        return [program.Key.parse(key) for key in ledger.verifier_keys()]
-    except LedgerError as error:
-        complain(f"The log's keys can't be read: {error}")
-        return []
 
 
 def outside(checkpoints: Sequence[Path], receipts: Sequence[Path]) -> list[tuple[str, str]]:

@@ -1,0 +1,140 @@
+"""The page on which an auditor has the whole log checked: it grows while the check runs, without any script."""
+
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from typing import Final
+
+from flask import Response
+from flask_wtf.csrf import generate_csrf
+
+from consent.audit.form import FormError, sent
+from consent.audit.page import context_of, page, reader, site
+from consent.audit.running import BUSY, Check, busy
+from consent.errors import LedgerError
+from consent.ledger import Ledger
+from consent.verify import FINE, VERDICTS, Report, shown
+
+#: Bytes of its form: a checkpoint or a receipt fits in, as forms send it.
+LARGEST: Final = 256 * 1024
+#: What the text that an auditor brings is called in what is found.
+BROUGHT: Final = "what you pasted"
+TEMPLATE: Final = "verification.html"
+
+
+def verification_page(
+    problem: str | None = None, code: HTTPStatus = HTTPStatus.OK, pasted: str = ""
+) -> Response:
+    """The page before anything is checked, saying what would be. 503 when the ledger can't be read."""
+    try:
+        ledger = reader().ledger
+        entries, keys = ledger.size(), keys_of(ledger)
+    except LedgerError as error:
+        return unavailable(error)
+    return page(
+        TEMPLATE,
+        code,
+        token=generate_csrf(),
+        entries=entries,
+        keys=keys,
+        problem=problem,
+        pasted=pasted,
+        check=None,
+        steps=(),
+    )
+
+
+def verified() -> Response:
+    """Check the log, as the form asks, and say how far it is while that goes on."""
+    try:
+        pasted = sent("checked", LARGEST).get("outside", "")
+    except FormError as error:
+        return verification_page(str(error), error.code)
+    if busy():
+        return verification_page(BUSY, HTTPStatus.CONFLICT, pasted)
+    try:
+        ledger = reader().ledger
+        entries, keys = ledger.size(), keys_of(ledger)
+    except LedgerError as error:
+        return unavailable(error)
+    text = as_kept(pasted)
+    check = Check(ledger, [(BROUGHT, text)] if text else ())
+    context = context_of(
+        token=generate_csrf(),
+        entries=entries,
+        keys=keys,
+        problem=None,
+        pasted=pasted,
+        check=check,
+        steps=check.steps(),
+        outcome=outcome,
+    )
+    template = site().notices.environment.get_template(f"consent/audit/{TEMPLATE}")
+    response = Response(template.generate(context), mimetype="text/html")
+    # Nginx would keep it back until it is whole.
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def unavailable(error: LedgerError) -> Response:
+    """The page when there is nothing to check."""
+    return page(
+        TEMPLATE,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        problem=f"The ledger can't be read now. {error}",
+        entries=None,
+        keys=(),
+        check=None,
+        steps=(),
+    )
+
+
+def keys_of(ledger: Ledger) -> Sequence[str]:
+    """The verifier keys of *ledger*; none where its first entry was altered, which a check finds."""
+    try:
+        return ledger.verifier_keys()
+    except LedgerError:
+        return ()
+
+
+def as_kept(pasted: str) -> str:
+    """A checkpoint or receipt as it was before a form sent it; empty if there was none."""
+    text = pasted.replace("\r\n", "\n").replace("\r", "\n").strip()
+    return f"{text}\n" if text else ""
+
+
+def outcome(check: Check) -> dict[str, object]:
+    """What came of *check*, for the template: only after its last step."""
+    report = check.report
+    if report is None:
+        return {"verdict": None, "said": check.problem}
+    return {
+        "verdict": report.verdict,
+        "said": VERDICTS[report.verdict],
+        "right": report.verdict in FINE,
+        "findings": [(each.verdict, each.place, shown(each.said)) for each in report.findings],
+        "remarks": report.remarks,
+        "facts": list(facts_of(report, check.seconds)),
+    }
+
+
+def facts_of(report: Report, seconds: float) -> Iterator[tuple[str, str]]:
+    """What was checked: pairs of a name and what is said of it."""
+    facts = report.facts
+    if "entries" in facts:
+        yield (
+            "entries",
+            f"{facts['entries']:,}, the newest of {facts.get('newest_hour') or 'an unknown hour'}",
+        )
+        yield "root", f"{facts.get('root')}"
+    for name, fact, said in (
+        ("openings", "openings", "{:,} compared with their leaves"),
+        ("tombstones", "tombstones", "{:,} of what was erased"),
+        ("pruned", "pruned", "the leaves of {:,} entries; their hashes are in the tree"),
+        ("documents", "documents", "{:,} policies, notices and the like"),
+        ("checkpoints", "checkpoints", "{:,} that are stored, compared with the tree"),
+        ("signed", "signed", "the first {:,} entries"),
+        ("confirmed", "anchored", "{:,} entries, by what was kept elsewhere"),
+    ):
+        if isinstance(count := facts.get(fact), int):
+            yield name, said.format(count)
+    yield "duration", f"{seconds:.1f} seconds"

@@ -1,0 +1,233 @@
+"""The log checked on a page that grows meanwhile: what it ends with, what it takes, and who may have it done."""
+
+import html
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from consent.audit import running
+from consent.audit.running import BUSY, PARTS, Check, busy
+from consent.ledger import Ledger
+
+from .clinic import AUDIT, SAME, Auditor, newest, record, site_of, visit
+from .tampering import alter
+from .test_pages import PAGE_POLICY, directives, text_of
+
+WHERE = f"{AUDIT}/verification"
+
+
+def check(auditor: Auditor, headers: dict[str, str] = SAME, **fields: str) -> TestResponse:
+    """Press the button of the page."""
+    data = {"csrf_token": fields.get("csrf_token") or auditor.token(), **fields}
+    return auditor.client.post(WHERE, data=data, headers=headers)
+
+
+def begun(auditor: Auditor) -> TestResponse:
+    """The page as it begins to come: nothing of it is read."""
+    data = {"csrf_token": auditor.token()}
+    return auditor.client.post(WHERE, data=data, headers=SAME, buffered=False)
+
+
+def pieces_of(response: TestResponse) -> Iterator[str]:
+    """The page piece by piece."""
+    return (piece.decode() if isinstance(piece, bytes) else piece for piece in response.response)
+
+
+def read_until(pieces: Iterator[str], text: str) -> str:
+    """As much of the page as has come once *text* is there."""
+    so_far = ""
+    while text not in so_far:
+        so_far += next(pieces)
+    return so_far
+
+
+@pytest.fixture
+def answered(app: Flask, ledger: Ledger) -> Ledger:
+    """The log with some answers in it, signed."""
+    visit(app, "all").answer("none")
+    visit(app, "none")
+    ledger.sign()
+    return ledger
+
+
+@pytest.mark.requirement("REC-05")
+def test_a_check_ends_with_its_verdict_and_what_was_checked(answered: Ledger, auditor: Auditor) -> None:
+    page = check(auditor)
+    assert page.status_code == 200
+    words = text_of(page.text)
+    assert "The verdict: unanchored" in words
+    assert f"Entries {answered.size()}, the newest of 2026-11-18T11:00:00Z" in words
+    assert f"Root {answered.root(answered.size()).hex()}" in words
+    assert f"Openings {answered.size()} compared with their leaves" in words
+    assert "Documents 2 policies, notices and the like" in words
+    assert "Checkpoints 1 that are stored" in words
+    assert "Duration 0." in words
+    assert f"python verify.py log.zip --key '{answered.verifier_keys()[0]}'" in words
+    assert "checks itself" in words
+
+
+def test_nothing_is_checked_by_a_page_that_is_only_opened(answered: Ledger, auditor: Auditor) -> None:
+    page = auditor.open("/verification", outside="x")
+    assert page.status_code == 200
+    words = text_of(page.text)
+    assert f"The log has {answered.size()} entries." in words
+    assert "verdict:" not in words
+    assert directives(page.headers["Content-Security-Policy"]) == PAGE_POLICY
+
+
+@pytest.mark.parametrize("column", ["leaf", "leaf_hash"])
+def test_what_was_altered_is_named_with_its_index(
+    answered: Ledger, auditor: Auditor, app: Flask, tmp_path: Path, column: str
+) -> None:
+    event = newest(app)
+    alter(tmp_path, f"UPDATE entry SET {column} = ? WHERE uid = ?", b"{}", event.id.hex)
+    page = check(auditor)
+    words = text_of(page.text)
+    assert page.status_code == 200
+    assert "The verdict: tampered" in words
+    assert f"tampered entry {answered.size() - 1} " in words
+    assert 'class="pc-problem" role="alert"' in page.text
+
+
+def test_without_a_readable_first_entry_the_check_is_made_all_the_same(
+    answered: Ledger, auditor: Auditor, tmp_path: Path
+) -> None:
+    alter(tmp_path, "UPDATE entry SET leaf = ? WHERE leaf_index = 0", b"{}")
+    words = text_of(check(auditor).text)
+    assert "The verdict: tampered" in words
+    assert "tampered entry 0 " in words
+
+
+def test_a_checkpoint_that_was_kept_elsewhere_is_compared(
+    answered: Ledger, auditor: Auditor, app: Flask
+) -> None:
+    kept = answered.sign()
+    visit(app, "all")
+    words = text_of(check(auditor, outside=f"\r\n{kept.strip()}".replace("\n", "\r\n")).text)
+    assert "The verdict: ok" in words
+    assert f"Confirmed {answered.size() - 1} entries, by what was kept elsewhere" in words
+
+
+@pytest.mark.parametrize(
+    "text", ["rubbish", "<script>alert(1)</script>", "c2sp.org/tlog-proof@v1\n", "\x00\x1b[2J"]
+)
+def test_what_is_no_checkpoint_is_said_to_be_none(answered: Ledger, auditor: Auditor, text: str) -> None:
+    page = check(auditor, outside=text)
+    words = text_of(page.text)
+    assert "The verdict: bad-signature" in words
+    assert "bad-signature what you pasted" in words
+    assert "<script" not in page.text
+    assert "\x1b" not in html.unescape(page.text).split("<textarea")[0]
+
+
+def test_the_page_comes_while_the_check_runs(answered: Ledger, auditor: Auditor) -> None:
+    with closing(begun(auditor)) as response:
+        assert response.headers["X-Accel-Buffering"] == "no"
+        assert "Content-Length" not in response.headers
+        pieces = pieces_of(response)
+        first = read_until(pieces, "Reading the policies")
+        assert not busy()
+        rest = "".join(pieces)
+        assert "The verdict" in rest
+        assert "The verdict" not in first
+    assert not busy()
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks at how far a check is as often as it can."""
+    monkeypatch.setattr(running, "LOOK", 0.0)
+
+
+@pytest.mark.usefixtures("watched")
+def test_how_far_it_is_comes_in_a_bounded_number_of_steps(answered: Ledger) -> None:
+    for _ in range(200):
+        record(answered)
+    check = Check(answered)
+    steps = [step for step in check.steps() if step]
+    assert check.report
+    assert check.report.right
+    assert 1 <= len(steps) <= PARTS + 1
+    assert [step.entries for step in steps] == sorted({step.entries for step in steps})
+    assert {step.total for step in steps} == {steps[-1].entries} == {answered.size()}
+    assert not any(step.again for step in steps)
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_second_look_is_told_as_one(answered: Ledger, app: Flask, tmp_path: Path) -> None:
+    alter(tmp_path, "UPDATE entry SET leaf_hash = ? WHERE uid = ?", bytes(32), newest(app).id.hex)
+    check = Check(answered)
+    assert any(step.again for step in check.steps() if step)
+
+
+@pytest.mark.usefixtures("watched")
+def test_there_is_one_check_at_a_time_and_who_leaves_ends_it(answered: Ledger, auditor: Auditor) -> None:
+    with closing(begun(auditor)) as response:
+        read_until(pieces_of(response), "<progress")
+        assert busy()
+        page = check(auditor, outside="kept")
+        assert page.status_code == 409
+        assert BUSY in page.text
+        assert ">kept</textarea>" in page.text
+        second = Check(answered)
+        assert list(second.steps()) == []
+        assert second.problem == BUSY
+    assert not busy()
+    assert "The verdict" in check(auditor).text
+
+
+def test_a_check_needs_the_token_of_the_page(answered: Ledger, auditor: Auditor) -> None:
+    page = check(auditor, csrf_token="wrong")
+    assert page.status_code == 400
+    assert "Nothing was checked" in page.text
+    for headers in ({}, {"Sec-Fetch-Site": "cross-site"}, SAME | {"Sec-Fetch-Dest": "iframe"}):
+        page = check(auditor, headers=headers)
+        assert page.status_code == 403
+        assert "verdict:" not in page.text
+    assert check(auditor, outside="x" * 300_000).status_code == 413
+
+
+def unreadable(app: Flask, folder: Path) -> None:
+    """Make the database of *app* one that nobody can read."""
+    storage = site_of(app).recorder.ledger.storage
+    storage.close()  # type: ignore[attr-defined]  # as OwnStorage has it, which this one is
+    database = folder / "instance" / "consent.sqlite3"
+    for beside in ("-wal", "-shm"):
+        Path(f"{database}{beside}").unlink(missing_ok=True)
+    database.write_bytes(b"not a database at all " * 400)
+
+
+def test_while_the_ledger_cannot_be_read_nothing_is_said_of_it(
+    answered: Ledger, auditor: Auditor, app: Flask, tmp_path: Path
+) -> None:
+    token = auditor.token()
+    unreadable(app, tmp_path)
+    for page in (auditor.open("/verification"), check(auditor, csrf_token=token)):
+        assert page.status_code == 503
+        assert "can&#39;t be read now" in page.text
+        assert "verdict:" not in page.text
+
+
+def test_a_ledger_that_fails_meanwhile_leaves_no_verdict(
+    answered: Ledger, auditor: Auditor, app: Flask, tmp_path: Path
+) -> None:
+    with closing(begun(auditor)) as response:
+        pieces = pieces_of(response)
+        read_until(pieces, "Reading the policies")
+        unreadable(app, tmp_path)
+        rest = "".join(pieces)
+    assert "nothing is said of the log" in rest
+    assert "The verdict" not in rest
+    assert not busy()
+
+
+def test_to_a_stranger_there_is_no_such_page(app: Flask) -> None:
+    client = app.test_client()
+    nothing = client.post("/nothing/here", headers=SAME)
+    answer = client.post(WHERE, headers=SAME)
+    assert (answer.status_code, answer.data) == (nothing.status_code, nothing.data)
+    assert client.get(WHERE).status_code == 404
