@@ -9,6 +9,8 @@ from flask import Flask
 from hypothesis import HealthCheck, settings
 from jinja2 import FileSystemBytecodeCache
 
+from consent.storage import migrate
+from tests import migrated
 from tests.browser import launching
 
 # How long an example takes says something of the machine, and of who else uses it.
@@ -42,6 +44,12 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": cache})
         yield
+
+
+@pytest.fixture(autouse=True)
+def quickly_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes new ledgers of the migrations' statements; a module of tests of the migrations has one that doesn't."""
+    monkeypatch.setattr(migrate, "upgrade", migrated.upgrade)
 
 
 @pytest.fixture(scope="session")

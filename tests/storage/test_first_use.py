@@ -29,6 +29,11 @@ from .events import ORIGIN, new_event, open_ledger, record, rows, start
 FILES = ["consent.guard", "consent.key", "consent.sqlite3", "consent.sqlite3.lock"]
 
 
+@pytest.fixture(autouse=True)
+def quickly_migrated() -> None:
+    """Nothing is quick here: the migrations themselves are tested."""
+
+
 def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if not path.name.endswith(("-wal", "-shm")))
 

@@ -20,6 +20,11 @@ from consent.storage import migrate, schema
 from .events import change, new_event, open_ledger, record, rows
 
 
+@pytest.fixture(autouse=True)
+def quickly_migrated() -> None:
+    """Nothing is quick here: the migrations themselves are tested."""
+
+
 @pytest.fixture
 def recorded(filed: Ledger, tmp_path: Path) -> Path:
     """The folder of a ledger with one event and one document."""
