@@ -21,7 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -76,12 +77,12 @@ PYTEST_USAGE = "dev.py test [--full] [pytest's own arguments, with paths from th
 STATES_USAGE = "dev.py states [--pictures [--only NAME]]"
 BENCH_USAGE = "dev.py bench [--quick] [--only NAME | --browser] [--json FILE]"
 
-#: Browser tests that take long, and what runs beside the first share: many tests wait more than they work.
-LONG = [f"tests/browser/test_{name}.py" for name in ("cached", "parity", "sweep")]
-FIRST_SHARE = ["tests/browser", *(f"--ignore={file}" for file in LONG)]
-BESIDE_WEB, BESIDE_LONG = ["tests/web", "tests/audit"], [*LONG, "tests/docs", "tests/cli"]
-REST = ["tests", *(f"--ignore=tests/{name}" for name in ("browser", "web", "audit", "docs", "cli"))]
-OTHER_SHARES = (BESIDE_LONG, BESIDE_WEB, REST)
+#: In how many parts the tests of a folder are run, if in more than one; the first ones start browsers.
+PARTS = {"tests/browser": 8, "tests/storage": 3, "tests/web": 3, "tests/cli": 2}
+#: Folders that make one part together: each part is a process, which takes two seconds to begin.
+TOGETHER = ("tests/decision", "tests/ledger", "tests/policy", "tests/verify")
+#: How many parts run at a time: many tests wait more than they work.
+WORKERS = 4
 
 
 class Missing(Exception):
@@ -183,28 +184,62 @@ def run_in_place(command: argparse.Namespace, rest: list[str]) -> NoReturn:
 
 
 def test_all(rest: list[str], environment: dict[str, str]) -> int:
-    """All tests, their shares side by side; what all but the first said comes at the end. The worst exit code."""
-    pytest = [str(PYTHON), "-m", "pytest", *rest]
-    say(f"the tests run in {1 + len(OTHER_SHARES)} processes; what the others find stands below the first's")
+    """All tests, in parts of which some run at a time; of those that pass, one line is said. The worst exit code.
+
+    Half of the workers begin with the parts that start browsers, and half at the other end, so that few browsers
+    run at a time.
+    """
+    pytest = [str(PYTHON), "-m", "pytest", "-q", *rest]
+    waiting = deque(test_parts())
+    count, codes = len(waiting), list[int]()
+
+    def work(take: Callable[[], list[str]]) -> None:
+        with contextlib.suppress(IndexError):  # until none is left to take
+            while part := take():
+                code, said = run_part([*pytest, *part], environment)
+                codes.append(code)
+                folders = " ".join(sorted({os.path.dirname(file) for file in part}))
+                print(f"[{len(codes)}/{count}] {folders}: {said[-1]}", flush=True)
+                if code:
+                    print("pytest", *part, "", *said, sep="\n", flush=True)
+
     with contextlib.ExitStack() as stack:
         if memory := quick_folder():
             environment["TMPDIR"] = stack.enter_context(tempfile.TemporaryDirectory(dir=memory))
             os.chmod(environment["TMPDIR"], 0o711)  # root's tests run PostgreSQL as somebody else
-        running = []
-        for share in OTHER_SHARES:
-            said = stack.enter_context(tempfile.TemporaryFile())
-            process = subprocess.Popen(
-                [*pytest, "-q", *share], env=environment, stdout=said, stderr=subprocess.STDOUT
-            )
-            stack.callback(process.kill)
-            running.append((process, said))
-        codes = [subprocess.run([*pytest, *FIRST_SHARE], env=environment).returncode]
-        for process, said in running:
-            codes.append(process.wait())
-            said.seek(0)
-            sys.stdout.buffer.write(said.read())
-            sys.stdout.flush()
+        say(f"the tests run in {count} parts, {WORKERS} at a time; what fails is shown when its part ends")
+        pool = stack.enter_context(ThreadPoolExecutor(WORKERS))
+        stack.callback(waiting.clear)  # whoever interrupts this waits for no other part
+        list(pool.map(work, [waiting.popleft, waiting.pop] * (WORKERS // 2)))
     return max(codes, key=abs)
+
+
+def run_part(command: list[str], environment: dict[str, str]) -> tuple[int, list[str]]:
+    """The exit code of *command*, and the lines it wrote: one at least."""
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    return done.returncode, done.stdout.rstrip().split("\n")
+
+
+def test_parts() -> list[list[str]]:
+    """Every file of tests once, in the parts that are run; those that start browsers come first."""
+    folders: dict[str, list[str]] = {folder: [] for folder in PARTS}
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        path = file.relative_to(ROOT)
+        folder = path.parent.as_posix()
+        folders.setdefault(TOGETHER[0] if folder in TOGETHER else folder, []).append(path.as_posix())
+    return [
+        files[number :: PARTS.get(folder, 1)]
+        for folder, files in folders.items()
+        for number in range(PARTS.get(folder, 1))
+    ]
 
 
 def quick_folder() -> str | None:

@@ -1,13 +1,15 @@
-"""``dev.py`` says in one line all that a machine lacks."""
+"""``dev.py`` runs every test once, and says in one line all that a machine lacks."""
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 import dev
 
+TESTS = Path(__file__).parent
 PACKAGES = "chromium nginx-light default-jre-headless postgresql sqlite3"
 ELSEWHERE = (
     "Chromium, or set CONSENT_CHROMIUM to its path, and nginx, or set CONSENT_NGINX to its path, "
@@ -57,3 +59,27 @@ def test_what_is_there_is_not_named(bare: pytest.MonkeyPatch) -> None:
     bare.setattr(dev, "installed", lambda package: True)
     with pytest.raises(dev.Missing, match="install default-jre-headless sqlite3; then"):
         dev.programs()
+
+
+def test_every_file_of_tests_is_in_one_part_of_the_run() -> None:
+    files = [str(file.relative_to(TESTS.parent)) for file in TESTS.rglob("test_*.py")]
+    assert sorted(file for part in dev.test_parts() for file in part) == sorted(files)
+
+
+def test_no_part_of_the_run_is_empty() -> None:
+    assert all(dev.test_parts())
+
+
+def test_the_run_ends_with_the_worst_of_its_parts_and_shows_what_failed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "test_good.py").write_text("def test_good(): pass\n")
+    (tmp_path / "test_bad.py").write_text("def test_bad(): assert 'this' == 'that'\n")
+    parts = [[str(tmp_path / f"test_{name}.py")] for name in ("bad", "good", "good")]
+    monkeypatch.setattr(dev, "test_parts", lambda: parts)
+    monkeypatch.setattr(dev, "PYTHON", Path(sys.executable))
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    assert dev.test_all(["-c", os.devnull, "-p", "no:cacheprovider"], environment) == 1
+    said = capfd.readouterr().out
+    assert [said.count(text) for text in ("[3/3]", ": 1 passed in ", ": 1 failed in ")] == [1, 2, 1]
+    assert "'this' == 'that'" in said
