@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from flask import Flask
 from hypothesis import HealthCheck, settings
-from jinja2 import FileSystemBytecodeCache
+from jinja2 import Environment, FileSystemBytecodeCache
 
 from consent.storage import migrate
+from consent.web import notice
 from tests import migrated
 from tests.browser import launching
 
@@ -43,6 +45,7 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     cache = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("jinja")))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": cache})
+        patch.setattr(notice, "Environment", partial(Environment, bytecode_cache=cache))
         yield
 
 

@@ -53,6 +53,7 @@ def keep(response):
     response.headers.setdefault("Cache-Control", "public, max-age=60")
     return response
 """
+PRELOADED = SERVERS["gunicorn, preloaded, with threads"]
 NOTHING: Mapping[str, str] = {}
 #: Everything lies in one folder, and nothing runs as somebody else.
 CACHE = """
@@ -113,11 +114,12 @@ def cache(folder: Path, behind: str) -> Iterator[str]:
         process.wait(20)
 
 
-@pytest.fixture
-def cached(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def cached(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
     """The site behind the cache, in cache-safe mode or not as the test's parameter says."""
+    folder = tmp_path_factory.mktemp("cached")
     program = PROGRAM.format(cache_safe=request.param)
-    with served(tmp_path, SERVERS["gunicorn"], program) as behind, cache(tmp_path, behind) as address:
+    with served(folder, PRELOADED, program) as behind, cache(folder, behind) as address:
         yield address
 
 

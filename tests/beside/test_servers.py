@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.clinic import POLICY
+from tests.cli.conftest import run_for
+from tests.web.clinic import POLICY, MakeSite
 
 PROGRAM = """
 from pathlib import Path
@@ -34,7 +35,7 @@ def allowed():
     return "yes" if current_consent.allows("statistics") else "no"
 """
 SERVERS = {
-    "gunicorn": ["gunicorn", "--workers", "3", "--bind", "127.0.0.1:{port}", "program:app"],
+    "gunicorn": ["gunicorn", "--workers", "2", "--bind", "127.0.0.1:{port}", "program:app"],
     "gunicorn, preloaded, with threads": [
         *("gunicorn", "--workers", "2", "--threads", "4", "--preload", "--bind", "127.0.0.1:{port}"),
         "program:app",
@@ -97,7 +98,9 @@ def served(folder: Path, command: list[str], program: str = PROGRAM) -> Iterator
 
 
 @pytest.mark.parametrize("name", list(SERVERS))
-def test_under_a_real_server_every_answer_is_recorded_once_and_enforced(tmp_path: Path, name: str) -> None:
+def test_under_a_real_server_every_answer_is_recorded_once_and_enforced(
+    tmp_path: Path, make_app: MakeSite, name: str
+) -> None:
     with served(tmp_path, SERVERS[name]) as url:
         page = ask(f"{url}/privacy-choices")[1]
         found = re.search(r'name="notice" value="([0-9a-f]{64})"', page)
@@ -113,13 +116,7 @@ def test_under_a_real_server_every_answer_is_recorded_once_and_enforced(tmp_path
         with ThreadPoolExecutor(6) as pool:
             answers = list(pool.map(answer, range(24)))
     assert set(answers) == {("all", "yes"), ("none", "no")}
-    listed = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "program", "consent", "export"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    listed = run_for(make_app())("export")
     kinds = [json.loads(line)["kind"] for line in listed.stdout.splitlines()]
     assert sorted(kind for kind in kinds if kind != "operated") == ["given"] * 12 + ["refused"] * 12
     assert (

@@ -1,13 +1,15 @@
 """Larkmere's site on a folder of its own, and visitors of it."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from consent.testing import ConsentClient
+from consent.web.language import Catalogue
+from consent.web.notice import Notice, Notices
 from demo_site import create_app
 
 MakeSite = Callable[..., Flask]
@@ -18,6 +20,24 @@ def demo(folder: Path, **config: object) -> Flask:
     site = create_app({"TESTING": True, "DEMO_INSTANCE": folder, "CONSENT_DATABASE": "sqlite://", **config})
     site.test_client_class = ConsentClient
     return site
+
+
+@pytest.fixture(scope="package", autouse=True)
+def rendered_once() -> Iterator[None]:
+    """Keeps the notices: each test makes a site, whose policy and templates are mostly those of the others."""
+    kept: dict[tuple[object, ...], Notice] = {}
+    really = Notices.render
+
+    def render(self: Notices, words: Catalogue, profile: str, mount: str) -> Notice:
+        site = (self.policy, self.prefix, self.privacy_policy, self.placement)
+        asked = (*site, words.tag, profile, mount)
+        if asked not in kept:
+            kept[asked] = really(self, words, profile, mount)
+        return kept[asked]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Notices, "render", render)
+        yield
 
 
 @pytest.fixture(scope="session")
