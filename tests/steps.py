@@ -18,16 +18,23 @@ from consent.storage.bounded import BoundedConnection
 _READING = ("SELECT", "PRAGMA busy_timeout")
 
 
-def killed(step: int, work: Callable[[], object], first: Callable[[], object] = lambda: None) -> bool:
+def killed(
+    step: int,
+    work: Callable[[], object],
+    first: Callable[[], object] = lambda: None,
+    *,
+    every: bool = True,
+) -> bool:
     """Do *work* in a process of its own, which kill -9 ends before its step number *step*; whether it came so far.
 
-    After the last step comes one more: all is done, and nobody was told. What *first* does isn't counted.
+    After the last step comes one more: all is done, and nobody was told. What *first* does isn't counted. Unless
+    *every* statement is a step, those that put rows into one table of a file, one after the other, are two together.
     """
     child = os.fork()
     if child == 0:
         ended = 1
         try:
-            steps = _Steps(step)
+            steps = _Steps(step, every)
             first()
             steps.counting = True
             work()
@@ -45,8 +52,9 @@ def killed(step: int, work: Callable[[], object], first: Callable[[], object] = 
 class _Steps:
     """The steps of this process, which ends when there were *left* of them."""
 
-    def __init__(self, left: int) -> None:
-        self._left = left
+    def __init__(self, left: int, every: bool) -> None:
+        self._left, self._every = left, every
+        self._before_this = ("", "")
         self.counting = False
         event.listen(Engine, "connect", self._trace)
         self._before(os, "fsync", "replace", "link")
@@ -65,8 +73,12 @@ class _Steps:
             connection.set_trace_callback(self._statement)
 
     def _statement(self, statement: str) -> None:
-        if statement not in ("BEGIN", "ROLLBACK") and not statement.startswith(_READING):
+        if statement in ("BEGIN", "ROLLBACK") or statement.startswith(_READING):
+            return
+        what = statement.partition("VALUES")[0]
+        if self._every or self._before_this != (what, what):
             self.take()
+        self._before_this = (self._before_this[1], what)
 
     def _before(self, owner: Any, *names: str) -> None:
         for name in names:

@@ -74,15 +74,19 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     storage.close()
 
 
-def kill_at_each_step(site: Site, work: Callable[[int], Callable[[], object]]) -> Iterator[int]:
+def kill_at_each_step(
+    site: Site, work: Callable[[int], Callable[[], object]], *, every: bool = True
+) -> Iterator[int]:
     """Do what *work* returns in processes of which each comes one step further, until one does all of it.
+
+    What is a step where not *every* statement is one: ``killed``.
 
     After each that was killed: the number of the step that it was killed before.
     """
     for step in itertools.count():
         doing = work(step)
         site.close()
-        if not killed(step, doing, first=site.ledger.head):
+        if not killed(step, doing, first=site.ledger.head, every=every):
             assert (
                 step > 2
             )  # a server is asked to record by one message, and before it once to prepare for that
@@ -115,7 +119,12 @@ def test_an_event_whose_recorder_was_killed_is_there_whole_or_not_at_all_and_onc
     assert ledger.problems() == []
 
 
-def test_whoever_is_killed_while_sealing_leaves_all_of_it_sealed_or_everything_as_it_was(site: Site) -> None:
+@pytest.mark.parametrize(
+    "every", [False, pytest.param(True, marks=pytest.mark.full)], ids=["some steps", "every step"]
+)
+def test_whoever_is_killed_while_sealing_leaves_all_of_it_sealed_or_everything_as_it_was(
+    site: Site, every: bool
+) -> None:
     ledger, done = site.ledger, []
     heads = [ledger.head()]
 
@@ -123,7 +132,7 @@ def test_whoever_is_killed_while_sealing_leaves_all_of_it_sealed_or_everything_a
         site.leave_unsealed(WIDTH)  # so that each time a tile gets full
         return lambda: ledger.seal(patience=30)
 
-    for _ in kill_at_each_step(site, sealing):
+    for _ in kill_at_each_step(site, sealing, every=every):
         left = ledger.head()
         done.append(left != heads[-1])
         seal_all(ledger)
