@@ -58,7 +58,7 @@ class Ours:
 
     name: str = OURS
     release: str = "this checkout"
-    how: str = "three calls in the template, and a policy"
+    how: str = "three calls in the template, and a policy; `answers.js` comes on top once somebody answers"
     banner: Banner
 
     def site(self, folder: Path) -> Flask:

@@ -27,6 +27,9 @@ LOOSE: Final = {
 #: What only their readers need: comments, but for those that begin in the middle of a line with ``//``.
 COMMENT: Final = re.compile(r"/\*.*?\*/ ?|^\s*//[^\n]*", re.DOTALL | re.MULTILINE)
 
+#: A module that comes only when another one needs it.
+IMPORT: Final = re.compile(r'(?<=import\("\./)[\w.]+')
+
 
 @dataclass(frozen=True, slots=True)
 class Asset:
@@ -57,12 +60,14 @@ def tight(found: re.Match[str]) -> str:
 @cache
 def assets() -> Mapping[str, Asset]:
     """All of them, by the names of their files."""
-    found = {}
-    for file in STATIC.iterdir():
-        if kind := KINDS.get(file.suffix):
-            body = lean(file.read_text(encoding="utf-8"), file.suffix).encode()
-            found[file.name] = Asset(body, kind, hashlib.sha256(body).hexdigest()[:12])
-    return found
+    return {file.name: made(file) for file in STATIC.iterdir() if file.suffix in KINDS}
+
+
+def made(file: Path) -> Asset:
+    """*file* as browsers get it; what it imports has the address of its content, too."""
+    text = lean(file.read_text(encoding="utf-8"), file.suffix)
+    body = IMPORT.sub(lambda found: f"{found[0]}?v={made(STATIC / found[0]).version}", text).encode()
+    return Asset(body, KINDS[file.suffix], hashlib.sha256(body).hexdigest()[:12])
 
 
 def asset(name: str) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Response, url_for
 from itsdangerous import BadData, URLSafeTimedSerializer
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from consent.decision import Reason, if_granted
 from consent.ledger import Event, Kind
@@ -120,7 +120,7 @@ def placeholder(visitor: ConsentRequest, key: str, attributes: Mapping[str, str 
         sure = if_granted(site.policy, services[0].key, visitor.decision, visitor.circumstances)
         why = sure if sure in STOPPING else why
     data = dict.fromkeys(each for view in views for each in view.data)
-    html = piece(
+    return piece(
         visitor,
         "placeholder.html",
         title=attributes["title"],
@@ -133,7 +133,6 @@ def placeholder(visitor: ConsentRequest, key: str, attributes: Mapping[str, str 
         dialog=not conflicts(visitor),
         ways=ways(visitor, services, why, attributes),
     )
-    return html + module(visitor) if visitor.placed else html
 
 
 def to_choices(visitor: ConsentRequest, why: Reason) -> str | None:
@@ -169,12 +168,6 @@ def ways(
         src=None if src.startswith("/") else src,
         provider=site.policy.provider(service.provider).name,
     )
-
-
-def module(visitor: ConsentRequest) -> Markup:
-    """The element that loads the module of placeholders, with the page's nonce if its head has one."""
-    nonce = Markup(' nonce="{}"').format(escape(visitor.nonce)) if visitor.nonce else ""
-    return Markup('\n<script type="module" src="{}"{}></script>').format(asset("embeds.js"), nonce)
 
 
 def record_once(

@@ -171,6 +171,7 @@ class Helpers:
             '<link rel="stylesheet" href="{css}">\n'
             '<script src="{first}" data-pc-name="{name}" data-pc-policy="{policy}"{waits}></script>\n'
             '<noscript><link rel="stylesheet" href="{url}/state.css"></noscript>\n'
+            '<link rel="modulepreload" href="{answers}">\n'
             '<script type="module" src="{js}" data-pc-granted="{granted}" data-pc-possible="{possible}"{own} '
             'data-pc-url="{url}"></script>\n'
             '<script type="module" src="{gated}"></script>'
@@ -180,6 +181,7 @@ class Helpers:
             name=site.settings.readable_name,
             policy=site.digest,
             waits=Markup(" data-pc-waits") if site.settings.minor else "",
+            answers=asset("answers.js"),
             js=asset("choices.js"),
             granted=" ".join(sorted(site.narrowest(visitor.endpoint).running)),
             possible=" ".join(inert.possible(visitor)),

@@ -123,6 +123,15 @@ def test_a_policy_that_nobody_told_of_opens_the_page_instead(
     assert page.url == f"{address}privacy-choices"
 
 
+def test_without_the_module_it_opens_on_a_page_of_its_own(page: Page, address: str, asked: list[str]) -> None:
+    page.route("**/answers.js?v=*", lambda route: route.abort())
+    page.goto(address)
+    page.get_by_role("button", name="Load once").click()
+    expect(page.get_by_role("heading", name="A film")).to_be_visible()
+    expect(page.frame_locator("iframe").get_by_text("playing")).to_be_visible()
+    assert asked == ["/film"]
+
+
 @pytest.mark.parametrize("javascript", [True, False])
 def test_always_holds_from_now_on(browser: Browser, address: str, asked: list[str], javascript: bool) -> None:
     context = browser.new_context(java_script_enabled=javascript)

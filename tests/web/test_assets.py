@@ -77,6 +77,11 @@ def test_a_file_is_served_for_ever_under_the_address_of_its_content(app: Flask, 
     assert (again.status_code, again.data) == (304, b"")
 
 
+def test_a_module_asks_for_another_under_the_address_of_its_content() -> None:
+    found = assets()
+    assert f'import("./answers.js?v={found["answers.js"].version}")' in found["choices.js"].body.decode()
+
+
 @pytest.mark.parametrize(
     ("policy", "cached", "head", "names"),
     [
@@ -85,8 +90,8 @@ def test_a_file_is_served_for_ever_under_the_address_of_its_content(app: Flask, 
         (POLICY, False, "", "choices heard"),
         (PLAIN, False, "inert=true", "choices gated"),
         (KEEPING, False, "inert=true", "choices kept gated"),
-        (PLAIN, True, "", "first choices gated"),
-        (KEEPING, True, "", "first choices gated kept"),
+        (PLAIN, True, "", "first answers choices gated"),
+        (KEEPING, True, "", "first answers choices gated kept"),
     ],
 )
 def test_a_page_loads_the_modules_that_it_needs_and_no_others(

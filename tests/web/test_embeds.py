@@ -164,15 +164,6 @@ def test_what_has_size_keeps_its_shape_and_nothing_is_styled_in_place(app: Flask
     assert "style=" not in markup
 
 
-def test_the_module_comes_with_a_placeholder_only_and_with_the_pages_nonce(
-    app: Flask, visitor: Visitor
-) -> None:
-    embed = '{{ consent_embed("videos", src="/v", title="T") }}'
-    text = show(app, '{{ consent_head(nonce="n0") }}' + embed + embed)
-    assert len(set(re.findall(r'<script type="module" src="[^"]*embeds\.js[^"]*" nonce="n0">', text))) == 1
-    assert "embeds.js" not in visitor.client.get("/privacy-choices").text
-
-
 def test_a_template_of_the_sites_cannot_change_its_buttons(make_app: MakeSite, tmp_path: Path) -> None:
     folder = tmp_path / "templates" / "consent"
     folder.mkdir(parents=True)

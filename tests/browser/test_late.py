@@ -1,0 +1,182 @@
+"""What talks with the site comes when it is needed: late or not at all, no answer is lost, and none is sent twice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask, Response, render_template_string
+from playwright.sync_api import Page, Request, Route, expect
+
+from consent import Consent
+from consent.look import served
+from tests.web.clinic import POLICY
+
+from .conftest import NewVisit
+from .demo import OPTIONAL, Visit
+
+pytestmark = pytest.mark.browser
+
+MODULE = "**/answers.js?v=*"
+PAGE = """<!doctype html><html lang=en><head>{{ consent_head(nonce="n0") }}</head><body>{{ consent_banner() }}</body>"""
+
+
+def sent(visitor: Visit) -> list[str]:
+    """From now on, the answers that leave the browser."""
+    found: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST":
+            found.append(request.post_data or "")
+
+    visitor.context.on("request", note)
+    return found
+
+
+def missing(page: Page, how: str) -> None:
+    """From now on, the module doesn't come."""
+    page.route(MODULE, lambda route: route.abort() if how == "blocked" else route.fulfill(status=404))
+
+
+def test_a_page_loads_it_when_somebody_reaches_for_a_button(visit: NewVisit) -> None:
+    visitor = visit()
+    page = visitor.go()
+    page.wait_for_timeout(300)
+    assert not any("answers.js" in url for url in visitor.requests)
+    with page.expect_response(MODULE) as found:
+        page.locator(".pc-banner button[value=none]").hover()
+    assert found.value.headers["cache-control"].endswith("max-age=31536000, immutable")
+    visitor.answer("Reject all")
+    assert len([url for url in visitor.requests if "answers.js" in url]) == 1
+
+
+@pytest.mark.parametrize("how", ["blocked", "not found"])
+@pytest.mark.parametrize("name", ["Reject all", "Accept all"])
+def test_without_it_the_browser_sends_the_answer_by_itself(visit: NewVisit, name: str, how: str) -> None:
+    visitor = visit()
+    page = visitor.go()
+    missing(page, how)
+    answers = sent(visitor)
+    visitor.answer(name)
+    assert len(answers) == 1
+    assert visitor.allowed() == (OPTIONAL if name == "Accept all" else set())
+    assert page.url == visitor.demo.url + "/"
+
+
+def test_an_answer_waits_for_it_and_not_for_ever(visit: NewVisit) -> None:
+    visitor = visit()
+    visitor.page.clock.install()
+    page = visitor.go()
+    held: list[Route] = []
+    page.route(MODULE, lambda route: held.append(route))
+    answers = sent(visitor)
+    visitor.press("Reject all")
+    expect(page.locator(".pc-row[aria-busy]")).to_have_count(1)
+    page.clock.fast_forward(2_500)
+    assert answers == []
+    page.clock.fast_forward(1_000)
+    expect(page.locator("#pc-status")).to_be_focused()
+    for route in held:
+        route.fallback()
+    page.clock.run_for(30_000)
+    assert len(answers) == 1
+    assert visitor.allowed() == set()
+    assert "consent" in visitor.cookies
+
+
+def test_what_is_answered_while_it_comes_is_sent_once_it_is_there(visit: NewVisit) -> None:
+    visitor = visit()
+    page = visitor.go()
+    held: list[Route] = []
+    page.route(MODULE, lambda route: held.append(route))
+    answers = sent(visitor)
+    page.evaluate("window.asItWas = true")
+    for name in ("Accept all", "Reject all"):
+        visitor.press(name)
+    assert answers == []
+    held[0].fallback()
+    expect(page.locator("#pc-status")).to_be_focused()
+    assert visitor.allowed() == set()
+    assert "consent" in visitor.cookies
+    assert "choice=none" in answers[-1]
+
+
+@pytest.mark.parametrize("how", ["there", "blocked"])
+def test_enter_right_after_the_page_has_come_answers_once(visit: NewVisit, how: str) -> None:
+    visitor = visit()
+    page = visitor.page
+    answers = sent(visitor)
+    if how == "blocked":
+        missing(page, how)
+    page.goto(visitor.demo.url, wait_until="commit")
+    page.locator(".pc-banner button[value=none]").press("Enter")
+    expect(page.locator("#pc-status")).to_be_focused()
+    assert len(answers) == 1
+    assert visitor.allowed() == set()
+    assert "consent" in visitor.cookies
+
+
+def test_withdrawing_by_script_says_that_it_did_not_work_without_it(visit: NewVisit) -> None:
+    visitor = visit()
+    visitor.go()
+    visitor.answer("Accept all")
+    page = visitor.go("/contact")
+    missing(page, "blocked")
+    assert page.evaluate("consent.withdraw()") is False
+    expect(page.locator("#pc-status")).to_contain_text("We could not save your answer")
+
+
+@pytest.mark.requirement("WD-06")
+def test_a_tab_that_can_not_ask_what_was_withdrawn_is_loaded_anew(visit: NewVisit) -> None:
+    visitor = visit()
+    visitor.go()
+    visitor.answer("Accept all")
+    page = visitor.go()
+    other = visitor.context.new_page()
+    other.goto(visitor.demo.url)
+    missing(other, "blocked")
+    other.evaluate("window.asItWas = true")
+    page.evaluate("void consent.withdraw()")
+    other.wait_for_function("window.asItWas === undefined && window.consent?.allows('statistics') === false")
+
+
+@pytest.fixture
+def headers() -> dict[str, str]:
+    """What the site says of its pages; empty until a test fills it."""
+    return {}
+
+
+@pytest.fixture
+def address(tmp_path: Path, headers: dict[str, str]) -> Iterator[str]:
+    """A site with a banner, running."""
+    (tmp_path / "consent.toml").write_text(POLICY)
+    app = Flask("clinic", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
+    app.config["SECRET_KEY"] = "a key for tests, long enough"
+    Consent(app)
+
+    @app.get("/")
+    def home() -> Response:
+        return Response(render_template_string(PAGE), headers=headers)
+
+    with served(app) as found:
+        yield found
+
+
+@pytest.mark.parametrize(
+    "scripts",
+    [
+        "'self'",
+        "'nonce-n0'",
+        "'nonce-n0' 'strict-dynamic'",
+        "'self'; require-trusted-types-for 'script'; trusted-types 'none'",
+    ],
+)
+def test_the_strictest_policies_let_it_in(
+    page: Page, address: str, headers: dict[str, str], scripts: str
+) -> None:
+    headers["Content-Security-Policy"] = (
+        f"default-src 'none'; connect-src 'self'; style-src 'self'; form-action 'none'; script-src {scripts}"
+    )
+    page.goto(address)
+    page.get_by_role("button", name="Reject all").first.click()
+    expect(page.locator("#pc-status")).to_be_focused()
+    expect(page.locator(".pc-banner")).to_have_count(0)
