@@ -300,6 +300,8 @@ class Trust:
 
     keys: list[Key]
     origins: frozenset[str]
+    revoked: list[Key] = field(default_factory=list)
+    """Keys that count no longer: others may have had them."""
 
     def checkpoint(self, note: str) -> Checkpoint:
         """The checkpoint in *note*; Fault unless a known key signed it for the log."""
@@ -310,7 +312,7 @@ class Trust:
         if not re.fullmatch(r"0|[1-9][0-9]{0,18}", lines[1]) or "" in lines or len(lines[2]) != 44:
             raise Fault("is no signed checkpoint")
         try:
-            found = Checkpoint(lines[0], int(lines[1]), unbase64(lines[2]), self._signers(text, marks))
+            found = Checkpoint(lines[0], int(lines[1]), unbase64(lines[2]), signers(self.keys, text, marks))
         except ValueError as error:
             raise Fault("is no signed checkpoint") from error
         if found.origin not in self.origins:
@@ -319,20 +321,22 @@ class Trust:
             raise Fault("is signed by none of the keys that you gave")
         return found
 
-    def _signers(self, text: str, marks: str) -> tuple[str, ...]:
-        signers = list[str]()
-        for line in marks[:-1].split("\n")[:64]:
-            if not (match := _MARK.fullmatch(line)):
-                raise ValueError("no line of a signature")
-            value = unbase64(match[2])
-            for key in self.keys:
-                if (key.name, key.id) == (match[1], value[:4]):
-                    try:
-                        key.public.verify(value[4:], text.encode())
-                    except InvalidSignature as error:
-                        raise Fault(f"has a signature of {shown(key.name)} that doesn't hold") from error
-                    signers.append(key.written)
-        return tuple(signers)
+
+def signers(keys: Iterable[Key], text: str, marks: str) -> tuple[str, ...]:
+    """Those of *keys* that signed *text*, by the lines *marks*; ValueError for others, Fault if one doesn't hold."""
+    found = list[str]()
+    for line in marks[:-1].split("\n")[:64]:
+        if not (match := _MARK.fullmatch(line)):
+            raise ValueError("no line of a signature")
+        value = unbase64(match[2])
+        for key in keys:
+            if (key.name, key.id) == (match[1], value[:4]):
+                try:
+                    key.public.verify(value[4:], text.encode())
+                except InvalidSignature as error:
+                    raise Fault(f"has a signature of {shown(key.name)} that doesn't hold") from error
+                found.append(key.written)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -529,6 +533,8 @@ class Lines:
 
 
 _HOUR = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z")
+#: How an event says that from then on prunings are signed.
+_SIGNED = b'"prunings":"signed"'
 
 
 class Pruning(NamedTuple):
@@ -547,14 +553,21 @@ class Pruning(NamedTuple):
     """How many leaves below the bound stay for ever; SHA-256 of their indexes, each in eight bytes."""
     open: int = 0
     """How many others stayed, as they had their openings."""
+    root: bytes | None = None
+    """Over all entries below the bound."""
+    statement: str = ""
+    """What is signed of it."""
+    signatures: tuple[str, ...] = ()
+    """The lines of those who signed that; none in logs of before it was signed."""
 
     @classmethod
-    def read(cls, index: int, bound: int, hour: str, opening: bytes | None) -> "Pruning":
+    def read(cls, index: int, bound: int, hour: str, opening: bytes | None, origin: str) -> "Pruning":
         """What the leaf of entry *index* says, and its *opening*; Fault unless that is of a known form."""
         if opening is None:
             return cls(index, bound, hour)
         try:
-            said = json.loads(opening)["detail"]
+            members = json.loads(opening)
+            said = members["detail"]
             until, days, stay = said["until"], said.get("days"), said.get("stay")
             if until is not None or days is not None:
                 for text in (until, hour):
@@ -566,7 +579,20 @@ class Pruning(NamedTuple):
             numbers = [days["cookies"], days["retention"], stay["always"], stay["open"]]
             if any(type(number) is not int or not 0 <= number < MOST_ENTRIES for number in numbers):
                 raise ValueError("no number of days or leaves")
-            return cls(index, bound, hour, until, sum(numbers[:2]), (numbers[2], stay["indexes"]), numbers[3])
+            found = cls(
+                index, bound, hour, until, sum(numbers[:2]), (numbers[2], stay["indexes"]), numbers[3]
+            )
+            if "root" not in said and "signed" not in said:
+                return found
+            lines = tuple(map(str, said.pop("signed", ())))
+            text = json.dumps(
+                said | {"min_index": bound, "time": members["time"]},
+                ensure_ascii=False,
+                separators=(",", ":"),
+                sort_keys=True,
+            )
+            statement = f"consent/pruning/v1\n{origin}\n{text}\n"
+            return found._replace(root=unbase64(said["root"]), statement=statement, signatures=lines)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Fault("what it says of the pruning is of no known form") from error
 
@@ -781,6 +807,8 @@ class Entries:
         """Both as they were at the beginning of each tile."""
         self.prunings = dict[int, Pruning]()
         """What the log says of what was pruned, by the index below which that was."""
+        self.signed_from: int | None = None
+        """The first entry which says that prunings are signed, or is one that is."""
         self.announced = set[str]()
         self.newest, self.last_hour, self.late, self.first_late = b"", b"", 0, -1
         self.erased = self.pruned = self.opened = 0
@@ -897,9 +925,12 @@ class Entries:
         self.count += 1
         if key is not None:
             self.announced.add(key.decode(errors="replace"))
-        elif pruned is not None and int(pruned) <= index and not int(pruned) % WIDTH:
+        elif pruned is None:
+            if self.signed_from is None and opening is not None and _SIGNED in opening:
+                self.signed_from = index
+        elif int(pruned) <= index and not int(pruned) % WIDTH:
             try:
-                found = Pruning.read(index, int(pruned), hour, opening)
+                found = Pruning.read(index, int(pruned), hour, opening, self.origin)
             except Fault as fault:
                 self.report.add("tampered", f"entry {index}", str(fault))
                 found = Pruning(index, int(pruned), hour)
@@ -1073,6 +1104,11 @@ class Entries:
         if (found := self.pruning) is None:
             return
         who = f"Entry {found.entry}, of {found.hour}, says that leaves below {found.bound} were pruned"
+        if self.personal and not found.signatures:
+            self.report.remarks.append(
+                f"No key has signed what entry {found.entry} says of the pruning, as it is of an older release: "
+                "whoever could write into the database could have put it there."
+            )
         if found.always is None:
             why = (
                 "in its opening, which is not here"
@@ -1136,9 +1172,11 @@ def verify(
     signature of a key in *revoked* counts for nothing.
     """
     report = Report()
+    ended = {*revoked}
     trust = Trust(
-        [key for key in keys if key.written not in {*revoked}],
+        [key for key in keys if key.written not in ended],
         frozenset({origin} if origin is not None else {key.name for key in keys}),
+        [key for key in keys if key.written in ended],
     )
     if not bundle.is_dir():
         [(place, text)] = kept([bundle], LONGEST_RECEIPT)
@@ -1181,7 +1219,9 @@ def check(
     known = [found for place, text in outside if (found := read_outside(place, text, trust, report))]
     check_documents(source, report)
     if (signed := signed_in(source, trust, report)) is not None:
-        confirm(known, signed, *check_log(source, report, signed, now=now, max_age=max_age))
+        tree, entries = check_log(source, report, signed, now=now, max_age=max_age)
+        check_prunings(trust, tree, entries)
+        confirm(known, signed, tree, entries)
 
 
 def check_log(
@@ -1212,6 +1252,40 @@ def check_log(
     report.facts |= {"newest_hour": entries.newest.decode() or None, "openings": entries.opened}
     check_age(report, place, entries.newest, now, max_age)
     return tree, entries
+
+
+def check_prunings(trust: Trust, tree: Tree, entries: Entries) -> None:
+    """Whether keys have signed what the log says of prunings, and that of this tree.
+
+    Who can write into the database can write such an event, and it comes under the next checkpoint like any other.
+    """
+    report, since = tree.report, entries.signed_from
+    named = {finding.place for finding in report.findings}
+    for found in sorted(entries.prunings.values(), key=lambda each: each.entry):
+        place = f"entry {found.entry}"
+        if not found.signatures:
+            if entries.personal and since is not None and since < found.entry and place not in named:
+                said = f"says that leaves below {found.bound} were pruned, and no key has signed that"
+                report.add("tampered", place, f"{said}; since entry {since} they do")
+            continue
+        try:
+            marks = "".join(f"{line}\n" for line in found.signatures)
+            by, gone = (signers(keys, found.statement, marks) for keys in (trust.keys, trust.revoked))
+        except (ValueError, Fault):
+            report.add("tampered", place, "what it says of the pruning is not what was signed")
+            continue
+        since = found.entry if since is None else since
+        if not tree.damaged and tree.root(found.bound) != found.root:
+            report.add(
+                "tampered", place, f"what was signed of the pruning is of other entries below {found.bound}"
+            )
+        elif not by and gone:
+            report.remarks.append(
+                f"What entry {found.entry} says of the pruning only a revoked key has signed."
+            )
+        elif not by:
+            said = "none of the keys that you gave has signed what it says of the pruning"
+            report.add("bad-signature", place, f"{said}; older keys are to be given, too")
 
 
 def confirm(known: Sequence[Outside], signed: Checkpoint, tree: Tree, entries: Entries) -> None:

@@ -30,6 +30,7 @@ from consent.verify import (
     Trust,
     check_documents,
     check_log,
+    check_prunings,
     compared,
     confirm,
     read_outside,
@@ -228,7 +229,7 @@ def _look(
     now: datetime,
     max_age: timedelta | None,
 ) -> Report:
-    report, trust = Report(), Trust([*keys], frozenset({ledger.origin}))
+    report, trust = Report(), Trust([*keys], frozenset({ledger.origin}), _revoked(ledger))
     size, head = ledger.size(), ledger.head()
     source = Live(ledger, head.size)
     signed = Checkpoint(ledger.origin, head.size, head.root, ())
@@ -241,7 +242,8 @@ def _look(
                 source, report, signed, place="head", now=now, max_age=max_age, looking=lambda *_: rows
             )
             _check_head(head, size, report)
-            _compare_notes(ledger, trust, signed, tree)
+            _compare_notes(ledger, trust, signed, tree, rows)
+            check_prunings(trust, tree, rows)
             _compare_guard(ledger, trust, signed, tree)
             _check_filed(ledger, rows)
             confirm(known, signed, tree, rows)
@@ -291,10 +293,10 @@ def _check_filed(ledger: Ledger, rows: Rows) -> None:
         )
 
 
-def _compare_notes(ledger: Ledger, trust: Trust, signed: Checkpoint, tree: Tree) -> None:
-    """Whether the signed checkpoints that are stored are of this tree."""
-    report, covered, uncounted, seen = tree.report, 0, 0, 0
-    revoked = Trust(_revoked(ledger), trust.origins)
+def _compare_notes(ledger: Ledger, trust: Trust, signed: Checkpoint, tree: Tree, rows: Rows) -> None:
+    """Whether the signed checkpoints that are stored are of this tree, and over what says what was pruned."""
+    report, covered, uncounted, longest, seen = tree.report, 0, 0, 0, 0
+    revoked = Trust(trust.revoked, trust.origins)
     notes = ledger.storage.notes()
     for size, note in islice(notes, MOST_NOTES):
         place = f"checkpoint of {size} entries"
@@ -304,7 +306,7 @@ def _compare_notes(ledger: Ledger, trust: Trust, signed: Checkpoint, tree: Tree)
                 raise Fault(f"is one of {found.size} entries")
         except Fault as fault:
             if _holds(revoked, note):
-                uncounted += 1
+                uncounted, longest = uncounted + 1, max(longest, size)
             else:
                 report.add("tampered", place, str(fault))
             continue
@@ -319,6 +321,12 @@ def _compare_notes(ledger: Ledger, trust: Trust, signed: Checkpoint, tree: Tree)
     if next(notes, None) is not None:
         report.remarks.append(f"The newest {MOST_NOTES:,} signed checkpoints in the database were compared.")
     report.facts |= {"signed": covered, "checkpoints": seen}
+    if (pruning := rows.pruning) is not None and pruning.entry >= max(covered, longest):
+        report.add(
+            "tampered",
+            f"entry {pruning.entry}",
+            "had leaves pruned, and is under no signed checkpoint: none goes before",
+        )
     if covered < signed.size:
         report.remarks.append(f"The first {covered:,} of {signed.size:,} entries are signed so far.")
 

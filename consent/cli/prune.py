@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import time
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -11,15 +10,13 @@ from consent.audit.row import stamp
 from consent.cli.asked import Moment
 from consent.cli.command import WRONG, command, ledger_of, site_of
 from consent.cli.terminal import complain, say, say_json, with_progress
-from consent.errors import LedgerUnavailable
-from consent.ledger import Event, Ledger, pruning
+from consent.ledger import Ledger, pruning
+from consent.ledger.rotation import desk_of
 from consent.ledger.tile import WIDTH
 from consent.web.pruning import Plan, plan
 from consent.web.recorder import moment
 from consent.web.site import Site
 
-#: Seconds for which others may take to sign, and between two looks whether they have.
-_SIGNING, _LOOK = 30.0, 0.2
 #: No log is older; longer spans reach back to this.
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"d": 1, "w": 7, "y": 366}
@@ -91,9 +88,9 @@ def prune(
     hashes stay, so every checkpoint, proof and receipt holds as before. What the site ran under, keys, policies and
     notices stay, too, and so does any entry that is still needed, with what it says.
 
-    Says how much that is, and asks. What is to be pruned goes on record first, and under a signed checkpoint. It may be
-    interrupted and done again at any time. On PostgreSQL it needs consent_pruner besides the roles of who records,
-    seals and erases.
+    Says how much that is, and asks. What is to be pruned is signed and goes on record first, and under a signed
+    checkpoint: run it where the key is. It may be interrupted and done again at any time. On PostgreSQL it needs
+    consent_pruner besides the roles of who records, seals and erases.
     """
     site, ledger = site_of(ctx), ledger_of(ctx)
     if sum(option is not None for option in (before, keep, below)) > 1:
@@ -116,6 +113,8 @@ def prune(
         if not click.confirm(f"Prune these {planned.events} events for good?", err=True):
             complain("Nothing was pruned.")
             ctx.exit(WRONG)
+    if planned.min_index > ledger.pruned():
+        desk_of(ledger)  # nothing is erased for a pruning that can't be
     site.retention.run()
     if planned.min_index > ledger.pruned():
         declare(site, ledger, planned)
@@ -198,22 +197,12 @@ def declare(site: Site, ledger: Ledger, planned: Plan) -> None:
     event = pruning.pruning(
         planned.min_index,
         ledger.records(),
+        ledger.storage,
         origin=ledger.origin,
         time=moment(site.clock()),
         policy=site.policy.digest,
         span=site.retention.span,
+        pruned=ledger.pruned(),
     )
     pruning.declare(ledger, event, salt=secrets.token_bytes(32))
-    raised(ledger, event)
-
-
-def raised(ledger: Ledger, event: Event) -> None:
-    """Raise the bound; where others sign, once they have."""
-    deadline = time.monotonic() + _SIGNING
-    while True:
-        try:
-            return pruning.raise_bound(ledger, event)
-        except LedgerUnavailable:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(_LOOK)
+    pruning.raise_bound(ledger, event)

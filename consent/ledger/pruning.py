@@ -1,26 +1,35 @@
 """Pruning: leaves of the oldest entries go, once nothing is left of what they committed to.
 
-It is an act on record: an event says below which index, a boundary between tiles. Only when that event lies under a
-signed checkpoint is the bound raised, and only below the bound does the database let leaves go. The tiles stay, which
-have the hashes of all entries: every root, proof and receipt holds as before. No leaf goes whose opening is there, nor
-entry 0, nor what says under what the site ran, which keys it had, and what was pruned.
+It is an act on record: an event says below which index, a boundary between tiles. Who can write into the database can
+write such an event, and the next checkpoint is over it; so the log's keys sign what it says, once all that it says was
+looked at. Only when that event lies under a signed checkpoint is the bound raised, and only below the bound does the
+database let leaves go. The tiles stay, which have the hashes of all entries: every root, proof and receipt holds as
+before. No leaf goes whose opening is there, nor entry 0, nor what says under what the site ran, which keys it had, and
+what was pruned.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Protocol
 
-from consent.errors import LedgerError, LedgerUnavailable
+from consent.canonical import canonical
+from consent.errors import LedgerError, LedgerUnavailable, ProofError
 from consent.ledger.event import KEPT, Event, Kind
-from consent.ledger.leaf import Leaf, derived_id
+from consent.ledger.leaf import Leaf, derived_id, leaf_hash
 from consent.ledger.ledger import Ledger
-from consent.ledger.tile import WIDTH
+from consent.ledger.merkle import HASH_BYTES, Frontier
+from consent.ledger.note import Note, Signature, Signer, encoded, open_note, sign
+from consent.ledger.rotation import current_keys, desk_of
+from consent.ledger.tile import WIDTH, TileStore, tile_root
 
 #: Seconds that one step may take.
 PATIENCE = 30.0
+_FORMAT = "consent/pruning/v1"
+#: How ``operated`` events say that the release signs each pruning: one that nobody has signed is none from then on.
+SIGNED = {"prunings": "signed"}
 #: What the leaves have in them that are kept for ever.
 MARKS = tuple(f'"kind":"{kind}"'.encode() for kind in sorted(KEPT))
 
@@ -65,19 +74,65 @@ def stays(record: Placed) -> bool:
     return record.body is not None or lasts(record)
 
 
+class SealedTiles:
+    """The hashes that were sealed, as the tiles have them, read once in their order."""
+
+    def __init__(self, tiles: TileStore) -> None:
+        self._tiles = tiles
+        self._read, self._hashes, self._edge = 0, b"", Frontier()
+
+    def require(self, record: Placed) -> None:
+        """LedgerError unless *record* is what was sealed: its tile is all that will be left to compare it with."""
+        index, place = divmod(record.index, WIDTH)
+        self._advance(index + 1)
+        if self._hashes[place * HASH_BYTES :][:HASH_BYTES] != leaf_hash(record.leaf):
+            raise LedgerError(
+                f"The leaf of entry {record.index} is not the one that was sealed; nothing was pruned. "
+                "Run: flask consent verify"
+            )
+
+    def root(self, min_index: int) -> bytes:
+        """The root of the first *min_index* entries, a boundary between tiles that lies ahead of none that was read."""
+        self._advance(min_index // WIDTH)
+        edge = Frontier.from_bytes(self._edge.size, self._edge.to_bytes())
+        edge.append(tile_root(self._hashes))
+        return edge.root()
+
+    def _advance(self, count: int) -> None:
+        while self._read < count:
+            if self._hashes:
+                self._edge.append(tile_root(self._hashes))
+            self._hashes = self._tiles.tile(0, self._read)
+            self._read += 1
+
+
 def pruning(
-    min_index: int, records: Iterable[Placed], *, origin: str, time: datetime, policy: str | None, span: Span
+    min_index: int,
+    records: Iterable[Placed],
+    tiles: TileStore,
+    *,
+    origin: str,
+    time: datetime,
+    policy: str | None,
+    span: Span,
+    pruned: int = 0,
 ) -> Event:
     """The event that says that leaves below *min_index* were pruned, and what a verifier can hold against the rest.
 
-    *records* are the log's, in order. Its id follows from the index. ValueError unless *min_index* is the beginning of
-    a tile after the first; LedgerError unless *span* is over at *time* for all below, but for those that are dated
-    after *time* and stay.
+    *records* are the log's, in order, all of them from *pruned* on, and *tiles* its tiles. Its id follows from the
+    index. ValueError unless *min_index* is the beginning of a tile after the first; LedgerError unless *span* is over
+    at *time* for all below, but for those that are dated after *time* and stay; and where a leaf is missing, or isn't
+    the one that was sealed.
     """
     if min_index < WIDTH or min_index % WIDTH:
         raise ValueError(f"{min_index} is no boundary between tiles; the next is {boundary(min_index)}")
     lasting, count, still, latest = hashlib.sha256(), 0, 0, None
+    sealed, expected = SealedTiles(tiles), pruned
     for record in takewhile(lambda record: record.index < min_index, records):
+        if record.index >= pruned:
+            require_next(record, expected)
+            expected += 1
+        sealed.require(record)
         if lasts(record):
             lasting.update(record.index.to_bytes(8, "big"))
             count += 1
@@ -86,6 +141,8 @@ def pruning(
         hour = Leaf.from_bytes(record.leaf).hour
         if hour <= time or not stays(record):
             latest = max(latest or hour, hour)
+    if expected < min_index:
+        raise LedgerError(f"Fewer than {min_index} entries are sealed; nothing was pruned.")
     if latest is not None and not span.over(latest, time):
         raise LedgerError(
             f"What was recorded at {latest:%Y-%m-%d %H}h UTC is too young; nothing was pruned. Run the command again."
@@ -99,9 +156,46 @@ def pruning(
         detail={
             "days": {"cookies": span.cookies, "retention": span.retention},
             "stay": {"always": count, "indexes": lasting.hexdigest(), "open": still},
+            "root": encoded(sealed.root(min_index)),
             "until": latest and latest.isoformat(timespec="seconds").replace("+00:00", "Z"),
         },
     )
+
+
+def require_next(record: Placed, expected: int) -> None:
+    """LedgerError unless *record* is of the entry *expected*."""
+    if record.index != expected:
+        raise LedgerError(f"Entry {expected} is missing; nothing was pruned. Run: flask consent verify")
+
+
+def attested(event: Event, origin: str, signers: Sequence[Signer]) -> Event:
+    """*event*, a ``pruning`` of the log *origin*, with what *signers* sign of it."""
+    note = Note.parse(sign(statement(event, origin), *signers))
+    lines = [signature.to_line().removesuffix("\n") for signature in note.signatures]
+    return replace(event, detail={**(event.detail or {}), "signed": lines})
+
+
+def statement(event: Event, origin: str) -> str:
+    """What is signed of *event*: all that it says of the pruning, and when."""
+    said = {name: value for name, value in (event.detail or {}).items() if name != "signed"}
+    time = event.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    text = canonical(said | {"min_index": event.min_index, "time": time}).decode()
+    return f"{_FORMAT}\n{origin}\n{text}\n"
+
+
+def require_attested(event: Event, origin: str, keys: Iterable[str]) -> None:
+    """LedgerError unless one of the verifier *keys* has signed what *event* says, which is on record in the log."""
+    lines = (event.detail or {}).get("signed")
+    try:
+        if not isinstance(lines, list):
+            raise ProofError("It has no signature.")
+        note = Note(statement(event, origin), tuple(Signature.from_line(str(line)) for line in lines))
+        open_note(note.to_text(), keys)
+    except ProofError as error:
+        raise LedgerError(
+            f"It is on record that entries below {event.min_index} were pruned, and no key of this log has signed "
+            "that; nothing was pruned. Run: flask consent verify"
+        ) from error
 
 
 def boundary(index: int) -> int:
@@ -110,13 +204,18 @@ def boundary(index: int) -> int:
 
 
 def declare(ledger: Ledger, event: Event, *, salt: bytes) -> int:
-    """Put *event*, a ``pruning``, on record and seal it; its index. Done again it finds it.
+    """Have *event*, a ``pruning``, signed, put it on record and seal it; its index. Done again it finds it.
 
-    *salt*: 32 fresh random bytes. LedgerError where fewer entries are sealed.
+    *salt*: 32 fresh random bytes. LedgerError where what is on record already nobody of the log has signed.
+    LedgerUnavailable where the log's key isn't kept.
     """
-    if ledger.head().size < (event.min_index or 0):
-        raise LedgerError(f"Fewer than {event.min_index} entries are sealed; nothing was pruned.")
-    ledger.record_once(event, salt=salt, patience=PATIENCE)
+    current = {key.verifier for key in current_keys(ledger)}
+    signers = [signer for signer in desk_of(ledger).signers() if signer.key in current]
+    ledger.record_once(attested(event, ledger.origin, signers), salt=salt, patience=PATIENCE)
+    found = ledger.get(event.id)
+    said = (found and found.event()) or event
+    known = ledger.keys()
+    require_attested(said, ledger.origin, [key.verifier for key in known if key.counts])
     while ledger.seal(patience=PATIENCE):
         pass
     place = ledger.storage.place(event.id)
@@ -131,18 +230,10 @@ def declare(ledger: Ledger, event: Event, *, salt: bytes) -> int:
 def raise_bound(ledger: Ledger, event: Event) -> None:
     """Raise the bound to the index that *event* names, once its entry is signed; leaves below may go from then on.
 
-    Where the key is, the tree is signed for it. LedgerUnavailable while no checkpoint is over that entry; LedgerError
-    where the tree lacks tiles of those below, and SigningRefused as when it is signed.
+    The tree is signed for it. LedgerUnavailable where the log's key isn't kept; LedgerError where the tree lacks tiles
+    of those below, and SigningRefused as when it is signed.
     """
-    if ledger.storage.desk is not None:
-        ledger.sign(patience=PATIENCE)
-    place = ledger.storage.place(event.id)
-    if place is None or ledger.checkpoint(place[0], patience=PATIENCE) is None:
-        raise LedgerUnavailable(
-            "What is to be pruned is on record, but under no signed checkpoint yet, so nothing was pruned. Run "
-            '"flask consent checkpoint" where the key is, and then this again.',
-            retry_after=1,
-        )
+    ledger.sign(patience=PATIENCE)
     ledger.storage.raise_bound(event.min_index or 0, event.id, patience=PATIENCE)
 
 

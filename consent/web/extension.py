@@ -16,6 +16,7 @@ from consent import audit
 from consent.decision import CookieCodec, Mark, selling
 from consent.errors import ConfigurationError, LedgerUnavailable
 from consent.ledger import Ledger
+from consent.ledger.pruning import SIGNED
 from consent.policy import Duration, Policy, complete, load
 from consent.storage import open_storage
 from consent.web import guard, monitoring, settings, wellknown
@@ -127,6 +128,7 @@ class Consent:
                 "policy": policy.digest,
                 "templates": hashlib.sha256("".join(notice.hash for notice in first).encode()).hexdigest(),
                 "version": own_version(),
+                **SIGNED,
             },
             limits=Limits(secrets.token_bytes(32)),
             once=Limits(secrets.token_bytes(32), ONCE),

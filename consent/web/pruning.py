@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from consent.errors import LedgerError
-from consent.ledger import Ledger, Sealed, leaf_hash
-from consent.ledger.merkle import HASH_BYTES
-from consent.ledger.pruning import lasts, stays
+from consent.ledger import Ledger, Sealed
+from consent.ledger.pruning import SealedTiles, lasts, require_next, stays
 from consent.ledger.tile import WIDTH
 from consent.web.recorder import moment
 from consent.web.retention import Retention
@@ -64,7 +63,7 @@ def plan(
     """
     now = moment(retention.recorder.clock())
     horizon = min(retention.horizon(now), before or now)
-    sealed, tiles, tombstones = ledger.head().size, _Tiles(ledger), _Tombstones(ledger)
+    sealed, tiles, tombstones = ledger.head().size, SealedTiles(ledger.storage), _Tombstones(ledger)
     bound = expected = ledger.pruned()
     found, tile, first = (
         Plan(min_index=bound),
@@ -75,10 +74,7 @@ def plan(
         if record.index >= sealed or (below is not None and record.index >= max(below, bound)):
             break
         if record.index >= bound:
-            if record.index != expected:
-                raise LedgerError(
-                    f"Entry {expected} is missing; nothing was pruned. Run: flask consent verify"
-                )
+            require_next(record, expected)
             expected += 1
         if record.index >= first + WIDTH:
             if tile.ahead and not tile.until:
@@ -106,25 +102,6 @@ def plan(
         found.next = tile.ahead
         return found
     return found.and_tile(tile, expected) if expected % WIDTH == 0 else found
-
-
-class _Tiles:
-    """The hashes that were sealed, a tile at a time."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._index, self._hashes = -1, b""
-
-    def require(self, record: Sealed) -> None:
-        """LedgerError unless *record* is what was sealed: its tile is all that will be left to compare it with."""
-        index, place = divmod(record.index, WIDTH)
-        if index != self._index:
-            self._index, self._hashes = index, self._ledger.storage.tile(0, index)
-        if self._hashes[place * HASH_BYTES :][:HASH_BYTES] != leaf_hash(record.leaf):
-            raise LedgerError(
-                f"The leaf of entry {record.index} is not the one that was sealed; nothing was pruned. "
-                "Run: flask consent verify"
-            )
 
 
 class _Tombstones:

@@ -86,7 +86,7 @@ def test_a_log_that_moves_takes_every_row_of_every_table_with_it(
     old = [record(ledger, new_event(subject=uuid.uuid4(), policy=None)).id for _ in range(300)]  # over a tile
     ledger.erase(erasure("retention", id=uuid.uuid4(), time=NOW), salt=bytes(32), ids=old[:99], listed=False)
     span, later = Span(cookies=0, retention=0), NOW + timedelta(hours=2)
-    bound = pruning(256, ledger.records(), origin=ORIGIN, time=later, policy=None, span=span)
+    bound = pruning(256, ledger.records(), ledger.storage, origin=ORIGIN, time=later, policy=None, span=span)
     declare(ledger, bound, salt=bytes(32))
     raise_bound(ledger, bound)
     assert sum(drop(ledger)) == 99

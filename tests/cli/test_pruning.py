@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import secrets
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from flask import Flask
 
 from consent import verify
 from consent.ledger import Event, Kind, Ledger, Sealed
+from consent.ledger.leaf import derived_id
+from consent.ledger.note import encoded
 from consent.storage import OwnStorage
 from tests.audit.clinic import SAME, Auditor, Clock, MakeApp, record, site_of, visit
 
@@ -85,13 +88,16 @@ def test_what_is_old_and_erased_goes_and_everything_else_still_verifies(
     assert found.event() == loyal
     said = next(each for each in ledger.newest(limit=9) if each.outline().kind == Kind.PRUNED).event()
     assert said is not None
-    assert said.detail == {
+    assert said.detail is not None
+    assert len(said.detail["signed"]) == 1  # type: ignore[arg-type]  # JSON
+    assert {name: value for name, value in said.detail.items() if name != "signed"} == {
         "days": {"cookies": 366, "retention": 1096},
         "stay": {
             "always": 2,
             "indexes": hashlib.sha256(bytes(8) + (1).to_bytes(8, "big")).hexdigest(),
             "open": 1,
         },
+        "root": encoded(ledger.root(512)),
         "until": "2021-03-01T09:00:00Z",
     }
     checked = run(
@@ -439,3 +445,51 @@ def test_a_backup_from_before_brings_the_leaves_back_until_it_is_pruned_again(
     assert run("prune", "--yes").stdout == "Pruned 509 events below index 512.\n"
     checked = run("verify")
     assert (checked.exit_code, "pruned  entries 0 to 511" in checked.stdout) == (0, True)
+
+
+@pytest.mark.requirement("LOG-09")
+def test_who_has_the_database_and_not_the_key_can_have_nothing_pruned(
+    loyal: Event, app: Flask, ledger: Ledger, run: Run, clock: Clock, tmp_path: Path
+) -> None:
+    forged = Event(
+        id=derived_id("pruned", ledger.origin, "512"),
+        kind=Kind.PRUNED,
+        time=datetime.fromtimestamp(clock.now, UTC),
+        policy=None,
+        min_index=512,
+        detail={
+            "days": {"cookies": 366, "retention": 1096},
+            "stay": {
+                "always": 2,
+                "indexes": hashlib.sha256(bytes(8) + (1).to_bytes(8, "big")).hexdigest(),
+                "open": 0,
+            },
+            "until": "2021-03-01T09:00:00Z",
+        },
+    )
+    ledger.record(forged, salt=secrets.token_bytes(32))  # takes no key
+    assert run("checkpoint").exit_code == 0  # the site itself signs the tree that has it
+    (tmp_path / "kept.txt").write_text(ledger.checkpoint() or "")
+    result = run("prune", "--yes")
+    assert (result.exit_code, ledger.pruned()) == (3, 0)
+    assert "no key of this log has signed" in lines(result.stderr)
+    with opened(tmp_path) as database:
+        for (trigger,) in database.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
+        ).fetchall():
+            database.execute(f"DROP TRIGGER {trigger}")
+        database.execute("INSERT INTO bound VALUES (1, 512, ?)", (forged.id.hex,))
+        below = "SELECT uid FROM entry WHERE leaf_index BETWEEN 2 AND 511"
+        database.execute(f"INSERT OR IGNORE INTO erased {below}")
+        database.execute(f"DELETE FROM opening WHERE uid IN ({below})")
+        database.execute("DELETE FROM entry WHERE leaf_index BETWEEN 2 AND 511")
+    checked = run("verify", "--checkpoint", str(tmp_path / "kept.txt"), "--json")
+    tampered = [
+        each["place"] for each in json.loads(checked.stdout)["findings"] if each["verdict"] == "tampered"
+    ]
+    assert (checked.exit_code, tampered) == (1, ["entry 605"])
+    exported = run("export", "--bundle", str(tmp_path / "log"))
+    assert exported.exit_code == 0, exported.stderr
+    keys = [verify.Key.parse(key) for key in ledger.verifier_keys()]
+    report = verify.verify(tmp_path / "log", keys, now=datetime.now(UTC), checkpoints=[tmp_path / "kept.txt"])
+    assert [each.place for each in report.findings if each.verdict == "tampered"] == ["entry 605"]

@@ -1,22 +1,20 @@
 """A log in memory, as a database would keep it: entries, the tiles that are full, openings, documents."""
 
 import hashlib
-import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from consent.canonical import canonical
 from consent.errors import LedgerError
 from consent.ledger import Checkpoint, Document, Event, Kind, Receipt, Sealed, commitment, leaf_hash, opened
 from consent.ledger.bundle import Bundle, Part
 from consent.ledger.merkle import inclusion_proof, root_of
 from consent.ledger.note import Signer, sign
-from consent.ledger.pruning import Span, lasts, pruning, stays
+from consent.ledger.pruning import Span, attested, lasts, pruning, stays
 from consent.ledger.tile import TileReader, completed_tiles, tile_root
 
 ORIGIN = "clinic.example/privacy-choices"
@@ -77,10 +75,10 @@ class MemoryLog:
         self.policy, self.notice = self.documents
         self.append(opened(self.signer.key, origin=ORIGIN, time=START))
 
-    def append(self, event: Event, origin: str = ORIGIN, body: bytes | None = None) -> None:
-        """*event*, as the next entry; with *body* as its opening, if it says something else."""
+    def append(self, event: Event, origin: str = ORIGIN) -> None:
+        """*event*, as the next entry."""
         salt = hashlib.sha256(b"salt" + len(self.records).to_bytes(8, "big")).digest()
-        body = body or event.body()
+        body = event.body()
         leaf = event.leaf_over(commitment(salt, body), origin)
         self.records.append(
             Sealed(
@@ -136,10 +134,12 @@ class MemoryLog:
         min_index: int,
         open: Sequence[int] = (),
         says: Callable[[dict[str, Any]], object] = lambda own: own,
+        signers: Sequence[Signer] | None = None,
     ) -> "MemoryLog":
         """This log after all below *min_index* was erased and pruned, but for what stays; it says so itself.
 
-        The entries *open* are not erased. *says*: what it says instead of what it would.
+        The entries *open* are not erased. *says*: what it says instead of what it would. *signers*: who sign that,
+        if not the log's key; nobody, in logs of an older release.
         """
         for record in self.records[1:min_index]:
             if record.body is not None and not lasts(record) and record.index not in open:
@@ -147,13 +147,18 @@ class MemoryLog:
         event = pruning(
             min_index,
             self.records,
+            self.tiles,
             origin=ORIGIN,
             time=START + timedelta(hours=1 + self.first // 256),
             policy=self.policy,
             span=Span(cookies=0, retention=0),
         )
-        members = json.loads(event.body())
-        self.append(event, body=canonical(members | {"detail": says(members["detail"])}))
+        detail = says(dict(event.detail or {}))
+        event = replace(event, detail=detail if isinstance(detail, dict) else None)
+        signers = [self.signer] if signers is None else signers
+        if signers and event.detail:
+            event = attested(event, ORIGIN, signers)
+        self.append(event)
         self.erased = [each for each in self.erased if each[0] >= min_index]
         self.first = min_index
         return self

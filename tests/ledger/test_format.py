@@ -9,6 +9,7 @@ import hmac
 import json
 import re
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,7 +37,7 @@ from consent.ledger.event import Kind, opened, operated
 from consent.ledger.keys import announcement, voucher
 from consent.ledger.merkle import Frontier, check_consistency, check_inclusion
 from consent.ledger.note import Signer, sign, verifier_key
-from consent.ledger.pruning import Span, pruning
+from consent.ledger.pruning import Span, attested, pruning, require_attested, statement
 from consent.ledger.tile import Tile, entry_bundle, tiles_of
 
 from .memory import FullTiles, files_of
@@ -143,15 +144,25 @@ def test_a_pruning_says_how_long_all_was_kept_and_what_stays() -> None:
     hour = datetime(2022, 10, 30, 17, tzinfo=UTC)
     kinds = [Kind.OPERATED, Kind.OPERATED, *[Kind.REFUSED] * 510]
     records = [
-        placed(index, Event(id=uuid.uuid4(), kind=kind, time=hour, policy=None), index == 7)
+        placed(index, Event(id=uuid.UUID(int=index), kind=kind, time=hour, policy=None), index == 7)
         for index, kind in enumerate(kinds)
     ]
     span, now = Span(cookies=366, retention=1096), hour + timedelta(days=366 + 1096, hours=1)
-    event = pruning(512, records, origin=ORIGIN, time=now, policy=None, span=span)
+    tiles = FullTiles()
+    tiles.grow([each.leaf_hash for each in records])
+    event = pruning(512, records, tiles, origin=ORIGIN, time=now, policy=None, span=span)
+    assert statement(event, ORIGIN) == EXAMPLES["pruned-statement"] + "\n"
+    event = attested(event, ORIGIN, [SIGNER])
     assert canonical(event.detail).decode() == EXAMPLES["pruned-detail"]
     assert event.id == derived("pruned", ORIGIN, "512")
+    require_attested(event, ORIGIN, [SIGNER.key])
     with pytest.raises(LedgerError, match="2022-10-30 17h UTC is too young"):
-        pruning(512, records, origin=ORIGIN, time=now - timedelta(seconds=1), policy=None, span=span)
+        pruning(512, records, tiles, origin=ORIGIN, time=now - timedelta(seconds=1), policy=None, span=span)
+    with pytest.raises(LedgerError, match="Entry 9 is missing"):
+        pruning(512, records[:9] + records[10:], tiles, origin=ORIGIN, time=now, policy=None, span=span)
+    exchanged = [*records[:9], replace(records[9], leaf=records[8].leaf), *records[10:]]
+    with pytest.raises(LedgerError, match="The leaf of entry 9 is not the one that was sealed"):
+        pruning(512, exchanged, tiles, origin=ORIGIN, time=now, policy=None, span=span)
 
 
 def placed(index: int, event: Event, open: bool) -> Sealed:

@@ -57,7 +57,16 @@ def bound(ledger: Ledger, min_index: int) -> None:
 def said(ledger: Ledger, min_index: int) -> Event:
     """What goes on record of a pruning below *min_index* two hours after all of it."""
     span, time = Span(cookies=0, retention=0), NOW + timedelta(hours=2)
-    return pruning(min_index, ledger.records(), origin=ORIGIN, time=time, policy=None, span=span)
+    return pruning(
+        min_index,
+        ledger.records(),
+        ledger.storage,
+        origin=ORIGIN,
+        time=time,
+        policy=None,
+        span=span,
+        pruned=ledger.pruned(),
+    )
 
 
 def checked(ledger: Ledger, *outside: str) -> Report:
@@ -144,15 +153,19 @@ def test_what_still_has_its_opening_stays_below_the_bound_and_goes_with_the_next
 
 
 @pytest.mark.requirement("LOG-09")
-def test_nothing_is_pruned_before_what_says_so_is_signed(begun_url: URL) -> None:
+def test_nothing_is_pruned_where_the_key_that_signs_what_says_so_is_not(begun_url: URL) -> None:
     ledger, storage = open_served(begun_url)
     grow(ledger, 300, begun_url)
     erase_all(ledger)
-    event = said(ledger, 256)
-    declare(ledger, event, salt=os.urandom(32))
-    with pytest.raises(LedgerUnavailable, match="under no signed checkpoint yet"):
+    event, size = said(ledger, 256), ledger.size()
+    with pytest.raises(LedgerUnavailable, match="key isn't kept here"):
+        declare(ledger, event, salt=os.urandom(32))
+    ledger.record(event, salt=os.urandom(32))
+    with pytest.raises(LedgerUnavailable, match="key isn't kept here"):
         raise_bound(ledger, event)
     assert (ledger.pruned(), list(drop(ledger))) == (0, [])
+    seal_all(ledger)
+    assert ledger.size() == size + 1
     storage.close()
 
 
@@ -162,7 +175,7 @@ def test_off_a_boundary_is_refused_and_the_next_is_named(filed: Ledger) -> None:
         with pytest.raises(ValueError, match=f"the next is {near}"):
             said(filed, index)
     with pytest.raises(LedgerError, match="Fewer than 256 entries"):
-        bound(filed, 256)
+        said(filed, 256)
     assert filed.size() == 1
 
 

@@ -1,7 +1,7 @@
 """What a pruning says of itself is held against all that is left; what it can't be held against is said."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,18 +9,33 @@ from typing import Any
 import pytest
 
 from consent.ledger import Kind
+from consent.ledger.note import Signer, encoded
+from consent.ledger.pruning import SIGNED
 from consent.verify import Report
-from tests.ledger.memory import START, MemoryLog
+from tests.ledger.memory import START, MemoryLog, signer_of
 
-from .bundles import checked, folder, places
+from .bundles import KEY, checked, folder, places
 
 
-def pruned(says: Callable[[dict[str, Any]], object] = lambda own: own) -> MemoryLog:
-    """A log of 600 entries, pruned below 512, which *says* so; entries 0 and 20 stay for ever, and 30 as it is open."""
+def pruned(
+    says: Callable[[dict[str, Any]], object] = lambda own: own,
+    *,
+    runs: Mapping[str, str] = SIGNED,
+    signers: Sequence[Signer] | None = None,
+) -> MemoryLog:
+    """A log of 600 entries, pruned below 512, which *says* so; entries 0 and 20 stay for ever, and 30 as it is open.
+
+    Entry 20 says that the site *runs* a release which has prunings signed. *signers* do so, if not the log's key.
+    """
     log = MemoryLog().grow(20)
-    log.append(log.event(20, kind=Kind.OPERATED))
+    log.append(log.event(20, kind=Kind.OPERATED, detail={"fingerprint": dict(runs)}))
     log.grow(600)
-    return log.prune(512, [30], says)
+    return log.prune(512, [30], says, signers)
+
+
+def of_an_older_release(says: Callable[[dict[str, Any]], object] = lambda own: own) -> MemoryLog:
+    """The same of before prunings were signed."""
+    return pruned(lambda own: says({name: own[name] for name in own if name != "root"}), runs={}, signers=())
 
 
 def report_of(path: Path, files: dict[str, bytes], log: MemoryLog, **options: Any) -> Report:
@@ -86,7 +101,7 @@ def test_what_stays_and_what_visitors_hold_contradict_a_pruning_that_names_too_e
     tmp_path: Path, old: bool
 ) -> None:
     lie = {"until": "2020-01-01T00:00:00Z"}
-    log = pruned(lambda own: lie if old else own | lie)
+    log = of_an_older_release(lambda own: lie) if old else pruned(lambda own: own | lie)
     assert places(report_of(tmp_path / "kept", log.files(), log)) == ["entry 0", "entry 20", "entry 30"]
     path = folder(tmp_path / "receipt", log.files())
     assert places(checked(path, receipts=(log.receipt(7).to_text(),)))[-1].endswith("receipt-0")
@@ -102,14 +117,59 @@ def test_a_leaf_that_a_wrong_clock_dated_after_the_pruning_contradicts_nothing(t
 
 @pytest.mark.requirement("LOG-09")
 def test_a_pruning_of_an_older_release_verifies_and_that_less_was_checked_is_said(tmp_path: Path) -> None:
-    log = pruned(lambda own: {"until": own["until"]})
+    log = of_an_older_release(lambda own: {"until": own["until"]})
     files = without(without(log.files(), "kept.jsonl", 20), "openings.jsonl", 20)
     report = report_of(tmp_path / "log", files, log)
     assert report.verdict == "pruned"
     assert report.remarks == [
+        "No key has signed what entry 600 says of the pruning, as it is of an older release: whoever could write into "
+        "the database could have put it there.",
         "Entry 600, of 2026-11-21T19:00:00Z, says that leaves below 512 were pruned. Which of them were to stay it "
-        "says not, as it is of an older release: whether one that was is gone isn't seen."
+        "says not, as it is of an older release: whether one that was is gone isn't seen.",
     ]
+
+
+@pytest.mark.requirement("LOG-09")
+def test_a_pruning_that_nobody_has_signed_is_tampered_where_the_log_says_that_they_are(
+    tmp_path: Path,
+) -> None:
+    log = of_an_older_release()
+    report = report_of(tmp_path / "before", log.files(), log)
+    assert (report.verdict, "No key has signed" in report.remarks[0]) == ("pruned", True)
+    log = pruned(signers=())
+    assert places(report_of(tmp_path / "since", log.files(), log)) == ["entry 600"]
+    assert report_of(tmp_path / "closed", log.files(openings=False), log).verdict == "pruned"
+    log = MemoryLog().grow(600).prune(256).prune(512, signers=())
+    assert places(report_of(tmp_path / "after", log.files(), log)) == ["entry 601"]
+
+
+@pytest.mark.requirement("LOG-09")
+def test_a_pruning_counts_only_with_the_signature_of_a_key_that_is_given(tmp_path: Path) -> None:
+    other = signer_of(bytes(range(1, 33)))
+    log = pruned(signers=[other])
+    path = folder(tmp_path / "log", log.files())
+    report = checked(path, outside=(log.checkpoint(),))
+    assert (report.verdict, places(report, "bad-signature")) == ("bad-signature", ["entry 600"])
+    assert checked(path, keys=(KEY, other.key), outside=(log.checkpoint(),)).verdict == "pruned"
+    report = checked(path, keys=(KEY, other.key), revoked=[other.key], outside=(log.checkpoint(),))
+    assert report.verdict == "pruned"
+    assert "What entry 600 says of the pruning only a revoked key has signed." in report.remarks
+
+
+@pytest.mark.requirement("LOG-09")
+@pytest.mark.parametrize("change", [{"until": "2026-11-21T17:00:00Z"}, {"root": encoded(bytes(32))}])
+def test_what_was_signed_of_a_pruning_is_of_these_words_and_these_entries(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    log = pruned()
+    signed = (json.loads(log.records[600].body or b"{}"))["detail"]["signed"]
+    log = pruned(lambda own: own | change | {"signed": signed}, signers=())
+    report = report_of(tmp_path / "words", log.files(), log)
+    assert "what it says of the pruning is not what was signed" in [each.said for each in report.findings]
+    log = pruned(lambda own: own | {"root": encoded(bytes(32))})
+    report = report_of(tmp_path / "entries", log.files(), log)
+    assert places(report) == ["entry 600"]
+    assert "is of other entries below 512" in report.findings[-1].said
 
 
 @pytest.mark.requirement("LOG-09")
