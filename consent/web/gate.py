@@ -273,10 +273,11 @@ def place(visitor: ConsentRequest, cookie: SetCookie) -> str:
 
 def suspects(site: Site, header: str) -> list[str]:
     """The names in the ``Cookie`` *header* that some service declares, but for those that are always on here."""
-    own, declared, found = site.first_party, site.declared.of, list[str]()
-    for pair in header.split(";", MOST_NAMES)[:MOST_NAMES]:
+    own, declared = site.first_party, site.declared.of
+    found: list[str] = []
+    for pair in dict.fromkeys(header.split(";", MOST_NAMES)[:MOST_NAMES]):
         name = pair.partition("=")[0].strip(" \t")
-        if not own.issuperset(declared(name)):
+        if (services := declared(name)) and not own.issuperset(services):
             found.append(name)
     return found
 

@@ -62,10 +62,10 @@ class Helpers:
         """
         visitor, site = here(), self.site
         visitor.nonce = nonce
-        told = self.told(visitor)
+        told, endpoint = self.told(visitor), visitor.endpoint
         google = bool(site.consent_mode.services) and self.tells_google(visitor)
         shared = site.settings.cache_safe
-        who = site.widest(visitor.endpoint) if shared else visitor.verdict
+        who = site.widest(endpoint) if shared else visitor.verdict
         listens = unheard(visitor) if site.sells and not shared else None
         key = (
             "head",
@@ -74,7 +74,7 @@ class Helpers:
             () if shared else who.elsewhere,
             inert,
             told,
-            is_ours(visitor.endpoint),
+            is_ours(endpoint),
             google,
             listens,
         )
@@ -230,10 +230,10 @@ class Helpers:
             icon = "" if name == "link.choices" else ICON
             html = Markup('" data-pc-open rel="nofollow">{}{}</a>').format(label, icon)
             end = self.site.remember(key, html)
-        back = None
-        if visitor.endpoint in CENTRE:
+        back, endpoint = None, visitor.endpoint
+        if endpoint in CENTRE:
             back = safe_path(request.args.get("next"))
-        elif self.site.mark(visitor.endpoint) is None and visitor.endpoint != "consent.receipt":
+        elif self.site.mark(endpoint) is None and endpoint != "consent.receipt":
             # A marked page's address, or a receipt's, would be read from the centre's by whatever runs there (HIP-04).
             back = visitor.address
         query = f"?next={quoted(back)}" if back else ""

@@ -310,15 +310,14 @@ def asked(function: Callable[[], object], otherwise: object) -> object:
 def only_cookie(header: str, start: str) -> str | None:
     """The value of the one cookie in a ``Cookie`` header that begins with *start* (``name=``); None for none or two."""
     found = None
-    place = header.find(start)
+    place, size = header.find(start), len(start)
     while place >= 0:
-        before, after = place - 1, place + len(start)
-        while before >= 0 and header[before] in " \t":
+        before, after = place, place + size
+        while before and header[before - 1] in " \t":
             before -= 1
-        if before < 0 or header[before] == ";":
+        if not before or header[before - 1] == ";":
             if found is not None:
                 return None
-            end = header.find(";", after)
-            found = header[after:] if end < 0 else header[after:end]
+            found = header[after:].partition(";")[0]
         place = header.find(start, after)
     return found.rstrip(" \t") if found else found

@@ -770,6 +770,17 @@ def test_a_stream_that_asks_too_late_is_told_so_below_a_middleware_that_copies_t
     assert copying(app).test_client(grant={"statistics"}).get("/stream").text == "no"
 
 
+def test_a_page_made_within_another_by_a_copy_of_its_request_is_told_by_its_own_endpoint(app: Flask) -> None:
+    @app.get("/outer")
+    def outer() -> list[str | None]:
+        told = [current_consent.endpoint]
+        with app.request_context({**request.environ, "PATH_INFO": "/portal"}):
+            app.preprocess_request()
+            return [*told, current_consent.endpoint]
+
+    assert app.test_client().get("/outer").json == ["outer", "portal"]
+
+
 def test_a_request_that_the_app_makes_of_itself_is_judged_by_its_own_page(make_app: MakeSite) -> None:
     app = make_app()
 
