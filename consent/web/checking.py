@@ -7,12 +7,13 @@ from http import HTTPStatus
 from flask import Request, Response, jsonify, make_response
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from consent.errors import LedgerError, LedgerUnavailable, ProofError
+from consent.errors import LedgerError, ProofError
 from consent.ledger import Outcome, Receipt
-from consent.web.deciding import UNTIL_MENDED, failed, sender_of, wants_json
+from consent.web.deciding import failed, sender_of, wants_json
 from consent.web.form import read_form
 from consent.web.mine import Checked, mine_page, said
 from consent.web.origin import Origin
+from consent.web.receipts import wait_after
 from consent.web.request import ConsentRequest
 
 log = logging.getLogger("consent")
@@ -58,7 +59,7 @@ def check(visitor: ConsentRequest, request: Request) -> Response:
         worth, pruned = judged(visitor, receipt) if receipt else (Worth.ALTERED, False)
     except LedgerError as error:
         log.error("a receipt could not be checked: %s", error)
-        wait = error.retry_after if isinstance(error, LedgerUnavailable) else UNTIL_MENDED
+        wait = wait_after(error)
         checked = Checked(worth="unable", pasted=pasted)
     else:
         valid = receipt if worth is Worth.VALID else None

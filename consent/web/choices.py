@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from flask import Blueprint, Response, abort, current_app, jsonify, request, url_for
+from flask import Blueprint, Response, abort, current_app, jsonify, make_response, request, url_for
 from markupsafe import Markup
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 from werkzeug.wrappers import Response as AnyResponse
@@ -61,6 +61,16 @@ def protect(response: Response) -> Response:
 def missing(_error: NotFound) -> Response:
     """404: what isn't there and what is somebody else's, in the same words, which are the visitor's."""
     return deciding.failed(here(), request, HTTPStatus.NOT_FOUND)
+
+
+@blueprint.errorhandler(HTTPStatus.SERVICE_UNAVAILABLE)
+def unreadable(error: ServiceUnavailable) -> Response:
+    """503: what was shown or declared before can't be read now."""
+    title = "shown.title" if "hash" in (request.view_args or {}) else "link.declaration"
+    again = f"{here().mount}{request.full_path}".rstrip("?")
+    response = make_response(page(here(), title, "unreadable.html", title=title, again=again), error.code)
+    response.retry_after = error.retry_after
+    return response
 
 
 @blueprint.get("")
@@ -182,7 +192,7 @@ def checkpoint() -> Response:
         note = here().site.recorder.checkpoint()
     except LedgerError as error:
         response = plain("No checkpoint can be signed at the moment.\n", HTTPStatus.SERVICE_UNAVAILABLE)
-        response.retry_after = getattr(error, "retry_after", 300)
+        response.retry_after = receipts.wait_after(error)
         return response
     if note is None:
         return plain("No checkpoint is signed yet.\n", HTTPStatus.NOT_FOUND)
@@ -201,7 +211,7 @@ def policies(site: Site) -> list[Policy]:
     try:
         return site.recorder.policies()
     except LedgerError as error:
-        raise ServiceUnavailable from error
+        raise ServiceUnavailable(retry_after=receipts.wait_after(error)) from error
 
 
 def body_of(site: Site, hash: str) -> bytes:
@@ -211,7 +221,7 @@ def body_of(site: Site, hash: str) -> bytes:
     try:
         document = site.recorder.document(hash) if DIGEST.fullmatch(hash) else None
     except LedgerError as error:
-        raise ServiceUnavailable from error
+        raise ServiceUnavailable(retry_after=receipts.wait_after(error)) from error
     if document is None or document.kind != "notice":
         abort(404)
     return document.body

@@ -15,6 +15,8 @@ from consent.web.source import letting_in, source
 
 #: The headers that hold policies, in lower case; the second one's policies are only reported on.
 HEADERS: Final = ("content-security-policy", "content-security-policy-report-only")
+#: The header that says where what a policy reports goes to.
+REPORTING: Final = "reporting-endpoints"
 
 #: The directives of a policy by name, in lower case: each as its words, the first of them its name as spelled.
 Directives = dict[str, list[str]]

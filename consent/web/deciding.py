@@ -8,7 +8,7 @@ from flask import Request, Response, jsonify, make_response, url_for
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from consent.decision import Answer, Form, FormConflict, FormInvalid, judge_form
-from consent.errors import Fault, LedgerError, LedgerUnavailable
+from consent.errors import Fault, LedgerError
 from consent.web import erasure, receipts
 from consent.web.answering import Asked, Outcome, take
 from consent.web.centre import Problem, centre
@@ -27,8 +27,6 @@ from consent.web.site import Shown, Site
 
 log = logging.getLogger("consent")
 
-#: Seconds until a visitor may try again where only the operator can help.
-UNTIL_MENDED = 300
 #: What a form without any Yes says while nobody can look up what it was shown.
 REFUSAL = Form.read([("choice", "none")])
 #: From these, the visitor goes back to the page they were on.
@@ -293,8 +291,7 @@ def unavailable(
     log.error("a grant could not be recorded: %s", error)
     code = HTTPStatus.TOO_MANY_REQUESTS if isinstance(error, TooMany) else HTTPStatus.SERVICE_UNAVAILABLE
     response = failed(visitor, request, code, held=outcome is not None and outcome.after is not None)
-    wait = error.retry_after if isinstance(error, LedgerUnavailable) else UNTIL_MENDED
-    response.headers["Retry-After"] = str(wait)
+    response.headers["Retry-After"] = str(receipts.wait_after(error))
     return response
 
 

@@ -16,11 +16,12 @@ from consent.decision import Form, judge_form
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.web.answering import record_late
 from consent.web.cookie import choice_cookie
-from consent.web.deciding import UNTIL_MENDED, failed, record, sender_of
+from consent.web.deciding import failed, record, sender_of
 from consent.web.erasure import ASKED, OFFERED, ask, own, read
 from consent.web.form import read_form
 from consent.web.origin import Origin
 from consent.web.page import page
+from consent.web.receipts import UNTIL_MENDED, wait_after
 from consent.web.request import ConsentRequest
 
 log = logging.getLogger("consent")
@@ -81,8 +82,7 @@ def erased(visitor: ConsentRequest, request: Request, about: str) -> Response:
     except LedgerError as error:
         log.error("a visitor's history could not be erased: %s", error)
         response = make_response(asking(visitor, about, unable=True), HTTPStatus.SERVICE_UNAVAILABLE)
-        wait = error.retry_after if isinstance(error, LedgerUnavailable) else UNTIL_MENDED
-        response.headers["Retry-After"] = str(wait)
+        response.headers["Retry-After"] = str(wait_after(error))
     else:
         response = make_response(page(visitor, "erased.title", "erased.html"))
     if cookie is not None:

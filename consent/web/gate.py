@@ -151,8 +151,9 @@ def restricted(visitor: ConsentRequest, headers: Headers) -> Headers:
     plan = site.plan(verdict.running | visitor.lent)
     theirs = [value for name, value in headers if name.lower() == POLICY and value not in ours]
     whole = ", ".join(theirs)
-    if theirs and site.first_sight(plan, whole, nonced=visitor.nonce is not None):
-        for weakness in weaknesses(plan, whole, visitor.nonce):
+    endpoints = ", ".join(value for name, value in headers if name.lower() == csp.REPORTING)
+    if theirs and site.first_sight(plan, f"{whole}\n{endpoints}", nonced=visitor.nonce is not None):
+        for weakness in weaknesses(plan, whole, visitor.nonce, endpoints=endpoints):
             about: About = "defeated" if weakness.defeats else "policy"
             site.findings.note(about, str(weakness), None, "", weakness)
     made: Headers = []

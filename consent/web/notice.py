@@ -81,6 +81,7 @@ BESIDE: tuple[tuple[str, dict[str, object]], ...] = (
     ("declaration.html", {"current": True, "revisions": [REVISION]}),
     ("declaration.html", {"current": False, "revisions": [REVISION, REVISION]}),
     ("shown.html", {"src": "/"}),
+    ("unreadable.html", {"title": "shown.title", "again": "/"}),
     ("mine.html", MINE),
     ("mine.html", {**MINE, "asking": None, "history": []}),
     ("mine.html", {**MINE, "unreadable": True, "checked": VALID}),

@@ -71,7 +71,7 @@ def give(visitor: ConsentRequest, request: Request, id: str) -> Response:
     except LedgerError as error:
         log.error("a receipt could not be made: %s", error)
         why, code = "unable", HTTPStatus.SERVICE_UNAVAILABLE
-        wait = error.retry_after if isinstance(error, LedgerUnavailable) else UNTIL_MENDED
+        wait = wait_after(error)
     if receipt is None:
         response = Response(receipt_page(visitor, why=why, again=f"{visitor.mount}{request.full_path}"), code)
         response.headers["Retry-After"] = str(wait)
@@ -95,6 +95,11 @@ def give(visitor: ConsentRequest, request: Request, id: str) -> Response:
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def wait_after(error: LedgerError) -> int:
+    """Seconds until a visitor may try again what *error* stopped."""
+    return error.retry_after if isinstance(error, LedgerUnavailable) else UNTIL_MENDED
 
 
 def receipt_page(visitor: ConsentRequest, **context: object) -> str:

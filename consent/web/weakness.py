@@ -4,7 +4,8 @@ Slower than editing them: for first sight, ``check`` and ``doctor``. Section num
 https://www.w3.org/TR/CSP3/.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,8 +23,12 @@ class Weakness(Fault):
     isn't there at all is as good as no policy, and worth a look."""
 
 
-def weaknesses(plan: Plan, value: str, nonce: str | None = None) -> tuple[Weakness, ...]:
+def weaknesses(
+    plan: Plan, value: str, nonce: str | None = None, *, endpoints: str = ""
+) -> tuple[Weakness, ...]:
     """Why *value* can't do what *plan* wants, each once; *nonce* is the one that the page gives to ``consent_head``.
+
+    *endpoints* is the page's ``Reporting-Endpoints`` (https://www.w3.org/TR/reporting-1/#header), to which reports go.
 
     *value* is what the site sends, before or after ``edit``; of several headers, all, joined by commas: what one of
     them keeps out is kept out. Of a value without any policy there is nothing to say.
@@ -40,7 +45,8 @@ def weaknesses(plan: Plan, value: str, nonce: str | None = None) -> tuple[Weakne
             found += _let_in(plan, name, kind, policies)
     for each in policies:
         found += [*_dynamic(each, nonce), *_own_blocked(plan, each, nonce), *_sandboxed(each)]
-        found += _reported_to(plan, each)
+        found += _reported_to(plan, "report-uri", each.get("report-uri", [])[1:])
+    found += _reported_to(plan, "Reporting-Endpoints", _QUOTED.findall(endpoints))
     return tuple(dict.fromkeys(found))
 
 
@@ -152,13 +158,15 @@ def _has(nonce: str | None, words: list[str]) -> bool:
     return bool(nonce) and f"'nonce-{nonce}'" in words
 
 
-def _reported_to(plan: Plan, found: Directives) -> Iterator[Weakness]:
-    for word in found.get("report-uri", [])[1:]:
-        if not plan.refused.isdisjoint(source(word).within):
-            problem = f'"{word[:100]}" is told the address of pages, and what it belongs to may not run'
-            yield Weakness("report-uri", problem, "Let reports go to the site itself.", defeats=True)
+def _reported_to(plan: Plan, place: str, addresses: Iterable[str]) -> Iterator[Weakness]:
+    for address in addresses:
+        if not plan.refused.isdisjoint(source(address).within):
+            problem = f'"{address[:100]}" is told the address of pages, and what it belongs to may not run'
+            yield Weakness(place, problem, "Let reports go to the site itself.", defeats=True)
 
 
+#: The addresses in ``Reporting-Endpoints``, which are strings as of RFC 9651, §3.3.3.
+_QUOTED: Final = re.compile(r'"([^"\\]*)"')
 #: What of ours goes by a directive, by its kind.
 _OWN: Final = {
     "script": "the module of consent_head()",

@@ -182,6 +182,20 @@ def test_a_defeated_content_security_policy_is_wrong_and_a_missing_one_worth_a_l
 
 
 @pytest.mark.requirement("ENF-05")
+def test_an_endpoint_for_reports_that_belongs_to_what_may_not_run_is_wrong(site: Flask) -> None:
+    @site.after_request
+    def send(response: Response) -> Response:
+        response.headers["Reporting-Endpoints"] = 'all="https://video.example/r"'
+        return response
+
+    wrong = lines(with_policy(site, f"{OWN}; report-to all", ""), "--page", "/page")["wrong"]
+    assert any(
+        each.startswith('content security policy, Reporting-Endpoints: "https://video.example/r"')
+        for each in wrong
+    )
+
+
+@pytest.mark.requirement("ENF-05")
 @pytest.mark.parametrize(
     ("policy", "wrong"),
     [

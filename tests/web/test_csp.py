@@ -394,6 +394,12 @@ def test_reports_to_what_may_not_run_are_reported() -> None:
     site = "default-src 'self'; report-uri /here https://count.example/api"
     assert [fault.place for fault in weaknesses(plan("", COUNT), site)] == ["report-uri"]
     assert weaknesses(plan("count", COUNT), site) == ()
+    endpoints = 'own="/here", theirs="https://count.example:443/api";p=1'
+    site = "default-src 'self'; report-to theirs"
+    [fault] = weaknesses(plan("", COUNT), site, endpoints=endpoints)
+    assert (fault.place, fault.defeats) == ("Reporting-Endpoints", True)
+    assert '"https://count.example:443/api"' in fault.problem
+    assert weaknesses(plan("count", COUNT), site, endpoints=endpoints) == ()
 
 
 def test_a_fault_is_told_once_and_in_whole_sentences() -> None:

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from consent.errors import LedgerUnavailable
-from consent.ledger import Kind
+from consent.ledger import Kind, Ledger
 from consent.web.site import Site
 
 from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, locked
@@ -234,3 +234,27 @@ def test_a_hospital_behind_one_address_may_answer_all_at_once(
         each.join()
     assert codes == [303] * 119
     assert len(events(site)) == 119
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("declaration/7", "Cookies and services"),
+        (f"shown/{'0' * 64}", "What was shown"),
+        (f"notices/{'0' * 64}", "What was shown"),
+    ],
+)
+def test_what_stood_there_before_is_said_to_be_unreadable_on_a_page_of_ours(
+    app: Flask, site: Site, path: str, title: str
+) -> None:
+    def locked_out() -> Ledger:
+        raise LedgerUnavailable("locked", retry_after=7)
+
+    site.recorder.open = locked_out
+    page = app.test_client().get(f"/privacy-choices/{path}?a=b")
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "7")
+    assert page.headers["Cache-Control"] == "no-store"
+    assert f"<h1>{title}</h1>" in page.text
+    assert "cannot be read at the moment. Try again in a few minutes." in page.text
+    assert f'href="/privacy-choices/{path}?a=b">Try again</a>' in page.text
+    assert "<footer" in page.text
