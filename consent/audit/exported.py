@@ -27,6 +27,8 @@ class Export:
     search: Search
     below: int
     """It holds events with lower indexes only."""
+    who: str | None
+    """What stands for whoever made it (``lookup.stand_in``); None in a record of an older release."""
 
     def holds(self, row: Row, policy: Policy | None) -> bool:
         """Whether it holds the event of *row*, recorded under *policy*; of an erased one, whether it may."""
@@ -34,27 +36,28 @@ class Export:
 
     def members(self) -> dict[str, object]:
         """As plain data for JSON."""
-        return {"time": stamp(self.time, "seconds"), **_said(self.form, self.search, self.below)}
+        return {"time": stamp(self.time, "seconds"), **_said(self.form, self.search, self.below, self.who)}
 
     def in_words(self) -> str:
         """In one line for a person."""
         words = [self.form, f"events below {self.below}", *self.search.in_words()]
+        words += [f"by {self.who}"] if self.who else []
         return f"{self.time:%Y-%m-%d %H:%M} UTC: {', '.join(words)}"
 
 
 def record_export(
-    ledger: Ledger, form: str, search: Search, below: int, *, time: datetime, policy: str
+    ledger: Ledger, form: str, search: Search, below: int, *, who: str, time: datetime, policy: str
 ) -> None:
-    """Put on record that the events below index *below* that *search* asks for are exported now, to nobody named.
+    """Put on record that the events below index *below* that *search* asks for are exported now.
 
-    LedgerError when that can't be done; then nothing should be handed out.
+    *who* stands for whoever does it. LedgerError when that can't be done; then nothing should be handed out.
     """
     event = Event(
         id=new_id(),
         kind=Kind.ACCESSED,
         time=time,
         policy=policy,
-        detail={"export": _said(form, search, below)},
+        detail={"export": _said(form, search, below, who)},
     )
     ledger.record(event, salt=secrets.token_bytes(32))
 
@@ -78,7 +81,7 @@ def holding(exports: Sequence[Export], rows: Sequence[Row], reader: Reader) -> l
     return [each for each in exports if any(each.holds(row, reader.policy(row.policy)) for row in rows)]
 
 
-def _said(form: str, search: Search, below: int) -> dict[str, object]:
+def _said(form: str, search: Search, below: int, who: str | None) -> dict[str, object]:
     """What is recorded; what an older release doesn't know stands in it only where it was asked for."""
     further: dict[str, object] = {
         "category": search.category,
@@ -87,6 +90,7 @@ def _said(form: str, search: Search, below: int) -> dict[str, object]:
         "languages": sorted(search.languages) or None,
         "profiles": sorted(search.profiles) or None,
         "signal": search.signal,
+        "who": who,
     }
     return {
         "below": below,
@@ -100,7 +104,7 @@ def _said(form: str, search: Search, below: int) -> dict[str, object]:
 
 def _read(index: int, time: datetime, found: dict[str, object]) -> Export:
     since, until, below, revision = (found.get(name) for name in ("since", "until", "below", "revision"))
-    category, answer, signal = (found.get(name) for name in ("category", "answer", "signal"))
+    category, answer, signal, who = (found.get(name) for name in ("category", "answer", "signal", "who"))
     return Export(
         index=index,
         time=time,
@@ -117,6 +121,7 @@ def _read(index: int, time: datetime, found: dict[str, object]) -> Export:
             signal=signal if isinstance(signal, bool) else None,
         ),
         below=below if isinstance(below, int) else index,
+        who=who if isinstance(who, str) else None,
     )
 
 

@@ -26,6 +26,7 @@ from consent.audit.answers import answer_lines
 from consent.audit.chart import Chart
 from consent.audit.form import FormError, sent
 from consent.audit.listing import ENDED, LOG, asked_list, listed, problem_page, unavailable
+from consent.audit.lookup import LookUps, Untraced, look_up, look_ups, stand_in
 from consent.audit.overview import Compared, asked_for, compared, state_of
 from consent.audit.overview import charts as overviewed
 from consent.audit.page import page, reader, site
@@ -188,14 +189,17 @@ def looked_up(text: str) -> Response:
         return problem_page(str(error), HTTPStatus.BAD_REQUEST)
     try:
         source = reader()
-        record = source.ledger.get(wanted)
+        record = look_up(site(), wanted, request.environ[AUDITOR], "page")
         if record is None and source.ledger.was_pruned(wanted):
             return problem_page(PRUNED.format(wanted), HTTPStatus.GONE)
         if record is None:
             problem = f"No event {wanted} is recorded here. Is it of another site, or copied wrongly?"
             return problem_page(problem, HTTPStatus.NOT_FOUND)
         row = source.row(record)
-        return event_page(source, row, proof_of(source.ledger, wanted))
+        proof, seen_by = proof_of(source.ledger, wanted), look_ups(source.ledger, record)
+        return event_page(source, row, proof, seen_by)
+    except Untraced as error:
+        return problem_page(str(error), HTTPStatus.SERVICE_UNAVAILABLE)
     except LedgerError as error:
         return unavailable(error)
 
@@ -229,8 +233,8 @@ def overview_page(
     )
 
 
-def event_page(source: Reader, row: Row, proof: Proof) -> Response:
-    """Everything that is recorded of one event, the proof that it is in the log, and how it is seen from today."""
+def event_page(source: Reader, row: Row, proof: Proof, seen_by: LookUps) -> Response:
+    """All that is recorded of one event, its proof, who has looked it up, and how it is seen from today."""
     policy = source.policy(row.policy)
     return page(
         "event.html",
@@ -244,6 +248,8 @@ def event_page(source: Reader, row: Row, proof: Proof) -> Response:
         proof=proof,
         today=notice_today(site(), source, row),
         since=policy_since(site(), source, row.policy) if row.policy else None,
+        look_ups=seen_by,
+        you=stand_in(site().recorder, request.environ[AUDITOR]),
     )
 
 

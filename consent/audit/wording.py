@@ -105,7 +105,13 @@ def _opened(event: Event) -> Iterator[tuple[str, str]]:
     yield "source", f"{event.source} ({SOURCES.get(event.source, '?')})" if event.source else NOT_KNOWN
     yield "signal", "a privacy signal was sent" if event.signal else "no privacy signal was sent"
     yield "opted out", "yes, of sale and sharing" if event.opted_out else "no"
-    yield "subject", str(event.subject) if event.subject else "none: nothing links it to a browser"
+    if event.kind is Kind.ACCESSED:
+        yield (
+            "subject",
+            f"{event.subject}: stands for the event that was looked up" if event.subject else "none",
+        )
+    else:
+        yield "subject", str(event.subject) if event.subject else "none: nothing links it to a browser"
     yield "account", event.account or "none: nothing links it to an account"
     yield from _details(event)
     if event.key is not None:
@@ -114,7 +120,7 @@ def _opened(event: Event) -> Iterator[tuple[str, str]]:
 
 def _details(event: Event) -> Iterator[tuple[str, str]]:
     for name, value in sorted((event.detail or {}).items()):
-        yield from _lines(name, value)
+        yield from _lines(name.replace("_", " "), value)
 
 
 def _lines(name: str, value: object) -> Iterator[tuple[str, str]]:

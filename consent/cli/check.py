@@ -128,8 +128,11 @@ def ledger_faults(site: Site) -> list[Fault]:
 
 
 def unlinked(site: Site) -> list[str]:
-    """Why accounts can't be linked here: on a server their key isn't the one that signs, which ``problems`` look at."""
-    if site.accounts is None or not on_server(site):
+    """Why accounts and auditors can't be linked here: on a server their key isn't the signing key.
+
+    That one is what ``problems`` look at.
+    """
+    if (site.accounts is None and site.settings.auditor is None) or not on_server(site):
         return []
     try:
         site.recorder.link("")

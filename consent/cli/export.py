@@ -16,12 +16,14 @@ from click.core import ParameterSource
 from consent.audit.export import WRITERS, Writer, bundle_of, schema_of, whole_file, write_folder, write_zip
 from consent.audit.exported import record_export
 from consent.audit.jsonld import Records
+from consent.audit.lookup import stand_in
 from consent.audit.row import Reader, Row
 from consent.audit.search import Search
 from consent.audit.wording import PRUNED_BELOW
 from consent.cli.asked import NAMES, search_options
 from consent.cli.checkpoint import newest_note
 from consent.cli.command import command, database_file, ledger_of, site_of
+from consent.cli.operator import operator
 from consent.cli.terminal import complain, say, with_progress
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Checkpoint, Ledger
@@ -79,10 +81,11 @@ def export(
 ) -> None:
     """Write the events, oldest first, as JSON Lines, CSV or JSON-LD; or the whole log as a bundle.
 
-    That it was made is recorded first, with what it holds, so that "flask consent forget" can name it later. It
-    names subjects, so that one browser's events can be followed: treat it as personal data. In CSV a cell that a
-    spreadsheet would run as a formula has an apostrophe in front. In JSON-LD each answer is a consent record, its
-    fields modelled on ISO/IEC TS 27560 in terms of DPV; what is no answer, or erased, has none.
+    That it was made is recorded first, with what it holds, so that "flask consent forget" can name it later, and with
+    what stands for your account on this machine. It names subjects, so that one browser's events can be followed: treat
+    it as personal data. In CSV a cell that a spreadsheet would run as a formula has an apostrophe in front. In JSON-LD
+    each answer is a consent record, its fields modelled on ISO/IEC TS 27560 in terms of DPV; what is no answer, or
+    erased, has none.
 
     A bundle can be checked anywhere, without the site, by the verify.py in it: that nothing was altered since the
     log was signed. It has the newest signed checkpoint; where the log's key is, the tree as it is is signed first.
@@ -209,7 +212,8 @@ def say_how_to_check(ledger: Ledger, target: Path, note: str, *, openings: bool)
 
 def record(site: Site, ledger: Ledger, form: str, search: Search, below: int) -> None:
     """Put the export on record that is made now."""
-    record_export(ledger, form, search, below, time=moment(site.clock()), policy=site.policy.digest)
+    who = stand_in(site.recorder, operator())
+    record_export(ledger, form, search, below, who=who, time=moment(site.clock()), policy=site.policy.digest)
 
 
 def require_foreign(site: Site, target: Path, option: str) -> None:

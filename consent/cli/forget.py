@@ -10,10 +10,12 @@ from pathlib import Path
 import click
 
 from consent.audit.exported import Export, exports, holding
+from consent.audit.lookup import look_up, stand_in
 from consent.audit.row import Reader, Row
 from consent.audit.search import SearchError, read_id
 from consent.audit.wording import PRUNED, kind_text, time_text
 from consent.cli.command import WRONG, command, ledger_of, site_of
+from consent.cli.operator import operator
 from consent.cli.terminal import complain, say, say_json, table
 from consent.errors import LedgerError
 from consent.ledger import KEPT, Event, Kind, Ledger, erasure
@@ -24,6 +26,8 @@ from consent.web.site import Site
 ID = "8f2b6c1e-9d4a-4c55-b1de-6a0f0c3e7a11"
 #: Seconds that one transaction may take, and ids of a list that go into one.
 _PATIENCE, _AT_ONCE = 30.0, 500
+#: What shows who did what with the log: whoever did mustn't be able to take it out.
+_TRACES = frozenset({Kind.ACCESSED, Kind.ERASED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,9 @@ def forget(
 
     ID is that of an event, as on a receipt, or of a subject, as in an export. All events of the subject are erased
     with it; an event that is linked to nobody goes alone. Says what that will be, and asks. What stays is that
-    somebody did something in that hour. It is recorded that something was erased, not whose it was or by whom. A
-    browser keeps its answer until that is changed or runs out.
+    somebody did something in that hour. It is recorded that something was erased, and what stands for your account on
+    this machine, but not whose it was. Who looked up, exported or erased something stays on record for
+    CONSENT_RETENTION. A browser keeps its answer until that is changed or runs out.
 
     Exports that hold the erased are named: erase them there, too.
     """
@@ -105,14 +110,14 @@ def erase_named(
     if not rows:
         complain("Nothing is left to erase of these.")
     elif not yes:
-        complain(table(("time (UTC)", "kind", "id"), [(time_text(r), kind_text(r), r.id) for r in rows]))
+        list_them(site, [each.rows[-1].id for each in found], rows)
         if not click.confirm(f"Erase these {len(rows)} events for good?", err=True):
             complain("Nothing was erased.")
             ctx.exit(WRONG)
     held = holding(list(exports(ledger)), rows, reader)
     count = sum(
         ledger.erase(
-            said(site, "operator"),
+            said(site),
             salt=secrets.token_bytes(32),
             subject=each.subject,
             ids=[uuid.UUID(row.id) for row in each.rows],
@@ -145,6 +150,11 @@ def find(reader: Reader, text: str) -> Found:
             f"nothing is on record under the id {wanted}. Is it of another site, erased as a whole, or copied wrongly?"
         )
     rows = list(reader.rows(records))
+    if rows[0].kind in _TRACES:
+        raise LedgerError(
+            f"the event {wanted} says that somebody looked up, exported or erased something. It stays until it has "
+            "been kept for CONSENT_RETENTION."
+        )
     if rows[0].kind in KEPT:
         raise LedgerError(
             f"the event {wanted} says what the site or its log went through, and nothing of anybody. It stays."
@@ -172,7 +182,7 @@ def erase_again(site: Site, ledger: Ledger, source: Path, *, as_json: bool) -> N
         raise click.BadParameter(f"{source}: {error}", param_hint="--from") from error
     count = sum(
         ledger.erase(
-            said(site, "operator"),
+            said(site),
             salt=secrets.token_bytes(32),
             ids=ids[first : first + _AT_ONCE],
             patience=_PATIENCE,
@@ -219,6 +229,22 @@ def say_exports(found: Sequence[Export], *, as_json: bool) -> None:
         complain("No export on record holds anything that was erased since.")
 
 
-def said(site: Site, by: str) -> Event:
-    """What goes on record of the erasure."""
-    return erasure(by, id=new_id(), time=moment(site.clock()), policy=site.policy.digest)
+def list_them(site: Site, ids: Sequence[str], rows: Sequence[Row]) -> None:
+    """Say what *rows* are, once it is on record that *ids*, one of each history, are looked up; else only that."""
+    try:
+        for id in ids:
+            look_up(site, uuid.UUID(id), operator(), "forget")
+    except LedgerError as error:
+        complain(str(error))
+        return
+    complain(table(("time (UTC)", "kind", "id"), [(time_text(r), kind_text(r), r.id) for r in rows]))
+
+
+def said(site: Site) -> Event:
+    """What goes on record of the erasure; of whoever does it only where the key is that they are recorded under."""
+    try:
+        who = stand_in(site.recorder, operator())
+    except LedgerError:
+        who = None
+    time = moment(site.clock())
+    return erasure("operator", id=new_id(), time=time, policy=site.policy.digest, who=who)

@@ -128,11 +128,11 @@ def recover(ctx: click.Context, yes: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.pass_context
 def account(ctx: click.Context, file: Path) -> None:
-    """Write the key that accounts are linked under to FILE, for those who have no signing key.
+    """Write the key that accounts and auditors are linked under to FILE, for those who have no signing key.
 
-    On PostgreSQL the site's workers need it where CONSENT_ACCOUNT is set: name FILE in CONSENT_ACCOUNT_KEY there. It
-    stays the same for as long as the log is, and the signing key can't be found from it. Who has it can try out which
-    account an opt-out in the log is of, so let nobody else read it.
+    On PostgreSQL the site's workers need it where CONSENT_ACCOUNT or CONSENT_AUDITOR is set: name FILE in
+    CONSENT_ACCOUNT_KEY there. It stays the same for as long as the log is, and the signing key can't be found from it.
+    Who has it can try out which account an opt-out in the log is of, so let nobody else read it.
     """
     ledger = ledger_of(ctx)
     kept, key = AccountKey(file.absolute()), ledger.account_key()

@@ -109,6 +109,7 @@ def prove(ledger: Ledger, there: Ledger, signed: str) -> None:
 
 def settled(site: Site, name: str, signed: Checkpoint, key: str) -> str:
     """What has happened, and what is to be changed now."""
+    linking = site.settings.account or site.settings.auditor
     accounts = "CONSENT_ACCOUNT_KEY, a file that this makes: flask consent keys account FILE"
     return "\n".join(
         [
@@ -119,7 +120,10 @@ def settled(site: Site, name: str, signed: Checkpoint, key: str) -> str:
                 [
                     ("everywhere", f"CONSENT_DATABASE = {name!r}, each with a role of its own"),
                     ("who signs", f"CONSENT_SIGNING_KEY = {key!r}, on this machine alone"),
-                    ("the site", f"no CONSENT_SIGNING_KEY{f'; {accounts}' if site.settings.account else ''}"),
+                    (
+                        "the site",
+                        f"no CONSENT_SIGNING_KEY{f'; {accounts}' if linking else ''}",
+                    ),
                 ]
             ),
             "",

@@ -1,18 +1,20 @@
 """``flask consent show``: one event in words, and the notice it was given under."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
 
 from consent.audit.answers import answer_lines
 from consent.audit.export import whole_file
+from consent.audit.lookup import LookUps, look_up, look_ups, stand_in
 from consent.audit.row import Reader, Row
 from consent.audit.search import SearchError, read_id
 from consent.audit.today import notice_today, policy_since
 from consent.audit.wording import PRUNED, facts_of, kind_text
 from consent.cli.command import IMPOSSIBLE, WRONG, command, ledger_of, site_of
 from consent.cli.diff import in_words as difference_in_words
+from consent.cli.operator import operator
 from consent.cli.terminal import complain, facts, say, say_json, table
 from consent.errors import LedgerError
 from consent.policy import Policy
@@ -26,6 +28,7 @@ ID = "8f2b6c1e-9d4a-4c55-b1de-6a0f0c3e7a11"
     f"flask consent show {ID}",
     f"flask consent show {ID} --json",
     f"flask consent show {ID} --notice notice.html",
+    f"flask consent show {ID} --auditor auditor-1 --auditor auditor-2",
 )
 @click.argument("id")
 @click.option("--json", "as_json", is_flag=True, help="Answer in one line of JSON.")
@@ -34,20 +37,31 @@ ID = "8f2b6c1e-9d4a-4c55-b1de-6a0f0c3e7a11"
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="Write the notice it was given under, byte for byte as stored, to this file; - is standard output.",
 )
+@click.option(
+    "--auditor",
+    "auditors",
+    multiple=True,
+    metavar="NAME",
+    help="Name this auditor where they looked it up, by what CONSENT_AUDITOR gives or os:NAME. Repeat for more.",
+)
 @click.pass_context
-def show(ctx: click.Context, id: str, as_json: bool, notice: Path | None) -> None:
-    """Say everything that is recorded of the event ID.
+def show(ctx: click.Context, id: str, as_json: bool, notice: Path | None, auditors: tuple[str, ...]) -> None:
+    """Say everything that is recorded of the event ID, and who has looked it up.
 
     ID is the event id that "flask consent log" lists. Ends with 1 if the record is not as it was
     written. Of an event that was pruned only that is said. What the site's templates and policy of today give instead
     of the notice of that day, and what the policy changed since, is said after it.
+
+    That it is looked up is recorded first, with what stands for your account on this machine: nothing is shown
+    otherwise. Whoever looked it up, or another event of the same browser, is listed by what stands for them: an
+    account on a machine is "os:NAME", others are whom CONSENT_AUDITOR named.
     """
     try:
         wanted = read_id(id)
     except SearchError as error:
         raise click.BadParameter(str(error), param_hint="ID") from error
-    reader = Reader(ledger_of(ctx))
-    record = reader.ledger.get(wanted)
+    reader, site = Reader(ledger_of(ctx)), site_of(ctx)
+    record = look_up(site, wanted, operator(), "show")
     if record is None and reader.ledger.was_pruned(wanted):
         say_json({"id": str(wanted), "pruned": True}) if as_json else say(PRUNED.format(wanted))
         return
@@ -58,9 +72,12 @@ def show(ctx: click.Context, id: str, as_json: bool, notice: Path | None) -> Non
     if notice is not None:
         write(notice_of(reader, row), notice)
     elif as_json:
-        say_json(row.members(personal=True))
+        found = look_ups(reader.ledger, record)
+        say_json({**row.members(personal=True), "look_ups": [each.members() for each in found.listed]})
     else:
-        say("\n\n".join([in_words(row, reader.policy(row.policy)), *from_today(site_of(ctx), reader, row)]))
+        named = {stand_in(site.recorder, each): each for each in (operator(), *auditors)}
+        words = in_words(row, reader.policy(row.policy), look_ups(reader.ledger, record), named)
+        say("\n\n".join([words, *from_today(site, reader, row)]))
     ctx.exit(WRONG if row.problem else 0)
 
 
@@ -86,8 +103,8 @@ def write(body: bytes, file: Path) -> None:
         new.write(body)
 
 
-def in_words(row: Row, policy: Policy | None) -> str:
-    """All of *row*, in lines for a person."""
+def in_words(row: Row, policy: Policy | None, seen_by: LookUps, named: Mapping[str, str]) -> str:
+    """All of *row*, in lines for a person, and who has looked it up, *named* by what stands for them."""
     parts = [kind_text(row), facts(facts_of(row, policy))]
     if lines := answer_lines(row, policy):
         parts.append(
@@ -99,6 +116,14 @@ def in_words(row: Row, policy: Policy | None) -> str:
                 ],
             )
         )
+    if seen_by.listed:
+        lines_of = [
+            (f"{each.time:%Y-%m-%d %H:%M:%S}", each.how, named.get(each.who, each.who), _index(each.index))
+            for each in seen_by.listed
+        ]
+        parts.append(table(("looked up (UTC)", "how", "by", "event's index"), lines_of))
+    if seen_by.further:
+        parts.append(f"It was looked up {seen_by.further:,} times more before.")
     return "\n\n".join(parts)
 
 
@@ -112,3 +137,7 @@ def from_today(site: Site, reader: Reader, row: Row) -> Iterator[str]:
         yield f"The policy: {since.said}"
         if since.difference:
             yield difference_in_words(since.difference)
+
+
+def _index(index: int | None) -> str:
+    return "-" if index is None else str(index)

@@ -6,6 +6,7 @@ from consent.ledger.event import KEPT as KEPT
 from consent.ledger.event import Event as Event
 from consent.ledger.event import Kind as Kind
 from consent.ledger.event import erasure as erasure
+from consent.ledger.event import looked_up as looked_up
 from consent.ledger.event import opened as opened
 from consent.ledger.event import operated as operated
 from consent.ledger.facets import Counts as Counts
@@ -13,10 +14,12 @@ from consent.ledger.facets import Facets as Facets
 from consent.ledger.keys import KeyState as KeyState
 from consent.ledger.keys import LogKey as LogKey
 from consent.ledger.leaf import Leaf as Leaf
+from consent.ledger.leaf import auditor_link as auditor_link
 from consent.ledger.leaf import commitment as commitment
 from consent.ledger.leaf import derived_id as derived_id
 from consent.ledger.leaf import leaf_hash as leaf_hash
 from consent.ledger.leaf import link as link
+from consent.ledger.leaf import seen as seen
 from consent.ledger.ledger import Ledger as Ledger
 from consent.ledger.receipt import Outcome as Outcome
 from consent.ledger.receipt import Receipt as Receipt

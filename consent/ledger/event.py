@@ -56,7 +56,10 @@ class Event:
     policy: str | None
     """Digest of the policy in force, 64 hex digits."""
     subject: uuid.UUID | None = None
-    """Random id that links one browser's events while a grant remains; None without one (LOG-01)."""
+    """Random id that links one browser's events while a grant remains; None without one (LOG-01).
+
+    Of an ``accessed`` event what stands for the one that was looked up (``leaf.seen``), None where many were.
+    """
     granted: tuple[str, ...] = ()
     """Kept sorted and once each, as the other answers are."""
     refused: tuple[str, ...] = ()
@@ -157,11 +160,14 @@ class Event:
         return event
 
     def repeats(self, earlier: "Event", within: int) -> bool:
-        """Whether this says what *earlier* said: same subject, answers and policy, *within* seconds."""
+        """Whether this says what *earlier* said: same subject, answers and policy, *within* seconds.
+
+        Or whether both are the same look-up.
+        """
         return (
             self.subject is not None
             and self.answer() == earlier.answer()
-            and {self.kind, earlier.kind} <= ANSWERS
+            and ({self.kind, earlier.kind} <= ANSWERS or self.kind is earlier.kind is Kind.ACCESSED)
             and abs((self.time - earlier.time).total_seconds()) <= within
         )
 
@@ -205,13 +211,39 @@ def operated(
     )
 
 
-def erasure(by: str, *, id: uuid.UUID, time: datetime, policy: str | None = None) -> Event:
+def erasure(
+    by: str, *, id: uuid.UUID, time: datetime, policy: str | None = None, who: str | None = None
+) -> Event:
     """The event that says that something was erased *by* the ``visitor``, the ``operator`` or ``retention``.
 
     Or by the ``list`` beside the key, which names what is to be erased again, or to the end. Not whose it was, nor how
-    much.
+    much. *who* stands for the operator (``leaf.auditor_link``).
     """
-    return Event(id=id, kind=Kind.ERASED, time=time, policy=policy, detail={"by": by})
+    return Event(
+        id=id,
+        kind=Kind.ERASED,
+        time=time,
+        policy=policy,
+        detail={"by": by} if who is None else {"by": by, "who": who},
+    )
+
+
+def looked_up(
+    what: uuid.UUID, *, who: str, how: str, found: str, id: uuid.UUID, time: datetime, policy: str | None
+) -> Event:
+    """The event that says that an auditor looked one up, for which *what* stands (``leaf.seen``).
+
+    *who* stands for the auditor (``leaf.auditor_link``). *how*: on a ``page``, or by which command. *found*: an
+    ``event``, an ``erased`` or ``pruned`` one, or ``nothing``.
+    """
+    return Event(
+        id=id,
+        kind=Kind.ACCESSED,
+        time=time,
+        policy=policy,
+        subject=what,
+        detail={"look_up": {"found": found, "how": how, "who": who}},
+    )
 
 
 def opened(key: str, *, origin: str, time: datetime) -> Event:

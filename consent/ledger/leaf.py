@@ -22,6 +22,8 @@ LONGEST_LEAF = 65_535
 SALT_BYTES = 32
 _LABEL = b"consent/opening/v1"
 _ACCOUNT = b"consent/account/v1"
+_AUDITOR = b"consent/auditor/v1"
+_SEEN = b"consent/seen/v1"
 _HOUR = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z")
 
 
@@ -99,8 +101,21 @@ def link(key: bytes, account: str) -> str:
 
     Without *key* (32 bytes) nobody can find out *account* by trying (LOG-01).
     """
-    code = hmac.digest(key, _ACCOUNT + b"\0" + account.encode(), "sha256")
-    return base64.urlsafe_b64encode(code[:16]).rstrip(b"=").decode()
+    return _stands_for(key, _ACCOUNT, account)
+
+
+def auditor_link(key: bytes, auditor: str) -> str:
+    """What stands in the log for *auditor*, who reads or erases: as ``link``, and yet another than for an account."""
+    return _stands_for(key, _AUDITOR, auditor)
+
+
+def seen(key: bytes, id: uuid.UUID) -> uuid.UUID:
+    """What stands for the event *id* where it is recorded that somebody looked it up: a UUIDv8.
+
+    Its first 16 bytes are of HMAC-SHA256(key, label ‖ 0 ‖ id). *key* is the event's own salt: once that is erased,
+    nobody can find out which event it was.
+    """
+    return _uuid8(hmac.digest(key, _SEEN + b"\0" + str(id).encode(), "sha256"))
 
 
 def leaf_hash(leaf: bytes) -> bytes:
@@ -114,7 +129,16 @@ def derived_id(*parts: str) -> uuid.UUID:
     A UUIDv8 (RFC 9562 §5.8): the first 16 bytes of SHA-256 over the canonical JSON list of
     ``"consent/id/v1"`` and *parts*, with version and variant set.
     """
-    start = bytearray(hashlib.sha256(canonical(["consent/id/v1", *parts])).digest()[:16])
+    return _uuid8(hashlib.sha256(canonical(["consent/id/v1", *parts])).digest())
+
+
+def _stands_for(key: bytes, label: bytes, name: str) -> str:
+    code = hmac.digest(key, label + b"\0" + name.encode(), "sha256")
+    return base64.urlsafe_b64encode(code[:16]).rstrip(b"=").decode()
+
+
+def _uuid8(code: bytes) -> uuid.UUID:
+    start = bytearray(code[:16])
     start[6] = start[6] & 0x0F | 0x80
     start[8] = start[8] & 0x3F | 0x80
     return uuid.UUID(bytes=bytes(start))

@@ -112,8 +112,8 @@ class Birth:
         if not self.served:
             return self.unkept
         raise LedgerUnavailable(
-            "Accounts are linked under a key of their own, and CONSENT_ACCOUNT_KEY isn't set here. Name its file "
-            "there; where the log's signing key is, this makes it: flask consent keys account FILE",
+            "Accounts and auditors are linked under a key of their own, and CONSENT_ACCOUNT_KEY isn't set here. Name "
+            "its file there; where the log's signing key is, this makes it: flask consent keys account FILE",
             retry_after=300,
         )
 

@@ -86,7 +86,7 @@ class Recorder:
     moved: float = float("-inf")
     """When a request last got through."""
     key: bytes | None = None
-    """What accounts are linked under, once it was asked for."""
+    """What accounts and auditors are linked under, once it was asked for."""
     opt_outs: OptOuts = field(default_factory=OptOuts)
     metrics: Metrics | None = None
     """What is counted; None where the site doesn't ask for it."""
@@ -167,9 +167,13 @@ class Recorder:
 
     def link(self, account: str) -> str:
         """What stands for the site's *account* in the log; LedgerError when the ledger's key isn't there."""
+        return link(self.linking_key(), account)
+
+    def linking_key(self) -> bytes:
+        """The 32 bytes under which accounts and auditors are linked, asked for once; LedgerError without them."""
         if self.key is None:
             self.key = self.ledger.account_key()
-        return link(self.key, account)
+        return self.key
 
     def forget_account(self, account: str) -> bool:
         """End the opt-out of *account*; whether there was one. LedgerUnavailable when that can't be done now."""

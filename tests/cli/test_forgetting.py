@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from consent.audit.lookup import look_ups, stand_in
+from consent.cli.operator import operator
 from consent.ledger import Kind, Ledger
 from tests.audit.clinic import Clock, MakeApp, record, site_of, visit
 
@@ -48,21 +50,58 @@ def test_it_says_what_will_be_erased_and_asks(ledger: Ledger, run: Run) -> None:
     assert "Consent given" in refused.stderr
     assert str(event.id) in refused.stderr
     assert "Nothing was erased." in refused.stderr
-    assert left(ledger) == ["operated", "given"]
+    assert left(ledger) == ["operated", "given", "accessed"]
     assert run("forget", str(event.id), input="y\n").exit_code == 0
-    assert left(ledger) == ["operated", "erased"]
+    assert left(ledger) == ["operated", "accessed", "erased"]
 
 
-def test_what_goes_on_record_names_neither_the_erased_nor_the_operator(ledger: Ledger, run: Run) -> None:
+def test_what_goes_on_record_names_neither_the_erased_nor_the_operator_but_what_stands_for_the_latter(
+    app: Flask, ledger: Ledger, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "ward-3")
     event = record(ledger)
     run("forget", str(event.id), "--yes")
     (said,) = ledger.newest(limit=1)
     recorded = said.event()
     assert recorded is not None
-    assert recorded.detail == {"by": "operator"}
+    assert recorded.detail == {"by": "operator", "who": stand_in(site_of(app).recorder, "os:ward-3")}
     assert said.body is not None
-    for secret in (event.id, event.subject):
+    for secret in (event.id, event.subject, "ward-3"):
         assert str(secret).encode() not in said.body + said.leaf
+
+
+def test_where_the_key_is_missing_somebody_is_erased_all_the_same_but_not_listed(
+    app: Flask, ledger: Ledger, run: Run
+) -> None:
+    event = record(ledger)
+    (Path(app.instance_path) / "consent.key").unlink()
+    result = run("forget", str(event.id), input="y\n")
+    assert (result.exit_code, result.stdout) == (0, "Erased 1 events.\n")
+    assert str(event.id) not in result.stderr
+    assert "can't be put on record" in result.stderr
+    assert left(ledger) == ["operated", "erased"]
+
+
+@pytest.mark.requirement("LOG-07")
+def test_who_looked_up_exported_or_erased_something_cannot_be_taken_out(ledger: Ledger, run: Run) -> None:
+    event = record(ledger)
+    run("show", str(event.id))
+    run("export")
+    run("forget", str(event.id), "--yes")
+    for trace in ledger.newest(limit=3):
+        for id in {trace.id, trace.subject or trace.id}:
+            refused = run("forget", str(id), "--yes")
+            assert (refused.exit_code, refused.stdout) == (3, "")
+            assert "CONSENT_RETENTION" in refused.stderr
+    assert left(ledger) == ["operated", "accessed", "accessed", "erased"]
+
+
+def test_somebody_who_is_asked_for_and_not_erased_was_looked_up(ledger: Ledger, run: Run) -> None:
+    event = record(ledger)
+    run("forget", str(event.subject), input="n\n")
+    found = ledger.get(event.id)
+    assert found is not None
+    assert [each.how for each in look_ups(ledger, found).listed] == ["forget"]
 
 
 def test_erasing_twice_is_no_error_and_says_so(ledger: Ledger, run: Run) -> None:
@@ -87,7 +126,7 @@ def test_unknown_ids_and_the_logs_own_entries_are_refused(ledger: Ledger, run: R
 
 
 @pytest.mark.requirement("LOG-05")
-def test_exports_that_hold_the_erased_are_named(ledger: Ledger, run: Run, tmp_path: Path) -> None:
+def test_exports_that_hold_the_erased_are_named(app: Flask, ledger: Ledger, run: Run, tmp_path: Path) -> None:
     record(ledger)
     run("export", "--output", str(tmp_path / "before.jsonl"))
     event = record(ledger)
@@ -97,7 +136,9 @@ def test_exports_that_hold_the_erased_are_named(ledger: Ledger, run: Run, tmp_pa
     assert run("forget", "--exports", "--json").stdout == "[]\n"
     result = run("forget", str(event.id), "--yes", "--json")
     (named,) = json.loads(result.stdout)["exports"]
-    assert {**named, "time": None} == {
+    assert named["who"] == stand_in(site_of(app).recorder, operator())
+    assert {**named, "time": None, "who": None} == {
+        "who": None,
         **{"time": None, "below": 4, "format": "csv"},
         **{"kinds": [], "since": None, "until": None},
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from consent.audit.lookup import stand_in
 from consent.audit.row import Reader
 from consent.audit.search import Search, find
 from consent.cli.log import listing
@@ -367,3 +368,59 @@ def test_recorded_text_cannot_take_over_the_terminal(ledger: Ledger, run: Run) -
         for mark in "\x1b\x07\x9b\r\u202e":
             assert mark not in output, arguments
     assert "\\x1b]0;owned" in run("log").stdout
+
+
+# --- who has looked something up
+
+
+@pytest.mark.requirement("LOG-07")
+def test_show_is_on_record_by_what_stands_for_the_account_and_says_who_looked_before(
+    app: Flask, ledger: Ledger, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = record(ledger)
+    for name in ("ward-3", "ward-4", "ward-3"):
+        monkeypatch.setenv("SUDO_USER", name)
+        shown = run("show", str(event.id))
+        assert shown.exit_code == 0
+    three, four = (stand_in(site_of(app).recorder, f"os:{name}") for name in ("ward-3", "ward-4"))
+    assert shown.stdout.split().count("os:ward-3") == 2
+    assert shown.stdout.split().count(four) == 1
+    assert "os:ward-4" in run("show", str(event.id), "--auditor", "os:ward-4").stdout
+    listed = json.loads(run("show", str(event.id), "--json").stdout)["look_ups"]
+    assert {(each["who"], each["how"], each["index"]) for each in listed} == {
+        (three, "show", 1),
+        (four, "show", 1),
+    }
+    (trace,) = ledger.newest(limit=1)
+    assert trace.body
+    assert b"ward" not in trace.body + trace.leaf
+
+
+@pytest.mark.requirement("LOG-07")
+@pytest.mark.parametrize("arguments", [[], ["--json"], ["--notice", "-"]])
+def test_show_says_nothing_while_that_cannot_be_recorded(
+    app: Flask, ledger: Ledger, run: Run, arguments: list[str]
+) -> None:
+    visit(app, "all")
+    event = newest(app)
+    (Path(app.instance_path) / "consent.key").unlink()
+    result = run("show", str(event.id), *arguments)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "can't be put on record" in result.stderr
+
+
+def test_an_id_that_show_does_not_find_is_looked_up_too(ledger: Ledger, run: Run) -> None:
+    record(ledger)
+    wanted = str(uuid.uuid4())
+    assert run("show", wanted).exit_code == 3
+    (trace,) = ledger.newest(limit=1)
+    assert trace.body
+    assert b'"found":"nothing"' in trace.body
+    assert wanted.encode() not in trace.body + trace.leaf
+
+
+def test_a_log_with_look_ups_verifies(app: Flask, ledger: Ledger, run: Run) -> None:
+    visit(app, "all")
+    run("show", str(newest(app).id))
+    ledger.sign()
+    assert run("verify").exit_code == 0

@@ -136,6 +136,12 @@ def test_accounts_that_no_key_links_here_are_a_fault(
     assert "chmod 600" in doctor("doctor").stdout
 
 
+def test_auditors_that_no_key_links_here_are_a_fault(waiting: Flask, make_app: MakeApp) -> None:
+    there = waiting.config["CONSENT_DATABASE"]
+    result = run_for(make_app(CONSENT_DATABASE=there, CONSENT_AUDITOR=lambda: "auditor-1"))("check")
+    assert (result.exit_code, "CONSENT_ACCOUNT_KEY isn't set here" in result.stdout) == (1, True)
+
+
 def test_in_a_file_there_is_nothing_to_seal_and_there_are_no_roles(app: Flask, run: Run) -> None:
     visit(app, "all")
     assert run("seal").stdout.startswith("Sealed 0 events; the tree has ")

@@ -26,11 +26,13 @@ from consent.ledger import (
     Outcome,
     Receipt,
     Sealed,
+    auditor_link,
     check_receipt,
     commitment,
     leaf_hash,
     link,
     open_checkpoint,
+    seen,
 )
 from consent.ledger.bundle import Bundle
 from consent.ledger.event import Kind, opened, operated
@@ -114,6 +116,19 @@ def test_an_account_is_linked_under_what_follows_from_the_logs_key() -> None:
     code = hmac.digest(key, label + b"\x00" + EXAMPLES["account"].encode(), "sha256")[:16]
     assert base64.urlsafe_b64encode(code).decode().rstrip("=") == EXAMPLES["account-link"]
     assert link(key, EXAMPLES["account"]) == EXAMPLES["account-link"]
+
+
+def test_an_auditor_is_named_under_the_same_key_and_what_was_looked_up_under_its_own_salt() -> None:
+    label = b"consent/account/v1"
+    key = hmac.digest(hmac.digest(bytes(32), SALT, "sha256"), label + b"\x01", "sha256")
+    code = hmac.digest(key, b"consent/auditor/v1\x00" + EXAMPLES["auditor"].encode(), "sha256")[:16]
+    assert base64.urlsafe_b64encode(code).decode().rstrip("=") == EXAMPLES["auditor-link"]
+    assert auditor_link(key, EXAMPLES["auditor"]) == EXAMPLES["auditor-link"]
+    id = json.loads(EXAMPLES["leaf"])["id"]
+    made = bytearray(hmac.digest(SALT, b"consent/seen/v1\x00" + id.encode(), "sha256")[:16])
+    made[6], made[8] = made[6] & 0x0F | 0x80, made[8] & 0x3F | 0x80
+    assert str(uuid.UUID(bytes=bytes(made))) == EXAMPLES["seen"]
+    assert str(seen(SALT, uuid.UUID(id))) == EXAMPLES["seen"]
 
 
 def test_the_guard_is_the_signed_checkpoint_of_a_log_with_entry_0_alone() -> None:
