@@ -354,7 +354,7 @@ def install_project(*, tools: bool) -> None:
     what = "the project and its tools (the first time some 170 MB)" if tools else "the project"
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
     constraints = ["--constraint", str(ROOT / "constraints.txt")]
-    step(f"installing {what}", [*pip, *constraints, "--editable", f"{ROOT}[dev]" if tools else str(ROOT)])
+    step(f"installing {what}", [*pip, *constraints, "--editable", f"{ROOT}[{'dev' if tools else 'demo'}]"])
 
 
 def typescript() -> list[str]:

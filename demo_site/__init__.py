@@ -10,7 +10,7 @@ Each can be set in the environment as well, as Flask reads it: ``FLASK_CONSENT_C
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from flask import Flask
@@ -31,7 +31,7 @@ from demo_site import (
     topics,
     witness,
 )
-from demo_site.extensions import consent, csrf
+from demo_site.extensions import consent, csrf, login
 from demo_site.instance import MARK, Instance
 from demo_site.throttle import Throttle
 
@@ -47,10 +47,12 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     app.config.from_mapping(
         SECRET_KEY=instance.secret_key,
         SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_PROTECTION=None,  # it goes by a hash of address and browser, and we keep neither
+        REMEMBER_COOKIE_DURATION=timedelta(0),  # nobody stays signed in when the browser is closed
         MAX_CONTENT_LENGTH=64 * 1024,
         CONSENT_POLICY=str(POLICY),
         CONSENT_AUDITOR=auditor.who,
-        CONSENT_ACCOUNT=account.signed_in,
+        CONSENT_ACCOUNT=account.customer,
         CONSENT_PRIVACY_POLICY="/privacy",
         CONSENT_LANGUAGES=preferences.language,
         DEMO_THIRD_PARTY=declaration.THIRD_PARTY,
@@ -65,6 +67,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     app.teardown_appcontext(database.close)
     headers.init_app(app)
     csrf.init_app(app)
+    login.init_app(app)
     for module in (pages, topics, account, portal, contact, preferences, statistics, witness, auditor):
         app.register_blueprint(module.blueprint)
     errors.init_app(app)

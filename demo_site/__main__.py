@@ -3,6 +3,7 @@
 import argparse
 import errno
 import os
+import secrets
 import shlex
 import signal
 import socket
@@ -19,7 +20,7 @@ from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from demo_site import FOLDER, create_app
-from demo_site.database import DEMO_ACCOUNT, DEMO_PASSWORD
+from demo_site.database import AUDITOR_ACCOUNT, DEMO_ACCOUNT, DEMO_PASSWORD, admit_auditor
 from demo_site.instance import Instance, clear
 from demo_site.looptally import create_third_party
 
@@ -57,11 +58,13 @@ def main(arguments: list[str] | None = None) -> int:
         if options.events and not made_up(instance, options.events):
             return 3
         app = create_app(chosen)
+        password = secrets.token_urlsafe(9)
+        admit_auditor(instance.database, password)
         servers = [
             serve(site, own)
             for site, own in zip((app, create_third_party(instance.third_party_log)), listening, strict=True)
         ]
-    print(table(app, options, instance), flush=True)
+    print(table(app, options, instance, password), flush=True)
     if not options.no_browser and has_screen():
         webbrowser.open(f"http://{HOST}:{options.port}")
     wait_for_end()
@@ -185,7 +188,7 @@ def serve(app: Flask, listening: socket.socket) -> BaseWSGIServer:
     return server
 
 
-def table(app: Flask, options: argparse.Namespace, instance: Instance) -> str:
+def table(app: Flask, options: argparse.Namespace, instance: Instance, password: str) -> str:
     """What a visitor of the demo needs to know, line by line."""
     number: int = options.port
     policy = Path(app.config["CONSENT_POLICY"])
@@ -194,7 +197,7 @@ def table(app: Flask, options: argparse.Namespace, instance: Instance) -> str:
     rows = [
         ("Site", site),
         ("Sign-in", f"{site}/sign-in   name {DEMO_ACCOUNT}   password {DEMO_PASSWORD}"),
-        ("Auditor", f"{site}/auditor   password {instance.auditor_password}"),
+        ("Auditor", f"{site}/auditor   name {AUDITOR_ACCOUNT}   password {password}   new at each start"),
         ("Third party", f"http://localhost:{number + 1}   see {site}/what-the-third-party-saw"),
         ("Policy", f"{policy}   revision {declared.revision}, in force since {declared.effective}"),
         ("Consent log", str(app.config.get("CONSENT_DATABASE") or instance.folder / "consent.sqlite3")),

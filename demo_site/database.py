@@ -12,6 +12,9 @@ SCHEMA = Path(__file__).with_name("schema.sql")
 #: The account printed on the sign-in page. Public on purpose: it owns made-up invoices only.
 DEMO_ACCOUNT = "demo-customer"
 DEMO_PASSWORD = "larkmere-demo"
+#: The account that may read the consent log, and what it is called there. Its password is made at each start.
+AUDITOR_ACCOUNT = "auditor"
+AUDITOR_ID = "auditor-1"
 
 #: Number, days since issue, days until due, lines with their prices in cents.
 INVOICES: tuple[tuple[str, int, int, tuple[tuple[str, int], ...]], ...] = (
@@ -67,6 +70,21 @@ def seed(database: sqlite3.Connection, today: date) -> None:
         ("LM-20102", "P-5310-4472", "bank", (today - timedelta(days=70)).isoformat()),
     )
     database.execute("COMMIT")
+
+
+def admit_auditor(path: Path, password: str) -> None:
+    """Gives the auditor's account this password, of which only the hash is kept; makes the account if it is missing."""
+    database = connect(path)
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        database.execute(
+            "INSERT INTO account VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET password = excluded.password",
+            (AUDITOR_ACCOUNT, generate_password_hash(password)),
+        )
+        database.execute("INSERT OR IGNORE INTO auditor VALUES (?, ?)", (AUDITOR_ACCOUNT, AUDITOR_ID))
+        database.execute("COMMIT")
+    finally:
+        database.close()
 
 
 def current_database() -> sqlite3.Connection:

@@ -17,7 +17,8 @@ def init_app(app: Flask) -> None:
 
 def page(name: str, code: int) -> tuple[str, int]:
     """The page whose texts are ``error.<name>_title`` and ``error.<name>``."""
-    return render_template("site/error.html", name=name), code
+    # The view that was asked for stays unnamed: it may be one that this visitor isn't to know of.
+    return render_template("site/error.html", name=name, page_id=name), code
 
 
 def not_found(_error: NotFound) -> ResponseReturnValue:

@@ -1,8 +1,10 @@
-"""The two extensions that the demo's blueprints mark their views with."""
+"""The extensions that the demo's blueprints use."""
 
+from flask_login import LoginManager
 from flask_wtf.csrf import CSRFProtect
 
 from consent import Consent
 
 consent = Consent()
 csrf = CSRFProtect()
+login = LoginManager()

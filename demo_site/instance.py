@@ -36,11 +36,6 @@ class Instance:
         return kept(self.folder / "secret-key", secrets.token_hex)
 
     @property
-    def auditor_password(self) -> str:
-        """The password of the auditor's pages, made at the first start."""
-        return kept(self.folder / "auditor-password", lambda: secrets.token_urlsafe(9))
-
-    @property
     def database(self) -> Path:
         """The demo's own SQLite file: invoices, messages, counts."""
         return self.folder / "demo.sqlite3"

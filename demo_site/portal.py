@@ -4,11 +4,12 @@ import secrets
 import sqlite3
 from datetime import UTC, datetime
 
-from flask import Blueprint, abort, flash, redirect, render_template, session, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 
+from demo_site.account import customer
 from demo_site.database import current_database
 from demo_site.extensions import consent
 from demo_site.fields import choice_of
@@ -30,8 +31,8 @@ class PaymentForm(FlaskForm):
 
 @blueprint.before_request
 def customers_only() -> ResponseReturnValue | None:
-    """Sends whoever is not signed in to the sign-in page."""
-    if "account" in session:
+    """Sends whoever is not signed in as a customer to the sign-in page."""
+    if customer():
         return None
     flash("signin.needed")
     return redirect(url_for("account.sign_in"), 303)
@@ -47,7 +48,7 @@ def uncached(response: Response) -> Response:
 @blueprint.get("/")
 def invoices() -> str:
     """All invoices of the customer, the newest first."""
-    rows = current_database().execute(f"{INVOICES} ORDER BY issued DESC", (session["account"],)).fetchall()
+    rows = current_database().execute(f"{INVOICES} ORDER BY issued DESC", (customer(),)).fetchall()
     return render_template(
         "site/invoices.html", invoices=rows, open_cents=sum(row["cents"] for row in rows if not row["paid"])
     )
@@ -70,7 +71,7 @@ def invoice(number: str) -> ResponseReturnValue:
 def own_invoice(number: str) -> sqlite3.Row:
     """The customer's invoice *number*; 404 for anybody else's."""
     query = f"{INVOICES} AND number = ?"
-    row: sqlite3.Row | None = current_database().execute(query, (session["account"], number)).fetchone()
+    row: sqlite3.Row | None = current_database().execute(query, (customer(), number)).fetchone()
     return row or abort(404)
 
 

@@ -3,6 +3,12 @@ CREATE TABLE IF NOT EXISTS account (
     password TEXT NOT NULL              -- hash, never the password
 ) STRICT;
 
+-- Accounts that may read the consent log, each with what the log is told of whoever signs in: a name for the role.
+CREATE TABLE IF NOT EXISTS auditor (
+    account TEXT PRIMARY KEY REFERENCES account,
+    id      TEXT NOT NULL UNIQUE
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS invoice (
     number  TEXT PRIMARY KEY,
     account TEXT NOT NULL REFERENCES account,

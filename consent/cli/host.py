@@ -41,7 +41,7 @@ def pages(app: Flask, policy: Policy) -> Iterator[Fault]:
 def remembering(app: Flask, policy: Policy) -> Iterator[Fault]:
     """Flask-Login's cookie that remembers a sign-in, where it is undeclared, or lives longer than declared."""
     lasts = remembered_for(app)
-    if lasts is None:
+    if not lasts:
         return
     name, declared = remember_name(app), remember_cookie(app, policy)
     if declared is None:
@@ -85,7 +85,7 @@ def lost_marks(app: Flask) -> Iterator[Fault]:
 
 
 def remembered_for(app: Flask) -> timedelta | None:
-    """How long Flask-Login's cookie remembers a sign-in; None without Flask-Login."""
+    """How long Flask-Login's cookie remembers a sign-in, 0 where it does none; None without Flask-Login."""
     if not hasattr(app, "login_manager"):
         return None
     duration = app.config.get("REMEMBER_COOKIE_DURATION", timedelta(days=365))

@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from demo_site.database import DEMO_ACCOUNT, DEMO_PASSWORD, current_database
+from demo_site.database import AUDITOR_ACCOUNT, DEMO_ACCOUNT, DEMO_PASSWORD, admit_auditor, current_database
 
 #: What a browser says of a form that one of our own pages sends.
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
@@ -41,8 +41,14 @@ def send(client: FlaskClient, path: str, page: str | None = None, **entries: str
 
 
 def sign_in(client: FlaskClient, name: str = DEMO_ACCOUNT, password: str = DEMO_PASSWORD) -> TestResponse:
-    """Signs in to the portal."""
+    """Signs in, by default to the portal."""
     return send(client, "/sign-in", name=name, password=password)
+
+
+def sign_in_auditor(site: Flask, client: FlaskClient) -> TestResponse:
+    """Signs in as the auditor, whose password the start of the demo makes."""
+    admit_auditor(site.config["DEMO"].database, "made at the start")
+    return sign_in(client, AUDITOR_ACCOUNT, "made at the start")
 
 
 def refuse_all(client: FlaskClient) -> TestResponse:

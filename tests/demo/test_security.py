@@ -7,13 +7,18 @@ from flask import Flask
 
 from consent.cli.forms import unmarked_forms
 from consent.testing import ConsentClient
+from demo_site.database import AUDITOR_ACCOUNT, admit_auditor
 
-from .browsing import PUBLIC, rows, send, sign_in
+from .browsing import PUBLIC, rows, send, sign_in, sign_in_auditor
 from .conftest import MakeSite
 
 INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=|javascript:|<script(?![^>]*\ssrc=)[^>]*>", re.IGNORECASE)
 #: Answered by the consent component, or checked in their own way.
 WITHOUT_TOKEN = {"statistics.count_link"}
+#: A form's token differs each time.
+SIGNED = re.compile(r'name="csrf_token"[^>]*>')
+#: Where the consent component's pages for auditors begin.
+LOG = "/privacy-choices/audit/"
 
 
 def test_every_form_of_the_site_needs_its_token(site: Flask) -> None:
@@ -32,7 +37,7 @@ def test_every_form_of_the_site_needs_its_token(site: Flask) -> None:
             response = client.post(path, data={"method": "card", "name": "x", "password": "x"})
             assert response.status_code == 400, path
             checked.append(rule.endpoint)
-    assert len(checked) >= 7
+    assert len(checked) >= 6
     assert [rows(site, f"SELECT count(*) FROM {table}") for table in ("payment", "message", "tally")] == state
     assert client.get("/portal/").status_code == 200
 
@@ -109,30 +114,93 @@ def test_too_much_is_refused(reader: ConsentClient) -> None:
     assert "That was too much" in response.text
 
 
-def test_keys_and_password_are_made_once_for_their_owner_only(make_site: MakeSite) -> None:
+def test_the_key_is_made_once_for_its_owner_only(make_site: MakeSite) -> None:
     first, second = make_site(), make_site()
     assert first.config["SECRET_KEY"] == second.config["SECRET_KEY"]
     assert len(first.config["SECRET_KEY"]) == 64
-    folder = first.config["DEMO"].folder
-    assert first.config["DEMO"].auditor_password == second.config["DEMO"].auditor_password
-    assert {path.stat().st_mode & 0o077 for path in (folder / "secret-key", folder / "auditor-password")} == {
-        0
-    }
+    assert (first.config["DEMO"].folder / "secret-key").stat().st_mode & 0o077 == 0
 
 
-def test_the_auditor_signs_in_with_the_printed_password_only(site: Flask, visitor: ConsentClient) -> None:
-    assert send(visitor, "/auditor", password="a guess").status_code == 401
-    assert send(visitor, "/auditor", password=site.config["DEMO"].auditor_password).location == "/auditor"
+def test_the_auditor_signs_in_and_out_and_reads_the_log_in_between(
+    site: Flask, visitor: ConsentClient
+) -> None:
+    assert visitor.get(LOG).status_code == 404
+    assert sign_in(visitor, AUDITOR_ACCOUNT, "").status_code == 400
+    assert sign_in_auditor(site, visitor).location == "/auditor"
     assert "Open the consent log" in visitor.get("/auditor").text
-    with visitor.session_transaction() as session:
-        assert session["auditor"] == "auditor-1"
+    assert visitor.get(LOG).status_code == 200
+    with visitor:
+        visitor.get("/auditor")
+        assert site.config["CONSENT_AUDITOR"]() == "auditor-1"
+    assert visitor.get("/portal/").location == "/sign-in"
+    assert send(visitor, "/sign-out", page="/auditor").location == "/sign-in"
+    assert visitor.get(LOG).status_code == 404
 
 
-def test_a_customer_is_no_auditor(site: Flask, visitor: ConsentClient) -> None:
+@pytest.mark.parametrize("password", ["a guess", "made at the start "])
+def test_another_password_is_not_the_auditors(site: Flask, visitor: ConsentClient, password: str) -> None:
+    admit_auditor(site.config["DEMO"].database, "made at the start")
+    assert sign_in(visitor, AUDITOR_ACCOUNT, password).status_code == 401
+    assert visitor.get(LOG).status_code == 404
+
+
+def test_the_auditors_password_is_new_at_each_start_and_kept_as_a_hash_only(
+    site: Flask, visitor: ConsentClient
+) -> None:
+    for password in ("of the first start", "of the next start"):
+        admit_auditor(site.config["DEMO"].database, password)
+    assert sign_in(visitor, AUDITOR_ACCOUNT, "of the first start").status_code == 401
+    assert sign_in(visitor, AUDITOR_ACCOUNT, "of the next start").status_code == 303
+    for file in site.config["DEMO"].folder.rglob("*"):
+        assert not file.is_file() or b"of the next start" not in file.read_bytes()
+
+
+@pytest.mark.requirement("LOG-07")
+def test_a_customer_is_no_auditor_and_to_them_the_log_is_not_there(
+    site: Flask, visitor: ConsentClient
+) -> None:
     sign_in(visitor)
     with visitor:
         visitor.get("/portal/")
         assert site.config["CONSENT_AUDITOR"]() is None
+    assert "who may not" in visitor.get("/auditor").text
+
+
+@pytest.mark.requirement("LOG-07")
+@pytest.mark.parametrize("signed_in", [False, True])
+@pytest.mark.parametrize("grant", [set(), {"media", "performance"}])
+def test_to_whoever_may_not_read_it_the_log_is_an_address_like_any_that_does_not_exist(
+    site: Flask, signed_in: bool, grant: set[str]
+) -> None:
+    client = site.test_client(grant=grant) if grant else site.test_client()
+    if signed_in:
+        sign_in(client)
+
+    def told(path: str) -> tuple[int, str, str]:
+        page = client.get(path)
+        words = SIGNED.sub("", page.text.replace(path, "/"))
+        return page.status_code, words, str(page.headers.get("Content-Security-Policy"))
+
+    for path in ("", "event", "overview", f"notices/{'0' * 64}"):
+        assert told(f"{LOG}{path}") == told("/nothing/here")
+
+
+@pytest.mark.requirement("LOG-02")
+def test_the_session_of_whoever_signs_in_holds_no_hash_of_address_and_browser(visitor: ConsentClient) -> None:
+    sign_in(visitor)
+    with visitor.session_transaction() as session:
+        assert set(session) == {"_user_id", "_fresh"}
+    visitor.environ_base.update(HTTP_USER_AGENT="another", REMOTE_ADDR="192.0.2.7")
+    assert visitor.get("/portal/").status_code == 200
+
+
+def test_a_forged_cookie_that_remembers_a_sign_in_signs_nobody_in(
+    site: Flask, visitor: ConsentClient
+) -> None:
+    admit_auditor(site.config["DEMO"].database, "made at the start")
+    for value in (AUDITOR_ACCOUNT, f"{AUDITOR_ACCOUNT}|{'0' * 128}"):
+        visitor.set_cookie("remember_token", value)
+        assert visitor.get(LOG).status_code == 404
 
 
 def test_check_asks_no_mark_of_the_demos_forms_but_would_without_the_marks(
@@ -145,7 +213,6 @@ def test_check_asks_no_mark_of_the_demos_forms_but_would_without_the_marks(
     assert {fault.place for fault in unmarked_forms(site, policy)} == {
         "view account.sign_in",
         "view account.sign_out",
-        "view auditor.sign_in",
         "view contact.call_back",
         "view contact.message",
         "view portal.invoice",

@@ -9,12 +9,15 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from werkzeug.security import check_password_hash
 
 from demo_site import FOLDER, reopened
 from demo_site.__main__ import main
+from demo_site.database import connect
 from demo_site.instance import Instance, clear
 
 
@@ -67,13 +70,16 @@ def test_it_serves_the_site_and_the_third_party_and_says_where(
     running: tuple[subprocess.Popen[str], str], port: int, tmp_path: Path
 ) -> None:
     demo, printed = running
-    password = Instance.open(tmp_path / "demo").auditor_password
+    password = re.search(r"name auditor   password (\S{12})\s", printed)
+    assert password
+    with closing(connect(Instance.open(tmp_path / "demo").database)) as database:
+        (kept,) = database.execute("SELECT password FROM account WHERE name = 'auditor'").fetchone()
+    assert check_password_hash(kept, password[1])
     for said in (
         f"http://127.0.0.1:{port}",
         f"http://localhost:{port + 1}",
         "revision 1",
         "consent.sqlite3",
-        password,
     ):
         assert said in printed
     assert "Larkmere" in get(f"http://127.0.0.1:{port}/")
