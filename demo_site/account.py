@@ -21,7 +21,7 @@ consent.sensitive(blueprint)
 
 
 @dataclass(frozen=True, slots=True)
-class User(UserMixin):  # type: ignore[misc]  # Flask-Login ships no types
+class User(UserMixin):
     """Somebody who can sign in."""
 
     name: str
@@ -98,7 +98,7 @@ def nobodys_password() -> str:
     return generate_password_hash("")
 
 
-@login.user_loader  # type: ignore[untyped-decorator]  # Flask-Login ships no types
+@login.user_loader
 def load(name: str) -> User | None:
     """The account *name*; None when there is none."""
     query = "SELECT name, id FROM account LEFT JOIN auditor ON account = name WHERE name = ?"

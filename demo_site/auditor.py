@@ -2,7 +2,7 @@
 
 from flask import Blueprint, current_app, render_template
 
-from demo_site.account import SignOutForm, user
+from demo_site.account import user
 from demo_site.database import AUDITOR_ACCOUNT
 from demo_site.extensions import consent
 
@@ -26,8 +26,6 @@ def desk() -> str:
     """The way to the log for an auditor, and to the sign-in for anybody else."""
     return render_template(
         "site/auditor.html",
-        user=user(),
-        form=SignOutForm(),
         log_url=log_url(),
         auditor_account=AUDITOR_ACCOUNT,
     )

@@ -9,7 +9,7 @@ from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal, format_percent
 from flask import Flask, current_app, request
 
-from demo_site.account import SignOutForm, customer
+from demo_site.account import SignOutForm, user
 from demo_site.preferences import language
 from demo_site.wording import LANGUAGES, direction, wording
 
@@ -27,7 +27,8 @@ def names() -> dict[str, Any]:
         "language": language(),
         "direction": direction(language()),
         "language_links": language_links(),
-        "sign_out_form": SignOutForm() if customer() else None,
+        "user": user(),
+        "sign_out_form": SignOutForm() if user() else None,
         "effective": current_app.config["DEMO_DECLARATION"].effective,
         "third_party": current_app.config["DEMO_THIRD_PARTY"],
         "page_id": (request.endpoint or "unknown").rpartition(".")[2],

@@ -108,6 +108,12 @@ def protect(response: Response) -> Response:
     return response
 
 
+@blueprint.after_app_request
+def protect_refusal(response: Response) -> Response:
+    """The same for an auditor who asked by another method: to Flask that request is of no blueprint."""
+    return protect(response) if isinstance(request.routing_exception, MethodNotAllowed) else response
+
+
 @blueprint.get("/", strict_slashes=False)
 def newest() -> Response:
     """The newest events, or those that the query asks for."""

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,15 @@ def test_a_remember_cookie_that_nothing_declares_is_a_fault(app: Flask) -> None:
     (fault,) = faults(app)
     assert fault.startswith("cookie remember_token: ")
     assert 'cookies = { "remember_token" = "365 days" }' in fault
+
+
+@pytest.mark.parametrize("duration", [0, timedelta(0)])
+def test_where_no_sign_in_is_remembered_there_is_no_cookie_to_declare(
+    app: Flask, duration: int | timedelta
+) -> None:
+    LoginManager(app)
+    app.config["REMEMBER_COOKIE_DURATION"] = duration
+    assert faults(app) == []
 
 
 @pytest.mark.requirement("INF-02")
