@@ -1,5 +1,6 @@
 """Lists of events, newest first, with the search that chooses among them: the log, and what was ended in it."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +16,7 @@ from consent.audit.query import SIGNALS, Query
 from consent.audit.row import Row, stamp
 from consent.audit.said import SAID
 from consent.audit.search import Found, Search, SearchError, find, read_before
+from consent.audit.tally import tally
 from consent.audit.wording import KINDS, PRUNED_BELOW, answers_text, details_text, kind_text, time_text
 from consent.errors import LedgerError
 from consent.ledger import Kind
@@ -92,6 +94,9 @@ def list_page(
         offered = Offered.of(source)
         found = find(source, search, before=before, limit=EVENTS) if search else NONE
         pruned = source.ledger.pruned() if search and found.before is None else 0
+        many = (
+            sum(count.events for count in tally(source, search).counts) if search and query.fields else None
+        )
     except LedgerError as error:
         return unavailable(error, listing, query)
     return rendered(
@@ -103,6 +108,7 @@ def list_page(
         older=None if found.before is None else address(listing, query, found.before),
         newest_url=None if before is None else address(listing, query),
         pruned=PRUNED_BELOW.format(pruned) if pruned else None,
+        many=many,
         problem=problem,
         misread=misread,
         code=code,
@@ -128,6 +134,7 @@ def rendered(
     older: str | None = None,
     newest_url: str | None = None,
     pruned: str | None = None,
+    many: int | None = None,
 ) -> Response:
     """The list page with what was *found*."""
     return page(
@@ -145,6 +152,8 @@ def rendered(
         older=older,
         pruned=pruned,
         searched=search.in_words() if search and query.fields else None,
+        many=many,
+        command=shlex.join(["flask", "consent", "export", *query.options(listing.kinds)]),
         leaves_out_erased=bool(search and search.of_opening),
         kinds={kind.value: KINDS[kind] for kind in listing.kinds},
         answers=SAID,

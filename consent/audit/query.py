@@ -63,6 +63,20 @@ class Query:
             if (kept := [value for value in values if _is_plain(value)])
         }
 
+    def options(self, kinds: Collection[Kind]) -> list[str]:
+        """The options by which the commands choose the same events among those of these *kinds*."""
+        found = dict(self.fields)
+        if len(kinds) < len(Kind):
+            found.setdefault("kind", [kind.value for kind in kinds])
+        signals = found.pop("signal", ())
+        options = [
+            f"--{name}={value}"
+            for name in (*SEVERAL, *ONCE)
+            for value in found.get(name, ())
+            if _is_plain(value)
+        ]
+        return [*options, *("--signal" if SIGNALS.get(each) else "--no-signal" for each in signals)]
+
     def _one(self, name: str) -> str | None:
         values = self.fields.get(name, ())
         if len(values) > 1:

@@ -3,18 +3,22 @@
 import html
 import re
 import secrets
+import shlex
 import uuid
 from datetime import UTC, datetime
 
 import pytest
 from flask import Flask
+from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
+from consent.audit.query import Query
 from consent.ledger import Event, Kind, Ledger
 from consent.ledger.event import erasure
 from consent.ledger.tile import WIDTH
+from tests.cli.conftest import run_for
 
-from .clinic import AUDIT, NEXT_POLICY, Auditor, MakeApp, new_event, newest, record, visit
+from .clinic import AUDIT, NEXT_POLICY, Auditor, MakeApp, new_event, newest, record, site_of, visit
 from .test_pages import text_of
 from .test_search import HOSTILE
 
@@ -254,3 +258,45 @@ def test_older_opt_outs_are_a_link_away(ledger: Ledger, auditor: Auditor) -> Non
     assert address
     assert address.startswith(f"{AUDIT}/opt-outs?")
     assert found(first) + found(auditor.client.get(address)) == wanted[::-1]
+
+
+def test_a_search_says_how_many_it_finds_and_how_they_are_taken_away(app: Flask, auditor: Auditor) -> None:
+    for choice in ("all", "none", "none"):
+        visit(app, choice)
+    assert "found in all" not in auditor.open().text
+    words = text_of(auditor.open(category="statistics", answer="no", language="en", since="2026-11-01").text)
+    assert "2 events are found in all." in words
+    assert (
+        "flask consent export --language=en --since=2026-11-01 --category=statistics --answer=no --format csv"
+        in words
+    )
+    assert "One event is found in all." in text_of(auditor.open(kind="given").text)
+    none = text_of(auditor.open(kind="withdrawn").text)
+    assert "No events are found in all." in none
+    assert "To take them away" not in none
+
+
+def test_the_command_for_what_was_found_finds_the_same(app: Flask, auditor: Auditor) -> None:
+    for choice in ("all", "none", "none"):
+        visit(app, choice)
+    record(site_of(app).recorder.ledger, kind=Kind.OPTED_OUT)
+    asked_of: dict[str, dict[str, str]] = {
+        "/": {"category": "media", "answer": "no"},
+        "/opt-outs": {"signal": "without", "profile": "default"},
+    }
+    for path, asked in asked_of.items():
+        page = text_of(auditor.open(path, **asked).text)
+        command = re.search(r"(flask consent export .*?) --format csv", page)
+        assert command
+        rows = run_for(app)(*shlex.split(command[1])[2:]).stdout.splitlines()
+        assert ("One event is found" if len(rows) == 1 else f"{len(rows)} events are found") in page
+        assert rows
+
+
+def test_what_is_typed_is_no_part_of_another_command(auditor: Auditor) -> None:
+    page = auditor.open(category="statistics", language="en; rm -r / #", profile="$(x)", kind="operated")
+    assert page.status_code == 200
+    assert "To take them away" not in page.text
+    query = Query.of(MultiDict({"language": "en; rm -r / #"}))
+    assert shlex.join(query.options(tuple(Kind))) == "'--language=en; rm -r / #'"
+    assert Query.of(MultiDict({"language": "e\x1b[2J"})).options(tuple(Kind)) == []
