@@ -9,7 +9,7 @@ from typing import Final
 from markupsafe import Markup
 
 from consent.audit import drawing
-from consent.audit.share import Share, percent
+from consent.audit.share import THRESHOLD, Share, percent
 from consent.audit.span import Span
 
 #: Levels of a strip, besides none.
@@ -18,6 +18,10 @@ LEVELS: Final = 5
 _WIDEST: Final = 12.0
 #: What is said where no line's ends lie further apart.
 UNCHANGED: Final = "No first and last rate differ by more than chance may make them."
+#: What is said where no line can be drawn.
+TOO_FEW: Final = (
+    f"None of them alone has the {THRESHOLD} answers of which a rate is shown, so no line is drawn."
+)
 _KEY: Final = re.compile("[a-z][a-z0-9-]*")
 
 Rows = Sequence[Sequence[str]]
@@ -171,9 +175,12 @@ class Lines(Steps):
         """Each rate over all steps, and whether its first and last differ by more than chance would make them."""
         if not any(one.all.whole for one in self.lines):
             return f"There is nothing to count{self.during}."
+        if not any(share.known for one in self.lines for share in one.shares):
+            changes = [TOO_FEW]
+        else:
+            changes = list(filter(None, (_change(self.names, one) for one in self.lines))) or [UNCHANGED]
         rates = "; ".join(f"{one.name} {one.all.in_words()}" for one in self.lines)
-        changes = list(filter(None, (_change(self.names, one) for one in self.lines)))
-        return " ".join([f"All together{self.during}: {rates}.", *(changes or [UNCHANGED])])
+        return " ".join([f"All together{self.during}: {rates}.", *changes])
 
     @property
     def columns(self) -> Sequence[str]:

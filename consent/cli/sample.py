@@ -16,6 +16,7 @@ from consent.cli.terminal import complain, say, with_progress
 from consent.errors import LedgerError
 from consent.ledger import KEPT, Document, Event, Ledger, erasure
 from consent.policy import Policy, load
+from consent.web.extension import declared_whole
 from consent.web.recorder import moment, new_id, policy_document
 from consent.web.site import Site
 
@@ -92,7 +93,11 @@ def answered(ledger: Ledger) -> bool:
 
 def policies(site: Site, earlier: Sequence[Path]) -> list[Policy]:
     """The policies of the history, the site's own last; LedgerError when their revisions don't rise."""
-    found = [*(load(file) for file in earlier), site.policy]
+    session = site.app.config["SESSION_COOKIE_NAME"]
+    found = [
+        *(declared_whole(load(file), site.settings, session_cookie=session) for file in earlier),
+        site.policy,
+    ]
     revisions = [policy.revision for policy in found]
     if revisions != sorted(set(revisions)):
         raise LedgerError(

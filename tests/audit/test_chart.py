@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment, FileSystemLoader
 
 from consent.audit import drawing
-from consent.audit.chart import UNCHANGED, Bars, Chart, Lines, Series, Shares, Strip
+from consent.audit.chart import TOO_FEW, UNCHANGED, Bars, Chart, Lines, Series, Shares, Strip
 from consent.audit.drawing import DASHES, MARKS, MOST_SERIES, PATTERNS, few, round_up
 from consent.audit.share import THRESHOLD, Share, percent
 from consent.audit.span import MOST, Span, spans
@@ -292,6 +292,7 @@ def test_a_change_is_told_only_where_chance_would_not_make_it() -> None:
         "All together from 2026-11-01 to 2026-11-02: all allowed 38.8 % (310 of 800; 95 % interval 35.4 % to 42.2 %). "
         "“all allowed” rises from 2.5 % (2026-11-01) to 75.0 % (2026-11-02)."
     )
+    assert lines((Share(3, 9), Share(11, 19))).finding.endswith(TOO_FEW)
     assert "falls from 75.0 %" in lines((Share(300, 400), Share(10, 400))).finding
 
 
