@@ -66,7 +66,7 @@ class Check:
             with ThreadPoolExecutor(1, "consent-check") as pool:
                 work = pool.submit(self._verified)
                 try:
-                    yield from self._followed(lambda: bool(wait([work], LOOK).done))
+                    yield from followed(lambda: self._step, lambda: bool(wait([work], LOOK).done))
                 finally:
                     self._stopped = True
                 self.report = work.result()
@@ -75,19 +75,6 @@ class Check:
         finally:
             self.seconds = time.monotonic() - begun
             _one.release()
-
-    def _followed(self, done: Callable[[], bool]) -> Iterator[Step | None]:
-        told, at = None, time.monotonic()
-        running = True
-        while running:
-            running = not done()
-            step = self._step
-            if step and (part := (step.again, PARTS * step.entries // max(step.total, 1))) != told:
-                told, at = part, time.monotonic()
-                yield step
-            elif time.monotonic() - at > SILENCE:
-                at = time.monotonic()
-                yield None
 
     def _verified(self) -> Report:
         notes = list[str]()
@@ -106,6 +93,20 @@ class Check:
                 self._step = Step(entries, total, again)
             yield record
         self._step = Step(total, total, again)
+
+
+def followed(how_far: Callable[[], Step | None], done: Callable[[], bool]) -> Iterator[Step | None]:
+    """What *how_far* says, until *done*: only when that is another part of the whole; None after a silence."""
+    told, at, running = None, time.monotonic(), True
+    while running:
+        running = not done()
+        step = how_far()
+        if step and (part := (step.again, PARTS * step.entries // max(step.total, 1))) != told:
+            told, at = part, time.monotonic()
+            yield step
+        elif time.monotonic() - at > SILENCE:
+            at = time.monotonic()
+            yield None
 
 
 def busy() -> bool:

@@ -10,8 +10,8 @@ from flask_wtf.csrf import generate_csrf
 from consent.audit.form import FormError, sent
 from consent.audit.page import context_of, page, reader, site
 from consent.audit.running import BUSY, Check, busy
-from consent.errors import LedgerError
-from consent.ledger import Ledger
+from consent.errors import LedgerError, ProofError
+from consent.ledger import Ledger, Receipt
 from consent.verify import FINE, VERDICTS, Report, shown
 
 #: Bytes of its form: a checkpoint or a receipt fits in, as forms send it.
@@ -67,6 +67,7 @@ def verified() -> Response:
         check=check,
         steps=check.steps(),
         outcome=outcome,
+        event=event_in(text),
     )
     template = site().notices.environment.get_template(f"consent/audit/{TEMPLATE}")
     response = Response(template.generate(context), mimetype="text/html")
@@ -102,6 +103,14 @@ def as_kept(pasted: str) -> str:
     return f"{text}\n" if text else ""
 
 
+def event_in(text: str) -> str | None:
+    """The id of the event whose receipt *text* is; None if it is none."""
+    try:
+        return str(Receipt.parse(text).outline().id)
+    except (ProofError, LedgerError):
+        return None
+
+
 def outcome(check: Check) -> dict[str, object]:
     """What came of *check*, for the template: only after its last step."""
     report = check.report
@@ -114,6 +123,7 @@ def outcome(check: Check) -> dict[str, object]:
         "findings": [(each.verdict, each.place, shown(each.said)) for each in report.findings],
         "remarks": report.remarks,
         "facts": list(facts_of(report, check.seconds)),
+        "confirmed": bool(report.facts.get("anchored")),
     }
 
 
@@ -135,6 +145,6 @@ def facts_of(report: Report, seconds: float) -> Iterator[tuple[str, str]]:
         ("signed", "signed", "the first {:,} entries"),
         ("confirmed", "anchored", "{:,} entries, by what was kept elsewhere"),
     ):
-        if isinstance(count := facts.get(fact), int):
+        if isinstance(count := facts.get(fact), int) and (count or fact != "pruned"):
             yield name, said.format(count)
     yield "duration", f"{seconds:.1f} seconds"

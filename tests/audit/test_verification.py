@@ -1,6 +1,7 @@
 """The log checked on a page that grows meanwhile: what it ends with, what it takes, and who may have it done."""
 
 import html
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,10 +11,10 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from consent.audit import running
-from consent.audit.running import BUSY, PARTS, Check, busy
+from consent.audit.running import BUSY, Check, Step, busy, followed
 from consent.ledger import Ledger
 
-from .clinic import AUDIT, SAME, Auditor, newest, record, site_of, visit
+from .clinic import AUDIT, SAME, Auditor, newest, site_of, visit
 from .tampering import alter
 from .test_pages import PAGE_POLICY, directives, text_of
 
@@ -143,18 +144,26 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "LOOK", 0.0)
 
 
+def test_how_far_it_is_is_told_in_a_bounded_number_of_steps() -> None:
+    far = iter([None, *(Step(entries, 10_000, False) for entries in range(10_001)), Step(7, 10_000, True)])
+    left = iter(range(10_003, 0, -1))
+    steps = list(followed(lambda: next(far), lambda: next(left) == 1))
+    assert [step and step.entries for step in steps] == [*range(0, 10_001, 200), 7]
+
+
+def test_a_long_silence_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "SILENCE", -1.0)
+    left = iter([3, 2, 1])
+    assert list(followed(lambda: None, lambda: next(left) == 1)) == [None] * 3
+
+
 @pytest.mark.usefixtures("watched")
-def test_how_far_it_is_comes_in_a_bounded_number_of_steps(answered: Ledger) -> None:
-    for _ in range(200):
-        record(answered)
+def test_a_check_says_in_the_end_that_all_was_read(answered: Ledger) -> None:
     check = Check(answered)
     steps = [step for step in check.steps() if step]
+    assert steps[-1] == Step(answered.size(), answered.size(), again=False)
     assert check.report
     assert check.report.right
-    assert 1 <= len(steps) <= PARTS + 1
-    assert [step.entries for step in steps] == sorted({step.entries for step in steps})
-    assert {step.total for step in steps} == {steps[-1].entries} == {answered.size()}
-    assert not any(step.again for step in steps)
 
 
 @pytest.mark.usefixtures("watched")
@@ -231,3 +240,22 @@ def test_to_a_stranger_there_is_no_such_page(app: Flask) -> None:
     answer = client.post(WHERE, headers=SAME)
     assert (answer.status_code, answer.data) == (nothing.status_code, nothing.data)
     assert client.get(WHERE).status_code == 404
+
+
+def test_from_a_receipt_that_was_confirmed_a_button_leads_to_its_event(
+    answered: Ledger, auditor: Auditor, app: Flask
+) -> None:
+    visit(app, "all")
+    event = newest(app)
+    receipt = answered.receipt(event.id)
+    assert receipt
+    page = check(auditor, outside=receipt.to_text())
+    assert "The log has the event of the receipt." in page.text
+    button = re.search(r'name="event" value="([^"]+)"', page.text)
+    assert button
+    assert "Consent given" in auditor.look_up(button[1]).text
+    altered = check(
+        auditor, outside=receipt.to_text().replace(f"index {receipt.index}\n", f"index {receipt.index - 1}\n")
+    )
+    assert "The log has the event" not in altered.text
+    assert "The log has the event" not in check(auditor, outside=receipt.note).text
