@@ -14,6 +14,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from states.clinic import OURS, Clock, Visitor, site
+from states.desk import pages as desk_pages
 from states.languages import Languages
 from states.sheet import ROOT, document, quoted
 from states.visits import ASKING, CHOOSING, EMBEDS, ERASING, MINE, PROVING, SIGNALS, WRONG, State, states
@@ -57,6 +58,8 @@ WINDOWS = {
     "width-3840": (3840, 2160, 0.25, 2),
     "zoom-400": (320, 200, 0.75, 4),
 }
+#: How the auditor's desk is looked at: width and scale of its windows, and how many stand beside each other.
+DESKS = {"light": (1000, 0.5, 4), "dark": (1000, 0.5, 4), "forced": (1000, 0.5, 4), "print": (700, 0.5, 6)}
 #: From right to left, and without spaces between words.
 SCRIPTS = ("ar", "he", "ja", "zh-Hans")
 
@@ -123,6 +126,17 @@ def pictures(found: tuple[State, ...], folder: Path) -> Iterator[Picture]:
     dialogs = [replace(languages.see("/", tag), opened="dialog") for tag in SCRIPTS]
     scripts = [framed(each, 640, 800, 0.5) for each in pages + dialogs]
     yield Picture(name="scripts", frames=tuple(scripts), columns=6, column=320)
+    desk = tuple(desk_pages(folder / "desk"))
+    for theme, (width, scale, columns) in DESKS.items():
+        yield Picture(
+            name=f"desk-{theme}",
+            frames=tuple(framed(each, width, 600, scale) for each in desk),
+            columns=columns,
+            column=int(width * scale),
+            media=THEMES[theme],
+        )
+    phones = tuple(framed(each, 320, 640, 0.75) for each in desk)
+    yield Picture(name="desk-phone", frames=phones, columns=7, column=240, media=THEMES["dark"])
 
 
 def placements(folder: Path) -> Iterator[State]:
@@ -135,7 +149,8 @@ def placements(folder: Path) -> Iterator[State]:
 def names() -> list[str]:
     """The names of all pictures."""
     themes = [f"{theme}-{sheet}" for theme in THEMES for sheet in SHEETS]
-    return [*themes, *WINDOWS, "spacing", "placements", "languages-1", "languages-2", "scripts"]
+    desks = [f"desk-{theme}" for theme in (*DESKS, "phone")]
+    return [*themes, *desks, *WINDOWS, "spacing", "placements", "languages-1", "languages-2", "scripts"]
 
 
 def framed(state: State, width: int, height: int, scale: float, *, style: str = "") -> Frame:

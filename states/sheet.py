@@ -50,7 +50,7 @@ CHANGING = (
     (r"(localhost/privacy-choices\+)[0-9a-f]{8}\+[\w+/=]+", r"\g<1>00000000+key"),
     (r"(?<=extra )[\w+/=]+|^[\w+/]{43}=$|(?<=choices )[\w+/]{90,}=*", lambda found: "0" * len(found[0])),
 )
-STYLES = re.compile(r"/privacy-choices/static/choices\.css\?v=\w+")
+STYLES = re.compile(r"/privacy-choices/static/(choices|audit)\.css\?v=\w+")
 
 
 def made() -> str:
@@ -78,7 +78,7 @@ def framed(state: State) -> str:
 def document(state: State) -> str:
     """The page of *state* without scripts, with what was opened on it open, and with nothing that differs by chance."""
     html = re.sub(r"<script\b.*?</script>\s*", "", state.html, flags=re.DOTALL)
-    html = STYLES.sub("../static/choices.css", html)
+    html = STYLES.sub(r"../static/\1.css", html)
     html = html.replace('src="https://video.example/v/1"', "")
     html = html.replace("<iframe sandbox ", '<iframe sandbox="allow-same-origin" ')
     for pattern, instead in CHANGING:
