@@ -161,6 +161,7 @@ def test_while_a_look_up_cannot_be_recorded_nothing_is_shown(
             page = auditor.look_up(id, csrf_token=token)
             assert page.status_code == 503
             assert "can&#39;t be put on record" in page.text
+            assert "can&#39;t be read now" not in page.text
             assert FIELDS not in page.text.lower()
             assert str(event.subject) not in page.text
             assert "is recorded here" not in page.text

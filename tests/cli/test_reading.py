@@ -424,3 +424,15 @@ def test_a_log_with_look_ups_verifies(app: Flask, ledger: Ledger, run: Run) -> N
     run("show", str(newest(app).id))
     ledger.sign()
     assert run("verify").exit_code == 0
+
+
+def test_on_a_server_a_look_up_is_recorded_once_a_minute_and_listed_before_it_is_sealed(
+    waiting: Flask,
+) -> None:
+    ledger = site_of(waiting).recorder.ledger
+    event, run = record(ledger), run_for(waiting)
+    for _ in range(2):
+        assert run("show", str(event.id)).exit_code == 0
+    (listed,) = json.loads(run("show", str(event.id), "--json").stdout)["look_ups"]
+    assert (listed["how"], listed["index"]) == ("show", None)
+    assert ledger.seal() == 2
