@@ -81,15 +81,9 @@ class Facets:
         The hour counts from 1970, UTC; 0 when the leaf can't be read, or says one that no place can have. Nothing is
         checked: what was altered is for verification to find, and what can't be read has fewer facets.
         """
-        outline, members = _members(leaf), _members(said)
+        outline = _members(leaf)
         kind, policy = (_text(outline.get(name)) for name in ("kind", "policy"))
-        language, profile, source = (_text(members.get(name)) for name in ("language", "profile", "source"))
-        granted, refused = _words(members.get("granted")), _words(members.get("refused"))
-        signal = members.get("signal")
-        if granted is None or refused is None or not isinstance(signal, bool):
-            return _hour(outline.get("hour")), _shared(kind, policy, None, None, None, None, None, None)
-        facets = _shared(kind, policy, language, profile, source, signal, granted, refused)
-        return _hour(outline.get("hour")), facets
+        return _hour(outline.get("hour")), _shared(kind, policy, *_said(said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +150,22 @@ def _shared(
         granted=granted,
         refused=refused,
     )
+
+
+#: Language, profile, source, signal, what was granted and what refused: all None where one of the last three is none.
+_Said = tuple[str | None, str | None, str | None, bool | None, tuple[str, ...] | None, tuple[str, ...] | None]
+
+
+@lru_cache(512)
+def _said(data: bytes | None) -> _Said:
+    """What is in *data*: on a server nothing else, and so the same for many events."""
+    members = _members(data)
+    language, profile, source = (_text(members.get(name)) for name in ("language", "profile", "source"))
+    granted, refused = _words(members.get("granted")), _words(members.get("refused"))
+    signal = members.get("signal")
+    if granted is None or refused is None or not isinstance(signal, bool):
+        return None, None, None, None, None, None
+    return language, profile, source, signal, granted, refused
 
 
 def _plain(value: object) -> object:

@@ -9,7 +9,8 @@ from threading import Lock
 from typing import Any, TypeVar, cast
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from psycopg.pq import TransactionStatus
+from sqlalchemy import URL, Connection, Engine, PoolResetState, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from consent.errors import LedgerUnavailable
@@ -285,6 +286,7 @@ def _engine(url: URL) -> Engine:
         pool_size=5,
         max_overflow=5,
         pool_timeout=CONNECTING,
+        pool_reset_on_return=None,
         isolation_level="READ COMMITTED",
         use_native_hstore=False,
         connect_args={**options, "prepare_threshold": None},
@@ -292,6 +294,7 @@ def _engine(url: URL) -> Engine:
     )
     event.listen(engine, "do_connect", _connect)
     event.listen(engine, "connect", _connected)
+    event.listen(engine, "reset", _reset)
     return engine
 
 
@@ -308,6 +311,12 @@ def _connect(
 
 def _connected(connection: psycopg.Connection, record: object) -> None:
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+
+
+def _reset(connection: psycopg.Connection, record: object, state: PoolResetState) -> None:
+    # As the pool does by itself; but after most appends nothing is open, and the driver takes its time to find that.
+    if not state.terminate_only and connection.pgconn.transaction_status != TransactionStatus.IDLE:
+        connection.rollback()
 
 
 def _reading(engine: Engine, work: Callable[[Connection], Found]) -> Found:
