@@ -14,8 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from consent.errors import LedgerError
 from consent.ledger import leaf_hash
 from consent.ledger.tile import WIDTH
-from consent.storage import records, tally
-from consent.storage.schema import APPEND
+from consent.storage import records, routines, tally
 from consent.storage.tree import Tree
 
 log = logging.getLogger("consent")
@@ -29,6 +28,7 @@ LATE = 60
 
 _HEAD = "SELECT size, frontier FROM consent.head FOR UPDATE SKIP LOCKED"
 _HEAD_IN_TURN = "SELECT size FROM consent.head FOR UPDATE"
+_ERASING = "SELECT pg_advisory_xact_lock(7163384699739271541)"
 # All that is committed is seen and taken out, in whatever order it was committed; nothing is skipped by its number.
 _TAKE = text(
     "DELETE FROM consent.inbox WHERE number IN (SELECT number FROM consent.inbox ORDER BY number LIMIT :limit) "
@@ -51,35 +51,6 @@ _LATE = text(
     "SELECT count(*) FROM (SELECT FROM consent.inbox WHERE at < clock_timestamp() - make_interval(secs => :late) "
     "LIMIT 100000) AS late"
 )
-#: Tables whose triggers are missing or don't always fire.
-_UNGUARDED = text(
-    "SELECT string_agg(DISTINCT split_part(name, '_', 1), ', ') FROM unnest(CAST(:triggers AS text[])) AS name "
-    "WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass('consent.' || split_part(name, '_', 1)) "
-    "AND tgname = name AND tgenabled = 'A') OR EXISTS (SELECT FROM pg_inherits "
-    "WHERE inhparent = to_regclass('consent.' || split_part(name, '_', 1)) AND NOT EXISTS "
-    "(SELECT FROM pg_trigger WHERE tgrelid = inhrelid AND tgname = name AND tgenabled = 'A'))"
-)
-# Who it runs as, and where it looks for what it calls, are what nobody must have changed.
-_UNSOUND = text(
-    "SELECT NOT EXISTS (SELECT FROM pg_proc WHERE oid = to_regprocedure(:function) AND NOT prosecdef "
-    "AND 'search_path=pg_catalog, pg_temp' = ANY(proconfig) AND NOT has_function_privilege('public', oid, 'EXECUTE'))"
-)
-_GUARDED = [
-    "bound",
-    "checkpoint",
-    "conflict",
-    "document",
-    "entry",
-    "erased",
-    "head",
-    "inbox",
-    "opening",
-    "tile",
-]
-_TRIGGERS = [
-    *(f"{name}_stays" for name in _GUARDED),
-    *("bound_grows", "entry_remains", "head_grows", "opening_in_turn", "opening_uncounted"),
-]
 
 
 def seal(connection: Connection, limit: int = BATCH) -> int:
@@ -122,7 +93,9 @@ def count(connection: Connection, most: int = tally.AT_ONCE) -> int:
 
 
 def recount(connection: Connection) -> None:
-    """Forget what was counted, once nobody else is sealing."""
+    """Forget what was counted, once nobody else is erasing or sealing."""
+    # Whoever erases has this before any count is changed. So neither waits for the other with a count in hand.
+    connection.execute(text(_ERASING))
     connection.execute(text(_HEAD_IN_TURN))
     tally.forget(tally.on_server(connection))
 
@@ -159,7 +132,7 @@ def _new(connection: Connection, taken: Sequence[Row[Any]]) -> list[Row[Any]]:
 
 
 def problems(connection: Connection) -> list[str]:
-    """What is wrong with what waits, with the triggers, and with the function that records."""
+    """What is wrong with what waits, and with the functions and triggers of the database."""
     return list(_problems(connection))
 
 
@@ -180,13 +153,4 @@ def _problems(connection: Connection) -> Iterator[str]:
             "More than half of the last partition of entries is filled, and there is no further one. Run: flask "
             "consent db roles --apply, as the owner of the tables, so that whoever seals may make it."
         )
-    if tables := connection.execute(_UNGUARDED, {"triggers": _TRIGGERS}).scalar_one():
-        yield (
-            "The database doesn't refuse to change what is recorded: triggers are missing or switched off on "
-            f"{tables}. Run: flask consent db roles --apply, as the owner of the tables."
-        )
-    if connection.execute(_UNSOUND, {"function": APPEND}).scalar_one():
-        yield (
-            "The function consent.append, by which events are recorded, is missing or isn't as it was made. Run: "
-            "flask consent db roles --apply, as the owner of the tables."
-        )
+    yield from routines.problems(connection)

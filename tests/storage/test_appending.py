@@ -9,10 +9,10 @@ from sqlalchemy import URL
 
 from consent.errors import LedgerConflict, LedgerUnavailable
 from consent.ledger import Document, Ledger, Written
-from consent.storage import GuardedStorage, roles
+from consent.storage import GuardedStorage, roles, routines
 from consent.storage.inbox import Append
 from consent.storage.postgres import PostgresStorage
-from consent.storage.schema import APPEND
+from consent.storage.schema import APPEND, OPENED
 
 from .cluster import Cluster, libpq
 from .events import new_event, open_served, record, seal_all
@@ -141,7 +141,10 @@ def test_a_function_that_was_changed_is_noticed_and_put_back(
 ) -> None:
     server.run(change.format(APPEND), database=begun_url.database)
     (problem,) = served.problems()
-    assert "consent.append, by which events are recorded, is missing or isn't as it was made" in problem
+    said = "missing" if change.startswith("DROP") else "not as it was made"
+    assert (
+        f"Of the database's functions {said}: consent.append. Run: flask consent db roles --apply" in problem
+    )
     if change.startswith("DROP"):
         with pytest.raises(LedgerUnavailable, match=r"lacks the function .*flask consent db roles --apply"):
             record(served)
@@ -188,3 +191,56 @@ def test_roles_that_lack_a_right_of_this_release_are_named_where_they_are_in_use
         database=begun_url.database,
     )
     assert served.storage.deprived() == ["consent_app", "consent_sealer"]
+
+
+_NOTHING = "LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN NULL; END'"
+
+
+def test_each_function_and_trigger_that_was_changed_is_named_and_put_back(
+    served: Ledger, server: Cluster, begun_url: URL
+) -> None:
+    assert isinstance(served.storage, GuardedStorage)
+    for change, said in (
+        (f"CREATE OR REPLACE FUNCTION consent.refuse() RETURNS trigger {_NOTHING}", "made: consent.refuse."),
+        (
+            f"CREATE OR REPLACE FUNCTION consent.uncount() RETURNS trigger SECURITY DEFINER {_NOTHING}",
+            "made: consent.uncount.",
+        ),
+        ("ALTER FUNCTION consent.facets_in(bytea) SECURITY DEFINER", "made: consent.facets_in."),
+        (f"DROP FUNCTION {OPENED}", "missing: consent.opened."),
+        ("DROP FUNCTION consent.make_room()", "missing: consent.make_room."),
+        ("DROP FUNCTION consent.take_turn() CASCADE", "missing: consent.take_turn."),
+        ("DROP TRIGGER opening_uncounted ON consent.opening", "switched off on opening."),
+        ("ALTER TABLE consent.bound DISABLE TRIGGER bound_grows", "switched off on bound."),
+        (
+            "CREATE OR REPLACE TRIGGER tile_stays BEFORE DELETE ON consent.tile "
+            "FOR EACH STATEMENT EXECUTE FUNCTION consent.take_turn()",
+            "switched off on tile.",
+        ),
+    ):
+        server.run(change, database=begun_url.database)
+        found = served.problems()
+        assert any(said in each for each in found), (change, found)
+        served.storage.apply(roles.statements())
+        assert served.problems() == [], change
+    server.run(
+        "CREATE ROLE somebody",
+        "ALTER FUNCTION consent.append OWNER TO somebody",
+        database=begun_url.database,
+    )
+    (problem,) = served.problems()
+    assert "another role than the owner of the tables owns consent.append, and can exchange" in problem
+
+
+def test_all_functions_and_triggers_are_looked_at(served: Ledger, server: Cluster, begun_url: URL) -> None:
+    of_schema = "WHERE {}namespace = 'consent'::regnamespace"
+    functions = server.run(
+        f"SELECT proname FROM pg_proc {of_schema.format('pro')}", database=begun_url.database
+    )
+    assert {name for (name,) in functions} == {*routines.FUNCTIONS}
+    triggers = server.run(
+        "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
+        f"{of_schema.format('rel')} AND NOT tgisinternal",
+        database=begun_url.database,
+    )
+    assert {name for (name,) in triggers} == {*routines.TRIGGERS}

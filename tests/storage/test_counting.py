@@ -319,6 +319,37 @@ def test_counting_anew_waits_for_whoever_seals_and_says_when_that_takes_too_long
     assert served.counted() == WIDTH
 
 
+@pytest.mark.requirement("LOG-05")
+def test_counting_anew_beside_an_erasure_waits_for_it_and_neither_for_the_other_for_ever(
+    served: Ledger, begun_url: URL
+) -> None:
+    fill(served, WIDTH, begun_url)
+    counts = [id for _, id, _, _ in served.counts(*EVERY_DAY).rows]
+    first, last = (
+        {read(each)[1].id: each for each in served.records()}[id] for id in (counts[0], counts[-1])
+    )
+    erasing = text("DELETE FROM consent.opening WHERE uid = :uid")
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    done = list[bool]()
+
+    def count_anew() -> None:
+        served.recount(patience=30)
+        done.append(True)
+
+    counting = threading.Thread(target=count_anew)
+    with owner(begun_url) as connection:
+        connection.execute(erasing, {"uid": last.id})
+        counting.start()
+        with owner(begun_url) as watching:
+            while counting.is_alive() and not watching.execute(waiting).scalar_one():
+                pass
+        connection.execute(erasing, {"uid": first.id})
+    counting.join(30)
+    assert (done, served.counted()) == ([True], 0)
+    assert served.count(patience=30) == 0
+    assert from_tally(served)[1].total() == 2
+
+
 def test_whoever_seals_counts_without_a_right_to_read_openings(
     served: Ledger, begun_url: URL, server: Cluster
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import URL, Connection
 
 from consent.ledger import Ledger
-from consent.storage import GuardedStorage, SqliteStorage, migrate, roles, sequencer
+from consent.storage import GuardedStorage, SqliteStorage, migrate, roles, routines, sequencer
 
 from .cluster import Cluster
 from .events import grow, new_event, open_served, record, seal_all
@@ -46,6 +46,12 @@ def narrow(
         *(each for each in rights if roles.APP in each or roles.SEALER in each), database=begun_url.database
     )
     monkeypatch.setattr(sequencer, "SPAN", 64)
+    ((body,),) = server.run(
+        "SELECT prosrc FROM pg_proc WHERE oid = 'consent.make_room'::regproc", database=begun_url.database
+    )
+    monkeypatch.setitem(
+        routines.FUNCTIONS, "make_room", routines.Routine(routines.digest(str(body)), definer=True)
+    )
     ledger, storage = open_served(login(server, begun_url, roles.APP, roles.SEALER))
     yield ledger
     storage.close()
