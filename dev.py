@@ -353,8 +353,9 @@ def install_project(*, tools: bool) -> None:
     """Installs the checkout in place, in exactly the versions of constraints.txt."""
     what = "the project and its tools (the first time some 170 MB)" if tools else "the project"
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
-    constraints = ["--constraint", str(ROOT / "constraints.txt")]
-    step(f"installing {what}", [*pip, *constraints, "--editable", f"{ROOT}[{'dev' if tools else 'demo'}]"])
+    # Python compiles what is imported, and most of it never is.
+    options = ["--no-compile", "--constraint", str(ROOT / "constraints.txt")]
+    step(f"installing {what}", [*pip, *options, "--editable", f"{ROOT}[{'dev' if tools else 'demo'}]"])
 
 
 def typescript() -> list[str]:
