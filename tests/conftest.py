@@ -16,14 +16,20 @@ from tests import migrated
 from tests.browser import launching
 
 # How long an example takes says something of the machine, and of who else uses it.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", unhurried, max_examples=50)
+settings.register_profile("full", unhurried, max_examples=1000)
 
 ROW = re.compile(r"[A-Z][A-Z0-9]{1,5}-\d{2}[a-z]?")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="also run the tests marked `full`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes as many examples of each property as there is time for."""
+    settings.load_profile("full" if config.getoption("--full") else "quick")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -64,4 +70,5 @@ def chromium() -> str | None:
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """Playwright's launch options."""
-    return {**browser_type_launch_args, **launching.options()}
+    options = launching.options()
+    return {**browser_type_launch_args, **options, "args": [*options["args"], *launching.FRUGAL]}

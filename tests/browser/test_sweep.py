@@ -38,12 +38,26 @@ ARGUMENTS: dict[str, list[str | int]] = {
 DEEP = ["/?lang=de", "/topics/sleep?utm_source=letter#main", "/no-such-page"]
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["for each visitor", "cache-safe"])
+#: How pages are made: for each visitor, or the same for everybody.
+MODES = ("for each visitor", "cache-safe")
+
+
+def in_both_modes(*always: tuple[str, str]) -> list[pytest.ParameterSet]:
+    """Each mode with each state that *always* names; the pairs that it doesn't name are for the full run."""
+    states = dict.fromkeys(state for _, state in always)
+    return [
+        pytest.param(mode, state, marks=() if (mode, state) in always else pytest.mark.full)
+        for mode in MODES
+        for state in states
+    ]
+
+
+@pytest.fixture(scope="module")
 def demo(
     request: pytest.FixtureRequest, demo: Demo, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Demo]:
     """The running demo, with pages for each visitor, and with pages that are the same for everybody."""
-    if not request.param:
+    if request.param != "cache-safe":
         yield demo
         return
     with running(tmp_path_factory.mktemp("shared") / "instance", cache_safe=True) as found:
@@ -134,7 +148,17 @@ STATES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.requirement("ENF-04")
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(
+    ("demo", "state"),
+    in_both_modes(
+        ("for each visitor", "with a usual browser"),
+        ("for each visitor", "with the privacy signal"),
+        ("cache-safe", "with a usual browser"),
+        ("cache-safe", "on a phone"),
+        ("cache-safe", "without JavaScript"),
+    ),
+    indirect=["demo"],
+)
 def test_no_page_asks_elsewhere_or_keeps_anything_optional(
     visit: NewVisit, site: Site, pages: list[str], log: RequestLog, state: str
 ) -> None:
@@ -146,7 +170,11 @@ def test_no_page_asks_elsewhere_or_keeps_anything_optional(
 
 
 @pytest.mark.requirement("ENF-04")
-@pytest.mark.parametrize("state", ["with a usual browser", "without JavaScript"])
+@pytest.mark.parametrize(
+    ("demo", "state"),
+    in_both_modes(("cache-safe", "with a usual browser"), ("for each visitor", "without JavaScript")),
+    indirect=["demo"],
+)
 def test_no_page_does_so_after_a_refusal(
     visit: NewVisit, site: Site, pages: list[str], log: RequestLog, state: str
 ) -> None:
@@ -169,10 +197,13 @@ def sign_in(visitor: Visit) -> None:
 
 
 @pytest.mark.requirement("ENF-04")
+@pytest.mark.parametrize(
+    ("demo", "state"), in_both_modes(("for each visitor", "with a usual browser")), indirect=["demo"]
+)
 def test_no_page_does_so_for_whoever_signs_in(
-    visit: NewVisit, site: Site, pages: list[str], log: RequestLog
+    visit: NewVisit, site: Site, pages: list[str], log: RequestLog, state: str
 ) -> None:
-    visitor = visit()
+    visitor = visit(**STATES[state])
     sign_in(visitor)
     for path in pages:
         look(visitor, path)
@@ -181,11 +212,20 @@ def test_no_page_does_so_for_whoever_signs_in(
 
 @pytest.mark.requirement("ENF-04")
 @pytest.mark.requirement("WD-03")
-@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
+@pytest.mark.parametrize(
+    ("demo", "state"),
+    in_both_modes(
+        ("for each visitor", "with a usual browser"),
+        ("cache-safe", "with a usual browser"),
+        ("for each visitor", "without JavaScript"),
+    ),
+    indirect=["demo"],
+)
 def test_after_a_withdrawal_all_that_was_optional_is_gone_and_stays_so(
-    visit: NewVisit, site: Site, demo: Demo, pages: list[str], log: RequestLog, javascript: bool
+    visit: NewVisit, site: Site, demo: Demo, pages: list[str], log: RequestLog, state: str
 ) -> None:
-    visitor = visit(javascript=javascript)
+    visitor = visit(**STATES[state])
+    javascript = state != "without JavaScript"
     visitor.go().get_by_role("button", name="Accept all").first.click()
     expect(visitor.page.locator(".pc-banner")).to_be_hidden()
     for path in ("/?lang=de", "/?lang=en", "/how-billing-works"):
