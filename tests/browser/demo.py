@@ -17,6 +17,11 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, Page, Request, expect
 
+from consent.storage import OwnStorage
+from demo_site import reopened
+from tests.audit.clinic import site_of
+from tests.cli.conftest import run_for
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -34,20 +39,18 @@ class Demo:
 
     def events(self) -> list[dict[str, object]]:
         """What ``flask consent export`` says of the visitors' acts, oldest first."""
-        done = self.flask("consent", "export", "--format", "jsonl")
-        rows = [json.loads(line) for line in done.splitlines()]
+        rows = [json.loads(line) for line in self.flask("export", "--format", "jsonl").splitlines()]
         return [row for row in rows if row["kind"] not in ("operated", "accessed")]
 
     def flask(self, *arguments: str) -> str:
-        """What the ``flask`` command prints for the demo's site."""
-        environment = {
-            **os.environ,
-            "FLASK_APP": f"demo_site:create_app({{'DEMO_INSTANCE': {str(self.folder)!r}}})",
-            "PYTHONPATH": str(ROOT),
-        }
-        command = [sys.executable, "-m", "flask", *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
+        """What ``flask consent`` prints for the demo's site."""
+        app = reopened(str(self.folder))
+        done = run_for(app)(*arguments)
+        opened = site_of(app).recorder.opened
+        assert opened is not None
+        assert isinstance(opened.storage, OwnStorage)
+        opened.storage.close()
+        assert done.exit_code == 0, done.output
         return done.stdout
 
 

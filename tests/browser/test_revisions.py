@@ -57,9 +57,9 @@ def test_every_act_is_on_record_with_the_notice_that_was_shown(visit: NewVisit, 
         events = demo.events()
     assert [event["kind"] for event in events] == ["given", "withdrawn"]
     assert [event["notice"] for event in events] == [notice, notice]
-    stored = demo.flask("consent", "show", str(events[0]["id"]), "--notice", "-")
+    stored = demo.flask("show", str(events[0]["id"]), "--notice", "-")
     assert 'name="notice" value=""' in stored
     assert "Larkmere" in stored
-    table = demo.flask("consent", "log")
+    table = demo.flask("log")
     assert "given" in table
     assert "withdrawn" in table
