@@ -20,7 +20,7 @@ from consent.ledger import Event, Kind, Ledger, Sealed
 from consent.ledger.leaf import derived_id
 from consent.ledger.note import encoded
 from consent.storage import OwnStorage
-from tests.audit.clinic import SAME, Auditor, Clock, MakeApp, record, site_of, visit
+from tests.audit.clinic import SAME, Auditor, Clock, MakeApp, new_event, record, site_of, visit
 
 from .conftest import Run
 
@@ -33,7 +33,10 @@ KEPT = timedelta(days=365 + 1 + 1096)
 def old(ledger: Ledger, count: int, **fields: object) -> list[Event]:
     """So many refusals of long ago."""
     usual = {"subject": None, "kind": Kind.REFUSED, "granted": (), "time": OLD}
-    return [record(ledger, **(usual | fields)) for _ in range(count)]
+    made = [new_event(**(usual | fields)) for _ in range(count)]
+    for first in range(0, count, 100):
+        ledger.record_all([(event, secrets.token_bytes(32)) for event in made[first : first + 100]])
+    return made
 
 
 @pytest.fixture
