@@ -79,6 +79,8 @@ BENCH_USAGE = "dev.py bench [--quick] [--only NAME | --browser] [--json FILE]"
 
 #: In how many parts the tests of a folder are run, if in more than one; the first ones start browsers.
 PARTS = {"tests/browser": 8, "tests/storage": 3, "tests/web": 3, "tests/cli": 2}
+#: Files that take longest: each begins a part of its own, and those parts begin before the others.
+LONG = ("tests/browser/test_sweep.py", "tests/browser/test_parity.py")
 #: Folders that make one part together: each part is a process, which takes two seconds to begin.
 TOGETHER = ("tests/decision", "tests/ledger", "tests/policy", "tests/verify")
 #: How many parts run at a time: many tests wait more than they work.
@@ -231,10 +233,10 @@ def run_part(command: list[str], environment: dict[str, str]) -> tuple[int, list
 def test_parts() -> list[list[str]]:
     """Every file of tests once, in the parts that are run; those that start browsers come first."""
     folders: dict[str, list[str]] = {folder: [] for folder in PARTS}
-    for file in sorted((ROOT / "tests").rglob("test_*.py")):
-        path = file.relative_to(ROOT)
-        folder = path.parent.as_posix()
-        folders.setdefault(TOGETHER[0] if folder in TOGETHER else folder, []).append(path.as_posix())
+    found = sorted(file.relative_to(ROOT).as_posix() for file in (ROOT / "tests").rglob("test_*.py"))
+    for file in [*LONG, *(file for file in found if file not in LONG)]:
+        folder = os.path.dirname(file)
+        folders.setdefault(TOGETHER[0] if folder in TOGETHER else folder, []).append(file)
     return [
         files[number :: PARTS.get(folder, 1)]
         for folder, files in folders.items()
