@@ -7,14 +7,16 @@ import shutil
 import stat
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from importlib.resources import files
 from itertools import takewhile
+from operator import itemgetter
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Generic, TypeVar
 
-from consent.audit.row import Row
+from consent.audit.row import Brief, Row
 from consent.ledger import Checkpoint, Ledger, Sealed
 from consent.ledger.bundle import Bundle, Part
 from consent.ledger.keys import VOUCHER
@@ -52,21 +54,47 @@ KINDS: Final = ("policy", "notice", VOUCHER)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
+_IN_ORDER: Final = itemgetter(*COLUMNS)
+#: Forms of rows that a writer remembers.
+_FORMS: Final = 4096
+
+Written = TypeVar("Written")
+
+
 def json_line(members: object) -> str:
     """*members* as one line of JSON in plain ASCII, without the line's end."""
-    return json.dumps(members, separators=(",", ":"))
+    return _ENCODER.encode(members)
 
 
-def write_jsonl(rows: Iterable[Row], out: IO[str]) -> int:
+@dataclass(slots=True)
+class Common(Generic[Written]):
+    """What many rows have in common, *written* once for all of them."""
+
+    written: Callable[[Row | Brief], Written]
+    known: dict[Hashable, Written] = field(default_factory=dict)
+
+    def of(self, row: Row | Brief) -> Written:
+        """What ``written`` makes of *row*."""
+        if (form := row.form) is None:
+            return self.written(row)
+        if form not in self.known:
+            if len(self.known) >= _FORMS:
+                self.known.clear()
+            self.known[form] = self.written(row)
+        return self.known[form]
+
+
+def write_jsonl(rows: Iterable[Row | Brief], out: IO[str]) -> int:
     """Write each of *rows* as a line of JSON; how many. Subjects are included: see ``write_csv``."""
-    written = 0
+    written, common = 0, Common(lambda row: json_line(row.common()).removeprefix("{"))
     for row in rows:
-        out.write(json_line(row.members(personal=True)) + "\n")
+        out.write(f"{json_line(row.own(personal=True))[:-1]},{common.of(row)}\n")
         written += 1
     return written
 
 
-def write_csv(rows: Iterable[Row], out: IO[str]) -> int:
+def write_csv(rows: Iterable[Row | Brief], out: IO[str]) -> int:
     """Write *rows* as CSV (RFC 4180) with a line of names first; how many rows.
 
     Subjects are included, since whoever checks an export must be able to follow one browser's events. A cell
@@ -74,16 +102,15 @@ def write_csv(rows: Iterable[Row], out: IO[str]) -> int:
     """
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
-    written = 0
+    written, common = 0, Common(lambda row: cells(flattened(row.common())))
     for row in rows:
-        flat = flattened(row.members(personal=True))
-        writer.writerow([cell(flat[name]) for name in COLUMNS])
+        writer.writerow(_IN_ORDER(common.of(row) | cells(row.own(personal=True))))
         written += 1
     return written
 
 
 #: Writes rows in some format, and says how many.
-Writer = Callable[[Iterable[Row], IO[str]], int]
+Writer = Callable[[Iterable[Row | Brief], IO[str]], int]
 #: How to write each format that needs nothing besides the rows.
 WRITERS: Final[dict[str, Writer]] = {"jsonl": write_jsonl, "csv": write_csv}
 
@@ -98,6 +125,11 @@ def flattened(members: dict[str, object]) -> dict[str, object]:
     before = members.pop("before")
     granted, refused = (before["granted"], before["refused"]) if isinstance(before, dict) else (None, None)
     return members | {"before_granted": granted, "before_refused": refused}
+
+
+def cells(members: dict[str, object]) -> dict[str, str]:
+    """``cell`` of each of *members*."""
+    return {name: cell(value) for name, value in members.items()}
 
 
 def cell(value: object) -> str:

@@ -6,19 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from heapq import merge, nlargest
-from itertools import islice
+from itertools import islice, takewhile
 
-from consent.audit.row import Reader, Row
+from consent.audit.row import Brief, Reader, Row
 from consent.audit.said import SAID, said_to
 from consent.errors import ConsentError
-from consent.ledger import Facets, Kind
+from consent.ledger import Facets, Kind, Sealed
 from consent.ledger.facets import BITS, LAST, hour_of, place
 from consent.policy import Policy
 from consent.policy.values import shown
 
 #: Records fetched at a time.
 FETCHED = 60
-_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_DAY = timedelta(days=1)
 _REVISIONS = re.compile(r"([0-9]{1,9})(?:(\+)|-([0-9]{1,9}))?")
 
 
@@ -106,7 +106,7 @@ class Search:
         """Whether it asks for what only openings say, so that no erased event can be told to meet it."""
         return bool(self.languages or self.profiles) or self.category is not None or self.signal is not None
 
-    def matches(self, row: Row, policy: Policy | None) -> bool:
+    def matches(self, row: Row | Brief, policy: Policy | None) -> bool:
         """Whether *row* is asked for, which was recorded under *policy*; an erased one by what its leaf says.
 
         Its time is the whole hour then.
@@ -122,14 +122,13 @@ class Search:
         )
         return asked.matches(row, policy)
 
-    def in_span(self, row: Row) -> bool:
+    def in_span(self, row: Row | Brief) -> bool:
         """Whether *row* lies in the span of time; an erased event does if any part of its hour does."""
         if self.since is None and self.until is None:
             return True
-        if row.hour is None:
+        if (span := row.span) is None:
             return False
-        first = row.event.time if row.event else row.hour
-        last = row.event.time if row.event else row.hour + _HOUR - timedelta.resolution
+        first, last = span
         return (self.since is None or last >= self.since) and (self.until is None or first < self.until)
 
     def admits(self, facets: Facets, policy: Policy | None) -> bool:
@@ -189,6 +188,23 @@ def found(reader: Reader, search: Search, before: int, most: int) -> Iterator[tu
     yield from merge(rest, indexed, key=_place, reverse=True)
 
 
+def all_found(reader: Reader, search: Search) -> Iterator[Sealed]:
+    """The records of all events that *search* may ask for, in index order and constant memory.
+
+    As in ``find`` the index says which those are, and the few that it doesn't have yet are all among them.
+    """
+    if search == Search():
+        yield from reader.ledger.records()
+        return
+    counted = reader.catch_up()
+    hour, end = search.hours()
+    indexed = reader.ledger.chosen(
+        _ids(reader, search), place(hour, 0), LAST if end is None else place(end, 0)
+    )
+    yield from takewhile(lambda record: record.index < counted, indexed)
+    yield from reader.ledger.records(counted - 1)
+
+
 def _with_a_place(hour: int) -> int:
     return min(max(0, hour), LAST >> BITS)
 
@@ -204,11 +220,7 @@ def _uncounted(reader: Reader, search: Search, after: int) -> Iterator[tuple[int
 
 
 def _indexed(reader: Reader, search: Search, before: int) -> Iterator[tuple[int, Row]]:
-    ids = {
-        id
-        for id, facets in reader.ledger.facets().items()
-        if search.admits(facets, reader.policy(facets.policy))
-    }
+    ids = _ids(reader, search)
     hour, end = search.hours()
     going_on: int | None = before if end is None else min(before, place(end, 0))
     while going_on is not None:
@@ -217,6 +229,14 @@ def _indexed(reader: Reader, search: Search, before: int) -> Iterator[tuple[int,
             row = reader.row(record)
             if search.in_span(row):
                 yield at, row
+
+
+def _ids(reader: Reader, search: Search) -> set[int]:
+    return {
+        id
+        for id, facets in reader.ledger.facets().items()
+        if search.admits(facets, reader.policy(facets.policy))
+    }
 
 
 def read_id(text: str) -> uuid.UUID:

@@ -5,20 +5,20 @@ import io
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from consent.audit.export import WRITERS, Writer, bundle_of, schema_of, whole_file, write_folder, write_zip
+from consent.audit.export import WRITERS, bundle_of, schema_of, whole_file, write_folder, write_zip
 from consent.audit.exported import record_export
 from consent.audit.jsonld import Records
 from consent.audit.lookup import stand_in
-from consent.audit.row import Reader, Row
-from consent.audit.search import Search
+from consent.audit.row import Brief, Reader, Row
+from consent.audit.search import Search, all_found
 from consent.audit.wording import PRUNED_BELOW
 from consent.cli.asked import NAMES, search_options
 from consent.cli.checkpoint import newest_note
@@ -26,12 +26,14 @@ from consent.cli.command import command, database_file, ledger_of, site_of
 from consent.cli.operator import operator
 from consent.cli.terminal import complain, say, with_progress
 from consent.errors import LedgerError, LedgerUnavailable
-from consent.ledger import Checkpoint, Ledger
+from consent.ledger import Checkpoint, Ledger, Record
 from consent.ledger.bundle import Part
 from consent.ledger.note import Note
 from consent.web.recorder import moment
 from consent.web.site import Site
 
+#: A row, or one in brief.
+Line = TypeVar("Line", bound=Row | Brief)
 #: The formats that events are exported in.
 FORMS = (*WRITERS, "jsonld")
 #: How often a bundle is begun when entries are pruned meanwhile, and seconds in which that is waited for and looked at.
@@ -109,17 +111,21 @@ def export(
     if pruned := ledger.pruned():
         complain(PRUNED_BELOW.format(pruned))
     reader = Reader(ledger)
-    rows = rows_below(size, reader, search)
     records = Records(site.policy.controller.site + site.settings.url_prefix, reader.policy)
-    writer = records.write if form == "jsonld" else WRITERS[form]
+
+    def export_to(out: IO[bytes]) -> int:
+        if form == "jsonld":
+            return write(records.write, rows_below(size, reader, search, reader.row), out)
+        return write(WRITERS[form], rows_below(size, reader, search, reader.brief), out)
+
     if output == Path("-"):
         record(site, ledger, form, search, size)
-        write(writer, rows, sys.stdout.buffer)
+        export_to(sys.stdout.buffer)
     else:
         require_foreign(site, output, "--output")
         with whole_file(output) as file:
             record(site, ledger, form, search, size)
-            written = write(writer, rows, file)
+            written = export_to(file)
         complain(f"{written:,} {'records' if form == 'jsonld' else 'events'} written to {output}.")
     if records.left_out:
         complain(
@@ -233,14 +239,16 @@ def own_files(site: Site) -> Iterator[Path]:
             yield from kept.parent.glob(f"{glob.escape(kept.stem)}.*")
 
 
-def rows_below(size: int, reader: Reader, search: Search) -> Iterator[Row]:
-    """The events below index *size* that *search* asks for, oldest first; what is recorded meanwhile is left out."""
-    records = takewhile(lambda record: record.index < size, reader.ledger.records())
-    rows = reader.rows(with_progress(records, size, "events exported"))
+def rows_below(size: int, reader: Reader, search: Search, read: Callable[[Record], Line]) -> Iterator[Line]:
+    """The events below index *size* that *search* asks for, *read* and oldest first; later ones are left out."""
+    records = takewhile(lambda record: record.index < size, all_found(reader, search))
+    rows = map(read, with_progress(records, size, "events exported"))
+    if search == Search():
+        return rows
     return (row for row in rows if search.matches(row, reader.policy(row.policy)))
 
 
-def write(writer: Writer, rows: Iterable[Row], out: IO[bytes]) -> int:
+def write(writer: Callable[[Iterable[Line], IO[str]], int], rows: Iterable[Line], out: IO[bytes]) -> int:
     """Have *writer* write *rows* to *out*; how many."""
     text = io.TextIOWrapper(out, encoding="utf-8", newline="")
     try:

@@ -3,10 +3,12 @@
 import json
 import re
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
 
 from consent.canonical import canonical, digest
 from consent.errors import LedgerError
@@ -14,6 +16,14 @@ from consent.ledger.leaf import Leaf, commitment, derived_id
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+#: How an opening ends, with what each has of its own: subject, time. Of many the rest is the same.
+_ENDING = re.compile(
+    rb'"subject":(?:null|"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"),'
+    rb'"time":"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z)"\}\Z'
+)
+_ENDING_LENGTH = 83
+_ANY_ENDING = b'"subject":null,"time":"1970-01-01T00:00:00.000Z"}'
+_ANY_TIME, _ANY_ID = datetime(1970, 1, 1, tzinfo=UTC), uuid.UUID(int=0)
 
 
 class Kind(StrEnum):
@@ -106,25 +116,31 @@ class Event:
                 f"an event of kind {self.kind} with min_index {self.min_index}; {Kind.PRUNED} has one"
             )
 
+    @property
+    def hour(self) -> datetime:
+        """UTC, cut to the hour: all that the leaf says of the time."""
+        return self.time.replace(minute=0, second=0, microsecond=0)
+
     def body(self) -> bytes:
         """The opening: canonical JSON of everything that isn't in the leaf, each member always there."""
-        return canonical(
-            {
-                "account": self.account,
-                "before": {"granted": list(self.before_granted), "refused": list(self.before_refused)},
-                "detail": None if self.detail is None else dict(self.detail),
-                "granted": list(self.granted),
-                "language": self.language,
-                "notice": self.notice,
-                "opted_out": self.opted_out,
-                "profile": self.profile,
-                "refused": list(self.refused),
-                "signal": self.signal,
-                "source": self.source,
-                "subject": None if self.subject is None else str(self.subject),
-                "time": self.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            }
+        # As its members stand in order, what comes before subject and time can be written once for many.
+        beginning = (_written_once if self.detail is None else _written)(
+            self.account,
+            self.before_granted,
+            self.before_refused,
+            self.detail,
+            self.granted,
+            self.language,
+            self.notice,
+            self.opted_out,
+            self.profile,
+            self.refused,
+            self.signal,
+            self.source,
         )
+        subject = "null" if self.subject is None else f'"{self.subject}"'
+        time = self.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return beginning + f'"subject":{subject},"time":"{time}"}}'.encode()
 
     def leaf(self, origin: str, salt: bytes) -> bytes:
         """The leaf in the log named *origin*, committing to ``body()`` under *salt* (32 random bytes)."""
@@ -136,7 +152,7 @@ class Event:
             origin=origin,
             id=self.id,
             kind=self.kind,
-            hour=self.time.replace(minute=0, second=0, microsecond=0),
+            hour=self.hour,
             policy=self.policy,
             commitment=committed,
             key=self.key,
@@ -149,15 +165,25 @@ class Event:
 
         That the leaf commits to this very body is for ``commitment`` to say, with the salt.
         """
-        outline = Leaf.from_bytes(leaf)
-        try:
-            event = _read(outline, json.loads(body))
-            if event.body() != body or event.time.replace(minute=0, second=0, microsecond=0) != outline.hour:
-                raise ValueError("not in canonical form, or of another hour than its leaf")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            message = f"the opening of event {outline.id} can't be read ({error}): {body[:80]!r}"
-            raise LedgerError(message) from error
-        return event
+        return cls.under(Leaf.from_bytes(leaf), body)
+
+    @classmethod
+    def under(cls, outline: Leaf, body: bytes) -> "Event":
+        """The event whose leaf says *outline* and whose opening is *body*; as ``from_bytes``."""
+        if parts := parted(body):
+            try:
+                like = _read_once(outline.kind, outline.policy, outline.key, outline.min_index, parts.like)
+                event = replace(
+                    like,
+                    id=outline.id,
+                    time=datetime.fromisoformat(parts.time.decode()),
+                    subject=None if parts.subject is None else uuid.UUID(parts.subject.decode()),
+                )
+                if event.hour == outline.hour:
+                    return event
+            except (LedgerError, ValueError):
+                pass  # said of all of it below
+        return _read(outline, body)
 
     def repeats(self, earlier: "Event", within: int) -> bool:
         """Whether this says what *earlier* said: same subject, answers and policy, *within* seconds.
@@ -176,7 +202,82 @@ class Event:
         return self.subject, self.granted, self.refused, self.opted_out, self.policy, self.detail
 
 
-def _read(outline: Leaf, members: dict[str, object]) -> Event:
+class Parts(NamedTuple):
+    """An opening in parts, none of which was looked at more than to tell them apart."""
+
+    subject: bytes | None
+    time: bytes
+    like: bytes
+    """An opening with the same beginning, and always the same in place of the two: so many are alike."""
+
+
+def parted(body: bytes) -> Parts | None:
+    """The parts of the opening *body*; None if it doesn't end as openings do."""
+    ends = _ENDING.search(body, max(0, len(body) - _ENDING_LENGTH))
+    return None if ends is None else Parts(ends[1], ends[2], body[: ends.start()] + _ANY_ENDING)
+
+
+def _read(outline: Leaf, body: bytes) -> Event:
+    try:
+        event = _made(outline, json.loads(body))
+        if event.body() != body or event.hour != outline.hour:
+            raise ValueError("not in canonical form, or of another hour than its leaf")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        message = f"the opening of event {outline.id} can't be read ({error}): {body[:80]!r}"
+        raise LedgerError(message) from error
+    return event
+
+
+@lru_cache(1024, typed=True)
+def _read_once(kind: str, policy: str | None, key: str | None, min_index: int | None, body: bytes) -> Event:
+    outline = Leaf(
+        origin="",
+        id=_ANY_ID,
+        kind=kind,
+        hour=_ANY_TIME,
+        policy=policy,
+        commitment="",
+        key=key,
+        min_index=min_index,
+    )
+    return _read(outline, body)
+
+
+def _written(
+    account: str | None,
+    before_granted: Sequence[str],
+    before_refused: Sequence[str],
+    detail: Mapping[str, object] | None,
+    granted: Sequence[str],
+    language: str | None,
+    notice: str | None,
+    opted_out: bool,
+    profile: str | None,
+    refused: Sequence[str],
+    signal: bool,
+    source: str | None,
+) -> bytes:
+    """How an opening begins that says this."""
+    members = {
+        "account": account,
+        "before": {"granted": before_granted, "refused": before_refused},
+        "detail": None if detail is None else dict(detail),
+        "granted": granted,
+        "language": language,
+        "notice": notice,
+        "opted_out": opted_out,
+        "profile": profile,
+        "refused": refused,
+        "signal": signal,
+        "source": source,
+    }
+    return canonical(members).removesuffix(b"}") + b","
+
+
+_written_once = lru_cache(1024, typed=True)(_written)
+
+
+def _made(outline: Leaf, members: dict[str, object]) -> Event:
     time, subject, before = members.pop("time"), members.pop("subject"), members.pop("before")
     if not isinstance(time, str) or not _TIME.fullmatch(time) or not isinstance(before, dict):
         raise ValueError("no time to the millisecond, or no answers before it")

@@ -13,7 +13,8 @@ from typing import Final
 
 from consent.canonical import canonical
 from consent.errors import LedgerError
-from consent.ledger.event import Event
+from consent.ledger.event import Event, parted
+from consent.ledger.leaf import parted as leaf_parted
 
 #: A place is the hour, shifted by so many bits, and the index: newest first is by hour, and within it by index.
 BITS: Final = 40
@@ -81,9 +82,10 @@ class Facets:
         The hour counts from 1970, UTC; 0 when the leaf can't be read, or says one that no place can have. Nothing is
         checked: what was altered is for verification to find, and what can't be read has fewer facets.
         """
-        outline = _members(leaf)
-        kind, policy = (_text(outline.get(name)) for name in ("kind", "policy"))
-        return _hour(outline.get("hour")), _shared(kind, policy, *_said(said))
+        of_leaf, of_body = leaf_parted(leaf), parted(said or b"")
+        hour, kind, policy = _outline(of_leaf.like if of_leaf else leaf)
+        facets = _facets(kind, policy, of_body.like if of_body else said)
+        return _hour(of_leaf.hour.decode()) if of_leaf and hour is not None else hour or 0, facets
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,18 +130,26 @@ def _parsed(data: bytes) -> Facets:
     return facets
 
 
+@lru_cache(1024)
+def _outline(leaf: bytes) -> tuple[int | None, str | None, str | None]:
+    """Hour, kind and policy; no hour if *leaf* can't be read."""
+    outline = _members(leaf)
+    return (
+        _hour(outline.get("hour")) if outline else None,
+        _text(outline.get("kind")),
+        _text(outline.get("policy")),
+    )
+
+
 @lru_cache(8192)
-def _shared(
-    kind: str | None,
-    policy: str | None,
-    language: str | None,
-    profile: str | None,
-    source: str | None,
-    signal: bool | None,
-    granted: tuple[str, ...] | None,
-    refused: tuple[str, ...] | None,
-) -> Facets:
-    """These facets; the same object for the same, as most are of many events."""
+def _facets(kind: str | None, policy: str | None, said: bytes | None) -> Facets:
+    """The facets of such an event; the same object for the same, as most are of many events."""
+    members = _members(said)
+    language, profile, source = (_text(members.get(name)) for name in ("language", "profile", "source"))
+    granted, refused = _words(members.get("granted")), _words(members.get("refused"))
+    signal = members.get("signal")
+    if granted is None or refused is None or not isinstance(signal, bool):
+        return Facets(kind=kind, policy=policy)
     return Facets(
         kind=kind,
         policy=policy,
@@ -150,22 +160,6 @@ def _shared(
         granted=granted,
         refused=refused,
     )
-
-
-#: Language, profile, source, signal, what was granted and what refused: all None where one of the last three is none.
-_Said = tuple[str | None, str | None, str | None, bool | None, tuple[str, ...] | None, tuple[str, ...] | None]
-
-
-@lru_cache(512)
-def _said(data: bytes | None) -> _Said:
-    """What is in *data*: on a server nothing else, and so the same for many events."""
-    members = _members(data)
-    language, profile, source = (_text(members.get(name)) for name in ("language", "profile", "source"))
-    granted, refused = _words(members.get("granted")), _words(members.get("refused"))
-    signal = members.get("signal")
-    if granted is None or refused is None or not isinstance(signal, bool):
-        return None, None, None, None, None, None
-    return language, profile, source, signal, granted, refused
 
 
 def _plain(value: object) -> object:

@@ -172,6 +172,13 @@ class Ledger:
         """
         return self.storage.found(ids, first, LAST if before is None else before, limit)
 
+    def chosen(self, ids: Collection[int], first: int, before: int) -> Iterator[Sealed]:
+        """All counted events with any of the facets *ids*, from place *first* until *before*, in index order."""
+        after: int | None = -1
+        while after is not None:
+            found, after = self.storage.chosen(ids, first, before, after)
+            yield from found
+
     def count(self, *, patience: float = 2.0) -> int:
         """Count some of the entries that aren't counted yet; how many are left. As sealing does by itself."""
         return self.storage.count(patience=patience)

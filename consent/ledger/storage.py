@@ -156,6 +156,14 @@ class Storage(SignedStorage, Protocol):
         there are more. Only of entries that are counted.
         """
 
+    def chosen(
+        self, ids: Collection[int], first: int, before: int, after: int
+    ) -> tuple[Sequence[Sealed], int | None]:
+        """Some events above index *after* with any of the facets *ids*, from place *first* until *before*, by index.
+
+        And the index after which to go on; None after the last. Only of entries that are counted.
+        """
+
     def count(self, *, patience: float) -> int:
         """Count some full tiles that aren't counted yet; how many entries are left of such.
 

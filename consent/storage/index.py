@@ -12,6 +12,8 @@ from consent.storage.schema import facets as facets_table
 
 #: Events that one statement finds at most; as many parts it may have.
 MOST = 200
+#: Events that are looked at in one go where all are asked for.
+LOOKED_AT = 2000
 
 _FACETS = select(facets_table.c.id, facets_table.c.said)
 _MANY = select(func.count()).select_from(facets_table)
@@ -30,6 +32,13 @@ _NEWEST = select(
     .where(indexed.c.facets == facets_table.c.id, *_BETWEEN)
     .scalar_subquery()
     .label("place"),
+)
+# By their indexes, which is how they lie.
+_PLACED = (
+    select(indexed.c.leaf_index, indexed.c.facets)
+    .where(indexed.c.leaf_index > bindparam("after"), *_BETWEEN)
+    .order_by(indexed.c.leaf_index)
+    .limit(bindparam("limit"))
 )
 
 
@@ -102,3 +111,18 @@ def found(
     stored = records.at(connection, [index for _, index in there])
     going_on = there[-1][0] if len(there) == min(limit, MOST) else None
     return [(place, stored[index]) for place, index in there if index in stored], going_on
+
+
+def chosen(
+    connection: Connection, ids: Collection[int], first: int, before: int, after: int
+) -> tuple[Sequence[Sealed], int | None]:
+    """Some events above index *after* with any of the facets *ids*, from place *first* until *before*.
+
+    In index order; and after which index to go on, None after the last.
+    """
+    span = {"first": first, "before": before, "after": after, "limit": LOOKED_AT}
+    placed = connection.execute(_PLACED, span).all()
+    wanted = [index for index, facets in placed if facets in ids]
+    stored = records.at(connection, wanted) if wanted else {}
+    going_on = placed[-1][0] if len(placed) == LOOKED_AT else None
+    return [stored[index] for index in wanted if index in stored], going_on

@@ -218,6 +218,11 @@ class PostgresStorage:
     ) -> tuple[Sequence[tuple[int, Sealed]], int | None]:
         return self._server.read(lambda connection: index.found(connection, ids, first, before, limit))
 
+    def chosen(
+        self, ids: Collection[int], first: int, before: int, after: int
+    ) -> tuple[Sequence[Sealed], int | None]:
+        return self._server.read(lambda connection: index.chosen(connection, ids, first, before, after))
+
     def count(self, *, patience: float) -> int:
         return self._server.write(sequencer.count, patience) if self._server.may_seal else 0
 

@@ -229,6 +229,12 @@ class SqliteStorage:
         with self._database.reading() as connection:
             return index.found(connection, ids, first, before, limit)
 
+    def chosen(
+        self, ids: Collection[int], first: int, before: int, after: int
+    ) -> tuple[Sequence[Sealed], int | None]:
+        with self._database.reading() as connection:
+            return index.chosen(connection, ids, first, before, after)
+
     def count(self, *, patience: float) -> int:
         with self._database.writing(patience) as connection:
             return tally.count_in_file(connection, sealing.read(connection).edge.size, tally.AT_ONCE)

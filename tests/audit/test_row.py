@@ -1,14 +1,21 @@
 """Records as rows: every field, and what is said of those that are erased or altered."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
+from hypothesis import given
 
 from consent.audit.answers import answer_lines
-from consent.audit.row import Reader
+from consent.audit.row import Brief, Reader, Row
 from consent.audit.wording import KINDS, facts_of, kind_text
-from consent.ledger import Kind, Ledger
+from consent.ledger import Event, Kind, Ledger, Record, Sealed, commitment, leaf_hash
+from consent.ledger.record import Entry
+from consent.storage import open_storage
+from tests.ledger.strategies import UNHURRIED, events
 
 from .clinic import new_event, newest, record, site_of, visit
 from .tampering import alter, erase
@@ -160,6 +167,72 @@ def test_answers_under_an_unknown_policy_keep_their_keys(ledger: Ledger) -> None
         ("ape", "ape", None),
         ("zebra", "zebra", None),
     ]
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Reader]:
+    """A reader of a log that knows no policy."""
+    storage = open_storage("sqlite://", origin="clinic.example")
+    yield Reader(Ledger(storage, "clinic.example"))
+    storage.close()
+
+
+def stored(event: Event, **altered: Any) -> Sealed:
+    """*event* as it is stored, but for what is *altered*."""
+    entry = Entry.of(event, origin="clinic.example", salt=b"s" * 32)
+    members: dict[str, Any] = {name: getattr(entry, name) for name in Record.__slots__ if name != "index"}
+    return Sealed(index=7, **(members | altered))
+
+
+@UNHURRIED
+@given(events())
+def test_in_brief_a_row_says_the_same_members_and_its_form_is_theirs(reader: Reader, event: Event) -> None:
+    row, brief = reader.row(stored(event)), reader.brief(stored(event))
+    assert isinstance(brief, Brief)
+    for personal in (True, False):
+        assert {**brief.own(personal=personal), **brief.common()} == row.members(personal=personal)
+    assert (brief.span, brief.facets, brief.policy, brief.form) == (
+        row.span,
+        row.facets,
+        row.policy,
+        row.form,
+    )
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        {"leaf_hash": bytes(32)},
+        {"salt": bytes(32)},
+        {"body": None, "salt": None},
+        {"body": b"{}"},
+        {"body": new_event(granted=(), refused=("statistics", "videos")).body()},
+        {"leaf": b"{}"},
+        {
+            "leaf": new_event(time=datetime(2026, 11, 18, 10, 30, tzinfo=UTC)).leaf(
+                "clinic.example", b"s" * 32
+            )
+        },
+    ],
+)
+def test_what_is_not_as_it_was_recorded_is_never_taken_in_brief(
+    reader: Reader, altered: dict[str, bytes | None]
+) -> None:
+    event = new_event()
+    assert isinstance(reader.brief(stored(event)), Brief)  # and its like is known from now on
+    row = reader.brief(stored(event, **altered))
+    assert isinstance(row, Row)
+    assert row == reader.row(stored(event, **altered))
+    assert row.erased if altered == {"body": None, "salt": None} else row.problem
+
+
+def test_no_day_that_there_never_was_is_taken_in_brief(reader: Reader) -> None:
+    event = new_event(time=datetime(2026, 2, 28, 9, 30, tzinfo=UTC))
+    body = event.body().replace(b"02-28", b"02-31")
+    leaf = event.leaf_over(commitment(b"s" * 32, body), "clinic.example").replace(b"02-28", b"02-31")
+    row = reader.brief(stored(event, leaf=leaf, body=body, leaf_hash=leaf_hash(leaf)))
+    assert isinstance(row, Row)
+    assert row.problem
 
 
 def test_every_kind_has_a_name() -> None:

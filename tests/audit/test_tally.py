@@ -19,7 +19,7 @@ from consent.audit.rates import Rate, Rates
 from consent.audit.recount import compare, recount
 from consent.audit.row import Reader
 from consent.audit.said import YES
-from consent.audit.search import Search
+from consent.audit.search import Search, all_found
 from consent.audit.summary import Summary
 from consent.audit.tally import Tally, of_rows, tally
 from consent.ledger import Facets, Kind, Ledger, erasure
@@ -88,6 +88,21 @@ def shared() -> Iterator[tuple[Ledger, list[uuid.UUID]]]:
     ledger.record_all([(event, secrets.token_bytes(32)) for event in made])
     yield ledger, []
     storage.close()
+
+
+@settings(UNHURRIED, max_examples=40)
+@given(searches())
+def test_what_the_index_chooses_for_an_export_is_what_reading_the_whole_log_finds(
+    shared: tuple[Ledger, list[uuid.UUID]], search: Search
+) -> None:
+    reader = Reader(shared[0])
+    rows = [row for row in reader.rows(reader.ledger.records()) if search.matches(row, None)]
+    chosen = list(reader.rows(all_found(reader, search)))
+    assert [row for row in chosen if search.matches(row, None)] == rows
+    # Beyond them only those are read that are of the same hours, or aren't counted yet.
+    if search.since is search.until is None:
+        counted = reader.ledger.counted()
+        assert [row for row in chosen if (row.index or 0) < counted and row not in rows] == []
 
 
 @settings(UNHURRIED, max_examples=40)

@@ -223,7 +223,8 @@ def test_events_recorded_while_the_export_runs_are_left_out(app: Flask, tmp_path
     ledger = site_of(app).recorder.ledger
     record(ledger)
     fill(tmp_path, ledger, 600)  # more than are read at a time
-    rows = rows_below(ledger.size(), Reader(ledger), Search())
+    reader = Reader(ledger)
+    rows = rows_below(ledger.size(), reader, Search(), reader.row)
     assert next(rows).index == 0
     record(ledger)
     assert [row.index for row in rows] == list(range(1, 602))
