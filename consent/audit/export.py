@@ -135,6 +135,8 @@ def cells(members: dict[str, object]) -> dict[str, str]:
 def cell(value: object) -> str:
     """*value* as the text of a CSV cell that no spreadsheet takes for a formula."""
     match value:
+        case str():  # as most are
+            text = value
         case None:
             text = ""
         case bool():

@@ -75,7 +75,7 @@ def shares(counted: Sequence[Counter[tuple[str, str]]], category: str) -> Iterat
 
 def compared(tally: Tally, dimension: str, policy_of: PolicyOf) -> list[Compared]:
     """The rates of each category, told apart by *dimension* (``rates.DIMENSIONS``)."""
-    found = Rates.of(tally, policy_of)
+    found = Rates.of(tally, policy_of, dimension)
     return [
         Compared(
             category,

@@ -58,14 +58,15 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """The answers of a tally to every category and service, as a whole and by each of ``DIMENSIONS``."""
+    """The answers of a tally to every category and service, as a whole and by some of ``DIMENSIONS``."""
 
     counts: Mapping[tuple[str, str, str, str], int]
     """By dimension (empty for the whole), its value, key and what was said."""
 
     @classmethod
-    def of(cls, tally: Tally, policy_of: PolicyOf) -> "Rates":
-        """Those of *tally*; *policy_of* finds a policy by its digest."""
+    def of(cls, tally: Tally, policy_of: PolicyOf, by: str | None = None) -> "Rates":
+        """Those of *tally*, as a whole and *by* one dimension; *policy_of* finds a policy by its digest."""
+        dimensions = {by: DIMENSIONS[by]} if by else {}
         # What was said is the same for many facets, so it is looked at once for each value and not for each of them.
         patterns = Counter[tuple[str, str, Pattern]]()
         for id, events in tally.totals_by_id.items():
@@ -73,7 +74,7 @@ class Rates:
             if is_answer(facets):
                 policy, pattern = policy_of(facets.policy), pattern_of(facets)
                 patterns["", "", pattern] += events
-                for name, of in DIMENSIONS.items():
+                for name, of in dimensions.items():
                     patterns[name, of(facets, policy), pattern] += events
         said = {pattern: pattern_said(pattern, policy_of) for _, _, pattern in patterns}
         found = Counter[tuple[str, str, str, str]]()

@@ -16,8 +16,8 @@ from consent.ledger.facets import BITS, LAST, hour_of, place
 from consent.policy import Policy
 from consent.policy.values import shown
 
-#: Records fetched at a time.
-FETCHED = 60
+#: Records fetched at a time: for a page, and where many are wanted.
+FETCHED, MOST = 60, 200
 _DAY = timedelta(days=1)
 _REVISIONS = re.compile(r"([0-9]{1,9})(?:(\+)|-([0-9]{1,9}))?")
 
@@ -184,7 +184,8 @@ def found(reader: Reader, search: Search, before: int, most: int) -> Iterator[tu
         most, (each for each in _uncounted(reader, search, after) if each[0] < before), key=_place
     )
     seen = {row.index for _, row in rest}
-    indexed = (each for each in _indexed(reader, search, before) if each[1].index not in seen)
+    fetched = FETCHED if most <= FETCHED else MOST
+    indexed = (each for each in _indexed(reader, search, before, fetched) if each[1].index not in seen)
     yield from merge(rest, indexed, key=_place, reverse=True)
 
 
@@ -219,12 +220,12 @@ def _uncounted(reader: Reader, search: Search, after: int) -> Iterator[tuple[int
             yield place(hour_of(row.hour) if row.hour else 0, row.index), row
 
 
-def _indexed(reader: Reader, search: Search, before: int) -> Iterator[tuple[int, Row]]:
+def _indexed(reader: Reader, search: Search, before: int, fetched: int) -> Iterator[tuple[int, Row]]:
     ids = _ids(reader, search)
     hour, end = search.hours()
     going_on: int | None = before if end is None else min(before, place(end, 0))
     while going_on is not None:
-        records, going_on = reader.ledger.found(ids, place(hour, 0), going_on, FETCHED)
+        records, going_on = reader.ledger.found(ids, place(hour, 0), going_on, fetched)
         for at, record in records:
             row = reader.row(record)
             if search.in_span(row):

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from itertools import chain
 from typing import TypeVar
@@ -16,13 +16,14 @@ from typing import TypeVar
 from consent.audit.row import Reader, Row
 from consent.audit.search import Search, found
 from consent.ledger import Facets
-from consent.ledger.facets import LAST, hour_of
+from consent.ledger.facets import LAST, hour_of, place
 
 Label = TypeVar("Label")
 #: Passes rows on and says how far it is; the number is of entries that may come.
 Progress = Callable[[Iterable[Row], int], Iterable[Row]]
 
-_DAY, _FIRST = timedelta(days=1), date(1970, 1, 1)
+_DAY, _HOUR, _FIRST = timedelta(days=1), timedelta(hours=1), date(1970, 1, 1)
+_START = datetime(1970, 1, 1, tzinfo=UTC)
 #: A day that no log reaches, counted from 1970.
 _END = 3_000_000
 
@@ -80,12 +81,22 @@ class Tally:
 
     def per_day(self, label: Callable[[Facets], Label | None]) -> dict[date, Counter[Label]]:
         """As ``totals``, for each day that has any such event, in their order."""
-        labels = {id: label(self.facets[id]) for id in self.totals_by_id}
-        found = dict[int, Counter[Label]]()
+        # Rows are many and labels few, which may take long to compare: so each has a number meanwhile.
+        numbers, number_of = dict[Label, int](), dict[int, int]()
+        for id in self.totals_by_id:
+            if (said := label(self.facets[id])) is not None:
+                number_of[id] = numbers.setdefault(said, len(numbers))
+        found = dict[int, dict[int, int]]()
         for day, id, events, _ in self.rows:
-            if (said := labels[id]) is not None:
-                found.setdefault(day, Counter())[said] += events
-        return {day_of(day): found[day] for day in sorted(found)}
+            if (number := number_of.get(id)) is not None:
+                if (counts := found.get(day)) is None:
+                    counts = found[day] = {}
+                counts[number] = counts.get(number, 0) + events
+        labels = list(numbers)
+        return {
+            day_of(day): Counter({labels[number]: events for number, events in found[day].items()})
+            for day in sorted(found)
+        }
 
 
 def day_of(number: int) -> date:
@@ -96,17 +107,17 @@ def day_of(number: int) -> date:
 def tally(reader: Reader, search: Search, *, progress: Progress = lambda rows, total: rows) -> Tally:
     """The counts of all events that *search* asks for; those that must be read go by *progress*.
 
-    A day of which *search* asks for a part only is read, as the newest are. An erased event counts by what its leaf
-    says.
+    An hour of which *search* asks for a part only is read, as the newest events are. An erased event counts by what
+    its leaf says.
     """
     reader.catch_up()
-    whole, parts = _days(search)
+    days, parts = _whole(search, _DAY)
     known = {
         id: facets
         for id, facets in reader.ledger.facets().items()
         if search.admits(facets, reader.policy(facets.policy))
     }
-    counts = reader.ledger.counts(whole.start, whole.stop)
+    counts = reader.ledger.counts(days.start, days.stop)
     rows = [row for row in counts.rows if row[1] in known]
     rest = reader.ledger.size() - counts.size
     newest = (
@@ -114,15 +125,30 @@ def tally(reader: Reader, search: Search, *, progress: Progress = lambda rows, t
         for row in progress(reader.rows(reader.ledger.records(counts.size - 1)), rest)
         if search.matches(row, reader.policy(row.policy))
     )
-    of_parts = (
+    at_the_ends = list[Search]()
+    for part in parts:
+        hours, ends = _whole(part, _HOUR)
+        at_the_ends += ends
+        rows += _of_hours(reader, known, hours)
+    of_ends = (
         row
-        for part in parts
-        for _, row in found(reader, part, LAST, sys.maxsize)
+        for end in at_the_ends
+        for _, row in found(reader, end, LAST, sys.maxsize)
         if row.index is None or row.index < counts.size
     )
-    read = of_rows(chain(newest, of_parts))
+    read = of_rows(chain(newest, of_ends))
     facets = {**known, **read.facets}
     return Tally([*rows, *read.rows], facets, counts.missing, sum(row[2] for row in read.rows))
+
+
+def _of_hours(
+    reader: Reader, known: Mapping[int, Facets], hours: range
+) -> Iterator[tuple[int, int, int, int]]:
+    """The counts of these hours, which are all of one day."""
+    if hours:
+        found = reader.ledger.events(place(hours.start, 0), place(hours.stop, 0))
+        for id in found.keys() & known.keys():
+            yield hours.start // 24, id, found[id], 0 if known[id].known else found[id]
 
 
 def of_rows(rows: Iterable[Row]) -> Tally:
@@ -137,24 +163,16 @@ def of_rows(rows: Iterable[Row]) -> Tally:
     return Tally([(*key, many, erased[key]) for key, many in events.items()], facets)
 
 
-def _days(search: Search) -> tuple[range, list[Search]]:
-    """The whole days of *search*, counted from 1970, and what is left of it before and after them."""
+def _whole(search: Search, unit: timedelta) -> tuple[range, list[Search]]:
+    """The whole units of *search*, counted from 1970, and what is left of it before and after them."""
     since, until = search.since, search.until
-    first = 0 if since is None else _number(since) + (since != _midnight(since))
-    end = _END if until is None else _number(until)
+    first = 0 if since is None else -((_START - since) // unit)
+    end = _END if until is None else (until - _START) // unit
     parts = list[Search]()
-    if first > end:  # both in one day
+    if first > end:  # both in one unit
         return range(0), [search]
-    if since is not None and since != _midnight(since):
-        parts.append(replace(search, until=_midnight(since) + _DAY))
-    if until is not None and until != _midnight(until):
-        parts.append(replace(search, since=_midnight(until)))
+    if since is not None and since != (edge := _START + first * unit):
+        parts.append(replace(search, until=edge))
+    if until is not None and until != (edge := _START + end * unit):
+        parts.append(replace(search, since=edge))
     return range(first, end), parts
-
-
-def _midnight(moment: datetime) -> datetime:
-    return datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
-
-
-def _number(moment: datetime) -> int:
-    return hour_of(moment) // 24

@@ -104,7 +104,7 @@ def rebuilt(ledger: Ledger) -> None:
 
 def in_json(reader: Reader, counted: Tally, summary: Summary, by: str) -> dict[str, object]:
     """The rates and the days, as plain data."""
-    keys, rates = [*summary.categories, *summary.services], Rates.of(counted, reader.policy)
+    keys, rates = [*summary.categories, *summary.services], Rates.of(counted, reader.policy, by)
     return {
         "rates": {key: rates.to(key).members() for key in sorted(keys)},
         f"rates_by_{by}": {
@@ -130,7 +130,7 @@ def in_tables(reader: Reader, counted: Tally, summary: Summary, by: str) -> Iter
     if not summary.answers:
         return
     yield f"Of these, {summary.answers:,} are answers; {summary.signals:,} came with a privacy signal."
-    rates = Rates.of(counted, reader.policy)
+    rates = Rates.of(counted, reader.policy, by)
     if summary.categories:
         rows = [(key, *cells(rates.to(key))) for key in sorted(summary.categories)]
         yield table(("category", *SAID), rows)

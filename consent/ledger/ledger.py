@@ -163,6 +163,10 @@ class Ledger:
         """What was counted of the days from *first* until *beyond*, which count from 1970, UTC."""
         return self.storage.counts(first, beyond)
 
+    def events(self, first: int, before: int) -> Mapping[int, int]:
+        """How many counted events there are from place *first* until *before*, by the ids of their facets."""
+        return self.storage.events(first, before)
+
     def found(
         self, ids: Collection[int], first: int = 0, before: int | None = None, limit: int = 50
     ) -> tuple[Sequence[tuple[int, Sealed]], int | None]:

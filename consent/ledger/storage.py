@@ -147,6 +147,9 @@ class Storage(SignedStorage, Protocol):
     def counts(self, first: int, beyond: int) -> Counts:
         """What was counted of the days from *first* until *beyond*, which count from 1970, UTC."""
 
+    def events(self, first: int, before: int) -> Mapping[int, int]:
+        """How many counted events there are from place *first* until *before*, by the ids of their facets."""
+
     def found(
         self, ids: Collection[int], first: int, before: int, limit: int
     ) -> tuple[Sequence[tuple[int, Sealed]], int | None]:

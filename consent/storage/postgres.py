@@ -213,6 +213,9 @@ class PostgresStorage:
         self._seal_in_passing()
         return self._server.read(lambda connection: index.counts(connection, first, beyond))
 
+    def events(self, first: int, before: int) -> Mapping[int, int]:
+        return self._server.read(lambda connection: index.events(connection, first, before))
+
     def found(
         self, ids: Collection[int], first: int, before: int, limit: int
     ) -> tuple[Sequence[tuple[int, Sealed]], int | None]:

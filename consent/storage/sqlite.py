@@ -223,6 +223,10 @@ class SqliteStorage:
         with self._database.reading() as connection:
             return index.counts(connection, first, beyond)
 
+    def events(self, first: int, before: int) -> Mapping[int, int]:
+        with self._database.reading() as connection:
+            return index.events(connection, first, before)
+
     def found(
         self, ids: Collection[int], first: int, before: int, limit: int
     ) -> tuple[Sequence[tuple[int, Sealed]], int | None]:

@@ -186,7 +186,7 @@ def test_rates_are_told_apart_by_what_is_asked(ledger: Ledger) -> None:
     fill(ledger, 40, language="de")
     fill(ledger, 50, language="en", granted=(), refused=("statistics", "videos"), kind=Kind.REFUSED)
     reader = Reader(ledger)
-    rates = Rates.of(tally(reader, Search()), reader.policy)
+    rates = Rates.of(tally(reader, Search()), reader.policy, "language")
     every = rates.to("statistics")
     assert (every.yes, every.no) == (39, 10)
     by = rates.by("language", "statistics")
