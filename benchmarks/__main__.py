@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import (
+    desk,
     fairness,
     gate,
     growth,
@@ -31,6 +32,7 @@ SECTIONS = {
     "fairness": fairness.measure,
     "server": server.measure,
     "growth": growth.measure,
+    "desk": desk.measure,
     "verifying": verifying.measure,
     "weight": weight.measure,
 }

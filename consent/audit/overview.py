@@ -11,7 +11,6 @@ from consent.audit.said import NO, SAID, SOME, YES, PolicyOf, all_said
 from consent.audit.search import Search, SearchError, read_moment
 from consent.audit.share import Share
 from consent.audit.span import Span, spans
-from consent.audit.summary import Summary
 from consent.audit.tally import Tally
 from consent.audit.wording import PRUNED_BELOW
 from consent.ledger import Facets, Ledger
@@ -85,7 +84,7 @@ def compared(tally: Tally, dimension: str, policy_of: PolicyOf) -> list[Compared
                 for value, rate in found.by(dimension, category).items()
             ],
         )
-        for category in sorted(Summary.of(tally, policy_of).categories)
+        for category in sorted(found.categories)
     ]
 
 

@@ -62,6 +62,8 @@ class Rates:
 
     counts: Mapping[tuple[str, str, str, str], int]
     """By dimension (empty for the whole), its value, key and what was said."""
+    categories: frozenset[str] = frozenset()
+    """The keys among them that are categories'."""
 
     @classmethod
     def of(cls, tally: Tally, policy_of: PolicyOf, by: str | None = None) -> "Rates":
@@ -81,7 +83,13 @@ class Rates:
         for (name, value, pattern), events in patterns.items():
             for key, answer in said[pattern]:
                 found[name, value, key, answer] += events
-        return cls(found)
+        categories = {
+            key
+            for (_, granted, refused), answers in said.items()
+            for key, _ in answers
+            if key not in granted and key not in refused
+        }
+        return cls(found, frozenset(categories))
 
     def to(self, key: str) -> Rate:
         """All answers to the category or service *key*."""

@@ -1,0 +1,165 @@
+"""What a page asks of the database: no more of a long log than of a short one, and never all of it."""
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine, create_engine, event
+
+from consent.audit.row import Reader
+from consent.audit.search import Search, all_found
+from consent.ledger import Kind
+from consent.ledger.tile import WIDTH
+from consent.storage import OwnStorage
+from tests.storage.cluster import Cluster, running
+
+from .clinic import Auditor, MakeApp, new_event, site_of
+
+#: What each page of the auditor's shows.
+PAGES: list[dict[str, str]] = [
+    {"path": "/"},
+    {"path": "/", "kind": "refused"},
+    {"path": "/", "category": "performance", "answer": "yes"},
+    {"path": "/", "language": "de", "signal": "without", "profile": "default", "revision": "1"},
+    {"path": "/", "since": "2026-11-02T09:30", "until": "2026-11-02T17:40"},
+    {"path": "/", "until": "2026-11-03"},
+    {"path": "/opt-outs"},
+    {"path": "/policies"},
+    {"path": "/overview", "by": "language"},
+    {"path": "/overview", "since": "2026-11-02T09:30", "until": "2026-11-04T17:40"},
+    {"path": "/event"},
+]
+#: The tables that are as long as the log.
+LONG = "entry|opening|indexed"
+START = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Cluster]:
+    """A PostgreSQL server."""
+    with running() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["file", "server"])
+def site(request: pytest.FixtureRequest, make_app: MakeApp, tmp_path: Path) -> Iterator[Flask]:
+    """The site on each kind of database."""
+    app = make_app()
+    site_of(app).recorder.ledger.size()
+    if request.param == "file":
+        yield app
+        return
+    # A log in a file is begun, for the sake of its key.
+    key = tmp_path / "instance" / "consent.key"
+    key.with_suffix(".guard").unlink()
+    cluster: Cluster = request.getfixturevalue("server")
+    with cluster.database() as url:
+        there = url.render_as_string(hide_password=False)
+        served = make_app(CONSENT_DATABASE=there, CONSENT_SIGNING_KEY=str(key))
+        storage = site_of(served).recorder.ledger.storage
+        assert isinstance(storage, OwnStorage)
+        storage.upgrade()
+        yield served
+
+
+def fill(app: Flask, tiles: int) -> None:
+    """Record until so many tiles are full and counted, each with the same answers over four days."""
+    ledger = site_of(app).recorder.ledger
+    while ledger.counted() < tiles * WIDTH:
+        made = [
+            new_event(
+                kind=Kind.REFUSED if number % 2 else Kind.GIVEN,
+                granted=() if number % 2 else ("statistics",),
+                time=START + timedelta(minutes=22 * number),
+                language=("en", "de")[number % 3 == 0],
+            )
+            for number in range(WIDTH)
+        ]
+        ledger.record_all([(each, secrets.token_bytes(32)) for each in made])
+        ledger.seal()
+        ledger.count()
+
+
+@contextmanager
+def statements() -> Iterator[list[tuple[str, Any]]]:
+    """All that read from a database while the block runs, with their values."""
+    found = list[tuple[str, Any]]()
+
+    def note(connection: object, cursor: object, statement: str, values: object, *_: object) -> None:
+        if statement.lstrip().upper().startswith("SELECT"):
+            found.append((statement, values))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def shown(app: Flask, page: dict[str, str]) -> list[tuple[str, Any]]:
+    """What is asked for *page*, once the process has seen it before."""
+    client = app.test_client()
+    client.environ_base["HTTP_X_AUDITOR"] = "auditor-1"
+    auditor = Auditor(client)
+    query = {name: value for name, value in page.items() if name != "path"}
+    token = auditor.token()
+    middle = site_of(app).recorder.ledger.newest(before=WIDTH, limit=1)[0]
+    for _ in range(2):
+        with statements() as found:
+            if page["path"] == "/event":
+                response = auditor.look_up(middle.id, csrf_token=token)
+            else:
+                response = auditor.open(page["path"], **query)
+        assert response.status_code == 200
+    assert found
+    return found
+
+
+def plan_of(app: Flask, statement: str, values: Any) -> str:
+    """How the database does *statement*; a server is told that reading a table through costs most."""
+    engine = create_engine(site_of(app).settings.database)
+    try:
+        with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+                return "\n".join(str(step[-1]) for step in steps)
+            connection.exec_driver_sql("SET enable_seqscan = off")
+            return "\n".join(
+                str(line) for line in connection.exec_driver_sql(f"EXPLAIN {statement}", values).scalars()
+            )
+    finally:
+        engine.dispose()
+
+
+def test_neither_page_nor_export_of_a_few_reads_a_long_table_through(site: Flask) -> None:
+    fill(site, 2)
+    for page in PAGES:
+        require_index(site, shown(site, page))
+    with statements() as found:
+        reader = Reader(site_of(site).recorder.ledger)
+        assert len(list(all_found(reader, Search(kinds=frozenset({Kind.GIVEN}))))) < 2 * WIDTH
+    require_index(site, found)
+
+
+def require_index(app: Flask, found: list[tuple[str, Any]]) -> None:
+    """See that in none of what was *found* a long table is read through."""
+    for statement, values in found:
+        plan = plan_of(app, statement, values)
+        assert not re.search(rf"SCAN ({LONG})\b|Seq Scan on ({LONG})\w*", plan), (statement, plan)
+
+
+def test_a_page_asks_no_more_often_of_a_long_log_than_of_a_short_one(app: Flask) -> None:
+    fill(app, 2)
+    short = [len(shown(app, page)) for page in PAGES]
+    fill(app, 5)
+    long = [len(shown(app, page)) for page in PAGES]
+    # The proof on an event's page reads a tile of each level, of which there are few.
+    short[-1] += 2
+    assert [many for few, many in zip(short, long, strict=True) if many > few] == []
+    assert max(short) < 30
