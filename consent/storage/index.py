@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from heapq import nlargest
 
-from sqlalchemy import Connection, and_, bindparam, func, select, union_all
+from sqlalchemy import Connection, bindparam, func, literal_column, select, union_all
 
 from consent.ledger import Counts, Facets, Sealed
 from consent.storage import records
@@ -18,11 +18,12 @@ LOOKED_AT = 2000
 _FACETS = select(facets_table.c.id, facets_table.c.said)
 _MANY = select(func.count()).select_from(facets_table)
 _SIZE = select(counted.c.size)
-# One statement, so that the counts are of as many entries as it says.
-_COUNTS = select(
-    counted.c.size, counted.c.missing, tally.c.day, tally.c.facets, tally.c.events, tally.c.erased
-).select_from(
-    counted.outerjoin(tally, and_(tally.c.day >= bindparam("first"), tally.c.day < bindparam("beyond")))
+# One statement, so that the counts are of as many entries as the row without a day says.
+_COUNTS = union_all(
+    select(literal_column("-1").label("day"), literal_column("0"), counted.c.size, counted.c.missing),
+    select(tally.c.day, tally.c.facets, tally.c.events, tally.c.erased).where(
+        tally.c.day >= bindparam("first"), tally.c.day < bindparam("beyond")
+    ),
 )
 _BETWEEN = indexed.c.place >= bindparam("first"), indexed.c.place < bindparam("before")
 # Of each facets the newest event: one look into the index each, however many events there are.
@@ -76,12 +77,13 @@ def counts(connection: Connection, first: int, beyond: int) -> Counts:
     """What was counted of the days from *first* until *beyond*."""
     found = connection.execute(_COUNTS, {"first": first, "beyond": beyond})
     # They are many, and plain numbers: the driver's own tuples take a third of the time.
-    rows = found.cursor.fetchall()
+    rows = list(found.cursor.fetchall())
     found.close()
-    if not rows:
+    at = next((at for at, row in enumerate(rows) if row[0] < 0), None)
+    if at is None:
         return Counts(0, 0, ())
-    size, missing, *_ = rows[0]
-    return Counts(size, missing, [row[2:] for row in rows if row[2] is not None])
+    _, _, size, missing = rows.pop(at)
+    return Counts(size, missing, rows)
 
 
 def events(connection: Connection, first: int, before: int) -> Mapping[int, int]:
