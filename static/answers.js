@@ -11,7 +11,8 @@ addEventListener("securitypolicyviolation", ({ blockedURI }) => (barred ||= bloc
 
 /** @type {(selector: string, change: (part: any) => void) => void} */
 const each = (selector, change) => document.querySelectorAll(selector).forEach(change);
-const close = () => each(".pc-place > :not(.pc-status), .pc-dialog", (part) => part.remove());
+// A dialog that closes gives the focus back.
+const close = () => each(".pc-place > :not(.pc-status), .pc-dialog", (part) => (part.close?.(), part.remove()));
 // What was withdrawn must stop, what was granted can wait. An answer given here was told to all that listens here.
 const stale = (now = page.granted, more = true) =>
   page.granted.some((/** @type {string} */ key) => (page.pcOwn || answered || page.here.includes(key)) && !now.includes(key)) ||

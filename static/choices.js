@@ -5,7 +5,7 @@ const find = (selector) => document.querySelector(selector);
 const { dataset } = find("script[data-pc-url]");
 const { pcUrl, pcGranted, pcHere, pcPossible, pcOwn } = dataset;
 const told = location.hash === "#pc-status";
-let [native, tabs] = /** @type {any[]} */ ([]);
+let [native, tabs, before] = /** @type {any[]} */ ([]);
 /** Milliseconds that an answer waits for `answers.js`, before the browser sends it by itself. */
 const PATIENCE = 3e3;
 
@@ -13,6 +13,7 @@ const open = () => !find(".pc-decided") && (find("#pc-dialog:not(:is([open], :po
 const show = (message = "") => {
   const status = find("#pc-status");
   if (!status) return;
+  before = document.activeElement;
   if (message) status.firstElementChild.textContent = message;
   status.classList.add("pc-shown");
   status.focus();
@@ -58,8 +59,10 @@ addEventListener("submit", async (event) => {
 
 addEventListener("click", (event) => {
   const { target, ctrlKey, metaKey, shiftKey } = /** @type {any} */ (event);
-  if (target.closest("[href='#pc-hide']")) find("#pc-status").classList.remove("pc-shown");
-  else if (target.closest("[command=close]")) find("#pc-dialog")?.close();
+  if (target.closest("[href='#pc-hide']")) {
+    find("#pc-status").classList.remove("pc-shown");
+    before?.focus();
+  } else if (target.closest("[command=close]")) find("#pc-dialog")?.close();
   else if (target.closest("[data-pc-open]") && !ctrlKey && !metaKey && !shiftKey && open()) event.preventDefault();
 });
 

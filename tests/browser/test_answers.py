@@ -203,6 +203,17 @@ def test_a_server_that_never_answers_blocks_nothing(visit: NewVisit) -> None:
     assert visitor.allowed() == OPTIONAL
 
 
+def test_hiding_the_result_leads_back_to_where_the_dialog_was_opened(visit: NewVisit) -> None:
+    page = visit().go()
+    page.get_by_role("contentinfo").get_by_role("link", name="Privacy choices").press("Enter")
+    page.wait_for_timeout(600)
+    page.locator("#pc-dialog button[value=none]").press("Enter")
+    expect(page.locator("#pc-status")).to_be_focused()
+    page.get_by_role("link", name="Hide").press("Enter")
+    expect(page.locator("#pc-status")).to_be_hidden()
+    expect(page.get_by_role("contentinfo").get_by_role("link", name="Privacy choices")).to_be_focused()
+
+
 def test_opening_the_dialog_twice_is_no_error(visit: NewVisit) -> None:
     visitor = visit()
     page = visitor.go()
