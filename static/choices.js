@@ -49,7 +49,10 @@ addEventListener("submit", async (event) => {
   if (!row?.closest(once ? ".pc-embed" : ".pc-place, .pc-dialog") || top !== self || form === native) return;
   event.preventDefault();
   row.ariaBusy = "true";
-  const leave = () => (native = form).requestSubmit(submitter);
+  const leave = () => {
+    row.ariaBusy = null;
+    (native = form).requestSubmit(submitter);
+  };
   const fields = new FormData(form, submitter);
   const done = await Promise.race([talk(), new Promise((_, fail) => setTimeout(fail, PATIENCE))])
     .then((site) => site[once ? "once" : "answer"](row, fields, leave))

@@ -62,6 +62,15 @@ def test_without_it_the_browser_sends_the_answer_by_itself(visit: NewVisit, name
     assert page.url == visitor.demo.url + "/"
 
 
+def test_a_page_that_a_form_of_the_browsers_leaves_comes_back_with_no_row_busy(visit: NewVisit) -> None:
+    page = visit().go()
+    missing(page, "blocked")
+    page.route("**/privacy-choices", lambda route: route.fulfill(status=204))
+    with page.expect_response("**/privacy-choices"):
+        page.locator(".pc-banner button[value=none]").click()
+    expect(page.locator(".pc-row[aria-busy]")).to_have_count(0)
+
+
 def test_an_answer_waits_for_it_and_not_for_ever(visit: NewVisit) -> None:
     visitor = visit()
     visitor.page.clock.install()
