@@ -143,9 +143,9 @@ def test_a_tab_that_can_not_ask_what_was_withdrawn_is_loaded_anew(visit: NewVisi
     other = visitor.context.new_page()
     other.goto(visitor.demo.url)
     missing(other, "blocked")
-    other.evaluate("window.asItWas = true")
-    page.evaluate("void consent.withdraw()")
-    other.wait_for_function("window.asItWas === undefined && window.consent?.allows('statistics') === false")
+    with other.expect_event("load"):
+        page.evaluate("void consent.withdraw()")
+    assert other.evaluate("consent.allows('statistics')") is False
 
 
 @pytest.fixture
