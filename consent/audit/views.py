@@ -20,6 +20,7 @@ from flask import (
 )
 from markupsafe import Markup
 from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from consent.audit.answers import answer_lines
@@ -59,7 +60,10 @@ NOTICE_POLICY: Final = (
     "sandbox; default-src 'none'; style-src 'self'; form-action 'none'; "
     "frame-ancestors 'self'; base-uri 'none'"
 )
+#: How Flask answers an address that is there, but not so.
+REVEALING: Final = (MethodNotAllowed, RequestRedirect)
 _HASH = re.compile("[0-9a-f]{64}")
+_SLASHES = re.compile("/{2,}")
 
 blueprint = Blueprint("consent_audit", __name__)
 
@@ -76,8 +80,12 @@ def exempt_from_tokens(endpoint: str | None, values: dict[str, object] | None) -
 
 @blueprint.before_app_request
 def hide() -> None:
-    """An address of these pages asked for with another method: a stranger's 405 would say that it is there."""
-    if isinstance(request.routing_exception, MethodNotAllowed) and request.path.startswith(
+    """An address of these pages asked for with another method, or with a slash too many.
+
+    A stranger's 405, or the way to the right address, would say that it is there.
+    """
+    path = _SLASHES.sub("/", request.path)
+    if isinstance(request.routing_exception, REVEALING) and path.startswith(
         url_for("consent_audit.newest").removeprefix(request.root_path)
     ):
         admit()
@@ -110,8 +118,8 @@ def protect(response: Response) -> Response:
 
 @blueprint.after_app_request
 def protect_refusal(response: Response) -> Response:
-    """The same for an auditor who asked by another method: to Flask that request is of no blueprint."""
-    return protect(response) if isinstance(request.routing_exception, MethodNotAllowed) else response
+    """The same for an auditor whose request met no page, so that to Flask it is of no blueprint."""
+    return protect(response) if isinstance(request.routing_exception, REVEALING) else response
 
 
 @blueprint.get("/", strict_slashes=False)

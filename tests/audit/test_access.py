@@ -56,6 +56,22 @@ def test_to_a_stranger_no_method_gives_a_page_away(
     assert told(stranger, method, f"{AUDIT}{path}", base_url=base) == expected
 
 
+@pytest.mark.requirement("LOG-07")
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "OPTIONS"])
+@pytest.mark.parametrize("path", [f"{AUDIT}//policies", f"{AUDIT.replace('/audit', '//audit')}/event"])
+def test_to_a_stranger_a_doubled_slash_gives_no_page_away(
+    stranger: FlaskClient, method: str, path: str
+) -> None:
+    assert told(stranger, method, path) == told(stranger, method, "/nothing/here")
+
+
+def test_an_auditor_is_led_from_a_doubled_slash_to_the_page(auditor: Auditor) -> None:
+    answer = auditor.open("//policies")
+    assert answer.status_code == 308
+    assert answer.headers["Location"].endswith(f"{AUDIT}/policies")
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
 def test_an_auditor_is_told_which_methods_a_page_takes(auditor: Auditor) -> None:
     answer = auditor.client.delete(f"{AUDIT}/event")
     assert answer.status_code == 405
