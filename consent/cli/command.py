@@ -1,10 +1,13 @@
 """What all commands have in common: examples in their help, errors as sentences, exit codes, the app."""
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from flask import Flask
@@ -18,6 +21,8 @@ from consent.web.site import Site
 
 #: Exit codes; 2, used wrongly, is click's own.
 WRONG, IMPOSSIBLE = 1, 3
+#: What a process gets that is asked to end, or whose terminal is closed; Windows hasn't the second.
+ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 EXIT_CODES = (
     "Exit codes: 0 all is well, 1 something wrong was found, 2 used wrongly, 3 it couldn't be done. "
@@ -35,7 +40,8 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run it. What couldn't be done ends with exit code 3."""
         try:
-            result = super().invoke(ctx)
+            with in_order():
+                result = super().invoke(ctx)
             sys.stdout.flush()
             return result
         except BrokenPipeError:
@@ -66,6 +72,25 @@ class Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands."""
         return list(self.commands)
+
+
+@contextmanager
+def in_order() -> Iterator[None]:
+    """A block that ends as at Ctrl-C when its process is asked to end or its terminal is closed.
+
+    So what it was writing is taken away. A process that is told to outlive its terminal does.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no other may say what a signal does
+        yield
+        return
+    asked = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
+    for number in asked:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in asked:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def command(name: str, *examples: str) -> Callable[[Callable[..., Any]], Command]:

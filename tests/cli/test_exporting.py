@@ -15,12 +15,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 
-from consent.audit.export import schema_of
+from consent.audit.export import schema_of, whole_file
 from consent.audit.exported import exports
 from consent.audit.row import Reader
 from consent.audit.search import Search
+from consent.cli.command import ENDING, command
 from consent.cli.export import rows_below
 from consent.ledger import Ledger, commitment, leaf_hash
 from tests.audit.clinic import MakeApp, new_event, record, site_of, visit
@@ -130,6 +132,33 @@ def test_an_export_that_is_interrupted_leaves_the_last_one_and_no_half(
     assert b"Traceback" not in said
     assert (tmp_path / "out").read_text() == "the last good one"
     assert set(os.listdir(tmp_path)) == before | {"out"}
+
+
+@pytest.mark.parametrize("asked", ENDING)
+def test_an_export_that_is_asked_to_end_or_whose_terminal_is_closed_leaves_no_half(
+    asked: signal.Signals, tmp_path: Path
+) -> None:
+    @command("export")
+    def export() -> None:
+        assert signal.getsignal(asked) is signal.default_int_handler
+        with whole_file(tmp_path / "out") as out:
+            out.write(b"half of it")
+            signal.raise_signal(asked)
+
+    result = CliRunner().invoke(export)
+    assert (result.exit_code, result.stderr) == (3, "Interrupted.\n")
+    assert not os.listdir(tmp_path)
+    assert signal.getsignal(asked) is signal.SIG_DFL
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no such signal")
+def test_a_command_that_is_told_to_outlive_its_terminal_does() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        result = CliRunner().invoke(command("wait")(lambda: signal.raise_signal(signal.SIGHUP)))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert result.exit_code == 0
 
 
 def test_whoever_reads_only_the_beginning_ends_the_export_quietly(
