@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from consent.audit.row import Reader, Row, stamp
-from consent.audit.search import Revisions, Search
+from consent.audit.search import Revisions, Search, SearchError, read_moment
 from consent.errors import LedgerError
 from consent.ledger import Event, Kind, Ledger
 from consent.policy import Policy
@@ -69,7 +69,7 @@ def exports(ledger: Ledger) -> Iterator[Export]:
             continue
         try:
             event = record.event()
-        except LedgerError:
+        except (LedgerError, RecursionError):
             continue
         found = (event.detail or {}).get("export") if event else None
         if event and isinstance(found, dict):
@@ -103,26 +103,35 @@ def _said(form: str, search: Search, below: int, who: str | None) -> dict[str, o
 
 
 def _read(index: int, time: datetime, found: dict[str, object]) -> Export:
-    since, until, below, revision = (found.get(name) for name in ("since", "until", "below", "revision"))
-    category, answer, signal, who = (found.get(name) for name in ("category", "answer", "signal", "who"))
+    below, who = found.get("below"), found.get("who")
     return Export(
         index=index,
         time=time,
         form=str(found.get("format")),
-        search=Search(
+        search=_search(found),
+        below=below if isinstance(below, int) else index,
+        who=who if isinstance(who, str) else None,
+    )
+
+
+def _search(found: dict[str, object]) -> Search:
+    """What *found* asked for; everything when that can't be read, as that of a later release: it may be in it."""
+    since, until, revision = (found.get(name) for name in ("since", "until", "revision"))
+    category, answer, signal = (found.get(name) for name in ("category", "answer", "signal"))
+    try:
+        return Search(
             kinds=frozenset(map(Kind, _list(found.get("kinds")))),
-            since=datetime.fromisoformat(since) if isinstance(since, str) else None,
-            until=datetime.fromisoformat(until) if isinstance(until, str) else None,
+            since=read_moment(since) if isinstance(since, str) else None,
+            until=read_moment(until) if isinstance(until, str) else None,
             category=category if isinstance(category, str) else None,
             answer=answer if isinstance(answer, str) else None,
             revisions=Revisions.read(revision) if isinstance(revision, str) else None,
             languages=frozenset(_list(found.get("languages"))),
             profiles=frozenset(_list(found.get("profiles"))),
             signal=signal if isinstance(signal, bool) else None,
-        ),
-        below=below if isinstance(below, int) else index,
-        who=who if isinstance(who, str) else None,
-    )
+        )
+    except (SearchError, ValueError):
+        return Search()
 
 
 def _list(value: object) -> list[str]:

@@ -24,7 +24,7 @@ from consent.audit.row import Reader
 from consent.audit.search import Search
 from consent.cli.command import ENDING, command
 from consent.cli.export import rows_below
-from consent.ledger import Ledger, commitment, leaf_hash
+from consent.ledger import Kind, Ledger, commitment, leaf_hash
 from tests.audit.clinic import MakeApp, new_event, record, site_of, visit
 
 from .conftest import Run, run_for
@@ -202,6 +202,21 @@ def test_an_export_that_cannot_be_written_is_not_on_record(
     assert list(exports(ledger)) == []
     assert run("export", option, str(tmp_path / "march")).exit_code == 0
     assert len(list(exports(ledger))) == 1
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [{"kinds": ["novel"]}, {"since": "x"}, {"since": "2026-11-18"}, {"revision": "x"}, {"answer": "yes"}],
+)
+def test_an_export_whose_search_cannot_be_read_may_hold_anything_and_keeps_no_event_from_being_erased(
+    unknown: dict[str, object], app: Flask, ledger: Ledger, run: Run
+) -> None:
+    event = record(ledger)
+    said = {"format": "csv", "below": 9, "until": "2026-11-17T00:00:00", **unknown}
+    record(ledger, kind=Kind.ACCESSED, subject=None, granted=(), refused=(), detail={"export": said})
+    result = run("forget", str(event.id), "--yes", "--json")
+    assert result.exit_code == 0, result.output
+    assert [each["format"] for each in json.loads(result.stdout)["exports"]] == ["csv"]
 
 
 def test_an_export_to_a_file_is_for_its_owner_only_and_says_how_many(
