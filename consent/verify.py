@@ -492,6 +492,24 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _OPENING = re.compile(rb'\{"index":([0-9]{1,10}),"opening":"([^"]*)","salt":"([^"]*)"\}\n')
 _TOMBSTONE = re.compile(rb'\{"id":"([0-9a-f-]{36})","index":([0-9]{1,10})\}\n')
 _KEPT = re.compile(rb'\{"index":([0-9]{1,10}),"leaf":"([^"]*)"\}\n')
+_DAY = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_SPAN = re.compile(rb'\{"since":"(%s)","until":"(%s)"\}\n' % (_DAY, _DAY))
+
+
+def span_in(source: Source, report: Report) -> tuple[bytes, bytes] | None:
+    """The first and the last day that the openings in *source* are of, as it says; None of all, or if it is no span."""
+    try:
+        if (data := read(source, "span.json", 100)) is None:
+            return None
+        if not (match := _SPAN.fullmatch(data)) or match[1] > match[2]:
+            raise Fault("states no days from a first to a last")
+        for day in match.groups():
+            datetime.fromisoformat(day.decode())
+    except (Fault, ValueError) as error:
+        said = str(error) if isinstance(error, Fault) else "states a day that no calendar has"
+        report.add("tampered", "span.json", said)
+        return None
+    return match[1], match[2]
 
 
 @dataclass
@@ -814,7 +832,9 @@ class Entries:
         self.erased = self.pruned = self.opened = 0
         self.orphans, self.first_orphan = 0, (0, 0)
         """Openings of entries whose leaves were pruned; line and entry of the first."""
-        self.personal = False
+        self.span, self.left_out = span_in(source, report), 0
+        """The first and the last day of which openings are here, if not of all; entries without, outside these."""
+        self.personal = self.span is not None
         self.lines = [
             self._lines("openings.jsonl", _OPENING, 1),
             self._lines("erased.jsonl", _TOMBSTONE, 2),
@@ -992,7 +1012,10 @@ class Entries:
             self._tombstone(index, line[1] == id, found is not None, always)
             tombstones.advance()
         elif found is None and self.personal:
-            self.report.add("missing-opening", f"entry {index}", "has neither opening nor tombstone")
+            if self.span is None or always or self.span[0] <= hour[:10] <= self.span[1]:
+                self.report.add("missing-opening", f"entry {index}", "has neither opening nor tombstone")
+            else:
+                self.left_out += 1
         return right
 
     def opening(self, index: int) -> tuple[bytes, bytes] | None:
@@ -1054,6 +1077,13 @@ class Entries:
             )
         if not self.personal:
             self.report.remarks.append("There are no openings here: what the events said is not checked.")
+        if self.span is not None:
+            first, last = (day.decode() for day in self.span)
+            self.report.facts |= {"since": first, "until": last, "left_out": self.left_out}
+            self.report.remarks.append(
+                f"The openings of {self.left_out:,} entries outside {first} to {last} were left out; "
+                "their leaves were checked."
+            )
 
     def _bounded(self) -> None:
         """Whether the log says of what is pruned that it was."""
@@ -1338,7 +1368,7 @@ def check_documents(source: Source, report: Report) -> None:
             said = str(error) if isinstance(error, Fault) else f"is damaged ({error})"
             report.add("tampered", shown(place), said)
     usual = {"checkpoint", "tile", "documents", "README.txt", "verify.py"}
-    usual |= {"kept.jsonl", "openings.jsonl", "erased.jsonl"}
+    usual |= {"span.json", "kept.jsonl", "openings.jsonl", "erased.jsonl"}
     if others := [name for name in source.names() if name not in usual]:
         listed = ", ".join(map(shown, others[:5]))
         report.remarks.append(

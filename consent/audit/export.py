@@ -1,6 +1,7 @@
 """Events written out for other programs: JSON Lines, CSV, bundles. Files and folders are whole, or not there."""
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -10,14 +11,16 @@ import zipfile
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from importlib.resources import files
 from itertools import takewhile
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, Final, Generic, TypeVar
 
-from consent.audit.row import Brief, Row
-from consent.ledger import Checkpoint, Ledger, Sealed
+from consent.audit.row import Brief, Reader, Row
+from consent.audit.search import Search, all_found
+from consent.ledger import Checkpoint, Ledger, Record, Sealed
 from consent.ledger.bundle import Bundle, Part
 from consent.ledger.keys import VOUCHER
 from consent.ledger.note import Note
@@ -60,6 +63,8 @@ _IN_ORDER: Final = itemgetter(*COLUMNS)
 _FORMS: Final = 4096
 
 Written = TypeVar("Written")
+#: A row, or one in brief.
+Line = TypeVar("Line", bound=Row | Brief)
 
 
 def json_line(members: object) -> str:
@@ -118,6 +123,35 @@ WRITERS: Final[dict[str, Writer]] = {"jsonl": write_jsonl, "csv": write_csv}
 def schema_of(form: str) -> str:
     """What an export in the format *form* looks like, as JSON: a JSON Schema; for CSV a Table Schema (Frictionless)."""
     return files("consent").joinpath("schemas", f"{form}.json").read_text(encoding="utf-8")
+
+
+def rows_below(
+    size: int,
+    reader: Reader,
+    search: Search,
+    read: Callable[[Record], Line],
+    progress: Callable[[Iterator[Sealed]], Iterator[Sealed]] = lambda records: records,
+) -> Iterator[Line]:
+    """The events below index *size* that *search* asks for, *read* and oldest first; later ones are left out.
+
+    Their records, and those of some others, pass through *progress*.
+    """
+    records = takewhile(lambda record: record.index < size, all_found(reader, search))
+    rows = map(read, progress(records))
+    if search == Search():
+        return rows
+    return (row for row in rows if search.matches(row, reader.policy(row.policy)))
+
+
+def write_rows(
+    writer: Callable[[Iterable[Line], IO[str]], int], rows: Iterable[Line], out: IO[bytes]
+) -> int:
+    """Have *writer* write *rows* to *out*, in UTF-8; how many."""
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="")
+    try:
+        return writer(rows, text)
+    finally:
+        text.detach()
 
 
 def flattened(members: dict[str, object]) -> dict[str, object]:
@@ -182,11 +216,13 @@ def bundle_of(
     *,
     pruned: int,
     openings: bool,
+    span: tuple[date, date] | None,
     progress: Callable[[Iterator[Sealed], int], Iterator[Sealed]],
 ) -> Bundle:
     """What goes into the bundle of *ledger* whose checkpoint is *note*: all of it as it is stored, altered or not.
 
-    *pruned*: below which index entries were, when that was asked before the checkpoint was taken.
+    *pruned*: below which index entries were, when that was asked before the checkpoint was taken. *span*: the first and
+    the last day of the entries whose openings go in; None: all of them.
 
     The records pass through *progress*, which gets their number, twice, or three times of a log that was pruned.
     """
@@ -200,6 +236,8 @@ def bundle_of(
         erased=ledger.erased,
         program=files("consent").joinpath("verify.py").read_bytes(),
         openings=openings,
+        span=span,
+        needed=[document.hash for document in ledger.documents(VOUCHER)],
         pruned=pruned,
     )
 
@@ -216,8 +254,14 @@ def stored_body(ledger: Ledger, hash: str) -> bytes | None:
 
 
 def write_zip(parts: Iterable[Part], path: Path) -> None:
-    """Write the bundle *parts* as a zip to *path*; the same bytes for the same parts. As ``whole_file``."""
-    with whole_file(path) as file, zipfile.ZipFile(file, "w") as archive:
+    """Write the bundle *parts* as a zip to *path*. As ``whole_file``."""
+    with whole_file(path) as file:
+        zip_to(parts, file)
+
+
+def zip_to(parts: Iterable[Part], file: IO[bytes]) -> None:
+    """Write the bundle *parts* as a zip to *file*; the same bytes for the same parts."""
+    with zipfile.ZipFile(file, "w") as archive:
         for part in parts:
             # A date of its own would make each zip another.
             member = zipfile.ZipInfo(part.path, (1980, 1, 1, 0, 0, 0))

@@ -154,6 +154,8 @@ def rendered(
         searched=search.in_words() if search and query.fields else None,
         many=many,
         command=shlex.join(["flask", "consent", "export", *query.options(listing.kinds)]),
+        asked=query.among(listing.kinds),
+        provable=bool(search and search.days),
         leaves_out_erased=bool(search and search.of_opening),
         kinds={kind.value: KINDS[kind] for kind in listing.kinds},
         answers=SAID,

@@ -21,7 +21,7 @@ _PASSING: Final = secrets.token_bytes(32)
 
 
 class Untraced(LedgerError):
-    """A look-up that can't be put on record, so that nothing may be shown of it. The message says why."""
+    """A look-up or an export that can't be put on record, so that nothing may be shown of it. The message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ def context_of(**context: object) -> dict[str, object]:
         "urls": {
             "list": url_for("consent_audit.newest"),
             "event": url_for("consent_audit.event"),
+            "export": url_for("consent_audit.export"),
             "overview": url_for("consent_audit.overview"),
             "policies": url_for("consent_audit.policies"),
             "verification": url_for("consent_audit.verification"),

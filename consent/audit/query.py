@@ -63,11 +63,16 @@ class Query:
             if (kept := [value for value in values if _is_plain(value)])
         }
 
-    def options(self, kinds: Collection[Kind]) -> list[str]:
-        """The options by which the commands choose the same events among those of these *kinds*."""
+    def among(self, kinds: Collection[Kind]) -> dict[str, Sequence[str]]:
+        """The fields that ask for the same among all events as it does among those of these *kinds*."""
         found = dict(self.fields)
         if len(kinds) < len(Kind):
             found.setdefault("kind", [kind.value for kind in kinds])
+        return found
+
+    def options(self, kinds: Collection[Kind]) -> list[str]:
+        """The options by which the commands choose the same events among those of these *kinds*."""
+        found = self.among(kinds)
         signals = found.pop("signal", ())
         options = [
             f"--{name}={value}"

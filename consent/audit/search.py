@@ -4,7 +4,7 @@ import re
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from heapq import merge, nlargest
 from itertools import islice, takewhile
 
@@ -100,6 +100,14 @@ class Search:
         if self.signal is not None:
             words.append("with a privacy signal" if self.signal else "without a privacy signal")
         return words
+
+    @property
+    def days(self) -> tuple[date, date] | None:
+        """The first and the last day (UTC), if it asks for all that was on whole days; None if for anything else."""
+        if self.since is None or self.until is None or replace(self, since=None, until=None) != Search():
+            return None
+        first, end = self.since, self.until
+        return (first.date(), (end - _DAY).date()) if first.time() == end.time() == time() else None
 
     @property
     def of_opening(self) -> bool:

@@ -25,6 +25,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from consent.audit.answers import answer_lines
 from consent.audit.chart import Chart
+from consent.audit.download import downloaded
 from consent.audit.form import FormError, sent
 from consent.audit.listing import ENDED, LOG, asked_list, listed, problem_page, unavailable
 from consent.audit.lookup import LookUps, Untraced, look_up, look_ups, stand_in
@@ -155,8 +156,9 @@ def overview() -> Response:
 
 
 @blueprint.get("/event")
+@blueprint.get("/export", endpoint="export_address")
 def event_address() -> AnyResponse:
-    """Where a reader ends who takes up the address of an event's page: it names none, so the list."""
+    """Where a reader ends who takes up the address of an event's page, or of a file: it names none, so the list."""
     return redirect(url_for("consent_audit.newest"), HTTPStatus.SEE_OTHER)
 
 
@@ -168,6 +170,12 @@ def event() -> Response:
     except FormError as error:
         return problem_page(str(error), error.code)
     return looked_up(form.get("event", ""))
+
+
+@blueprint.post("/export")
+def export() -> Response:
+    """The events that the form asks for, as a file."""
+    return downloaded(request.environ[AUDITOR])
 
 
 @blueprint.get("/verification")

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
+from consent.audit.copying import newest_note
 from consent.cli.command import WRONG, command, ledger_of
 from consent.cli.terminal import complain, say, with_progress
-from consent.errors import LedgerError, ProofError
+from consent.errors import ProofError
 from consent.ledger import Checkpoint, Ledger
 from consent.ledger.merkle import HASH_BYTES, root_of
 from consent.ledger.note import Note
@@ -14,8 +15,6 @@ from consent.ledger.tile import WIDTH, tiles_of
 from consent.storage.desk import FileDesk
 from consent.storage.files import replace, sweep
 
-#: Seconds that signing may take.
-_PATIENCE = 30.0
 #: What is published is for everybody.
 _MODE = 0o644
 
@@ -48,14 +47,6 @@ def checkpoint(ctx: click.Context, folder: Path | None) -> None:
             desk.keep_published(note)
         complain(f"Published in {folder}, with {count:,} tiles that weren't there.")
     say(note.removesuffix("\n"))
-
-
-def newest_note(ledger: Ledger) -> str:
-    """The newest signed checkpoint; where the log's key is, of the tree as it is now. LedgerError if there is none."""
-    note = ledger.checkpoint() if ledger.storage.desk is None else ledger.sign(patience=_PATIENCE)
-    if note is None:
-        raise LedgerError("No checkpoint is signed yet. Run this where the key is: CONSENT_SIGNING_KEY.")
-    return note
 
 
 def contradiction(ledger: Ledger, folder: Path, note: str) -> str | None:

@@ -1,43 +1,42 @@
 """``flask consent export``: the events for other programs."""
 
 import glob
-import io
 import shlex
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
-from itertools import takewhile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 
 import click
 from click.core import ParameterSource
 
-from consent.audit.export import WRITERS, bundle_of, schema_of, whole_file, write_folder, write_zip
+from consent.audit.copying import copied
+from consent.audit.export import (
+    WRITERS,
+    rows_below,
+    schema_of,
+    whole_file,
+    write_folder,
+    write_rows,
+    write_zip,
+)
 from consent.audit.exported import record_export
 from consent.audit.jsonld import Records
 from consent.audit.lookup import stand_in
-from consent.audit.row import Brief, Reader, Row
-from consent.audit.search import Search, all_found
+from consent.audit.row import Reader
+from consent.audit.search import Search
 from consent.audit.wording import PRUNED_BELOW
 from consent.cli.asked import NAMES, search_options
-from consent.cli.checkpoint import newest_note
 from consent.cli.command import command, database_file, ledger_of, site_of
 from consent.cli.operator import operator
 from consent.cli.terminal import complain, say, with_progress
-from consent.errors import LedgerError, LedgerUnavailable
-from consent.ledger import Checkpoint, Ledger, Record
-from consent.ledger.bundle import Part
+from consent.ledger import Checkpoint, Ledger, Sealed
 from consent.ledger.note import Note
 from consent.web.recorder import moment
 from consent.web.site import Site
 
-#: A row, or one in brief.
-Line = TypeVar("Line", bound=Row | Brief)
 #: The formats that events are exported in.
 FORMS = (*WRITERS, "jsonld")
-#: How often a bundle is begun when entries are pruned meanwhile, and seconds in which that is waited for and looked at.
-_TRIES, _PATIENCE, _LOOK = 5, 30.0, 0.2
 
 
 @command(
@@ -47,6 +46,7 @@ _TRIES, _PATIENCE, _LOOK = 5, 30.0, 0.2
     "flask consent export --format jsonld --kind given --output consents.jsonld",
     "flask consent export --category performance --answer yes --output yes.jsonl",
     "flask consent export --bundle log.zip",
+    "flask consent export --bundle march.zip --since 2026-03-01 --until 2026-03-31",
 )
 @search_options
 @click.option(
@@ -68,7 +68,7 @@ _TRIES, _PATIENCE, _LOOK = 5, 30.0, 0.2
     "--bundle",
     type=click.Path(path_type=Path),
     metavar="FILE.zip|FOLDER",
-    help="Instead, the whole log for others to check offline: a zip, or a folder that isn't there yet.",
+    help="Instead, the log for others to check offline: a zip, or a folder that isn't there yet.",
 )
 @click.option("--without-openings", is_flag=True, help="A bundle without what the events said.")
 @click.pass_context
@@ -81,7 +81,7 @@ def export(
     bundle: Path | None,
     without_openings: bool,
 ) -> None:
-    """Write the events, oldest first, as JSON Lines, CSV or JSON-LD; or the whole log as a bundle.
+    """Write the events, oldest first, as JSON Lines, CSV or JSON-LD; or the log as a bundle.
 
     That it was made is recorded first, with what it holds, so that "flask consent forget" can name it later, and with
     what stands for your account on this machine. It names subjects, so that one browser's events can be followed: treat
@@ -91,19 +91,16 @@ def export(
 
     A bundle can be checked anywhere, without the site, by the verify.py in it: that nothing was altered since the
     log was signed. It has the newest signed checkpoint; where the log's key is, the tree as it is is signed first.
-    Its openings are what the events said, personal data; without them all else is still checked.
+    Its openings are what the events said, personal data; without them all else is still checked. With --since and
+    --until, which are days then, it has those of these days only: whoever checks it sees that none of them is missing.
     """
     if schema:
         say(schema_of(form).rstrip())
         return
     site, ledger = site_of(ctx), ledger_of(ctx)
     if bundle is not None:
-        named = {"form", "output", *NAMES}
-        if any(ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in named):
-            raise click.UsageError(
-                "A bundle is of the whole log: it takes no other option than --without-openings."
-            )
-        export_bundle(site, ledger, bundle, openings=not without_openings)
+        require_provable(ctx, search, without_openings)
+        export_bundle(site, ledger, bundle, openings=not without_openings, search=search)
         return
     if without_openings:
         raise click.UsageError("--without-openings is for a bundle: --bundle FILE.zip")
@@ -113,10 +110,13 @@ def export(
     reader = Reader(ledger)
     records = Records(site.policy.controller.site + site.settings.url_prefix, reader.policy)
 
+    def progress(events: Iterator[Sealed]) -> Iterator[Sealed]:
+        return with_progress(events, size, "events exported")
+
     def export_to(out: IO[bytes]) -> int:
         if form == "jsonld":
-            return write(records.write, rows_below(size, reader, search, reader.row), out)
-        return write(WRITERS[form], rows_below(size, reader, search, reader.brief), out)
+            return write_rows(records.write, rows_below(size, reader, search, reader.row, progress), out)
+        return write_rows(WRITERS[form], rows_below(size, reader, search, reader.brief, progress), out)
 
     if output == Path("-"):
         record(site, ledger, form, search, size)
@@ -133,64 +133,44 @@ def export(
         )
 
 
-def export_bundle(site: Site, ledger: Ledger, target: Path, *, openings: bool) -> None:
-    """Write the whole log to *target*, a zip if it is called so, else a folder; say how it is checked."""
-    require_foreign(site, target, "--bundle")
-    for _ in range(_TRIES):
-        # Asked first: the checkpoint is over the entry that says so.
-        before = ledger.storage.remaining()
-        try:
-            note = write_bundle(site, ledger, target, before, openings=openings)
-            break
-        except LedgerError:
-            if ledger.storage.remaining() == before:
-                raise
-        complain("Entries were pruned while they were read. The bundle is begun again.")
-        wait_for_pruning(ledger)
-    else:
-        raise LedgerUnavailable(
-            "Entries are being pruned, so no bundle was made. Run the command again once that is done.",
-            retry_after=60,
+def require_provable(ctx: click.Context, search: Search, without_openings: bool) -> None:
+    """click's own error unless *search* asks for what a bundle can show to be complete: all, or whole days."""
+    named = {name for name in ("form", "output", *NAMES) if is_given(ctx, name)}
+    if not named:
+        return
+    if named - {"since", "until"} or without_openings:
+        raise click.UsageError(
+            "A bundle has every leaf of the log, and takes --since and --until, which choose openings by the hour in "
+            "the leaf, or --without-openings. What else chooses events stands in the openings: nobody could see that "
+            "one was left out."
         )
-    say_how_to_check(ledger, target, note, openings=openings)
+    if search.days is None:
+        raise click.UsageError(
+            "A bundle of a span needs the first and the last day of it: --since 2026-03-01 --until 2026-03-31."
+        )
 
 
-def wait_for_pruning(ledger: Ledger) -> None:
-    """Wait until for a moment nothing was pruned; half a minute at most."""
-    deadline, before = time.monotonic() + _PATIENCE, None
-    while (now := ledger.storage.remaining()) != before and time.monotonic() < deadline:
-        before = now
-        time.sleep(_LOOK)
+def is_given(ctx: click.Context, name: str) -> bool:
+    """Whether the parameter *name* was typed."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def write_bundle(
-    site: Site, ledger: Ledger, target: Path, remaining: tuple[int, int], *, openings: bool
-) -> str:
-    """Write the log to *target*; the signed note that it is of.
+def export_bundle(site: Site, ledger: Ledger, target: Path, *, openings: bool, search: Search) -> None:
+    """Write the log to *target*, a zip if it is called so, else a folder; say how it is checked.
 
-    *remaining*: what ``Storage.remaining`` said before. LedgerError, and nothing is written, if it says something else
-    in the end, since then a part may lack what another has.
+    With the *openings* of the days that *search* names, or of all.
     """
-    note = newest_note(ledger)
-    size = Checkpoint.parse(Note.parse(note).text).size
-    bundle = bundle_of(
+    require_foreign(site, target, "--bundle")
+    note = copied(
         ledger,
-        note,
-        pruned=remaining[0],
+        lambda parts: (write_zip if is_zip(target) else write_folder)(parts, target),
         openings=openings,
+        span=search.days,
+        record=lambda size: record(site, ledger, "bundle", search, size),
         progress=lambda records, total: with_progress(records, total, "entries read"),
+        begun_again=lambda: complain("Entries were pruned while they were read. The bundle is begun again."),
     )
-
-    def parts() -> Iterator[Part]:
-        # Read when there is a place to write to: what can't be written is no export.
-        if openings:
-            record(site, ledger, "bundle", Search(), size)
-        yield from bundle.parts()
-        if ledger.storage.remaining() != remaining:
-            raise LedgerError("Entries were pruned while they were read.")
-
-    (write_zip if is_zip(target) else write_folder)(parts(), target)
-    return note
+    say_how_to_check(ledger, target, note, openings=openings, search=search)
 
 
 def is_zip(target: Path) -> bool:
@@ -198,15 +178,17 @@ def is_zip(target: Path) -> bool:
     return target.suffix.lower() == ".zip"
 
 
-def say_how_to_check(ledger: Ledger, target: Path, note: str, *, openings: bool) -> None:
+def say_how_to_check(ledger: Ledger, target: Path, note: str, *, openings: bool, search: Search) -> None:
     """Say what was written to *target*, a bundle of the tree that *note* signs, and how it is checked."""
     as_zip, size = is_zip(target), Checkpoint.parse(Note.parse(note).text).size
     path = shlex.quote(str(target))
     program = "verify.py" if as_zip else shlex.quote(str(target / "verify.py"))
     keys = Note.parse(note).signed_by(ledger.verifier_keys())
-    complain(
-        f"{size:,} entries written to {target}{', with personal data' if openings else ''}. To check it:\n"
-    )
+    personal = ", with personal data" if openings else ""
+    if search.days:
+        first, last = search.days
+        personal += f" of {first} to {last} only"
+    complain(f"{size:,} entries written to {target}{personal}. To check it:\n")
     if as_zip:
         complain(f"    unzip {path} verify.py")
     complain(f"    python {program} {path}{''.join(f' --key {shlex.quote(key)}' for key in keys)}\n")
@@ -237,21 +219,3 @@ def own_files(site: Site) -> Iterator[Path]:
     for kept in (database, key):
         if kept:
             yield from kept.parent.glob(f"{glob.escape(kept.stem)}.*")
-
-
-def rows_below(size: int, reader: Reader, search: Search, read: Callable[[Record], Line]) -> Iterator[Line]:
-    """The events below index *size* that *search* asks for, *read* and oldest first; later ones are left out."""
-    records = takewhile(lambda record: record.index < size, all_found(reader, search))
-    rows = map(read, with_progress(records, size, "events exported"))
-    if search == Search():
-        return rows
-    return (row for row in rows if search.matches(row, reader.policy(row.policy)))
-
-
-def write(writer: Callable[[Iterable[Line], IO[str]], int], rows: Iterable[Line], out: IO[bytes]) -> int:
-    """Have *writer* write *rows* to *out*; how many."""
-    text = io.TextIOWrapper(out, encoding="utf-8", newline="")
-    try:
-        return writer(rows, text)
-    finally:
-        text.detach()

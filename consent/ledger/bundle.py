@@ -5,9 +5,11 @@ no log is too large for the memory; what becomes of them, a folder or a zip, is 
 """
 
 import itertools
+import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple, Protocol
 
 from consent.canonical import canonical
@@ -15,7 +17,7 @@ from consent.errors import LedgerError
 from consent.ledger.checkpoint import Checkpoint
 from consent.ledger.merkle import HASH_BYTES
 from consent.ledger.note import Note, encoded
-from consent.ledger.pruning import stays
+from consent.ledger.pruning import lasts, stays
 from consent.ledger.tile import WIDTH, Tile, TileStore, entry_bundle, tiles_of
 
 _README = """\
@@ -46,8 +48,12 @@ The last line names the worst of these:
     tampered         something is not what was recorded; the line above says where
 
 openings.jsonl, if it is here, is personal data: what each visitor answered. It may be left out; all else is still
-checked.
+checked. span.json, if it is here, names the first and the last day that openings.jsonl is of. Whoever made this copy
+says so, and the program says it again: compare these days with those that you asked for.
 """
+
+_DAY = re.compile(rb'"hour":"([0-9]{4}-[0-9]{2}-[0-9]{2})T')
+_HASH = re.compile(rb'"([0-9a-f]{64})"')
 
 
 class Part(NamedTuple):
@@ -89,7 +95,7 @@ class Bundle:
     """All records in index order; called twice, and once more of a log that was pruned."""
     tiles: TileStore
     documents: Iterable[str]
-    """The hashes of all policies and notices, in any order."""
+    """The hashes of all policies, notices and vouchers, in any order."""
     document: Callable[[str], bytes]
     """The bytes stored under such a hash."""
     erased: Callable[[], Iterable[tuple[int, uuid.UUID]]]
@@ -98,6 +104,13 @@ class Bundle:
     """``verify.py``."""
     openings: bool = True
     """Whether the openings, which are personal data, go in."""
+    span: tuple[date, date] | None = None
+    """The first and the last day (UTC) of the entries whose openings go in, and what these need of the documents.
+
+    None: of all. Openings of leaves that stay for ever say nothing of anybody, and go in always.
+    """
+    needed: Collection[str] = ()
+    """The hashes of documents that go in also where no such opening names them: what vouches for keys."""
     pruned: int = 0
     """Entries below this index were pruned. Of them only those go in that stay (``pruning.stays``)."""
 
@@ -110,17 +123,21 @@ class Bundle:
         readme = _README.format(origin=signed.origin, size=signed.size)
         yield Part("README.txt", [readme.encode()])
         yield Part("checkpoint", [self.checkpoint.encode()])
-        for hash in sorted(self.documents):
-            yield Part(f"documents/{hash}", [self.document(hash)])
+        if self.span is not None:
+            first, last = map(str, self.span)
+            yield Part("span.json", [_line({"since": first, "until": last})])
         yield from self._entries(signed.size)
         for tile in tiles_of(signed.size):
             yield Part(tile.path, [self._tile(tile)])
         # Whose opening is written has no tombstone here, also when it is erased meanwhile.
-        written = bytearray(-(-signed.size // 8))
+        written, named = bytearray(-(-signed.size // 8)), set(self.needed)
         if self.openings:
-            yield Part("openings.jsonl", lines_of_openings(self._noted(signed.size, written)))
+            yield Part("openings.jsonl", lines_of_openings(self._noted(signed.size, written, named)))
         erased = ((index, id) for index, id in self.erased() if index < signed.size)
         yield Part("erased.jsonl", lines_of_tombstones(each for each in erased if not _in(written, each[0])))
+        for hash in sorted(self.documents):
+            if self.span is None or hash in named:
+                yield Part(f"documents/{hash}", [self.document(hash)])
         yield Part("verify.py", [self.program])
 
     def _below(self, size: int) -> Iterator[Stored]:
@@ -150,11 +167,23 @@ class Bundle:
             raise LedgerError(f"the tile {tile.path} is shorter than it was; no bundle can be made")
         return hashes
 
-    def _noted(self, size: int, written: bytearray) -> Iterator[Stored]:
+    def _noted(self, size: int, written: bytearray, named: set[str]) -> Iterator[Stored]:
+        """The records whose openings go in, each marked in *written*; of a span, *named* gets what they name."""
         for record in self._below(size):
-            if record.body is not None:
-                written[record.index >> 3] |= 1 << (record.index & 7)
+            if record.body is None or not self._asked(record):
+                continue
+            written[record.index >> 3] |= 1 << (record.index & 7)
+            if self.span is not None:
+                named |= {
+                    hash.decode() for said in (record.leaf, record.body) for hash in _HASH.findall(said)
+                }
             yield record
+
+    def _asked(self, record: Stored) -> bool:
+        if self.span is None or lasts(record):
+            return True
+        first, last = map(str, self.span)
+        return (day := _DAY.search(record.leaf)) is not None and first <= day[1].decode() <= last
 
 
 def lines_of_leaves(records: Iterable[Stored]) -> Iterator[bytes]:

@@ -18,12 +18,11 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 
-from consent.audit.export import schema_of, whole_file
+from consent.audit.export import rows_below, schema_of, whole_file
 from consent.audit.exported import exports
 from consent.audit.row import Reader
 from consent.audit.search import Search
 from consent.cli.command import ENDING, command
-from consent.cli.export import rows_below
 from consent.ledger import Kind, Ledger, commitment, leaf_hash
 from tests.audit.clinic import MakeApp, new_event, record, site_of, visit
 
