@@ -26,12 +26,14 @@ def copied(
     record: Callable[[int], None],
     progress: Callable[[Iterator[Sealed], int], Iterator[Sealed]],
     begun_again: Callable[[], None] = lambda: None,
+    patience: float = SIGNING,
 ) -> str:
     """Have *write* write the bundle of *ledger*; the signed note that it is of.
 
     *record* puts on record, before anything is read, that openings of events below an index are handed out; *span* is
     the first and the last day that they are of. When entries were pruned meanwhile *begun_again* is called, and *write*
-    once more. LedgerUnavailable when that goes on; LedgerError also when there is no checkpoint.
+    once more. LedgerUnavailable when that goes on, and when signing takes longer than *patience* seconds; LedgerError
+    also when there is no checkpoint.
     """
 
     def parts(note: str, remaining: tuple[int, int]) -> Iterator[Part]:
@@ -48,7 +50,7 @@ def copied(
         # Asked first: the checkpoint is over the entry that says so.
         before = ledger.storage.remaining()
         try:
-            note = newest_note(ledger)
+            note = newest_note(ledger, patience)
             write(parts(note, before))
             return note
         except LedgerError:
@@ -61,9 +63,9 @@ def copied(
     )
 
 
-def newest_note(ledger: Ledger) -> str:
+def newest_note(ledger: Ledger, patience: float = SIGNING) -> str:
     """The newest signed checkpoint; where the log's key is, of the tree as it is now. LedgerError if there is none."""
-    note = ledger.checkpoint() if ledger.storage.desk is None else ledger.sign(patience=SIGNING)
+    note = ledger.checkpoint() if ledger.storage.desk is None else ledger.sign(patience=patience)
     if note is None:
         raise LedgerError("No checkpoint is signed yet. Run this where the key is: CONSENT_SIGNING_KEY.")
     return note

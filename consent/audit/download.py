@@ -19,7 +19,7 @@ from consent.audit.search import Search, SearchError
 from consent.errors import LedgerError
 from consent.ledger import Kind, Ledger
 from consent.policy.values import shown
-from consent.web.recorder import moment
+from consent.web.recorder import PATIENCE, moment
 
 
 class Form(NamedTuple):
@@ -78,6 +78,7 @@ def write_to(file: IO[bytes], form: str, search: Search, who: str) -> None:
             span=search.days,
             record=lambda size: record(ledger, form, search, size, who),
             progress=lambda records, total: records,
+            patience=PATIENCE,
         )
         return
     size = ledger.size()
@@ -105,6 +106,7 @@ def record(ledger: Ledger, form: str, search: Search, below: int, who: str) -> N
                 who=stand_in(recorder, who),
                 time=moment(site().clock()),
                 policy=site().policy.digest,
+                patience=PATIENCE,
             )
     except LedgerError as error:
         raise Untraced(f"Nothing is handed out, because it can't be put on record now. {error}") from error

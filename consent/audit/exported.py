@@ -46,11 +46,20 @@ class Export:
 
 
 def record_export(
-    ledger: Ledger, form: str, search: Search, below: int, *, who: str, time: datetime, policy: str
+    ledger: Ledger,
+    form: str,
+    search: Search,
+    below: int,
+    *,
+    who: str,
+    time: datetime,
+    policy: str,
+    patience: float = 2.0,
 ) -> None:
     """Put on record that the events below index *below* that *search* asks for are exported now.
 
-    *who* stands for whoever does it. LedgerError when that can't be done; then nothing should be handed out.
+    *who* stands for whoever does it. LedgerError when that can't be done within *patience* seconds; then nothing should
+    be handed out.
     """
     event = Event(
         id=new_id(),
@@ -59,7 +68,7 @@ def record_export(
         policy=policy,
         detail={"export": _said(form, search, below, who)},
     )
-    ledger.record(event, salt=secrets.token_bytes(32))
+    ledger.record(event, salt=secrets.token_bytes(32), patience=patience)
 
 
 def exports(ledger: Ledger) -> Iterator[Export]:

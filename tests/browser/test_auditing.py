@@ -148,20 +148,30 @@ def test_everything_of_march_is_handed_over_and_verified_elsewhere(
     asked(page, since="2026-03-01", until="2026-03-31")
     counted = count_on(page)
     export = page.locator("code", has_text="flask consent export").inner_text()
-    page.get_by_role("link", name="Verification").press("Enter")
-    bundle = page.locator("code", has_text="--bundle").inner_text()
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Download these as a verifiable bundle").press("Enter")
+    assert taken.value.suggested_filename == "consent-from-2026-03-01-to-2026-03-31.zip"
+    taken.value.save_as(tmp_path / "log.zip")
+    page.get_by_role("link", name="how it is checked").press("Enter")
     check = page.locator("pre code").inner_text()
 
     site.run(export, tmp_path)
-    site.run(bundle, tmp_path)
     with zipfile.ZipFile(tmp_path / "log.zip") as copy:
         copy.extract("verify.py", tmp_path)
         leaves = list(leaves_of(copy))
+        opened = [json.loads(line)["index"] for line in copy.read("openings.jsonl").splitlines()]
+        erased = {json.loads(line)["index"] for line in copy.read("erased.jsonl").splitlines()}
     program, _, key = check.partition(" --checkpoint")[0].partition(" --key ")
     command = [sys.executable, *shlex.split(program)[1:], "--key", *shlex.split(key)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout
-    assert f"{len(leaves)} entries" in done.stdout.replace(",", "")
+    said = done.stdout.replace(",", "")
+    assert f"{len(leaves)} entries" in said
+    march = {index for index, leaf in enumerate(leaves) if leaf["hour"].startswith("2026-03")}
+    own = {index for index, leaf in enumerate(leaves) if leaf["kind"] in ("operated", "pruned")}
+    assert {*opened} == march - erased | own
+    left_out = len(leaves) - len(erased | march | own)
+    assert f"The openings of {left_out} entries outside 2026-03-01 to 2026-03-31 were left out" in said
     with (tmp_path / "events.csv").open(encoding="utf-8", newline="") as file:
         handed = {row["id"] for row in csv.DictReader(file)}
     assert handed == {leaf["id"] for leaf in leaves if leaf["hour"].startswith("2026-03")}

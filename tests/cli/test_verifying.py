@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from tests.audit.tampering import alter
 
 from .conftest import Run
 from .test_exporting import fill
+
+MARCH = ("--since", "2026-03-01", "--until", "2026-03-31")
 
 
 @pytest.fixture
@@ -303,6 +306,38 @@ def test_a_bundle_with_openings_is_on_record_for_forget_to_name_and_one_without_
     assert f"bundle, events below {size}" in run("forget", "--exports").stdout
 
 
+def test_a_bundle_of_some_days_has_what_the_events_of_these_said_and_is_on_record_as_such(
+    answered: Ledger, run: Run, tmp_path: Path
+) -> None:
+    events = [record(answered, time=datetime(2026, 3, day, 23, 59, tzinfo=UTC)) for day in (1, 14, 31)]
+    before, size = answered.size() - 3, answered.size()
+    said = export(run, tmp_path / "march", *MARCH)
+    assert f"{size} entries written" in said
+    assert "with personal data of 2026-03-01 to 2026-03-31 only." in said
+    told = json.loads(run("verify", str(tmp_path / "march"), "--json").stdout)
+    own = sum(b'"kind":"operated"' in each.leaf for each in answered.records())
+    assert (told["verdict"], told["openings"], told["left_out"]) == ("unanchored", own + 3, before - own)
+    assert run("forget", str(newest_given(answered)), "--yes").exit_code == 0
+    assert run("forget", "--exports").stdout == ""
+    assert run("forget", str(events[2].id), "--yes").exit_code == 0
+    on_record = f"bundle, events below {size}, all kinds, since 2026-03-01 00:00, until 2026-04-01 00:00"
+    assert on_record in run("forget", "--exports").stdout
+
+
+def test_an_opening_of_march_that_was_taken_out_of_its_bundle_is_found(
+    answered: Ledger, run: Run, tmp_path: Path
+) -> None:
+    record(answered, time=datetime(2026, 3, 14, tzinfo=UTC))
+    index = answered.size() - 1
+    export(run, tmp_path / "march", "--since", "2026-03-14", "--until", "2026-03-14")
+    openings = tmp_path / "march" / "openings.jsonl"
+    lines = openings.read_bytes().splitlines(keepends=True)
+    openings.write_bytes(b"".join(line for line in lines if json.loads(line)["index"] != index))
+    said = run("verify", str(tmp_path / "march")).stdout
+    assert said.splitlines()[-1].startswith("missing-opening: ")
+    assert f"entry {index}: has neither opening nor tombstone" in said
+
+
 def newest_given(ledger: Ledger) -> uuid.UUID:
     return next(each.id for each in ledger.newest(limit=9) if b'"kind":"given"' in each.leaf)
 
@@ -350,6 +385,10 @@ def test_a_bundle_is_its_owners_alone_and_replaces_nothing_that_is_needed(
     [
         ("export", "--bundle", "log.zip", "--kind", "given"),
         ("export", "--bundle", "log.zip", "--format", "csv"),
+        ("export", "--bundle", "log.zip", "--since", "2026-03-01"),
+        ("export", "--bundle", "log.zip", "--since", "2026-03-01T10:30", "--until", "2026-03-31"),
+        ("export", "--bundle", "log.zip", *MARCH, "--kind", "given"),
+        ("export", "--bundle", "log.zip", *MARCH, "--without-openings"),
         ("export", "--without-openings"),
         ("verify", "no-such-bundle.zip"),
         ("verify", "--max-age", "soon"),

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import struct
 from collections.abc import Iterator
+from datetime import date, timedelta
 
 import pytest
 
@@ -11,7 +12,7 @@ from consent.errors import LedgerError, ProofError
 from consent.ledger import Sealed, leaf_hash
 from consent.ledger.tile import tiles_of
 
-from .memory import MemoryLog, files_of
+from .memory import START, MemoryLog, files_of
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 600])
@@ -93,3 +94,32 @@ def test_the_readme_names_the_log_and_says_that_the_key_comes_from_elsewhere() -
     assert "python verify.py . --key KEY" in said
     assert "never from here" in said
     assert MemoryLog().signer.key not in said
+
+
+def test_of_some_days_only_the_documents_go_in_that_their_openings_name_and_what_vouches_for_keys() -> None:
+    log = MemoryLog().grow(3)
+    log.append(log.event(3, time=START - timedelta(days=1), notice="ee" * 32))
+    log.documents |= {"ee" * 32: b"the notice of the day before", "dd" * 32: b"a voucher", "aa" * 32: b"none"}
+    bundle = dataclasses.replace(log.bundle(), needed=["dd" * 32])
+
+    def documents(day: date) -> set[str]:
+        files = files_of(dataclasses.replace(bundle, span=(day, day)).parts())
+        return {name.removeprefix("documents/") for name in files if name.startswith("documents/")}
+
+    assert documents(START.date()) == {log.policy, log.notice, "dd" * 32}
+    assert documents(START.date() - timedelta(days=1)) == {log.policy, "ee" * 32, "dd" * 32}
+    assert {name for name in files_of(bundle.parts()) if name.startswith("documents/")} == {
+        f"documents/{hash}" for hash in log.documents
+    }
+
+
+def test_of_some_days_an_opening_that_was_erased_meanwhile_is_nowhere_in_it_and_its_tombstone_is() -> None:
+    log = MemoryLog().grow(10)
+    bundle = dataclasses.replace(log.bundle(), span=(START.date(), START.date()))
+    found = dict[str, bytes]()
+    for part in bundle.parts():
+        if part.path == "openings.jsonl":
+            log.erase(7)
+        found[part.path] = b"".join(part.chunks)
+    assert [json.loads(line)["index"] for line in found["openings.jsonl"].splitlines()] == [*range(7), 8, 9]
+    assert json.loads(found["erased.jsonl"])["index"] == 7

@@ -10,7 +10,7 @@ import json
 import re
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -308,4 +308,7 @@ def test_the_bundle_of_the_two_entries_has_these_files_and_lines() -> None:
     assert files["openings.jsonl"].decode() == EXAMPLES["bundle-opening"] + "\n"
     assert files["erased.jsonl"].decode() == EXAMPLES["bundle-erased"] + "\n"
     assert files["tile/0/000.p/2"].hex() == EXAMPLES["tile"]
+    november = files_of(replace(bundle, span=(date(2026, 11, 1), date(2026, 11, 30))).parts())
+    assert november["span.json"].decode() == EXAMPLES["bundle-span"] + "\n"
+    assert [*november][:3] == ["README.txt", "checkpoint", "span.json"]
     assert files["checkpoint"].decode() == EXAMPLES["checkpoint"] + "\n"
