@@ -143,9 +143,7 @@ def rows_below(
     return (row for row in rows if search.matches(row, reader.policy(row.policy)))
 
 
-def write_rows(
-    writer: Callable[[Iterable[Line], IO[str]], int], rows: Iterable[Line], out: IO[bytes]
-) -> int:
+def write_rows(writer: Callable[[Iterable[Line], IO[str]], int], rows: Iterable[Line], out: IO[bytes]) -> int:
     """Have *writer* write *rows* to *out*, in UTF-8; how many."""
     text = io.TextIOWrapper(out, encoding="utf-8", newline="")
     try:
