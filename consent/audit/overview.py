@@ -13,7 +13,9 @@ from consent.audit.share import Share
 from consent.audit.span import Span, spans
 from consent.audit.tally import Tally
 from consent.audit.wording import PRUNED_BELOW
-from consent.ledger import Facets, Ledger
+from consent.errors import LedgerError, ProofError
+from consent.ledger import Checkpoint, Facets, Ledger
+from consent.ledger.note import Note
 from consent.policy.values import shown
 
 #: What an answer came to as a whole, in words.
@@ -93,15 +95,31 @@ def state_of(ledger: Ledger) -> list[tuple[str, str]]:
     head, pruned = ledger.head(), ledger.pruned()
     signed = next((size for size, _ in ledger.storage.notes()), 0)
     since = f"; {head.size - signed:,} have come since" if signed < head.size else ", all there are"
+    said = f"the newest checkpoint is over {signed:,} entries{since}" if signed else "no checkpoint yet"
+    if (longest := guarded(ledger)) > head.size:
+        said = (
+            f"a log of {longest:,} entries was signed last, and here are {head.size:,}: "
+            "the others are gone, or an older copy was put back"
+        )
     state = [
         ("entries", f"{head.size:,}, sealed last at {head.at:%Y-%m-%d %H:%M:%S} UTC"),
-        (
-            "signed",
-            f"the newest checkpoint is over {signed:,} entries{since}" if signed else "no checkpoint yet",
-        ),
+        ("signed", said),
         ("keys", ", ".join(ledger.verifier_keys())),
     ]
     return [*state, ("pruned", PRUNED_BELOW.format(pruned))] if pruned else state
+
+
+def guarded(ledger: Ledger) -> int:
+    """Of how many entries the log was that was signed last, as the guard says where the key is; 0 if it says nothing.
+
+    Only a verification looks at its signature, and whether it is of the same log.
+    """
+    desk = ledger.storage.desk
+    try:
+        guard = desk.guard() if desk else None
+        return Checkpoint.parse(Note.parse(guard).text).size if guard else 0
+    except (LedgerError, ProofError):
+        return 0
 
 
 def by_span(tally: Tally, policy_of: PolicyOf) -> tuple[tuple[Span, ...], Sequence[Counter[tuple[str, str]]]]:

@@ -1,6 +1,10 @@
 """The overview: charts and rates that say what the events say, for whom may see them, whatever is asked for."""
 
 import re
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -12,6 +16,7 @@ from consent.audit.search import Search
 from consent.audit.share import FOR_REVIEW
 from consent.audit.tally import tally
 from consent.ledger import Ledger
+from consent.storage import OwnStorage
 
 from .clinic import Auditor, Clock, MakeApp, visit
 
@@ -118,6 +123,25 @@ def test_it_says_how_far_the_log_is_sealed_and_signed(app: Flask, ledger: Ledger
     assert state["signed"] == "the newest checkpoint is over 3 entries; 1 have come since"
     assert state["keys"] == ledger.verifier_keys()[0]
     assert "the newest checkpoint is over 3 entries; 1 have come since" in auditor.open("/overview").text
+
+
+def test_it_says_that_a_longer_log_was_signed_than_is_there(
+    app: Flask, auditor: Auditor, ledger: Ledger, tmp_path: Path
+) -> None:
+    visit(app, "all")
+    file = tmp_path / "instance" / "consent.sqlite3"
+    with closing(sqlite3.connect(file)) as now:
+        now.execute(f"VACUUM INTO '{tmp_path / 'backup'}'")
+    visit(app, "all")
+    ledger.sign()
+    assert isinstance(ledger.storage, OwnStorage)
+    ledger.storage.close()
+    for each in file.parent.glob(f"{file.name}*"):
+        each.unlink()
+    shutil.copy(tmp_path / "backup", file)
+    said = "a log of 4 entries was signed last, and here are 3: the others are gone, or an older copy was put back"
+    assert dict(state_of(ledger))["signed"] == said
+    assert said in auditor.open("/overview").text
 
 
 def test_an_overview_of_nothing_says_so(app: Flask, auditor: Auditor) -> None:
