@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -53,8 +54,10 @@ COLUMNS: Final = (
 )
 #: The kinds of documents that a log keeps.
 KINDS: Final = ("policy", "notice", VOUCHER)
-#: A spreadsheet takes a cell that begins so for a formula, also after blanks, also in its full-width form.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+#: A spreadsheet takes a cell that begins so for a formula, also after what isn't seen, also in its full-width form.
+_FORMULA: Final = re.compile(
+    "[\\s\ufeff\u200b-\u200f\u2060]*[=+@\uff1d\uff0b\uff0d\uff20-]|[ \u00a0]*[\t\r\n]"
+)
 
 
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
@@ -180,7 +183,7 @@ def cell(value: object) -> str:
         case _:
             text = str(value)
     text = text.replace("\0", "")
-    return f"'{text}" if text.lstrip(" \u00a0").startswith(_FORMULA) else text
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 @contextmanager
