@@ -818,7 +818,7 @@ class Entries:
         self.kept = list[int]()
         """Entries that were pruned all around; their ids come first."""
         self.kept_hours, self.kept_open = list[bytes](), array("Q")
-        """Their hours; those among them that stayed because of their openings."""
+        """Their hours; those among them that stayed because of their openings, which a span may leave out."""
         self.always, self.count = sha256(), 0
         """Of the entries that stay for ever: the hash over their indexes, and their number."""
         self.lasting = list[tuple[int, str]]()
@@ -1016,6 +1016,8 @@ class Entries:
                 self.report.add("missing-opening", f"entry {index}", "has neither opening nor tombstone")
             else:
                 self.left_out += 1
+                if index < self.pruned:
+                    self.kept_open.append(index)
         return right
 
     def opening(self, index: int) -> tuple[bytes, bytes] | None:

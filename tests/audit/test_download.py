@@ -184,3 +184,21 @@ def test_the_bundle_is_offered_only_for_a_search_by_whole_days_alone(auditor: Au
     page = auditor.open("/opt-outs", **MARCH).text
     assert others in page
     assert '<input type="hidden" name="kind" value="opted_out">' in page
+
+
+def test_a_bundle_that_entries_are_pruned_from_meanwhile_is_begun_again_from_nothing(
+    auditor: Auditor, year: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, asked = type(year.storage).remaining, 0
+
+    def remaining(storage: object) -> tuple[int, int]:
+        nonlocal asked
+        asked += 1
+        first, count = before(storage)  # type: ignore[arg-type]  # the class is the storage's own
+        return first, count - (asked == 1)
+
+    monkeypatch.setattr(type(year.storage), "remaining", remaining)
+    answer = download(auditor, "bundle", **MARCH)
+    assert asked > 3
+    assert answer.data.count(b"README.txt") == 2  # before its bytes, and in the list of contents
+    assert checked(answer.data, year, tmp_path).right

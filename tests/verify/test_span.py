@@ -136,6 +136,19 @@ def test_what_was_erased_outside_is_erased_and_not_left_out(tmp_path: Path) -> N
     assert (report.facts["left_out"], report.has("missing-opening")) == (2, False)
 
 
+@pytest.mark.requirement("LOG-09")
+def test_of_a_pruned_log_what_stayed_for_its_opening_is_here_also_where_that_is_left_out(
+    tmp_path: Path,
+) -> None:
+    made = MemoryLog().grow(600).prune(512, open=(5, 9))
+    report = checked(folder(tmp_path / "bundle", files_of(replace(made.bundle(), span=MARCH).parts())))
+    assert {finding.verdict for finding in report.findings} == {"pruned", "unanchored"}
+    assert report.facts["left_out"] == 600 - 512 + 2
+    assert any(
+        "of 2 that stayed as long as their openings did, 2 are here" in said for said in report.remarks
+    )
+
+
 def damaged() -> Iterator[bytes]:
     good = spanning("2026-03-01", "2026-03-31")
     yield from (b"", b"\n", b"{}\n", b"null\n", b"\xff\xfe", b"[" * 90, good * 2, good[:-1], b" " + good)
