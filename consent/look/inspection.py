@@ -272,6 +272,8 @@ class Inspection:
             page.mouse.wheel(0, -2000)
             page.clock.fast_forward(ALONE)
             page.wait_for_timeout(100)
+            # What a script has answered may be on its way.
+            page.locator("[aria-busy=true]").first.wait_for(state="hidden")
             gone = page.locator(".pc-banner:visible").count() == 0
             self.open(page, path)
             if sent := [each for each in self.sent if "choice=" in (each.post_data or "")]:
