@@ -37,10 +37,10 @@ const talk = () => import("./answers.js").then(({ by }) => by(page));
 // Who can't learn what was withdrawn loads the page anew.
 const look = (more = false) => talk().then((site) => site.look(more)).catch(() => page.granted[0] && location.reload());
 
-// Whoever reaches for a button finds it there.
-addEventListener("pointerover", (/** @type {any} */ { target }) => {
-  if (target.closest(".pc-row")) talk().catch(() => {});
-});
+// Whoever reaches for a button, with a pointer or the keyboard, finds it there.
+const reach = (/** @type {any} */ { target }) => target.closest(".pc-row") && talk().catch(() => {});
+addEventListener("pointerover", reach);
+addEventListener("focusin", reach);
 
 addEventListener("submit", async (event) => {
   const { target: form, submitter } = /** @type {any} */ (event);

@@ -213,7 +213,10 @@ class Parts(NamedTuple):
 
 def parted(body: bytes) -> Parts | None:
     """The parts of the opening *body*; None if it doesn't end as openings do."""
-    ends = _ENDING.search(body, max(0, len(body) - _ENDING_LENGTH))
+    try:
+        ends = _ENDING.search(body, max(0, len(body) - _ENDING_LENGTH))
+    except TypeError:  # what was altered in SQLite can be of any type
+        return None
     return None if ends is None else Parts(ends[1], ends[2], body[: ends.start()] + _ANY_ENDING)
 
 

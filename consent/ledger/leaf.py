@@ -105,7 +105,10 @@ class LeafParts(NamedTuple):
 
 def parted(data: bytes) -> LeafParts | None:
     """The parts of the leaf *data*; None if it doesn't begin as leaves do."""
-    begins = _BEGINNING.match(data)
+    try:
+        begins = _BEGINNING.match(data)
+    except TypeError:  # what was altered in SQLite can be of any type
+        return None
     return (
         None
         if begins is None

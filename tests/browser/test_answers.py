@@ -18,10 +18,11 @@ class Line:
     """The line to the site: answers stay on it as long as they should."""
 
     def __init__(self, visitor: Visit) -> None:
+        self.page = visitor.page
         self.held: dict[str, Route] = {}
         self.sent: list[str] = []
         self.holding = {"all", "some", "none"}
-        visitor.page.route("**/privacy-choices", self.judge)
+        self.page.route("**/privacy-choices", self.judge)
 
     def judge(self, route: Route) -> None:
         """Hold back what is to be held back."""
@@ -34,6 +35,13 @@ class Line:
             return route.fallback()
         self.held[choice] = route
         return None
+
+    def wait(self, choice: str) -> None:
+        """Until the answer *choice* has come, two seconds at most: its row is busy before it is sent."""
+        for _ in range(100):
+            if choice in self.sent:
+                return
+            self.page.wait_for_timeout(20)
 
 
 def open_dialog(page: Page) -> None:
@@ -53,7 +61,7 @@ def test_a_refusal_waits_for_the_acceptance_it_overtakes_and_is_recorded_as_its_
         line = Line(visitor)
         line.holding = {"all"}
         visitor.press("Accept all")
-        expect(page.locator(BUSY)).to_have_count(1)
+        line.wait("all")
         page.evaluate("void consent.withdraw()") if withdraw else visitor.press("Reject all")
         page.wait_for_timeout(300)
         assert line.sent == ["all"]
@@ -70,7 +78,7 @@ def test_withdrawing_while_a_refusal_is_on_its_way_says_nothing_of_a_failure(vis
     page = visitor.go()
     line = Line(visitor)
     visitor.press("Reject all")
-    expect(page.locator(BUSY)).to_have_count(1)
+    line.wait("none")
     page.evaluate("void (window.done = consent.withdraw())")
     page.wait_for_timeout(300)
     expect(page.locator("#pc-status")).to_be_hidden()
@@ -124,6 +132,7 @@ def test_a_form_that_fails_leaves_no_row_busy(visit: NewVisit) -> None:
     page = visitor.go()
     line = Line(visitor)
     visitor.press("Accept all")
+    line.wait("all")
     expect(page.locator(BUSY)).to_have_count(1)
     open_dialog(page)
     visitor.press("Save choices")
@@ -194,7 +203,7 @@ def test_a_server_that_never_answers_blocks_nothing(visit: NewVisit) -> None:
     page = visitor.go()
     line = Line(visitor)
     visitor.press("Reject all")
-    expect(page.locator(BUSY)).to_have_count(1)
+    line.wait("none")
     page.clock.fast_forward(21_000)
     expect(page.locator(".pc-banner [role=alert]")).to_contain_text(FAILED)
     expect(page.locator(BUSY)).to_have_count(0)

@@ -37,13 +37,14 @@ def missing(page: Page, how: str) -> None:
     page.route(MODULE, lambda route: route.abort() if how == "blocked" else route.fulfill(status=404))
 
 
-def test_a_page_loads_it_when_somebody_reaches_for_a_button(visit: NewVisit) -> None:
+@pytest.mark.parametrize("reach", ["hover", "focus"])
+def test_a_page_loads_it_when_somebody_reaches_for_a_button(visit: NewVisit, reach: str) -> None:
     visitor = visit()
     page = visitor.go()
     page.wait_for_timeout(300)
     assert not any("answers.js" in url for url in visitor.requests)
     with page.expect_response(MODULE) as found:
-        page.locator(".pc-banner button[value=none]").hover()
+        getattr(page.locator(".pc-banner button[value=none]"), reach)()
     assert found.value.headers["cache-control"].endswith("max-age=31536000, immutable")
     visitor.answer("Reject all")
     assert len([url for url in visitor.requests if "answers.js" in url]) == 1
