@@ -243,6 +243,8 @@ class Inspection:
                 try:
                     page.locator(f".pc-banner {finding.button(value)}").first.click(timeout=CLICK)
                     page.wait_for_timeout(100)
+                    # What sends the answer may still be on its way.
+                    page.locator("[aria-busy=true]").first.wait_for(state="hidden")
                 except Error:
                     problem = f"within {CLICK // 1000} s it can't be clicked"
                 answers = [each for each in self.sent if f"choice={value}" in (each.post_data or "")]

@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, Response, redirect, render_template_string
+from flask import Flask, Response, redirect, render_template_string, request
 from playwright.sync_api import Browser
 from werkzeug import Response as WerkzeugResponse
 
@@ -143,13 +144,23 @@ def some(names: Iterable[str], *always: str) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def slow() -> dict[str, float]:
+    """Seconds that the site takes for what is at a path; empty until a test fills it."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, slow: dict[str, float]) -> Iterator[str]:
     """A site with a page for each of the above, and one that leaves the choice alone."""
     folder = tmp_path_factory.mktemp("inspected")
     (folder / "consent.toml").write_text(POLICY)
     app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
     app.config.from_mapping({"SECRET_KEY": "a key for tests"})
     Consent().init_app(app)
+
+    @app.before_request
+    def wait() -> None:
+        time.sleep(slow.get(request.path, 0))
 
     @app.get("/")
     @app.get("/<name>")
@@ -244,6 +255,13 @@ def test_what_happens_only_in_use_is_named_too(inspection: Inspection, name: str
     found = [finding for _, finding in getattr(inspection, step)(f"/{name}", "en")]
     assert (rule, selector) in {(finding.rule, finding.selector) for finding in found}
     assert all("expected" in finding.problem and finding.fix for finding in found)
+
+
+def test_one_click_answers_also_where_a_site_is_slow_to_send_what_sends_it(
+    inspection: Inspection, slow: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(slow, "/privacy-choices/static/answers.js", 0.4)
+    assert list(inspection.clicked("/", "en")) == []
 
 
 def test_a_sites_service_worker_sends_nothing_while_it_is_looked_at(inspection: Inspection) -> None:
