@@ -99,6 +99,20 @@ def test_refusing_and_accepting_are_the_same_but_for_their_words(
     assert grounds["light"] != grounds["dark"]
 
 
+@pytest.mark.requirement("A11Y-07")
+@pytest.mark.parametrize(
+    "language",
+    [tag if tag in ("it", "pl") else pytest.param(tag, marks=pytest.mark.full) for tag in sorted(shipped())],
+)
+def test_the_declaration_never_scrolls_sideways(site: str, page: Page, language: str) -> None:
+    page.set_extra_http_headers({"Accept-Language": language})
+    page.goto(f"{site}privacy-choices/declaration")
+    show(page, Look(320, "light"))
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    # By a fraction of a pixel nothing scrolls; the number that browsers tell is rounded.
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 1
+
+
 @pytest.mark.requirement("UI-03")
 @pytest.mark.parametrize(
     "media",
