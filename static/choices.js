@@ -6,8 +6,6 @@ const { dataset } = find("script[data-pc-url]");
 const { pcUrl, pcGranted, pcHere, pcPossible, pcOwn } = dataset;
 const told = location.hash === "#pc-status";
 let [native, tabs, before] = /** @type {any[]} */ ([]);
-/** Milliseconds that an answer waits for `answers.js`, before the browser sends it by itself. */
-const PATIENCE = 3e3;
 
 const open = () => !find(".pc-decided") && (find("#pc-dialog:not(:is([open], :popover-open))")?.showModal(), find("#pc-dialog"));
 const show = (message = "") => {
@@ -54,8 +52,9 @@ addEventListener("submit", async (event) => {
     (native = form).requestSubmit(submitter);
   };
   const fields = new FormData(form, submitter);
-  const done = await Promise.race([talk(), new Promise((_, fail) => setTimeout(fail, PATIENCE))])
-    .then((site) => site[once ? "once" : "answer"](row, fields, leave))
+  // Three seconds an answer waits for `answers.js`, before the browser sends it by itself.
+  const done = await Promise.race([talk(), new Promise((_, fail) => setTimeout(fail, 3e3))])
+    .then((site) => !native && site[once ? "once" : "answer"](row, fields, leave))
     .catch(() => false);
   if (!done) leave();
 });
@@ -90,5 +89,5 @@ if (told) page.rename();
 // After a reload it is not the target yet.
 const greet = told ? show : () => {};
 // What comes to life by the answer comes after this module.
-if (pcPossible) document.addEventListener("DOMContentLoaded", () => talk().then((site) => site.look()).then(greet));
+if (pcPossible) document.addEventListener("DOMContentLoaded", () => talk().then((site) => site.look()).then(greet, () => greet()));
 else greet();

@@ -257,6 +257,14 @@ def test_the_result_is_told_after_the_server_has_said_it(context: BrowserContext
     assert page.evaluate("document.activeElement.id") == "pc-status"
 
 
+def test_without_the_module_that_asks_the_result_is_told_all_the_same(page: Page, site: Site) -> None:
+    page.route("**/answers.js?v=*", lambda route: route.abort())
+    page.goto(site.address)
+    page.get_by_role("button", name="Reject all").first.click()
+    page.locator("#pc-status", has_text="We have received your answer.").wait_for()
+    assert page.evaluate("document.activeElement.id") == "pc-status"
+
+
 @pytest.mark.requirement("UI-12")
 def test_without_javascript_an_answer_hides_the_banner_and_nothing_runs(browser: Browser, site: Site) -> None:
     context = browser.new_context(java_script_enabled=False)

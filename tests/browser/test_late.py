@@ -110,6 +110,38 @@ def test_what_is_answered_while_it_comes_is_sent_once_it_is_there(visit: NewVisi
     assert "choice=none" in answers[-1]
 
 
+@pytest.mark.requirement("WD-01")
+def test_a_refusal_is_the_last_word_also_behind_an_acceptance_that_the_browser_sends_by_itself(
+    visit: NewVisit,
+) -> None:
+    visitor = visit()
+    visitor.page.clock.install()
+    page = visitor.go()
+    modules: list[Route] = []
+    page.route(MODULE, lambda route: modules.append(route))
+    acceptances: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "choice=all" in (route.request.post_data or ""):
+            acceptances.append(route)
+        else:
+            route.fallback()
+
+    page.route("**/privacy-choices", hold)
+    visitor.press("Accept all")
+    page.clock.fast_forward(1_500)
+    visitor.press("Reject all")
+    with page.expect_request(lambda request: request.method == "POST"):
+        page.clock.fast_forward(1_600)
+    with page.expect_event("load"):
+        with page.expect_response(lambda answer: "choice=none" in (answer.request.post_data or "")):
+            modules[0].fallback()
+        acceptances[0].fallback()
+    expect(page.locator("#pc-status")).to_contain_text("Everything optional is off.")
+    expect(page.locator("#pc-status")).to_be_focused()
+    assert visitor.allowed() == set()
+
+
 @pytest.mark.parametrize("how", ["there", "blocked"])
 def test_enter_right_after_the_page_has_come_answers_once(visit: NewVisit, how: str) -> None:
     visitor = visit()
