@@ -26,21 +26,10 @@ def verification_page(
 ) -> Response:
     """The page before anything is checked, saying what would be. 503 when the ledger can't be read."""
     try:
-        ledger = reader().ledger
-        entries, keys = ledger.size(), keys_of(ledger)
+        said = said_of(reader().ledger)
     except LedgerError as error:
         return unavailable(error)
-    return page(
-        TEMPLATE,
-        code,
-        token=generate_csrf(),
-        entries=entries,
-        keys=keys,
-        problem=problem,
-        pasted=pasted,
-        check=None,
-        steps=(),
-    )
+    return page(TEMPLATE, code, **said, problem=problem, pasted=pasted, check=None, steps=())
 
 
 def verified() -> Response:
@@ -53,15 +42,13 @@ def verified() -> Response:
         return verification_page(BUSY, HTTPStatus.CONFLICT, pasted)
     try:
         ledger = reader().ledger
-        entries, keys = ledger.size(), keys_of(ledger)
+        said = said_of(ledger)
     except LedgerError as error:
         return unavailable(error)
     text = as_kept(pasted)
     check = Check(ledger, [(BROUGHT, text)] if text else ())
     context = context_of(
-        token=generate_csrf(),
-        entries=entries,
-        keys=keys,
+        **said,
         problem=None,
         pasted=pasted,
         check=check,
@@ -87,6 +74,11 @@ def unavailable(error: LedgerError) -> Response:
         check=None,
         steps=(),
     )
+
+
+def said_of(ledger: Ledger) -> dict[str, object]:
+    """What the page says of *ledger* before and while it is checked, and the token of its form."""
+    return {"token": generate_csrf(), "entries": ledger.size(), "keys": keys_of(ledger)}
 
 
 def keys_of(ledger: Ledger) -> Sequence[str]:

@@ -37,11 +37,12 @@ class Line:
         return None
 
     def wait(self, choice: str) -> None:
-        """Until the answer *choice* has come, two seconds at most: its row is busy before it is sent."""
+        """Until the answer *choice* has come, AssertionError after two seconds: its row is busy before it is sent."""
         for _ in range(100):
             if choice in self.sent:
                 return
             self.page.wait_for_timeout(20)
+        raise AssertionError(f"expected the answer {choice}, and these came: {self.sent}")
 
 
 def open_dialog(page: Page) -> None:
