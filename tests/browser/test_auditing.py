@@ -88,7 +88,8 @@ def asked(page: Page, **fields: str) -> None:
         field = page.locator(f".pc-search [name={name}]")
         field.select_option(value) if name in ("category", "answer") else field.fill(value)
     page.locator(".pc-search button").focus()
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
 
 
 def count_on(page: Page) -> int:
@@ -131,7 +132,8 @@ def test_how_many_refused_statistics_since_revision_3(site: Desk, page: Page) ->
     counted = count_on(page)
     rows = [row.inner_text() for row in page.locator("tbody tr").all()]
     while page.get_by_role("link", name="Older events").count():
-        page.get_by_role("link", name="Older events").press("Enter")
+        with page.expect_navigation():
+            page.get_by_role("link", name="Older events").press("Enter")
         rows += [row.inner_text() for row in page.locator("tbody tr").all()]
     assert len(rows) == counted > 50
     assert all("statistics" in row for row in rows)
