@@ -1,9 +1,8 @@
 /** Talks with the site for `choices.js`: sends answers without leaving the page, and asks what holds. */
 
-const problem = Object.assign(document.createElement("p"), { role: "alert" });
-/** What the page's own policy keeps out, as its headers say; unknown in browsers that don't tell. @type {any} */
-const { serverTiming } = performance.getEntriesByType("navigation")[0] ?? {};
-let [page, pending, coming, asked, answered] = /** @type {any[]} */ ([]);
+const problem = document.createElement("p");
+problem.role = "alert";
+let [page, pending, last, asked, answered] = /** @type {any[]} */ ([]);
 let stop = () => {};
 // The page's own policy may keep scripts from asking; then the form goes by itself, as without them.
 let barred = false;
@@ -14,7 +13,7 @@ const each = (selector, change) => document.querySelectorAll(selector).forEach(c
 // A dialog that closes gives the focus back.
 const close = () => each(".pc-place > :not(.pc-status), .pc-dialog", (part) => (part.close?.(), part.remove()));
 // What was withdrawn must stop, what was granted can wait. An answer given here was told to all that listens here.
-const stale = (now = page.granted, more = true) =>
+const stale = (/** @type {string[]} */ now, /** @type {boolean=} */ more) =>
   page.granted.some((/** @type {string} */ key) => (page.pcOwn || answered || page.here.includes(key)) && !now.includes(key)) ||
   (more && !page.pcPossible && !page.typed && now.length > page.granted.length);
 const hold = (/** @type {any} */ answer) => {
@@ -23,12 +22,12 @@ const hold = (/** @type {any} */ answer) => {
 };
 /** @type {(form: any, more?: RequestInit) => Promise<any>} */
 const post = (form, more) =>
-  fetch(page.pcUrl, { method: "POST", headers: { Accept: "application/json" }, body: new URLSearchParams(form), ...more });
+  fetch(page.pcUrl, { method: "POST", headers: { Accept: "application/json" }, body: form, ...more });
 
 /** Asks what holds by now, and goes by it; also by *more* than before. @type {(more?: boolean) => Promise<string>} */
-const look = async (more = false) => {
+const look = async (more) => {
   const own = (asked = {});
-  await coming;
+  await last;
   const answer = await fetch(`${page.pcUrl}/state`, { headers: /** @type {any} */ (window).consent.headers })
     .then((response) => response.json())
     .catch(() => ({ granted: page.pcPossible ? page.pcGranted.split(" ") : [] }));
@@ -43,74 +42,79 @@ const look = async (more = false) => {
   return answer.message;
 };
 
-const send = async (/** @type {any} */ form) => {
-  // A refusal is the last word.
-  if ([form.get("choice"), "none"].includes(pending?.get("choice"))) return coming;
-  pending = form;
-  asked = 0;
+/** @type {(form: any, row: any) => Promise<any>} */
+const send = async (form, row) => {
+  asked = page.left = 0;
   // With its cookie, a refusal is a withdrawal.
   setTimeout(stop, 2e3);
   const own = new AbortController();
   stop = () => own.abort();
-  await coming;
+  await last;
+  // Another came after it, or it has left with its page.
+  if (page.waiting !== form) return {};
+  pending = form;
+  page.waiting = 0;
   setTimeout(stop, 2e4);
-  const failed = { message: page.failed };
-  const answer = await post(form, { keepalive: true, signal: own.signal }).then(
-    (response) => response.status === 409 || response.json().catch(() => response.status < 500 || failed),
+  const found = await post(form, { keepalive: true, signal: own.signal }).then(
+    (response) => response.status !== 409 && response.json().catch(() => response.status >= 500 && {}),
     // What was barred is told after it has failed.
-    () => new Promise((over) => setTimeout(() => over(barred || failed))),
+    () => new Promise((over) => setTimeout(() => over(!barred && {}))),
   );
-  if (pending !== form) return;
   pending = null;
+  if (page.waiting) return {};
+  if (!found) {
+    page.waiting = form;
+    return;
+  }
   each(".pc-row", (part) => (part.ariaBusy = null));
-  if (answer.ok) {
-    const reload = stale(answer.granted);
+  const { message = page.failed } = found;
+  if (found.ok) {
+    const reload = stale(found.granted, !page.left);
     answered = true;
     page.tell();
-    hold(answer);
+    hold(found);
     if (reload) {
       // Sends no form again.
       page.rename("#pc-status");
       location.reload();
     } else {
       close();
-      page.show(answer.message);
+      page.show(message);
     }
-  }
-  return answer;
+  } else if (row) {
+    problem.textContent = message;
+    row.append(problem);
+  } else page.show(message);
+  return found;
 };
 
-/** Sends a form from the page; false where the browser has to. @type {(row: any, form: any) => Promise<boolean>} */
-const answer = async (row, form) => {
-  const found = await (coming = send(form));
-  if (found && !found.ok) row.append(Object.assign(problem, { textContent: found.message }));
-  return found !== true;
-};
-
-const withdraw = async () => {
-  const { ok, message } = await (coming = send(new URLSearchParams("choice=none&from=mine")));
-  if (!ok) page.show(message || page.failed);
-  return !!ok;
+/** Sends an answer from the page, and says what came of it; nothing where the browser has to. @type {(form: any, row: any) => Promise<any>} */
+const answer = (form, row) => {
+  // A refusal is the last word.
+  if ([form.get("choice"), "none"].includes(pending?.get("choice"))) page.waiting = 0;
+  else last = send(form, row);
+  return last;
 };
 
 /**
- * Loads an embed once without leaving the page; false where its policy keeps the frame out, *leave* when that shows later.
- * @type {(row: any, form: any, leave: () => void) => Promise<boolean>}
+ * Loads an embed once without leaving the page, true when done. Where its policy keeps the frame out, which may show later, *leave* does.
+ * @type {(form: any, row: any, leave: () => void) => Promise<any>}
  */
-const once = async (row, form, leave) => {
+const once = async (form, row, leave) => {
   const box = row.closest(".pc-embed");
-  const [[key]] = [...form].filter(([name]) => name.startsWith("service."));
-  const told = serverTiming?.find((/** @type {any} */ { name }) => name === "pc-frames");
-  if (!serverTiming || told?.description.split(" ").includes(key.slice(8))) return false;
+  const [key] = [...form].find(([name]) => name.startsWith("service."));
+  // What the page's own policy keeps out, as its headers say; unknown in browsers that don't tell.
+  const timing = page.visit?.serverTiming;
+  if (!timing || timing.some((/** @type {any} */ { name }) => name === "pc-" + key)) return;
   if (box.ariaBusy) return true;
   box.ariaBusy = "true";
   const answer = await post(form)
     .then((response) => response.json())
     .catch(() => {});
   box.ariaBusy = null;
-  if (!answer?.ok) return false;
+  if (!answer?.ok) return;
   const frame = document.createElement("iframe");
-  for (const [name, value] of Object.entries(answer.frame)) frame.setAttribute(name, value === true ? "" : value);
+  for (const [name, value] of Object.entries(answer.frame)) frame.setAttribute(name, value);
   // Nothing moves.
   box.style.blockSize = `${box.offsetHeight}px`;
   box.classList.add("pc-loaded");
@@ -128,5 +132,5 @@ const once = async (row, form, leave) => {
 /** What is asked and told for a page. */
 export const by = (/** @type {any} */ given) => {
   page = given;
-  return { look, answer, withdraw, once };
+  return { look, answer, once };
 };

@@ -8,7 +8,8 @@ const told = location.hash === "#pc-status";
 let [native, tabs, before] = /** @type {any[]} */ ([]);
 
 const open = () => !find(".pc-decided") && (find("#pc-dialog:not(:is([open], :popover-open))")?.showModal(), find("#pc-dialog"));
-const show = (message = "") => {
+/** @type {(message?: string) => void} */
+const show = (message) => {
   const status = find("#pc-status");
   if (!status) return;
   before = document.activeElement;
@@ -21,6 +22,7 @@ const show = (message = "") => {
 const page = {
   ...dataset,
   granted: pcGranted.split(" "),
+  visit: performance.getEntriesByType("navigation")[0],
   // A page from a cache knows only what is possible on it.
   here: (pcPossible ?? pcHere ?? pcGranted).split(" "),
   failed: find("#pc-status")?.dataset.failed,
@@ -32,57 +34,78 @@ const page = {
   },
 };
 const talk = () => import("./answers.js").then(({ by }) => by(page));
-// Who can't learn what was withdrawn loads the page anew.
-const look = (more = false) => talk().then((site) => site.look(more)).catch(() => page.granted[0] && location.reload());
+/** Who can't learn what was withdrawn loads the page anew. @type {(more?: boolean) => void} */
+const look = (more) => talk().then((site) => site.look(more)).catch(() => page.granted[0] && location.reload());
 
 // Whoever reaches for a button, with a pointer or the keyboard, finds it there.
 const reach = (/** @type {any} */ { target }) => target.closest(".pc-row") && talk().catch(() => {});
 addEventListener("pointerover", reach);
 addEventListener("focusin", reach);
 
-addEventListener("submit", async (event) => {
+/**
+ * Hands a form to `answers.js`; *leave* is the way where that can't send it, or hasn't come after three seconds.
+ * @type {(how: string, form: any, leave: () => any, row?: any) => Promise<any>}
+ */
+const hand = async (how, form, leave, row) => {
+  const late = setTimeout(leave, 3e3);
+  const site = await talk().catch(() => {});
+  clearTimeout(late);
+  return (await /** @type {any} */ (site)?.[how](form, row, leave)) || leave();
+};
+
+addEventListener("submit", (event) => {
   const { target: form, submitter } = /** @type {any} */ (event);
   const row = form.querySelector(".pc-row");
   const once = submitter?.value === "once";
-  if (!row?.closest(once ? ".pc-embed" : ".pc-place, .pc-dialog") || top !== self || form === native) return;
+  if (!row?.closest(once ? ".pc-embed" : ".pc-place, .pc-dialog") || top !== self || native) return;
   event.preventDefault();
+  const fields = new URLSearchParams(/** @type {any} */ (new FormData(form, submitter)));
+  if (!once) page.waiting = fields;
   row.ariaBusy = "true";
-  const leave = () => {
-    row.ariaBusy = null;
-    (native = form).requestSubmit(submitter);
-  };
-  const fields = new FormData(form, submitter);
-  // Three seconds an answer waits for `answers.js`, before the browser sends it by itself.
-  const done = await Promise.race([talk(), new Promise((_, fail) => setTimeout(fail, 3e3))])
-    .then((site) => !native && site[once ? "once" : "answer"](row, fields, leave))
-    .catch(() => false);
-  if (!done) leave();
+  hand(once ? "once" : "answer", fields, () => {
+    if (!once && page.waiting !== fields) return;
+    page.waiting = row.ariaBusy = null;
+    native = true;
+    form.requestSubmit(submitter);
+  }, row);
 });
 
 addEventListener("click", (event) => {
   const { target, ctrlKey, metaKey, shiftKey } = /** @type {any} */ (event);
   if (target.closest("[href='#pc-hide']")) {
+    event.preventDefault();
+    // It may be the target, too.
+    location.replace("#pc-hide");
+    page.rename();
     find("#pc-status").classList.remove("pc-shown");
     before?.focus();
   } else if (target.closest("[command=close]")) find("#pc-dialog")?.close();
-  else if (target.closest("[data-pc-open]") && !ctrlKey && !metaKey && !shiftKey && open()) event.preventDefault();
+  else if (target.closest("[data-pc-open], [command=show-modal]") && !ctrlKey && !metaKey && !shiftKey && open()) event.preventDefault();
 });
 
+addEventListener("beforeunload", () => (page.left = true));
 addEventListener("input", (/** @type {any} */ { target }) => (page.typed ||= !target.closest(".pc")));
 
-// An open channel would keep the page from being restored as it was.
-addEventListener("pagehide", () => tabs?.close());
+addEventListener("pagehide", () => {
+  // An open channel would keep the page from being restored as it was.
+  tabs?.close();
+  // An answer that still waits leaves with its page.
+  if (page.waiting) page.waiting = void navigator.sendBeacon(pcUrl, page.waiting);
+});
 addEventListener("pageshow", ({ persisted }) => {
   (tabs = new BroadcastChannel("pc")).onmessage = () => look();
   if (told) page.tell();
-  const [visit] = /** @type {any[]} */ (performance.getEntriesByType("navigation"));
-  if (persisted || (!pcPossible && visit?.type === "back_forward")) look(true);
+  if (persisted || (!pcPossible && page.visit?.type === "back_forward")) look(true);
 });
 
 /** @type {any} */ (window).consent = {
-  allows: (key = "") => page.here.includes(key) && page.granted.includes(key),
+  allows: (/** @type {string} */ key) => page.here.includes(key) && page.granted.includes(key),
   open: () => open() || location.assign(pcUrl),
-  withdraw: () => talk().then((site) => site.withdraw()).catch(() => (show(page.failed), false)),
+  async withdraw() {
+    const form = (page.waiting = new URLSearchParams("choice=none&from=mine"));
+    const found = await hand("answer", form, () => (page.waiting = show(page.failed)));
+    return !!found?.ok;
+  },
 };
 
 if (told) page.rename();

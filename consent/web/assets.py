@@ -26,6 +26,8 @@ LOOSE: Final = {
 }
 #: What only their readers need: comments, but for those that begin in the middle of a line with ``//``.
 COMMENT: Final = re.compile(r"/\*.*?\*/ ?|^\s*//[^\n]*", re.DOTALL | re.MULTILINE)
+#: The end of a line behind what can't end a comment.
+JOINED: Final = re.compile(r"(?<=[;{},(])\n(?!$)")
 
 #: A module that comes only when another one needs it.
 IMPORT: Final = re.compile(r'(?<=import\("\./)[\w.]+')
@@ -43,13 +45,14 @@ class Asset:
 
 
 def lean(source: str, kind: str) -> str:
-    """*source* without comments, indentation, loose spaces and empty lines: less to load, and line by line the same.
+    """*source* without comments, indentation, loose spaces and the ends of lines that say nothing: less to load.
 
     No string or regular expression in it may hold the beginning of a comment or the end of a line, and no regular
     expression a quotation mark, or a space beside what :data:`LOOSE` names for its *kind*.
     """
     lines = (line.strip() for line in COMMENT.sub("", source).splitlines())
-    return "".join(f"{LOOSE[kind].sub(tight, line)}\n" for line in lines if line)
+    text = "".join(f"{LOOSE[kind].sub(tight, line)}\n" for line in lines if line)
+    return JOINED.sub("", text)
 
 
 def tight(found: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ from flask import request
 
 from consent.web.erasure import offered
 from consent.web.notice import marks
+from consent.web.optout import link_name
 from consent.web.page import again, page, status
 from consent.web.receipts import address
 from consent.web.request import ConsentRequest
@@ -52,7 +53,7 @@ def centre(
     answers = marks(visitor.site.policy, visitor.decision) if marked is None else marked
     return page(
         visitor,
-        "link.choices",
+        link_name(visitor),
         "choices.html",
         centre=notice.marked(answers),
         problem=problem,

@@ -177,7 +177,9 @@ def loaded(
     except LedgerError as error:
         return unavailable(visitor, request, None, error)
     if wants_json(request):
-        return jsonify(ok=True, frame=embed.attributes)
+        return jsonify(
+            ok=True, frame={name: "" if is_ is True else is_ for name, is_ in embed.attributes.items()}
+        )
     return once_page(visitor, embed, back=returning(request, form))
 
 

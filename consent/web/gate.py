@@ -174,7 +174,7 @@ def kept_out(visitor: ConsentRequest, headers: Headers) -> Headers:
     """
     policy = ", ".join(value for name, value in headers if name.lower() == POLICY)
     blocked = [key for key, origin in visitor.placed.items() if not csp.lets_in(policy, "frame", origin)]
-    return [("Server-Timing", f'pc-frames;desc="{" ".join(blocked)}"')] if blocked else []
+    return [("Server-Timing", ", ".join(f"pc-service.{key}" for key in blocked))] if blocked else []
 
 
 def lets_out(visitor: ConsentRequest, text: str) -> bool:

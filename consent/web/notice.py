@@ -190,13 +190,9 @@ class Notices:
             controller=self.policy.controller.name,
             urls=addresses(base, self.privacy_policy),
             placement=self.placement,
+            choices_link=link_words(self.policy, profile),
         )
-        context = {
-            **around,
-            "choices_link": link_words(self.policy, profile),
-            **self.asking(words),
-            "profile": profile,
-        }
+        context = {**around, **self.asking(words), "profile": profile}
         banner, _ = self.part("banner.html", "_banner_buttons.html", "buttons", context, base)
         form, controls = self.part("centre.html", "_centre_buttons.html", "save_row", context, base)
         body = f"{banner}\n{form}".encode()
@@ -308,9 +304,10 @@ def addresses(base: str, privacy_policy: str | None) -> dict[str, str | None]:
 
 
 def surroundings(
-    words: Catalogue, *, controller: str, urls: Mapping[str, str | None], placement: str
+    words: Catalogue, *, controller: str, urls: Mapping[str, str | None], placement: str, choices_link: str
 ) -> dict[str, object]:
-    """What all our templates see: words, language, the site's name, addresses and where it puts the banner."""
+    """What all our templates see: words, language, the site's name, addresses, where it puts the banner, and the
+    message id of what it calls the link to the choices."""
     return {
         "_": words.gettext,
         "ngettext": words.ngettext,
@@ -319,6 +316,7 @@ def surroundings(
         "controller": controller,
         "urls": urls,
         "placement": placement,
+        "choices_link": choices_link,
     }
 
 

@@ -81,6 +81,7 @@ def around_us(visitor: ConsentRequest, words: Catalogue) -> dict[str, object]:
         controller=site.policy.controller.name,
         urls=addresses_of(visitor),
         placement=site.settings.placement,
+        choices_link=link_name(visitor),
     )
 
 
@@ -128,7 +129,15 @@ def status(visitor: ConsentRequest) -> Markup:
     site = visitor.site
     stopped = conflicts(visitor)
     why = stopped and (tuple(service.key for service in stopped), visitor.signal)
-    key = ("status", visitor.language, visitor.decision is None, visitor.elsewhere, visitor.mount, why)
+    key = (
+        "status",
+        visitor.language,
+        visitor.decision is None,
+        visitor.elsewhere,
+        visitor.mount,
+        link_name(visitor),
+        why,
+    )
     if (found := site.pieces.get(key)) is not None:
         return found
     words = visitor.words
@@ -147,7 +156,7 @@ def settled(visitor: ConsentRequest) -> Markup:
 
 def received(visitor: ConsentRequest) -> Markup:
     """The same for pages from a cache, which can't know it: that an answer has come, and where to see what holds."""
-    key = ("received", visitor.language, visitor.mount)
+    key = ("received", visitor.language, visitor.mount, link_name(visitor))
     if (found := visitor.site.pieces.get(key)) is None:
         message = visitor.words.gettext("status.received")
         found = visitor.site.remember(key, piece(visitor, "status.html", message=message))
@@ -224,7 +233,6 @@ def opt_in_page(visitor: ConsentRequest, keys: frozenset[str], *, step: str, bac
         services=views(visitor, keys, visitor.words),
         by_signal=optout.signal,
         stored=optout.stored,
-        link=link_name(visitor),
         notice=visitor.notice.hash,
         step=step,
         next=back,

@@ -224,6 +224,48 @@ def test_hiding_the_result_leads_back_to_where_the_dialog_was_opened(visit: NewV
     expect(page.get_by_role("contentinfo").get_by_role("link", name="Privacy choices")).to_be_focused()
 
 
+@pytest.mark.parametrize("javascript", ["smooth", "late"])
+def test_hiding_the_result_leaves_no_trace_in_address_and_history(visit: NewVisit, javascript: str) -> None:
+    page = visit().go()
+    if javascript == "late":
+        page.route("**/answers.js?v=*", lambda route: route.abort(), times=2)
+    page.get_by_role("button", name="Reject all").first.click()
+    expect(page.locator("#pc-status")).to_be_focused()
+    before = page.evaluate("history.length")
+    page.get_by_role("link", name="Hide").click()
+    expect(page.locator("#pc-status")).to_be_hidden()
+    assert "#" not in page.url
+    assert page.evaluate("history.length") == before
+
+
+def test_who_goes_on_right_after_a_yes_is_not_kept_by_it(visit: NewVisit) -> None:
+    visitor = visit()
+    page = visitor.go()
+    line = Line(visitor)
+    visitor.press("Accept all")
+    line.wait("all")
+    page.route("**/contact", lambda route: next_page.append(route))
+    next_page: list[Route] = []
+    with page.expect_request("**/contact"):
+        page.get_by_role("contentinfo").get_by_role("link", name="privacy@").evaluate(
+            "it => { it.href = '/contact'; it.click() }"
+        )
+    line.held["all"].fallback()
+    visitor.page.wait_for_timeout(500)
+    next_page[0].fallback()
+    page.wait_for_url("**/contact")
+    assert visitor.allowed() == OPTIONAL
+
+
+def test_the_dialog_is_modal_also_where_a_browser_knows_no_commands(visit: NewVisit) -> None:
+    page = visit().go()
+    page.locator("[command=show-modal]").evaluate("it => it.removeAttribute('commandfor')")
+    page.locator("[command=show-modal]").press("Enter")
+    expect(page.locator("#pc-dialog:modal")).to_have_count(1)
+    page.locator("#pc-dialog [command=close]").press("Enter")
+    expect(page.locator("#pc-dialog")).to_be_hidden()
+
+
 def test_opening_the_dialog_twice_is_no_error(visit: NewVisit) -> None:
     visitor = visit()
     page = visitor.go()

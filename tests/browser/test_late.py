@@ -21,7 +21,7 @@ PAGE = """<!doctype html><html lang=en><head>{{ consent_head(nonce="n0") }}</hea
 
 
 def sent(visitor: Visit) -> list[str]:
-    """From now on, the answers that leave the browser."""
+    """From now on, the answers that leave the browser; not what leaves with its page, of which nobody is told."""
     found: list[str] = []
 
     def note(request: Request) -> None:
@@ -30,6 +30,15 @@ def sent(visitor: Visit) -> list[str]:
 
     visitor.context.on("request", note)
     return found
+
+
+def taken(visitor: Visit) -> None:
+    """Wait until the browser has an answer, AssertionError after five seconds."""
+    for _ in range(100):
+        if "consent" in visitor.cookies:
+            return
+        visitor.page.wait_for_timeout(50)
+    raise AssertionError("expected an answer, and none was taken")
 
 
 def missing(page: Page, how: str) -> None:
@@ -115,31 +124,80 @@ def test_a_refusal_is_the_last_word_also_behind_an_acceptance_that_the_browser_s
     visit: NewVisit,
 ) -> None:
     visitor = visit()
-    visitor.page.clock.install()
     page = visitor.go()
-    modules: list[Route] = []
-    page.route(MODULE, lambda route: modules.append(route))
-    acceptances: list[Route] = []
+    missing(page, "blocked")
 
     def hold(route: Route) -> None:
-        if "choice=all" in (route.request.post_data or ""):
-            acceptances.append(route)
-        else:
+        if "choice=all" not in (route.request.post_data or ""):
             route.fallback()
 
     page.route("**/privacy-choices", hold)
-    visitor.press("Accept all")
-    page.clock.fast_forward(1_500)
-    visitor.press("Reject all")
-    with page.expect_request(lambda request: request.method == "POST"):
-        page.clock.fast_forward(1_600)
+    page.evaluate(
+        """() => {
+            const refuse = document.querySelector(".pc-banner button[value=none]");
+            addEventListener("beforeunload", () => setTimeout(() => refuse.click(), 100), { once: true });
+        }"""
+    )
     with page.expect_event("load"):
-        with page.expect_response(lambda answer: "choice=none" in (answer.request.post_data or "")):
-            modules[0].fallback()
-        acceptances[0].fallback()
+        page.locator(".pc-banner button[value=all]").click(no_wait_after=True)
     expect(page.locator("#pc-status")).to_contain_text("Everything optional is off.")
     expect(page.locator("#pc-status")).to_be_focused()
     assert visitor.allowed() == set()
+
+
+@pytest.mark.requirement("WD-01")
+@pytest.mark.parametrize("names", [["Accept all"], ["Accept all", "Reject all"]])
+def test_what_is_answered_while_it_comes_leaves_with_its_page(visit: NewVisit, names: list[str]) -> None:
+    visitor = visit()
+    page = visitor.go()
+    page.route(MODULE, lambda route: None)
+    answers = sent(visitor)
+    for name in names:
+        visitor.press(name)
+    page.goto(f"{visitor.demo.url}/contact")
+    taken(visitor)
+    visitor.go()
+    assert visitor.allowed() == (set() if "Reject all" in names else OPTIONAL)
+    assert answers == []
+
+
+@pytest.mark.requirement("WD-01")
+@pytest.mark.parametrize("by", ["the banner", "a script"])
+def test_a_refusal_that_waits_for_an_acceptance_leaves_with_its_page(visit: NewVisit, by: str) -> None:
+    visitor = visit()
+    page = visitor.go()
+    answers = sent(visitor)
+    page.route("**/privacy-choices", lambda route: None, times=1)
+    with page.expect_request(lambda request: request.method == "POST"):
+        visitor.press("Accept all")
+    visitor.press("Reject all") if by == "the banner" else page.evaluate("void consent.withdraw()")
+    page.wait_for_timeout(200)
+    assert len(answers) == 1
+    page.goto(f"{visitor.demo.url}/contact")
+    taken(visitor)
+    visitor.go()
+    assert visitor.allowed() == set()
+
+
+@pytest.mark.requirement("WD-01")
+def test_a_withdrawal_by_script_leaves_with_its_page(visit: NewVisit) -> None:
+    visitor = visit()
+    visitor.go()
+    visitor.answer("Accept all")
+    page = visitor.go("/contact")
+    page.route(MODULE, lambda route: None)
+    page.evaluate("void consent.withdraw()")
+    visitor.go()
+    assert visitor.allowed() == set()
+
+
+def test_an_answer_that_was_sent_does_not_leave_again_with_its_page(visit: NewVisit) -> None:
+    visitor = visit()
+    page = visitor.go()
+    answers = sent(visitor)
+    visitor.answer("Reject all")
+    page.goto(f"{visitor.demo.url}/contact")
+    assert len(answers) == 1
 
 
 @pytest.mark.parametrize("how", ["there", "blocked"])

@@ -29,7 +29,7 @@ const { one } = /** @type {any} */ (window); // why
     assert lean(source, ".js") == (
         'const{one}=(window);// why\nif(one)\nsay(`https://example.org/${one}`,"a // b",/ \\/\\/ /);\n'
     )
-    assert lean("/* One. */\n.a {\n  b: c; /* Two. */\n}\n", ".css") == ".a{\nb:c;\n}\n"
+    assert lean("/* One. */\n.a {\n  b: c; /* Two. */\n}\n", ".css") == ".a{b:c;}\n"
 
 
 @pytest.mark.parametrize(

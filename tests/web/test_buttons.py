@@ -283,7 +283,9 @@ def test_the_language_of_an_earlier_notice_is_known_however_a_template_says_it(
 
 
 def test_our_templates_are_checked_with_all_that_they_use() -> None:
-    words = surroundings(catalogue("en"), controller="", urls=addresses("/", None), placement="top")
+    words = surroundings(
+        catalogue("en"), controller="", urls=addresses("/", None), placement="top", choices_link=""
+    )
     for name, given in BESIDE:
         used = find_undeclared_variables(ENVIRONMENT.parse(SOURCE[name]))
         assert used <= {*words, *given, "status", "declaration"}, name

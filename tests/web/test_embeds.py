@@ -257,7 +257,7 @@ def test_a_page_tells_its_module_which_frames_its_policy_keeps_out(app: Flask, v
     app.after_request(restrict)
     for policy, key in said.items():
         timing = visitor.client.get("/").headers.get("Server-Timing")
-        assert timing == (f'pc-frames;desc="{key}"' if key else None), policy
+        assert timing == (f"pc-service.{key}" if key else None), policy
     visitor.answer("all")
     policy = "default-src 'self'"
     assert "Server-Timing" not in visitor.client.get("/").headers

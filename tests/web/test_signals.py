@@ -546,6 +546,16 @@ def test_where_anything_is_sold_the_link_is_called_your_privacy_choices_with_its
 
 
 @pytest.mark.requirement("CA-01")
+@pytest.mark.parametrize("path", ["/", "/privacy-choices", "/privacy-choices/declaration"])
+def test_every_page_of_ours_calls_the_choices_as_the_link_does(make_app: MakeSite, path: str) -> None:
+    client = make_app(CONSENT_PROFILE=lambda: request.headers.get("X-Region")).test_client()
+    for region, words in (("eu", "Privacy choices"), ("us_ca", "Your Privacy Choices")):
+        html = client.get(path, headers={"X-Region": region}).text
+        found = re.findall(r"<(?:a|h1)\b[^>]*>((?:Your )?Privacy choices)<", html, re.IGNORECASE)
+        assert {*found} == {words}
+
+
+@pytest.mark.requirement("CA-01")
 def test_the_sites_own_words_keep_the_icon(make_app: MakeSite) -> None:
     html = link(make_app, call='consent_link("Do Not <Sell>")')
     assert ">Do Not &lt;Sell&gt; <svg " in html
