@@ -7,6 +7,7 @@ from playwright.sync_api import Page, Route, expect
 
 from .conftest import NewVisit
 from .demo import OPTIONAL, Visit, running
+from .waiting import open_dialog, until
 
 pytestmark = pytest.mark.browser
 
@@ -37,18 +38,8 @@ class Line:
         return None
 
     def wait(self, choice: str) -> None:
-        """Until the answer *choice* has come, AssertionError after two seconds: its row is busy before it is sent."""
-        for _ in range(100):
-            if choice in self.sent:
-                return
-            self.page.wait_for_timeout(20)
-        raise AssertionError(f"expected the answer {choice}, and these came: {self.sent}")
-
-
-def open_dialog(page: Page) -> None:
-    """Open it and wait until its buttons can be pressed."""
-    page.evaluate("consent.open()")
-    page.wait_for_timeout(600)
+        """Until the answer *choice* has come: its row is busy before it is sent."""
+        until(self.page, lambda: choice in self.sent)
 
 
 @pytest.mark.requirement("REC-01")
@@ -138,7 +129,7 @@ def test_a_form_that_fails_leaves_no_row_busy(visit: NewVisit) -> None:
     open_dialog(page)
     visitor.press("Save choices")
     expect(page.locator("#pc-dialog .pc-row")).to_have_attribute("aria-busy", "true")
-    page.wait_for_timeout(2300)
+    line.wait("some")
     assert line.sent == ["all", "some"]
     line.held["some"].abort()
     expect(page.locator("#pc-dialog [role=alert]")).to_contain_text(FAILED)
@@ -216,7 +207,7 @@ def test_a_server_that_never_answers_blocks_nothing(visit: NewVisit) -> None:
 def test_hiding_the_result_leads_back_to_where_the_dialog_was_opened(visit: NewVisit) -> None:
     page = visit().go()
     page.get_by_role("contentinfo").get_by_role("link", name="Privacy choices").press("Enter")
-    page.wait_for_timeout(600)
+    expect(page.locator("#pc-dialog")).to_be_visible()
     page.locator("#pc-dialog button[value=none]").press("Enter")
     expect(page.locator("#pc-status")).to_be_focused()
     page.get_by_role("link", name="Hide").press("Enter")

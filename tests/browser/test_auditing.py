@@ -6,7 +6,6 @@ import re
 import shlex
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ import pytest
 from click.testing import Result
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from werkzeug.serving import make_server
 
 from consent.audit.today import SAME
 from consent.cli import cli
+from consent.look import served
 from states.clinic import Visitor, found
 from states.desk import AUDIT, desk
 from states.visits import RECEIPT
@@ -54,13 +53,8 @@ class Desk:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """The desk, on a year of sample data."""
     app = desk(tmp_path_factory.mktemp("desk"), events=700)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Desk(app, f"http://127.0.0.1:{server.server_port}")
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(app) as address:
+        yield Desk(app, address.rstrip("/"))
 
 
 @pytest.fixture(scope="module")
@@ -245,9 +239,11 @@ def pages(site: Desk, page: Page) -> Iterator[tuple[str, Page]]:
     ):
         page.goto(f"{site.url}{AUDIT}{path}")
         yield path, page
-    page.get_by_role("button", name="Show event").first.click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Show event").first.click()
     yield "one event", page
     page.goto(f"{site.url}{AUDIT}/verification")
     page.get_by_label("A checkpoint or a receipt").fill("none")
-    page.get_by_role("button", name="Verify the log").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Verify the log").click()
     yield "a verification that finds something", page

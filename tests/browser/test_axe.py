@@ -58,9 +58,12 @@ def states(visitor: Visit) -> Iterator[tuple[str, Page]]:
     answer(visitor.page, "all")
     yield "the result", visitor.page
     yield "my consent with a history", visitor.go("/privacy-choices/mine")
-    visitor.page.locator("a[href*='/receipts/']").first.click()
+    with visitor.page.expect_navigation():
+        visitor.page.locator("a[href*='/receipts/']").first.click()
     yield "a receipt", visitor.page
-    visitor.go("/privacy-choices/mine").locator("form[action$='/erase'] button").click()
+    visitor.go("/privacy-choices/mine")
+    with visitor.page.expect_navigation():
+        visitor.page.locator("form[action$='/erase'] button").click()
     yield "erasing, the first step", visitor.page
     visitor.go("/privacy-choices/mine")
     visitor.page.locator("button[name=choice][value=none]").first.click()

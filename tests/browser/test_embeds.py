@@ -102,7 +102,7 @@ def test_under_a_policy_it_opens_on_a_page_of_its_own_and_leads_back(
     assert page.url == f"{address}privacy-choices"
     assert asked == ["/film"]
     page.get_by_role("link", name="Back to the page").first.click()
-    assert page.url == address
+    expect(page).to_have_url(address)
     expect(page.locator("iframe")).to_have_count(0)
     context.close()
 

@@ -16,6 +16,7 @@ from tests.web.clinic import in_every_language
 
 from .conftest import NewVisit
 from .demo import Visit
+from .waiting import open_dialog
 
 pytestmark = pytest.mark.browser
 
@@ -84,8 +85,7 @@ def test_refusing_and_accepting_are_the_same_but_for_their_words(
         page.goto(f"{site}privacy-choices" if layer == ".pc-centre" else site)
         assert list(finding.unanswered(measure(page, "unanswered", layer))) == []
         if layer == "#pc-dialog":
-            page.evaluate("consent.open()")
-            page.wait_for_timeout(600)  # till then its buttons answer no click
+            open_dialog(page)
         expect(page.locator(layer)).to_have_attribute("lang", language)
         for look in looks:
             if layer != ".pc-banner" and look.placement != "bottom":
@@ -133,8 +133,7 @@ def test_both_look_alike_under_the_pointer_when_pressed_and_with_focus(
     page.emulate_media(**media)
     page.goto(f"{site}privacy-choices" if layer == ".pc-centre" else site)
     if layer == "#pc-dialog":
-        page.evaluate("consent.open()")
-        page.wait_for_timeout(600)
+        open_dialog(page)
     looks = {}
     for value in ANSWERS:
         selector = f"{layer} {finding.button(value)}"
@@ -181,7 +180,8 @@ def test_whoever_ignores_the_banner_grants_nothing(visit: NewVisit) -> None:
         page.keyboard.press("Escape") if close == "Escape" else visitor.press("Close without saving")
         expect(page.locator("#pc-dialog")).to_be_hidden()
     page.clock.fast_forward(3_600_000)
-    page.locator("main a").first.click()
+    with page.expect_navigation():
+        page.locator("main a").first.click()
     visitor.go("/topics/")
     page.go_back()
     expect(page.locator(".pc-banner")).to_be_visible()
@@ -223,7 +223,7 @@ def test_the_whole_page_can_be_used_while_the_banner_waits(
     held = page.evaluate(HELD)
     controls = page.locator(CONTROLS).all()
     for control in controls:
-        control.click(trial=True, timeout=2000)
+        control.click(trial=True)
     reached = 0
     page.evaluate("scrollTo(0, 0)")
     for _ in range(len(controls) + 12):

@@ -12,6 +12,7 @@ from consent.look import served
 from tests.web.clinic import POLICY
 
 from .libraries import STYLES, cache_folder, library
+from .waiting import open_dialog
 
 pytestmark = pytest.mark.browser
 
@@ -79,12 +80,9 @@ def look(browser: Browser, site: str) -> Iterator[Look]:
 
 def opened(page: Page) -> Any:
     """What is seen of the dialog, with one of its details open."""
-    page.evaluate("consent.open()")
+    open_dialog(page)
     page.locator("#pc-dialog details").first.evaluate("(e) => { e.open = true }")
     page.locator("#pc-dialog [type=radio][value=some]").first.check()
-    page.wait_for_function(
-        "getComputedStyle(document.querySelector('#pc-dialog .pc-row')).pointerEvents === 'auto'"
-    )
     return page.evaluate(SEEN, "#pc-dialog")
 
 

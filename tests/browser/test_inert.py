@@ -1,16 +1,17 @@
 """Inert markup comes to life when its service may run: in order, once, with all that it says."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from flask import Flask, Response, g, render_template_string, request
-from playwright.sync_api import Error, Page
+from playwright.sync_api import Page
 
 from consent import Consent
 from consent.look import served
 from tests.web.clinic import POLICY
+
+from .waiting import until
 
 PAGE = """<!doctype html><html lang=en><head>{{ consent_head(nonce=g.nonce, inert=true) }}
 <script nonce="{{ g.nonce }}">window.ran = [];</script></head><body>{{ consent_banner() }}<main>
@@ -71,16 +72,6 @@ def address(tmp_path: Path, asked: list[str]) -> Iterator[str]:
         yield found
 
 
-def until(page: Page, so: str) -> None:
-    """Wait for the expression *so*; Playwright's own way to wait is what a strict policy forbids."""
-    for _ in range(100):
-        with suppress(Error):  # the page is just being loaded anew
-            if page.evaluate(so):
-                return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"never so: {so}")
-
-
 def ran(page: Page, count: int) -> list[str]:
     """What has run, once so much has, and a moment later."""
     until(page, f"window.ran.length >= {count}")
@@ -114,6 +105,7 @@ def test_without_a_yes_nothing_of_it_is_asked_for(page: Page, address: str, aske
     page.wait_for_timeout(500)
     assert not set(asked) & set(OPTIONAL)
     page.get_by_role("button", name="Reject all").first.click()
+    until(page, "!document.querySelector('.pc-banner')")
     page.reload()
     page.wait_for_timeout(500)
     assert not set(asked) & set(OPTIONAL)
@@ -136,6 +128,7 @@ def test_after_a_yes_it_runs_in_order_and_once_under_a_strict_policy(
     found = ran(page, 6)
     assert [name for name in found if name != "videos"] == IN_ORDER
     assert found.count("videos") == 1
+    until(page, lambda: {*asked} >= {*OPTIONAL} - {"/nobody.js"})
     for path in OPTIONAL:
         assert asked.count(path) == (0 if path == "/nobody.js" else 1), path
     assert page.locator("#block").inner_text() == "Block"
@@ -152,7 +145,8 @@ def test_on_a_page_that_stays_it_comes_to_life_without_a_reload(page: Page, addr
     page.goto(address)
     page.locator("#typed").fill("half a form")
     accept(page)
-    page.wait_for_timeout(1500)
+    until(page, "!document.querySelector('.pc-banner')")
+    page.wait_for_timeout(300)
     assert page.locator("#typed").input_value() == "half a form"
     assert page.evaluate("window.ran") == []
     page.reload()

@@ -13,6 +13,7 @@ from tests.web.clinic import POLICY
 
 from .conftest import NewVisit
 from .demo import OPTIONAL, Visit
+from .waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -44,6 +45,14 @@ def taken(visitor: Visit) -> None:
 def missing(page: Page, how: str) -> None:
     """From now on, the module doesn't come."""
     page.route(MODULE, lambda route: route.abort() if how == "blocked" else route.fulfill(status=404))
+
+
+def standing(visitor: Visit) -> Page:
+    """The home page, on which time passes only as a test says, however long its steps take."""
+    visitor.page.clock.install(time=0)
+    visitor.go()
+    visitor.page.clock.pause_at(3600)
+    return visitor.page
 
 
 @pytest.mark.parametrize("reach", ["hover", "focus"])
@@ -83,8 +92,7 @@ def test_a_page_that_a_form_of_the_browsers_leaves_comes_back_with_no_row_busy(v
 
 def test_an_answer_waits_for_it_and_not_for_ever(visit: NewVisit) -> None:
     visitor = visit()
-    visitor.page.clock.install()
-    page = visitor.go()
+    page = standing(visitor)
     held: list[Route] = []
     page.route(MODULE, lambda route: held.append(route))
     answers = sent(visitor)
@@ -111,6 +119,7 @@ def test_what_is_answered_while_it_comes_is_sent_once_it_is_there(visit: NewVisi
     page.evaluate("window.asItWas = true")
     for name in ("Accept all", "Reject all"):
         visitor.press(name)
+    until(page, lambda: held)
     assert answers == []
     held[0].fallback()
     expect(page.locator("#pc-status")).to_be_focused()

@@ -5,6 +5,7 @@ from playwright.sync_api import Page
 
 from .conftest import NewVisit
 from .demo import Visit
+from .waiting import GUARD, until
 
 pytestmark = pytest.mark.browser
 
@@ -15,17 +16,13 @@ RESETS = {
 }
 
 
-GUARD = "getComputedStyle(document.querySelector('#pc-dialog .pc-row')).pointerEvents"
-
-
 @pytest.mark.parametrize("reset", RESETS)
 def test_no_reset_of_a_hosts_lets_a_second_click_answer(visit: NewVisit, reset: str) -> None:
     page = visit(bypass_csp=True, reduced_motion="reduce").go()
     page.add_style_tag(content=RESETS[reset])
-    soon = "await new Promise((end) => setTimeout(end, 100))"
+    soon = "for (const _ of [1, 2]) await new Promise((painted) => requestAnimationFrame(painted))"
     assert page.evaluate(f"async () => {{ consent.open(); {soon}; return {GUARD}; }}") == "none"
-    page.wait_for_timeout(700)
-    assert page.evaluate(GUARD) == "auto"
+    until(page, f"{GUARD} === 'auto'")
 
 
 def stored_notice(visitor: Visit) -> Page:

@@ -125,7 +125,7 @@ class Walk:
         page.wait_for_function("document.readyState === 'complete'")
         page.wait_for_timeout(150)
         expect(page.locator("main")).to_have_attribute("data-page", path)
-        assert page.url == self.address.rstrip("/") + (url or path)
+        expect(page).to_have_url(self.address.rstrip("/") + (url or path))
         self.check()
         born: float = page.evaluate("window.born")
         return born
@@ -351,7 +351,7 @@ def test_a_page_that_comes_back_is_not_taken_for_the_one_that_was_left(walk: Wal
 @with_each(*LIBRARIES)
 def test_an_answer_leaves_the_way_back_as_the_library_made_it(walk: Walk) -> None:
     walk.allow()
-    walk.page.wait_for_timeout(300)
+    expect(walk.page.locator("#pc-status")).to_be_focused()
     walk.to("/more")
     walk.page.evaluate("void setTimeout(() => history.back())")
     walk.at("/")

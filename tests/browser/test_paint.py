@@ -13,6 +13,8 @@ from consent.look import served
 from consent.look.looks import PLACEMENTS
 from tests.web.clinic import POLICY
 
+from .waiting import until
+
 pytestmark = pytest.mark.browser
 
 #: The page says less than the banner does: so the largest thing that is painted is the banner's.
@@ -63,6 +65,7 @@ def watched(page: Page, address: str, script: str = "") -> dict[str, list[dict[s
     """What the browser tells of the page at *address* until half a second after it has loaded."""
     page.add_init_script(f"({WATCH})();{script}")
     page.goto(address)
+    until(page, "seen.paint.length && seen.largest.length")
     page.wait_for_timeout(500)
     found: dict[str, list[dict[str, Any]]] = page.evaluate("seen")
     return found

@@ -1,11 +1,11 @@
 """What the browser stores and asks for is what the verdict says, for every kind of item (ENF-03)."""
 
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Set
+from contextlib import ExitStack, suppress
+from functools import partial
 from itertools import product
 from secrets import token_hex
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
@@ -17,15 +17,15 @@ from tests.decision.pairwise import pairwise
 from tests.decision.verdict_table import ANSWERS, ENDPOINTS, KINDS, MARKS, Row, expected
 
 from .parity_site import KEPT_BY_CACHES, Asked, Parity, kept, loaded, running
-from .test_inert import until
+from .waiting import until
 
 #: How pages are made. Each has a site of its own.
 MODES: dict[str, dict[str, object]] = {"for each visitor": {}, "cache-safe": {"CONSENT_CACHE_SAFE": True}}
 #: What of a page's headers a shared cache goes by, or keeps for everybody.
 CACHED = ("Cache-Control", "Content-Security-Policy", "Set-Cookie", "Vary")
 DAY = 86_400
-#: Seconds that what may run has until it was asked for, and those in which nothing else may be.
-PATIENCE, SETTLE = 5.0, 0.15
+#: Milliseconds in which nothing may be asked for but what may run.
+SETTLE = 150
 
 
 class Case(NamedTuple):
@@ -189,7 +189,10 @@ def compare(page: Page, parity: Parity, case: Case, verdict: Verdict) -> None:
     for bare in (False,) if parity.shared else (False, True):
         wanted = {each for use in allowed for each in loaded(use, bare=bare)}
         assert asked(page, parity, case, wanted, bare=bare) == wanted
-        assert stored(page, parity) == {name for use in allowed for name in kept(use)}
+        names = {name for use in allowed for name in kept(use)}
+        # A server is asked a moment before the browser has the cookie that it sets.
+        await_all(page, partial(stored, page, parity), names)
+        assert stored(page, parity) == names
 
 
 def hold(context: BrowserContext, parity: Parity, decision: Decision) -> None:
@@ -215,11 +218,15 @@ def asked(page: Page, parity: Parity, case: Case, wanted: set[Asked], *, bare: b
     page.evaluate(
         "Promise.race([Promise.allSettled(window.acts ?? []), new Promise((over) => setTimeout(over, 5000))])"
     )
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and not wanted <= parity.log.of(token):
-        page.wait_for_timeout(20)
-    page.wait_for_timeout(SETTLE * 1000)
+    await_all(page, lambda: parity.log.of(token), wanted)
+    page.wait_for_timeout(SETTLE)
     return parity.log.of(token)
+
+
+def await_all(page: Page, seen: Callable[[], Set[Any]], wanted: Set[Any]) -> None:
+    """Wait until all of *wanted* is among what is *seen*, or time is up: what is missing is for the caller to say."""
+    with suppress(AssertionError):
+        until(page, lambda: wanted <= seen())
 
 
 def stored(page: Page, parity: Parity) -> set[str]:

@@ -14,6 +14,8 @@ from consent.look import served
 from consent.web.site import Site
 from tests.web.clinic import POLICY, events
 
+from .waiting import until
+
 PAGE = """<!doctype html><html lang=en><head>{{ consent_head(inert=true) }}</head><body>{{ consent_banner() }}<main>
 <script type="text/plain" data-service="videos" data-src="/videos.js"></script>
 <script type="text/plain" data-category="media" data-src="/media.js"></script>
@@ -127,6 +129,7 @@ def test_it_clears_nothing_of_what_goes_on_elsewhere(
     page.goto(f"{address}{path}")
     page.wait_for_function("sessionStorage.told")
     assert "maps" in json.loads(page.evaluate("sessionStorage.told"))["granted"]
+    until(page, "window.consent && document.readyState === 'complete'")
     assert page.evaluate("[consent.allows('maps'), localStorage.getItem('map.1')]") == [False, "x"]
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
 
 from consent.web.site import Site
 from demo_site import reopened
@@ -15,7 +14,7 @@ from demo_site.topics import TOPICS
 
 from .conftest import NewVisit
 from .demo import Demo, Visit, running
-from .test_inert import until
+from .waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -179,8 +178,8 @@ def test_no_page_does_so_after_a_refusal(
     visit: NewVisit, site: Site, pages: list[str], log: RequestLog, state: str
 ) -> None:
     visitor = visit(**STATES[state])
-    visitor.go().get_by_role("button", name="Reject all").first.click()
-    expect(visitor.page.locator(".pc-banner")).to_be_hidden()
+    visitor.go()
+    visitor.answer("Reject all")
     visitor.page.reload()
     for path in pages:
         look(visitor, path)
@@ -226,8 +225,8 @@ def test_after_a_withdrawal_all_that_was_optional_is_gone_and_stays_so(
 ) -> None:
     visitor = visit(**STATES[state])
     javascript = state != "without JavaScript"
-    visitor.go().get_by_role("button", name="Accept all").first.click()
-    expect(visitor.page.locator(".pc-banner")).to_be_hidden()
+    visitor.go()
+    visitor.answer("Accept all")
     for path in ("/?lang=de", "/?lang=en", "/how-billing-works"):
         look(visitor, path)
     sign_in(visitor)
@@ -242,14 +241,13 @@ def test_after_a_withdrawal_all_that_was_optional_is_gone_and_stays_so(
     shared = visitor.page.locator("[data-pc-possible]").count() > 0
     assert (log.count() > 0) == (javascript or not shared)
 
-    visitor.go("/privacy-choices").get_by_role("button", name="Reject all").first.click()
-    expect(visitor.page.locator("#pc-status")).to_be_visible()
-    visitor.page.wait_for_timeout(SETTLE)
-    log.clear()
-    visitor.requests.clear()
+    visitor.go("/privacy-choices")
+    visitor.answer("Reject all")
     # Another origin's cookies are its own to delete; nothing asks for it any more, so that it gets none of them.
     visitor.context.clear_cookies(domain="localhost")
-    assert undeclared(visitor, site) == []
+    until(visitor.page, lambda: undeclared(visitor, site) == [])
+    log.clear()
+    visitor.requests.clear()
     for path in pages:
         look(visitor, path)
         nothing_optional(visitor, site, log, path)

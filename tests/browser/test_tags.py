@@ -14,7 +14,8 @@ from consent import Consent
 from consent.look import served
 from tests.web.tagged import POLICY, TYPES
 
-from .test_inert import accept, until
+from .test_inert import accept
+from .waiting import until
 
 PAGE = """<!doctype html><html lang=en><head>{{ consent_head() }}
 {{ consent_script("gtm", src=tags ~ "/container.js", async_=True) }}</head>
@@ -273,7 +274,7 @@ def test_the_privacy_signal_denies_advertising_whatever_was_allowed(browser: Bro
 def test_a_sensitive_page_tells_tags_nothing_and_loads_none(page: Page, site: Tagged) -> None:
     page.goto(site.address)
     allow(page, "counting", "heatmap", "adverts")
-    until(page, "dataLayer.some(({ event }) => event === 'tag')")
+    until(page, "dataLayer.filter(({ event }) => event === 'tag').length === 3")
     site.asked.clear()
     page.goto(f"{site.address}results")
     page.wait_for_timeout(500)
@@ -286,7 +287,8 @@ def test_without_javascript_no_tag_manager_is_asked_for(browser: Browser, site: 
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(site.address)
-    accept(page)
+    with page.expect_navigation():
+        accept(page)
     page.goto(site.address)
     assert page.locator("script[src*='container.js']").count() == 1, "it was allowed"
     page.wait_for_timeout(300)
