@@ -5,10 +5,6 @@ from consent.ledger.checkpoint import open_checkpoint as open_checkpoint
 from consent.ledger.event import KEPT as KEPT
 from consent.ledger.event import Event as Event
 from consent.ledger.event import Kind as Kind
-from consent.ledger.event import erasure as erasure
-from consent.ledger.event import looked_up as looked_up
-from consent.ledger.event import opened as opened
-from consent.ledger.event import operated as operated
 from consent.ledger.facets import Counts as Counts
 from consent.ledger.facets import Facets as Facets
 from consent.ledger.keys import KeyState as KeyState
@@ -21,6 +17,10 @@ from consent.ledger.leaf import leaf_hash as leaf_hash
 from consent.ledger.leaf import link as link
 from consent.ledger.leaf import seen as seen
 from consent.ledger.ledger import Ledger as Ledger
+from consent.ledger.operation import erasure as erasure
+from consent.ledger.operation import looked_up as looked_up
+from consent.ledger.operation import opened as opened
+from consent.ledger.operation import operated as operated
 from consent.ledger.receipt import Outcome as Outcome
 from consent.ledger.receipt import Receipt as Receipt
 from consent.ledger.receipt import check_receipt as check_receipt

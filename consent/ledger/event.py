@@ -10,9 +10,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from consent.canonical import canonical, digest
+from consent.canonical import canonical
 from consent.errors import LedgerError
-from consent.ledger.leaf import Leaf, commitment, derived_id
+from consent.ledger.leaf import Leaf, commitment
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
@@ -296,60 +296,3 @@ def _made(outline: Leaf, members: dict[str, object]) -> Event:
         before_refused=tuple(before["refused"]),
         **members,  # type: ignore[arg-type]  # what isn't as written fails the comparison of the bytes
     )
-
-
-def operated(
-    fingerprint: Mapping[str, str], *, origin: str, time: datetime, policy: str | None = None
-) -> Event:
-    """The event that says what the site runs under from now on; its id is the same for the same fingerprint.
-
-    *fingerprint* maps names (``policy``, ``templates`` …) to digests and versions; nothing personal.
-    """
-    detail = dict(fingerprint)
-    return Event(
-        id=derived_id("operated", origin, digest(canonical(detail))),
-        kind=Kind.OPERATED,
-        time=time,
-        policy=policy,
-        detail={"fingerprint": detail},
-    )
-
-
-def erasure(
-    by: str, *, id: uuid.UUID, time: datetime, policy: str | None = None, who: str | None = None
-) -> Event:
-    """The event that says that something was erased *by* the ``visitor``, the ``operator`` or ``retention``.
-
-    Or by the ``list`` beside the key, which names what is to be erased again, or to the end. Not whose it was, nor how
-    much. *who* stands for the operator (``leaf.auditor_link``).
-    """
-    return Event(
-        id=id,
-        kind=Kind.ERASED,
-        time=time,
-        policy=policy,
-        detail={"by": by} if who is None else {"by": by, "who": who},
-    )
-
-
-def looked_up(
-    what: uuid.UUID, *, who: str, how: str, found: str, id: uuid.UUID, time: datetime, policy: str | None
-) -> Event:
-    """The event that says that an auditor looked one up, for which *what* stands (``leaf.seen``).
-
-    *who* stands for the auditor (``leaf.auditor_link``). *how*: on a ``page``, or by which command. *found*: an
-    ``event``, an ``erased`` or ``pruned`` one, or ``nothing``.
-    """
-    return Event(
-        id=id,
-        kind=Kind.ACCESSED,
-        time=time,
-        policy=policy,
-        subject=what,
-        detail={"look_up": {"found": found, "how": how, "who": who}},
-    )
-
-
-def opened(key: str, *, origin: str, time: datetime) -> Event:
-    """Entry 0 of the log named *origin*: its name, and the verifier key its checkpoints are signed with."""
-    return Event(id=derived_id("opened", origin, key), kind=Kind.OPERATED, time=time, policy=None, key=key)

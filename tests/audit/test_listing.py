@@ -13,8 +13,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from consent.audit.query import Query
-from consent.ledger import Event, Kind, Ledger
-from consent.ledger.event import erasure
+from consent.ledger import Event, Kind, Ledger, erasure
 from consent.ledger.tile import WIDTH
 from tests.cli.conftest import run_for
 

@@ -35,10 +35,11 @@ from consent.ledger import (
     seen,
 )
 from consent.ledger.bundle import Bundle
-from consent.ledger.event import Kind, opened, operated
+from consent.ledger.event import Kind
 from consent.ledger.keys import announcement, voucher
 from consent.ledger.merkle import Frontier, check_consistency, check_inclusion
 from consent.ledger.note import Signer, sign, verifier_key
+from consent.ledger.operation import opened, operated
 from consent.ledger.pruning import Span, attested, pruning, require_attested, statement
 from consent.ledger.tile import Tile, entry_bundle, tiles_of
 
