@@ -4,18 +4,18 @@ import os
 import pwd
 import re
 import shutil
-import socket
 import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from tests.ports import await_listening, free_port
 
 from .test_servers import OPENER, SERVERS, served
 
@@ -93,21 +93,14 @@ def cache(folder: Path, behind: str) -> Iterator[str]:
     program = os.environ.get("CONSENT_NGINX") or shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     if program is None:
         pytest.fail("there is no nginx: run python3 dev.py test, which installs it or says what to install")
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port, log = free_port(), folder / "error.log"
     file = folder / "nginx.conf"
     user = pwd.getpwuid(os.geteuid()).pw_name
     file.write_text(CACHE.format(folder=folder, user=user, port=port, behind=behind))
-    command = [program, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(file)]
+    command = [program, "-p", str(folder), "-e", str(log), "-c", str(file)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(100):
-            with closing(socket.socket()) as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, (folder / "error.log").read_text()
-            time.sleep(0.1)
+        await_listening(port, process, log)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()

@@ -4,21 +4,20 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import run_for
+from tests.ports import await_listening, free_port
 from tests.web.clinic import POLICY, MakeSite
 
 PROGRAM = """
@@ -71,9 +70,7 @@ def served(folder: Path, command: list[str], program: str = PROGRAM) -> Iterator
     """The site of *program*, served from *folder* by *command*; its address."""
     (folder / "consent.toml").write_text(POLICY)
     (folder / "program.py").write_text(program)
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     arguments = [part.format(port=port) for part in command]
     log = folder / "server.log"
     with log.open("w") as out:
@@ -82,12 +79,7 @@ def served(folder: Path, command: list[str], program: str = PROGRAM) -> Iterator
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(200):
-            with closing(socket.socket()) as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.1)
+        await_listening(port, process, log)
         yield url
     finally:
         os.killpg(process.pid, signal.SIGTERM)

@@ -2,8 +2,6 @@
 
 import json
 import os
-import random
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +19,7 @@ from consent.storage import OwnStorage
 from demo_site import reopened
 from tests.audit.clinic import site_of
 from tests.cli.conftest import run_for
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -52,19 +51,6 @@ class Demo:
         opened.storage.close()
         assert done.exit_code == 0, done.output
         return done.stdout
-
-
-def free_port() -> int:
-    """A port such that it and the next one are free: below those that systems give to connections of their own."""
-    while True:
-        number = random.randrange(10_000, 30_000, 2)
-        with socket.socket() as first, socket.socket() as second:
-            try:
-                first.bind(("127.0.0.1", number))
-                second.bind(("127.0.0.1", number + 1))
-            except OSError:
-                continue
-            return number
 
 
 @contextmanager

@@ -19,20 +19,13 @@ from demo_site import FOLDER, reopened
 from demo_site.__main__ import main
 from demo_site.database import connect
 from demo_site.instance import Instance, clear
+from tests.ports import free_port
 
 
 @pytest.fixture
 def port() -> int:
     """A free port with a free one after it."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            number: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", number + 1))
-            except OSError:
-                continue
-            return number
+    return free_port()
 
 
 def start(*options: str) -> subprocess.Popen[str]:
@@ -61,7 +54,7 @@ def running(tmp_path: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], 
 
 def get(url: str) -> str:
     """The page at *url*."""
-    with urllib.request.urlopen(url, timeout=10) as response:
+    with urllib.request.urlopen(url, timeout=60) as response:
         text: str = response.read().decode()
         return text
 

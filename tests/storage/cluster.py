@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import uuid
@@ -20,6 +19,8 @@ from tempfile import mkdtemp
 
 import psycopg
 from sqlalchemy import URL, make_url
+
+from tests.ports import free_port
 
 LACKING = (
     "no PostgreSQL for these tests: install Debian's package postgresql, or set CONSENT_TEST_PG_URL to a "
@@ -174,12 +175,6 @@ def newest_programs() -> Path:
 def ordinary_user() -> int | None:
     """Whom the server runs as, which can't be root; None for whoever runs this."""
     return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 def until_it_answers(cluster: Cluster, server: subprocess.Popen[bytes], log: Path) -> None:

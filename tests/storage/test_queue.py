@@ -189,16 +189,17 @@ def test_writers_of_several_processes_get_on_alike(tmp_path: Path, writers: int,
     process = start(
         f"""
         import time
+        from multiprocessing import get_context
 
         ledger.size()
         storage.close()
-        begin = time.time() + 0.5
+        all_there = get_context("fork").Barrier({writers})
 
         def work():
             count, longest = 0, 0.0
             ledger.size()
-            while time.time() < begin:
-                time.sleep(0.01)
+            all_there.wait(60)
+            begin = time.time()
             while (before := time.time()) < begin + {seconds}:
                 record(ledger, new_event(subject=uuid.uuid4()), patience=30)
                 count += 1
