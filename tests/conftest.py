@@ -14,6 +14,7 @@ from consent.storage import migrate
 from consent.web import notice
 from tests import migrated
 from tests.browser import launching
+from tests.storage.cluster import Cluster, running
 
 # How long an example takes says something of the machine, and of who else uses it.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -59,6 +60,13 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 def quickly_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes new ledgers of the migrations' statements; a module of tests of the migrations has one that doesn't."""
     monkeypatch.setattr(migrate, "upgrade", migrated.upgrade)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Cluster]:
+    """A PostgreSQL server. Without one the tests that need it fail, and say what is missing."""
+    with running() as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

@@ -3,19 +3,25 @@
 import re
 import secrets
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from consent import Consent
 from consent.ledger import Event, Kind, Ledger
+from consent.storage import OwnStorage
 from consent.web.site import Site
+from tests.storage.cluster import Cluster
 from tests.web.clinic import POLICY as SITE_POLICY
 from tests.web.clinic import Clock as Clock
-from tests.web.clinic import MakeSite
+from tests.web.clinic import MakeSite, site_in
 
 MakeApp = MakeSite
 
@@ -44,6 +50,40 @@ def site_of(app: Flask) -> Site:
     """The app's consent."""
     found: Site = app.extensions["consent"]
     return found
+
+
+def close(app: Flask) -> None:
+    """Close what *app* has opened of its ledger."""
+    opened = site_of(app).recorder.opened
+    if opened is not None and isinstance(opened.storage, OwnStorage):
+        opened.storage.close()
+
+
+@contextmanager
+def making(folder: Path, clock: Clock, **usual: object) -> Iterator[MakeApp]:
+    """Makes apps on *folder*: ``make_app(policy=…, CONSENT_…=…)``, besides the *usual* settings."""
+    made: list[Flask] = []
+
+    def make(policy: str = POLICY, **config: object) -> Flask:
+        app = site_in(folder, policy, consent=Consent(clock=clock), **(usual | config))
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        close(app)
+
+
+@contextmanager
+def kept_on(server: Cluster, make_app: MakeApp) -> Iterator[Flask]:
+    """The site with its ledger in a database of *server*, which has no tables yet."""
+    app = make_app()
+    site_of(app).recorder.ledger.size()  # a log in a file is begun, for the sake of its key
+    key = Path(app.instance_path) / "consent.key"
+    key.with_suffix(".guard").unlink()
+    with server.database() as url:
+        there = url.render_as_string(hide_password=False)
+        yield make_app(CONSENT_DATABASE=there, CONSENT_SIGNING_KEY=str(key))
 
 
 @dataclass(slots=True)

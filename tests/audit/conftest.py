@@ -6,11 +6,9 @@ from pathlib import Path
 import pytest
 from flask import Flask, request
 
-from consent import Consent
 from consent.ledger import Ledger
-from consent.storage import OwnStorage
 
-from .clinic import POLICY, Auditor, Clock, MakeApp, site_of
+from .clinic import Auditor, Clock, MakeApp, making, site_of
 
 
 @pytest.fixture
@@ -26,24 +24,9 @@ def signed_in() -> str | None:
 
 @pytest.fixture
 def make_app(tmp_path: Path, clock: Clock) -> Iterator[MakeApp]:
-    """Makes apps on the same folder: ``make_app(policy=…, CONSENT_…=…)``."""
-    made: list[Flask] = []
-
-    def make(policy: str = POLICY, **config: object) -> Flask:
-        (tmp_path / "consent.toml").write_text(policy)
-        app = Flask("clinic", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
-        app.config.from_mapping(
-            {"SECRET_KEY": "a key for tests, long enough", "CONSENT_AUDITOR": signed_in, **config}
-        )
-        Consent(clock=clock).init_app(app)
-        made.append(app)
-        return app
-
-    yield make
-    for app in made:
-        opened = site_of(app).recorder.opened
-        if opened is not None and isinstance(opened.storage, OwnStorage):
-            opened.storage.close()
+    """Makes apps on the same folder, with an auditor: ``make_app(policy=…, CONSENT_…=…)``."""
+    with making(tmp_path, clock, CONSENT_AUDITOR=signed_in) as make:
+        yield make
 
 
 @pytest.fixture

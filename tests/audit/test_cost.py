@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +16,8 @@ from consent.audit.search import Search, all_found
 from consent.ledger import Kind
 from consent.ledger.tile import WIDTH
 from consent.storage import OwnStorage
-from tests.storage.cluster import Cluster, running
 
-from .clinic import Auditor, MakeApp, new_event, site_of
+from .clinic import Auditor, MakeApp, kept_on, new_event, site_of
 
 #: What each page of the auditor's shows.
 PAGES: list[dict[str, str]] = [
@@ -40,28 +38,15 @@ LONG = "entry|opening|indexed"
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    """A PostgreSQL server."""
-    with running() as cluster:
-        yield cluster
-
-
 @pytest.fixture(params=["file", "server"])
-def site(request: pytest.FixtureRequest, make_app: MakeApp, tmp_path: Path) -> Iterator[Flask]:
+def site(request: pytest.FixtureRequest, make_app: MakeApp) -> Iterator[Flask]:
     """The site on each kind of database."""
-    app = make_app()
-    site_of(app).recorder.ledger.size()
     if request.param == "file":
+        app = make_app()
+        site_of(app).recorder.ledger.size()
         yield app
         return
-    # A log in a file is begun, for the sake of its key.
-    key = tmp_path / "instance" / "consent.key"
-    key.with_suffix(".guard").unlink()
-    cluster: Cluster = request.getfixturevalue("server")
-    with cluster.database() as url:
-        there = url.render_as_string(hide_password=False)
-        served = make_app(CONSENT_DATABASE=there, CONSENT_SIGNING_KEY=str(key))
+    with kept_on(request.getfixturevalue("server"), make_app) as served:
         storage = site_of(served).recorder.ledger.storage
         assert isinstance(storage, OwnStorage)
         storage.upgrade()

@@ -15,9 +15,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, Page, Request, expect
 
-from consent.storage import OwnStorage
 from demo_site import reopened
-from tests.audit.clinic import site_of
+from tests.audit.clinic import close
 from tests.cli.conftest import run_for
 from tests.ports import free_port
 
@@ -45,10 +44,7 @@ class Demo:
         """What ``flask consent`` prints for the demo's site."""
         app = reopened(str(self.folder))
         done = run_for(app)(*arguments)
-        opened = site_of(app).recorder.opened
-        assert opened is not None
-        assert isinstance(opened.storage, OwnStorage)
-        opened.storage.close()
+        close(app)
         assert done.exit_code == 0, done.output
         return done.stdout
 

@@ -8,9 +8,8 @@ import pytest
 from flask import Flask, Response, render_template_string, request
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from consent import Consent
 from consent.look import served
-from tests.web.clinic import POLICY
+from tests.web.clinic import site_in
 
 from .test_inert import accept
 from .waiting import until
@@ -52,11 +51,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """The site, served."""
-    (tmp_path / "consent.toml").write_text(POLICY)
-    app = Flask("clinic", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
-    app.config.from_mapping(SECRET_KEY="a key for tests, long enough", CONSENT_CACHE_SAFE=True)
-    app.config["CONSENT_PROFILE"] = "us_ca"
-    Consent(app)
+    app = site_in(tmp_path, CONSENT_CACHE_SAFE=True, CONSENT_PROFILE="us_ca")
     asked: list[str] = []
     slow: dict[str, float] = {"/slow.js": 0.3}
 
@@ -91,11 +86,19 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield Site(found, asked, slow)
 
 
+def come_to(page: Page, site: Site) -> None:
+    """Come to the site, until the server has said what holds."""
+    with page.expect_response("**/privacy-choices/state"):
+        page.goto(site.address)
+
+
 def begin(context: BrowserContext, site: Site, choice: str | None = None) -> Page:
     """A page of the site, for whom *choice* was the answer."""
     page = context.new_page()
-    page.goto(site.address)
-    if choice:
+    if choice is None:
+        page.goto(site.address)
+    else:
+        come_to(page, site)
         page.get_by_role("button", name=choice).first.click()
         expect(page.locator("#pc-status")).to_be_focused()
         if choice == "Accept all":
@@ -103,12 +106,6 @@ def begin(context: BrowserContext, site: Site, choice: str | None = None) -> Pag
         page.wait_for_timeout(300)
         site.asked.clear()
     return page
-
-
-def return_to(page: Page, site: Site) -> None:
-    """Come to the site again, until the server has said what holds."""
-    with page.expect_response("**/privacy-choices/state"):
-        page.goto(site.address)
 
 
 def painted(page: Page) -> list[str]:
@@ -135,7 +132,7 @@ def test_the_banner_is_never_painted_for_who_has_answered(
 ) -> None:
     page = begin(context, site, choice)
     site.slow["/privacy-choices/state"] = 0.5  # so that many frames pass before the server has spoken
-    return_to(page, site)
+    come_to(page, site)
     seen = painted(page)
     assert "banner" not in seen
     assert ("place" in seen) == (choice == "Reject all"), "nor an embed's place, where the film comes"
@@ -187,7 +184,7 @@ def test_what_the_readable_cookie_claims_runs_nothing(context: BrowserContext, s
     [shown] = [each for each in context.cookies() if each["name"] == "consent-shown"]
     claim: Any = {**shown, "value": f"{shown['value']}.statistics.videos"}
     context.add_cookies([claim])
-    return_to(page, site)
+    come_to(page, site)
     expect(page.locator(".pc-embed"), "its place is shown again").to_be_visible()
     page.wait_for_timeout(300)
     assert site.ran == set()

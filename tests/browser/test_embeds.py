@@ -7,9 +7,8 @@ import pytest
 from flask import Flask, Response, render_template_string
 from playwright.sync_api import Browser, Page, expect
 
-from consent import Consent
 from consent.look import served
-from tests.web.clinic import POLICY
+from tests.web.clinic import POLICY, site_in
 
 from .conftest import NewVisit
 
@@ -43,12 +42,7 @@ def address(tmp_path: Path, asked: list[str], policy: dict[str, str]) -> Iterato
 
     with served(provider) as other:
         video = other.replace("127.0.0.1", "localhost")
-        (tmp_path / "consent.toml").write_text(
-            POLICY.replace('https://video.example"]', video.rstrip("/") + '"]')
-        )
-        app = Flask("clinic", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
-        app.config["SECRET_KEY"] = "a key for tests, long enough"
-        Consent(app)
+        app = site_in(tmp_path, POLICY.replace('https://video.example"]', video.rstrip("/") + '"]'))
 
         @app.get("/")
         def home() -> str:

@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from flask import Flask, render_template_string, request
+from flask import render_template_string, request
 from playwright.sync_api import Browser, Page
 
-from consent import Consent
 from consent.look import served
-from tests.web.clinic import POLICY
+from tests.web.clinic import site_in
 
 from .libraries import STYLES, cache_folder, library
 from .waiting import open_dialog
@@ -42,11 +41,7 @@ SEEN = """(selector) => [...document.querySelector(selector).querySelectorAll("*
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[str]:
     """A site whose page has the style sheet that its address names."""
-    folder = tmp_path_factory.mktemp("foreign")
-    (folder / "consent.toml").write_text(POLICY)
-    app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
-    app.config.from_mapping({"SECRET_KEY": "a key for tests"})
-    Consent().init_app(app)
+    app = site_in(tmp_path_factory.mktemp("foreign"))
     cache = cache_folder(pytestconfig)
 
     @app.get("/")

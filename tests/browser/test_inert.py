@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flask import Flask, Response, g, render_template_string, request
+from flask import Response, g, render_template_string, request
 from playwright.sync_api import Page
 
-from consent import Consent
 from consent.look import served
-from tests.web.clinic import POLICY
+from tests.web.clinic import site_in
 
 from .waiting import until
 
@@ -42,10 +41,7 @@ def asked() -> list[str]:
 @pytest.fixture
 def address(tmp_path: Path, asked: list[str]) -> Iterator[str]:
     """A site with inert markup under a strict policy."""
-    (tmp_path / "consent.toml").write_text(POLICY)
-    app = Flask("clinic", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
-    app.config["SECRET_KEY"] = "a key for tests, long enough"
-    Consent(app)
+    app = site_in(tmp_path)
 
     @app.before_request
     def note() -> None:

@@ -14,10 +14,9 @@ from flask import Flask, Response, redirect, render_template_string, request
 from playwright.sync_api import Browser
 from werkzeug import Response as WerkzeugResponse
 
-from consent import Consent
 from consent.errors import ConsentError
 from consent.look import Inspection, Seen, served
-from tests.web.clinic import POLICY
+from tests.web.clinic import POLICY, site_in
 
 pytestmark = pytest.mark.browser
 
@@ -152,11 +151,7 @@ def slow() -> dict[str, float]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, slow: dict[str, float]) -> Iterator[str]:
     """A site with a page for each of the above, and one that leaves the choice alone."""
-    folder = tmp_path_factory.mktemp("inspected")
-    (folder / "consent.toml").write_text(POLICY)
-    app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
-    app.config.from_mapping({"SECRET_KEY": "a key for tests"})
-    Consent().init_app(app)
+    app = site_in(tmp_path_factory.mktemp("inspected"))
 
     @app.before_request
     def wait() -> None:

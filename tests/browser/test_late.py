@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flask import Flask, Response, render_template_string
+from flask import Response, render_template_string
 from playwright.sync_api import Page, Request, Route, expect
 
-from consent import Consent
 from consent.look import served
-from tests.web.clinic import POLICY
+from tests.web.clinic import site_in
 
 from .conftest import NewVisit
 from .demo import OPTIONAL, Visit
@@ -257,10 +256,7 @@ def headers() -> dict[str, str]:
 @pytest.fixture
 def address(tmp_path: Path, headers: dict[str, str]) -> Iterator[str]:
     """A site with a banner, running."""
-    (tmp_path / "consent.toml").write_text(POLICY)
-    app = Flask("clinic", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
-    app.config["SECRET_KEY"] = "a key for tests, long enough"
-    Consent(app)
+    app = site_in(tmp_path)
 
     @app.get("/")
     def home() -> Response:

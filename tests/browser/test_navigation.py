@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from consent import Consent
 from consent.look import served
-from tests.web.clinic import POLICY
+from tests.web.clinic import site_in
 
 from .libraries import LIBRARIES, Unfetched, cache_folder, fetch, library
 
@@ -53,13 +53,11 @@ new MutationObserver(() => {
 
 def clinic(folder: Path, source: bytes) -> Flask:
     """A site with pages of each mark, all with the library *source*, and with a tag where it may run."""
-    (folder / "consent.toml").write_text(POLICY)
     (folder / "templates/consent").mkdir(parents=True)
     (folder / "templates/consent/page.html").write_text(f'{{% set path, mark = "{OURS}", "ours" %}}{PAGE}')
-    app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
-    app.config["SECRET_KEY"] = "a key for tests, long enough"
+    consent = Consent()
+    app = site_in(folder, consent=consent)
     app.jinja_env.globals["ways"] = WAYS
-    consent = Consent(app)
 
     def page(path: str, mark: str = "none") -> str:
         return render_template_string(PAGE, path=path, mark=mark, ways=WAYS)

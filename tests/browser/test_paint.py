@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 from consent import Consent
 from consent.look import served
 from consent.look.looks import PLACEMENTS
-from tests.web.clinic import POLICY
+from tests.web.clinic import site_in
 
 from .waiting import until
 
@@ -43,11 +43,7 @@ LATE = "document.addEventListener('DOMContentLoaded', () => {{ {} }})"
 @pytest.fixture(scope="module", params=PLACEMENTS)
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The clinic's site, its banner in each placement."""
-    folder = tmp_path_factory.mktemp("paint")
-    (folder / "consent.toml").write_text(POLICY)
-    app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
-    app.config.from_mapping({"SECRET_KEY": "a key for tests", "CONSENT_PLACEMENT": request.param})
-    Consent().init_app(app)
+    app = site_in(tmp_path_factory.mktemp("paint"), CONSENT_PLACEMENT=request.param)
     app.add_url_rule("/", "home", lambda: render_template_string(PAGE))
     with served(app) as address:
         yield address

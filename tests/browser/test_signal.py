@@ -12,7 +12,7 @@ from consent import Consent
 from consent.ledger import Kind
 from consent.look import served
 from consent.web.site import Site
-from tests.web.clinic import POLICY, events
+from tests.web.clinic import POLICY, events, site_in
 
 from .waiting import until
 
@@ -50,10 +50,8 @@ def asked() -> list[str]:
 @pytest.fixture
 def app(tmp_path: Path, asked: list[str]) -> Flask:
     """A site with inert markup, whose videos share data."""
-    (tmp_path / "consent.toml").write_text(POLICY + MAPS)
-    app = Flask("clinic", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
-    app.config["SECRET_KEY"] = "a key for tests, long enough"
-    consent = Consent(app)
+    consent = Consent()
+    app = site_in(tmp_path, POLICY + MAPS, consent=consent)
     app.add_url_rule("/portal", "portal", consent.sensitive(lambda: render_template_string(PAGE)))
 
     @app.get("/")

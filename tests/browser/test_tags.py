@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from consent import Consent
 from consent.look import served
+from tests.web.clinic import site_in
 from tests.web.tagged import POLICY, TYPES
 
 from .test_inert import accept
@@ -72,10 +73,8 @@ def vendors(site: Tagged) -> Flask:
 
 def clinic(site: Tagged, folder: Path, *, cached: bool) -> Flask:
     """The site, under a strict policy that lets in nothing but itself; with *cached* its pages are for all alike."""
-    (folder / "consent.toml").write_text(POLICY.format(**site.vendors))
-    app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
-    app.config.from_mapping(SECRET_KEY="a key for tests, long enough", CONSENT_CACHE_SAFE=cached)
-    consent = Consent(app)
+    consent = Consent()
+    app = site_in(folder, POLICY.format(**site.vendors), consent=consent, CONSENT_CACHE_SAFE=cached)
 
     @app.after_request
     def restrict(response: Response) -> Response:

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flask import Flask, Response, render_template_string
+from flask import Response, render_template_string
 from playwright.sync_api import BrowserContext, Page, expect
 
-from consent import Consent, current_consent
+from consent import current_consent
 from consent.look import served
-from tests.web.clinic import POLICY
+from tests.web.clinic import POLICY, site_in
 
 from .waiting import until
 
@@ -45,10 +45,7 @@ EVERYTHING = ["ab-cache-1", "ab-db", "ab.1", "abacus", "length", "own", "own-cac
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
     """A site that keeps something of every kind, running."""
-    (tmp_path / "consent.toml").write_text(STORED)
-    app = Flask("clinic", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
-    app.config["SECRET_KEY"] = "a key for tests, long enough"
-    Consent(app)
+    app = site_in(tmp_path, STORED)
 
     @app.get("/")
     def home() -> Response:

@@ -10,12 +10,10 @@ from click.testing import CliRunner, Result
 from flask import Flask
 from flask.cli import FlaskGroup
 
-from consent import Consent
 from consent.cli import cli
 from consent.ledger import Ledger
-from consent.storage import OwnStorage
-from tests.audit.clinic import POLICY, Clock, MakeApp, site_of
-from tests.storage import cluster
+from tests.audit.clinic import Clock, MakeApp, kept_on, making, site_of
+from tests.storage.cluster import Cluster
 
 #: Runs ``flask consent …``.
 Run = Callable[..., Result]
@@ -30,21 +28,8 @@ def clock() -> Clock:
 @pytest.fixture
 def make_app(tmp_path: Path, clock: Clock) -> Iterator[MakeApp]:
     """Makes apps on the same folder: ``make_app(policy=…, CONSENT_…=…)``."""
-    made: list[Flask] = []
-
-    def make(policy: str = POLICY, **config: object) -> Flask:
-        (tmp_path / "consent.toml").write_text(policy)
-        app = Flask("clinic", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
-        app.config.from_mapping({"SECRET_KEY": "a key for tests, long enough", **config})
-        made.append(app)
-        Consent(clock=clock).init_app(app)
-        return app
-
-    yield make
-    for app in made:
-        opened = site_of(app).recorder.opened if "consent" in app.extensions else None
-        if opened is not None and isinstance(opened.storage, OwnStorage):
-            opened.storage.close()
+    with making(tmp_path, clock) as make:
+        yield make
 
 
 @pytest.fixture
@@ -84,22 +69,11 @@ def run(app: Flask) -> Run:
     return run_for(app)
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[cluster.Cluster]:
-    """A PostgreSQL server."""
-    with cluster.running() as running:
-        yield running
-
-
 @pytest.fixture
-def on_server(make_app: MakeApp, server: cluster.Cluster, tmp_path: Path) -> Iterator[Flask]:
+def on_server(make_app: MakeApp, server: Cluster) -> Iterator[Flask]:
     """The site with its ledger in a database there, which has no tables yet."""
-    site_of(make_app()).recorder.ledger.size()  # a log in a file is begun, for the sake of its key
-    key = tmp_path / "instance" / "consent.key"
-    key.with_suffix(".guard").unlink()
-    with server.database() as url:
-        there = url.render_as_string(hide_password=False)
-        yield make_app(CONSENT_DATABASE=there, CONSENT_SIGNING_KEY=str(key))
+    with kept_on(server, make_app) as app:
+        yield app
 
 
 @pytest.fixture

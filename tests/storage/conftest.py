@@ -11,16 +11,8 @@ from sqlalchemy import URL
 from consent.ledger import Ledger
 from consent.storage import OwnStorage, open_storage
 
-from . import cluster
 from .cluster import Cluster
 from .events import ORIGIN, open_ledger, open_served
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Cluster]:
-    """A PostgreSQL server. Without one the tests that need it fail, and say what is missing."""
-    with cluster.running() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -106,15 +106,20 @@ class Clock:
 MakeSite = Callable[..., Flask]
 
 
+def site_in(folder: Path, policy: str = POLICY, *, consent: Consent | None = None, **config: object) -> Flask:
+    """The clinic's site, which lies in *folder*, with the settings *config* and no page of its own."""
+    (folder / "consent.toml").write_text(policy)
+    app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
+    app.config.from_mapping({"SECRET_KEY": "a key for tests, long enough", **config})
+    (consent or Consent()).init_app(app)
+    return app
+
+
 def in_every_language(folder: Path) -> Flask:
-    """The clinic's site in every language shipped, its own texts the same in each; it lies in *folder*."""
-    (folder / "consent.toml").write_text(POLICY)
+    """The same in every language shipped, its own texts the same in each."""
     for tag in shipped() - {"en"}:
         (folder / f"consent.{tag}.toml").write_text(WORDING)
-    app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
-    app.config.from_mapping({"SECRET_KEY": "a key for tests"})
-    Consent().init_app(app)
-    return app
+    return site_in(folder)
 
 
 #: What browsers send with a form of the page itself.

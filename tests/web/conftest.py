@@ -12,7 +12,7 @@ from consent.testing import ConsentClient
 from consent.web.language import shipped
 from consent.web.site import Site
 
-from .clinic import PAGE, POLICY, Clock, MakeSite, Visitor, in_every_language
+from .clinic import PAGE, POLICY, Clock, MakeSite, Visitor, in_every_language, site_in
 
 
 @pytest.fixture
@@ -26,12 +26,9 @@ def make_app(tmp_path: Path, clock: Clock) -> MakeSite:
     """Makes apps on the same folder: ``make_app(policy=…, CONSENT_…=…)``."""
 
     def make(policy: str = POLICY, **config: object) -> Flask:
-        (tmp_path / "consent.toml").write_text(policy)
-        app = Flask("clinic", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
-        app.config.from_mapping({"SECRET_KEY": "a key for tests", "TESTING": True, **config})
-        app.test_client_class = ConsentClient
         consent = Consent(clock=clock)
-        consent.init_app(app)
+        app = site_in(tmp_path, policy, consent=consent, **{"TESTING": True, **config})
+        app.test_client_class = ConsentClient
 
         @app.get("/")
         def home() -> str:

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from flask import Flask, render_template_string
 
-from consent import Consent
 from consent.web.assets import COMMENT, STATIC, asset, assets, lean
 
-from .clinic import POLICY
+from .clinic import POLICY, site_in
 
 PLAIN = POLICY.replace("sells_or_shares = true", "sells_or_shares = false")
 KEEPING = PLAIN.replace('title = "Statistics"', 'title = "Statistics"\nstorage = { "visit.*" = "local" }')
@@ -97,9 +96,6 @@ def test_a_module_asks_for_another_under_the_address_of_its_content() -> None:
 def test_a_page_loads_the_modules_that_it_needs_and_no_others(
     tmp_path: Path, policy: str, cached: bool, head: str, names: str
 ) -> None:
-    (tmp_path / "consent.toml").write_text(policy)
-    app = Flask("clinic", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
-    app.config.from_mapping(SECRET_KEY="a key for tests", CONSENT_CACHE_SAFE=cached)
-    Consent(app)
+    app = site_in(tmp_path, policy, CONSENT_CACHE_SAFE=cached)
     app.add_url_rule("/head", "head", lambda: render_template_string("{{ consent_head(" + head + ") }}"))
     assert re.findall(r"/static/(\w+)\.js", app.test_client().get("/head").text) == names.split()

@@ -12,7 +12,7 @@ from consent import Consent
 from consent.decision import Mark
 from consent.web.navigation import MARKED, OUT_OF_FRAME, Seen, full_load, head, own_address
 
-from .clinic import PAGE, POLICY
+from .clinic import PAGE, site_in
 
 SENSITIVE, FIRST_PARTY = Mark.SENSITIVE, Mark.FIRST_PARTY
 HOST = "http://localhost"
@@ -20,10 +20,8 @@ HOST = "http://localhost"
 
 def clinic(folder: Path) -> Flask:
     """A site with pages of each mark."""
-    (folder / "consent.toml").write_text(POLICY)
-    app = Flask("clinic", root_path=str(folder), instance_path=str(folder / "instance"))
-    app.config.from_mapping({"SECRET_KEY": "a key for tests", "TESTING": True})
-    consent = Consent(app)
+    consent = Consent()
+    app = site_in(folder, consent=consent, TESTING=True)
 
     def page(**_: str) -> str:
         return render_template_string(PAGE)
