@@ -109,13 +109,15 @@ def test_withdrawing_takes_two_clicks_from_any_page(visit: NewVisit, javascript:
 
 @pytest.mark.requirement("REC-06")
 def test_a_refusals_cookie_is_the_same_for_everybody(visit: NewVisit) -> None:
-    held = []
-    for _ in range(2):
+    def refusal() -> str:
         visitor = visit()
         see_home(visitor)
         visitor.answer("Reject all")
-        held.append(visitor.cookies["consent"])
-    assert held[0] == held[1]
+        return visitor.cookies["consent"]
+
+    one, other = refusal(), refusal()
+    # The day is in it, and may have ended between the two.
+    assert one == other or refusal() == other
 
 
 @pytest.mark.requirement("INF-09")
