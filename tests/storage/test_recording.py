@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import dialect
 
 from consent.errors import LedgerConflict, LedgerError
 from consent.ledger import Document, Event, Kind, Ledger, leaf_hash, operated
-from consent.storage import appending, records, sealing
+from consent.storage import appending, engine, records, sealing
 
 from .events import NOW, ORIGIN, SUBJECT, change, new_event, open_ledger, place, record, rows, seal_all
 
@@ -170,7 +170,9 @@ def test_all_records_are_read_in_order_while_others_write(ledger: Ledger) -> Non
     assert [each.index for each in ledger.records(after=2)] == [3, 4]
 
 
-def test_threads_of_one_process_share_a_ledger(ledger: Ledger) -> None:
+def test_threads_of_one_process_share_a_ledger(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "PATIENCE", 30)  # in memory, who reads waits for a turn, too
+
     def work() -> None:
         for _ in range(5):
             record(ledger, new_event(subject=uuid.uuid4()), patience=30)
