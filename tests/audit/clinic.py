@@ -164,3 +164,10 @@ class Auditor:
         """Send the form with the id of *event*."""
         data = {"csrf_token": fields.pop("csrf_token", None) or self.token(), "event": str(event), **fields}
         return self.client.post(f"{AUDIT}/event", data=data, headers=headers)
+
+
+def auditor_of(app: Flask, name: str = "auditor-1") -> Auditor:
+    """The auditor whom *app* knows by *name*, with a browser of their own."""
+    client = app.test_client()
+    client.environ_base["HTTP_X_AUDITOR"] = name
+    return Auditor(client)

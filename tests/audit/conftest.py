@@ -8,7 +8,7 @@ from flask import Flask, request
 
 from consent.ledger import Ledger
 
-from .clinic import Auditor, Clock, MakeApp, making, site_of
+from .clinic import Auditor, Clock, MakeApp, auditor_of, making, site_of
 
 
 @pytest.fixture
@@ -44,6 +44,4 @@ def ledger(app: Flask) -> Ledger:
 @pytest.fixture
 def auditor(app: Flask) -> Auditor:
     """The auditor's browser."""
-    client = app.test_client()
-    client.environ_base["HTTP_X_AUDITOR"] = "auditor-1"
-    return Auditor(client)
+    return auditor_of(app)

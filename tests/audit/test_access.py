@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_wtf import CSRFProtect
 
-from .clinic import AUDIT, SAME, Auditor, MakeApp, newest, visit
+from .clinic import AUDIT, SAME, Auditor, MakeApp, auditor_of, newest, visit
 
 #: What tells one answer of the site from another, less what differs with the address asked for.
 REVEALING = (
@@ -97,10 +97,8 @@ def test_the_hosts_own_token_check_does_not_give_the_pages_away_nor_break_them(
     CSRFProtect(app)
     stranger = app.test_client()
     assert stranger.post(f"{AUDIT}/event", data={"event": "x"}, headers=SAME).status_code == 404
-    client = app.test_client()
-    client.environ_base["HTTP_X_AUDITOR"] = "auditor-1"
     visit(app, "all")
-    assert Auditor(client).look_up(newest(app).id).status_code == 200
+    assert auditor_of(app).look_up(newest(app).id).status_code == 200
 
 
 @pytest.mark.parametrize("who", ["", None])
@@ -122,8 +120,7 @@ def test_without_the_setting_there_are_no_pages(make_app: MakeApp) -> None:
 
 def test_the_pages_move_with_the_url_prefix(make_app: MakeApp) -> None:
     app = make_app(CONSENT_URL_PREFIX="/wahl")
-    client = app.test_client()
-    client.environ_base["HTTP_X_AUDITOR"] = "auditor-1"
+    client = auditor_of(app).client
     assert client.get("/wahl/audit/").status_code == 200
     assert client.get(f"{AUDIT}/").status_code == 404
 
@@ -143,10 +140,8 @@ def test_a_look_up_needs_the_token_of_the_page(app: Flask, auditor: Auditor) -> 
 
 def test_the_token_is_checked_even_where_the_host_switched_its_own_check_off(make_app: MakeApp) -> None:
     app = make_app(WTF_CSRF_ENABLED=False)
-    client = app.test_client()
-    client.environ_base["HTTP_X_AUDITOR"] = "auditor-1"
     visit(app, "all")
-    assert Auditor(client).look_up(newest(app).id, csrf_token="wrong").status_code == 400
+    assert auditor_of(app).look_up(newest(app).id, csrf_token="wrong").status_code == 400
 
 
 @pytest.mark.parametrize(

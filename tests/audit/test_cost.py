@@ -17,7 +17,7 @@ from consent.ledger import Kind
 from consent.ledger.tile import WIDTH
 from consent.storage import OwnStorage
 
-from .clinic import Auditor, MakeApp, kept_on, new_event, site_of
+from .clinic import MakeApp, auditor_of, kept_on, new_event, site_of
 
 #: What each page of the auditor's shows.
 PAGES: list[dict[str, str]] = [
@@ -89,9 +89,7 @@ def statements() -> Iterator[list[tuple[str, Any]]]:
 
 def shown(app: Flask, page: dict[str, str]) -> list[tuple[str, Any]]:
     """What is asked for *page*, once the process has seen it before."""
-    client = app.test_client()
-    client.environ_base["HTTP_X_AUDITOR"] = "auditor-1"
-    auditor = Auditor(client)
+    auditor = auditor_of(app)
     query = {name: value for name, value in page.items() if name != "path"}
     token = auditor.token()
     middle = site_of(app).recorder.ledger.newest(before=WIDTH, limit=1)[0]

@@ -17,7 +17,18 @@ from consent.ledger import Event, Kind, Ledger, erasure
 from consent.ledger.tile import WIDTH
 from tests.cli.conftest import run_for
 
-from .clinic import AUDIT, NEXT_POLICY, Auditor, MakeApp, new_event, newest, record, site_of, visit
+from .clinic import (
+    AUDIT,
+    NEXT_POLICY,
+    Auditor,
+    MakeApp,
+    auditor_of,
+    new_event,
+    newest,
+    record,
+    site_of,
+    visit,
+)
 from .test_pages import text_of
 from .test_search import HOSTILE
 
@@ -74,10 +85,9 @@ def test_events_are_found_by_revision(make_app: MakeApp) -> None:
     event = newest(old)
     app = make_app(NEXT_POLICY)
     visit(app, "all")
-    client = app.test_client()
-    client.environ_base["HTTP_X_AUDITOR"] = "auditor-1"
-    assert found(Auditor(client).open(revision="1", kind="given")) == [str(event.id)]
-    assert found(Auditor(client).open(revision="2+", kind="given")) == [str(newest(app).id)]
+    auditor = auditor_of(app)
+    assert found(auditor.open(revision="1", kind="given")) == [str(event.id)]
+    assert found(auditor.open(revision="2+", kind="given")) == [str(newest(app).id)]
 
 
 def test_older_events_keep_the_filters(ledger: Ledger, auditor: Auditor) -> None:

@@ -17,7 +17,7 @@ from consent.audit.summary import Summary
 from consent.audit.tally import tally
 from consent.ledger import Event, Kind, Ledger, seen
 
-from .clinic import Auditor, Clock, new_event, newest, record, site_of, visit
+from .clinic import Auditor, Clock, auditor_of, new_event, newest, record, site_of, visit
 from .tampering import alter, erase
 from .test_pages import text_of
 
@@ -36,9 +36,7 @@ class Desk:
     def named(self, name: str) -> Auditor:
         """The auditor whom the site calls *name*."""
         if name not in self.known:
-            client = self.app.test_client()
-            client.environ_base["HTTP_X_AUDITOR"] = name
-            self.known[name] = Auditor(client)
+            self.known[name] = auditor_of(self.app, name)
         return self.known[name]
 
     def traces(self) -> list[dict[str, Any]]:

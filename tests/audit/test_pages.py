@@ -11,7 +11,7 @@ from flask import Flask
 from consent.audit.sample import SAID, mark
 from consent.ledger import Ledger
 
-from .clinic import AUDIT, NEXT_POLICY, Auditor, MakeApp, newest, record, site_of, visit
+from .clinic import AUDIT, NEXT_POLICY, Auditor, MakeApp, auditor_of, newest, record, site_of, visit
 from .tampering import alter, erase
 from .test_search import HOSTILE
 
@@ -154,9 +154,7 @@ def test_an_event_of_an_earlier_revision_shows_the_policy_of_its_day(
     event = newest(old)
     app = make_app(NEXT_POLICY)
     visit(app, "all")
-    client = app.test_client()
-    client.environ_base["HTTP_X_AUDITOR"] = "auditor-1"
-    page = Auditor(client).look_up(event.id).text
+    page = auditor_of(app).look_up(event.id).text
     words = text_of(page)
     assert f'<a href="{AUDIT}/policies">What changed' in page
     assert "Revision 1, in force from 2026-11-01" in words

@@ -15,7 +15,7 @@ from consent.cli.diff import in_words
 from consent.ledger import Kind
 from consent.policy import compare
 
-from .clinic import NEXT_POLICY, POLICY, Auditor, Clock, MakeApp, record, site_of, visit
+from .clinic import NEXT_POLICY, POLICY, Auditor, Clock, MakeApp, auditor_of, record, site_of, visit
 from .tampering import alter
 from .test_pages import PAGE_POLICY, directives, text_of
 
@@ -36,13 +36,6 @@ def apps(make_app: MakeApp, clock: Clock) -> list[Flask]:
         clock.now += DAY
         made.append(app)
     return made
-
-
-def seen_by(app: Flask) -> Auditor:
-    """An auditor of *app*."""
-    client = app.test_client()
-    client.environ_base["HTTP_X_AUDITOR"] = "auditor-1"
-    return Auditor(client)
 
 
 @pytest.mark.requirement("POL-03")
@@ -67,7 +60,7 @@ def test_policies_stand_in_the_order_of_their_first_use(apps: list[Flask]) -> No
 
 
 def test_what_each_changed_is_said_in_the_words_of_the_command(apps: list[Flask]) -> None:
-    page = seen_by(apps[-1]).open("/policies")
+    page = auditor_of(apps[-1]).open("/policies")
     assert page.status_code == 200
     words = text_of(page.text)
     policies = [site_of(app).policy for app in apps]
@@ -86,7 +79,7 @@ def test_what_each_changed_is_said_in_the_words_of_the_command(apps: list[Flask]
 
 def test_a_policy_that_was_altered_is_said_to_be_unreadable(apps: list[Flask], tmp_path: Path) -> None:
     alter(tmp_path, "UPDATE document SET body = ? WHERE hash = ?", b"{}", site_of(apps[1]).policy.digest)
-    page = seen_by(apps[-1]).open("/policies")
+    page = auditor_of(apps[-1]).open("/policies")
     assert page.status_code == 200
     words = text_of(page.text)
     assert "A policy that can’t be read" in words
@@ -102,7 +95,7 @@ def test_markup_in_a_policy_stays_text(make_app: MakeApp) -> None:
     visit(make_app(), "all")
     app = make_app(NEXT_POLICY.replace("Video Co keeps", "<script>alert(1)</script> keeps"))
     visit(app, "all")
-    page = seen_by(app).open("/policies")
+    page = auditor_of(app).open("/policies")
     assert "&lt;script&gt;alert(1)" in page.text
     assert "<script" not in page.text
 

@@ -12,10 +12,10 @@ from consent.ledger import Event
 from tests.cli.conftest import run_for
 from tests.web.clinic import WORDING
 
-from .clinic import NEXT_POLICY, POLICY, MakeApp, newest, record, site_of, visit
+from .clinic import NEXT_POLICY, POLICY, MakeApp, auditor_of, newest, record, site_of, visit
 from .tampering import alter
 from .test_pages import text_of
-from .test_policies import REWORDED, seen_by
+from .test_policies import REWORDED
 
 
 def notice_of(app: Flask, event: Event) -> Today:
@@ -41,7 +41,7 @@ def test_a_notice_that_the_site_would_give_today_is_said_to_be_the_same(make_app
     event = newest(app)
     assert notice_of(app, event) == Today(SAME, True)
     assert notice_of(make_app(), event).same, "a process of its own gives other bytes"
-    words = text_of(seen_by(app).look_up(event.id).text)
+    words = text_of(auditor_of(app).look_up(event.id).text)
     assert SAME in words
     assert "It is today's: nothing changed since." in words
 
@@ -108,7 +108,7 @@ def test_an_altered_notice_is_compared_with_nothing(make_app: MakeApp, tmp_path:
     event = newest(app)
     alter(tmp_path, "UPDATE document SET body = ? WHERE hash = ?", b"<p>Else", event.notice)
     assert notice_of(app, event).same is None
-    page = seen_by(app).look_up(event.id)
+    page = auditor_of(app).look_up(event.id)
     assert page.status_code == 200
     assert "can’t be compared" in page.text.replace("&#39;", "’")
 
@@ -136,7 +136,7 @@ def test_what_the_policy_changed_since_is_counted_and_told(make_app: MakeApp, cl
     assert [change.place for change in since.difference.changes if change.material] == [
         "services.videos.retention"
     ]
-    page = seen_by(app).look_up(event.id).text
+    page = auditor_of(app).look_up(event.id).text
     words = text_of(page)
     assert since.said in words
     assert "services.videos.retention 30 days 90 days" in words

@@ -19,6 +19,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def keeping(launch_browser: Callable[..., Browser], chromium: str | None) -> Iterator[Browser]:
+    """A browser that keeps the pages it leaves, as they do outside Playwright; its engine alone keeps none."""
+    browser = launch_browser(executable_path=chromium, ignore_default_args=["--disable-back-forward-cache"])
+    yield browser
+    browser.close()
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A place for a demo of the test's own."""

@@ -1,6 +1,6 @@
 """Pages that come back: by Back as they were left, by an address that was kept."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -13,14 +13,6 @@ pytestmark = pytest.mark.browser
 
 #: What is there only in the page that was left.
 LEFT = "html[title]"
-
-
-@pytest.fixture(scope="module")
-def keeping(launch_browser: Callable[..., Browser], chromium: str | None) -> Iterator[Browser]:
-    """A browser that keeps the pages it leaves, as they do outside Playwright; its engine alone keeps none."""
-    browser = launch_browser(executable_path=chromium, ignore_default_args=["--disable-back-forward-cache"])
-    yield browser
-    browser.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ stand in it and the tags that run in it. Whatever the way, one document has one 
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -152,18 +152,10 @@ class Walk:
 
 
 @pytest.fixture(scope="module", params=["kept", "not kept"])
-def browsers(
-    request: pytest.FixtureRequest, launch_browser: Callable[..., Browser], chromium: str | None
-) -> Iterator[Browser]:
+def browsers(request: pytest.FixtureRequest) -> Browser:
     """A browser that keeps the pages it leaves, as they do outside Playwright, and one that doesn't."""
-    if request.param == "kept":
-        browser = launch_browser(
-            executable_path=chromium, ignore_default_args=["--disable-back-forward-cache"]
-        )
-    else:
-        browser = launch_browser()
-    yield browser
-    browser.close()
+    found: Browser = request.getfixturevalue("keeping" if request.param == "kept" else "browser")
+    return found
 
 
 @pytest.fixture

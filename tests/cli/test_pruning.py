@@ -21,6 +21,7 @@ from consent.ledger.leaf import derived_id
 from consent.ledger.note import encoded
 from consent.storage import OwnStorage
 from tests.audit.clinic import SAME, Auditor, Clock, MakeApp, new_event, record, site_of, visit
+from tests.audit.tampering import alter
 
 from .conftest import Run
 
@@ -302,13 +303,8 @@ def test_a_leaf_that_is_missing_above_the_bound_is_tampered_and_so_is_a_bound_th
         (("DELETE FROM entry WHERE leaf_index = 0",), "entry 0"),
         (("UPDATE entry SET leaf = replace(leaf, 'operated', 'accessed') WHERE leaf_index = 1",), "entry 1"),
     ):
-        with closing(sqlite3.connect(file, isolation_level=None)) as database:
-            for (trigger,) in database.execute(
-                "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
-            ).fetchall():
-                database.execute(f"DROP TRIGGER {trigger}")
-            for change in changes:
-                database.execute(change)
+        for change in changes:
+            alter(tmp_path, change)
         result = run("verify", "--json")
         closed(app)
         report = json.loads(result.stdout)
@@ -336,13 +332,8 @@ def test_what_is_taken_away_below_the_bound_is_tampered_as_far_as_anything_tells
         (("INSERT INTO account VALUES ('link', '5e' || hex(randomblob(15)))",), "opt-out by ", "tampered"),
         ((f"INSERT INTO erased VALUES ('{loyal.id.hex}')", opening, leaf), "entries 0 to 511", "pruned"),
     ):
-        with closing(sqlite3.connect(file, isolation_level=None)) as database:
-            for (trigger,) in database.execute(
-                "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
-            ).fetchall():
-                database.execute(f"DROP TRIGGER {trigger}")
-            for change in changes:
-                database.execute(change)
+        for change in changes:
+            alter(tmp_path, change)
         report = json.loads(run("verify", "--json").stdout)
         closed(app)
         found = [each["place"] for each in report["findings"] if each["verdict"] == verdict]
@@ -476,16 +467,14 @@ def test_who_has_the_database_and_not_the_key_can_have_nothing_pruned(
     result = run("prune", "--yes")
     assert (result.exit_code, ledger.pruned()) == (3, 0)
     assert "no key of this log has signed" in lines(result.stderr)
-    with opened(tmp_path) as database:
-        for (trigger,) in database.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
-        ).fetchall():
-            database.execute(f"DROP TRIGGER {trigger}")
-        database.execute("INSERT INTO bound VALUES (1, 512, ?)", (forged.id.hex,))
-        below = "SELECT uid FROM entry WHERE leaf_index BETWEEN 2 AND 511"
-        database.execute(f"INSERT OR IGNORE INTO erased {below}")
-        database.execute(f"DELETE FROM opening WHERE uid IN ({below})")
-        database.execute("DELETE FROM entry WHERE leaf_index BETWEEN 2 AND 511")
+    below = "SELECT uid FROM entry WHERE leaf_index BETWEEN 2 AND 511"
+    for change in (
+        f"INSERT INTO bound VALUES (1, 512, '{forged.id.hex}')",
+        f"INSERT OR IGNORE INTO erased {below}",
+        f"DELETE FROM opening WHERE uid IN ({below})",
+        "DELETE FROM entry WHERE leaf_index BETWEEN 2 AND 511",
+    ):
+        alter(tmp_path, change)
     checked = run("verify", "--checkpoint", str(tmp_path / "kept.txt"), "--json")
     tampered = [
         each["place"] for each in json.loads(checked.stdout)["findings"] if each["verdict"] == "tampered"
