@@ -195,7 +195,7 @@ def test_a_withdrawal_by_script_leaves_with_its_page(visit: NewVisit) -> None:
 def test_an_answer_that_was_sent_does_not_leave_again_with_its_page(visit: NewVisit, name: str) -> None:
     visitor = visit()
     page = visitor.go()
-    page.evaluate("navigator.sendBeacon = () => sessionStorage.setItem('left', 'again')")
+    page.evaluate("void (navigator.sendBeacon = () => sessionStorage.setItem('left', 'again'))")
     page.route("**/privacy-choices", lambda route: None)
     with page.expect_request(lambda request: request.method == "POST"):
         visitor.press(name)
