@@ -5,14 +5,13 @@ can be synced together. Were two at it all the same, both would write the same i
 """
 
 import logging
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from consent.errors import LedgerError
-from consent.ledger import leaf_hash
+from consent.ledger.merkle import HASH_BYTES
 from consent.ledger.tile import WIDTH
 from consent.storage import records, routines, tally
 from consent.storage.tree import Tree
@@ -30,18 +29,25 @@ _HEAD = "SELECT size, frontier FROM consent.head FOR UPDATE SKIP LOCKED"
 _HEAD_IN_TURN = "SELECT size FROM consent.head FOR UPDATE"
 _ERASING = "SELECT pg_advisory_xact_lock(7163384699739271541)"
 # All that is committed is seen and taken out, in whatever order it was committed; nothing is skipped by its number.
-_TAKE = text(
-    "DELETE FROM consent.inbox WHERE number IN (SELECT number FROM consent.inbox ORDER BY number LIMIT :limit) "
-    "RETURNING number, uid, leaf"
-)
-_KNOWN = text("SELECT uid, leaf FROM consent.entry WHERE uid = ANY(:uids)")
-_ADD = text(
-    "INSERT INTO consent.entry (leaf_index, uid, leaf, leaf_hash) SELECT * FROM "
-    "unnest(CAST(:indexes AS bigint[]), CAST(:uids AS uuid[]), CAST(:leaves AS bytea[]), CAST(:hashes AS bytea[]))"
-)
+# What has an id that an entry has is dropped, or set aside if it says something else; the rest comes after the last
+# entry, hashed as ``leaf_hash`` does. As one statement, because only the hashes are needed anywhere else.
+_TAKE = text("""
+    WITH taken AS (
+        DELETE FROM consent.inbox WHERE number IN (SELECT number FROM consent.inbox ORDER BY number LIMIT :limit)
+        RETURNING number, uid, leaf
+    ), compared AS MATERIALIZED (
+        SELECT number, uid, leaf, (SELECT e.leaf FROM consent.entry e WHERE e.uid = taken.uid LIMIT 1) AS known
+        FROM taken
+    ), aside AS (
+        INSERT INTO consent.conflict (number, uid, leaf) SELECT number, uid, leaf FROM compared WHERE known <> leaf
+    ), added AS (
+        INSERT INTO consent.entry (leaf_index, uid, leaf, leaf_hash)
+        SELECT :next + row_number() OVER (ORDER BY number) - 1, uid, leaf, sha256(decode('00', 'hex') || leaf)
+        FROM compared WHERE known IS NULL RETURNING leaf_index, leaf_hash
+    ) SELECT string_agg(leaf_hash, ''::bytea ORDER BY leaf_index) FROM added
+""")
 _CROWDED = text("SELECT to_regclass('consent.entry_' || CAST(:number AS bigint)) IS NULL")
 _MAKE_ROOM = text("SELECT consent.make_room()")
-_SET_ASIDE = text("INSERT INTO consent.conflict (number, uid, leaf) VALUES (:number, :uid, :leaf)")
 _MOVE = text(
     "UPDATE consent.head SET size = :size, root = :root, frontier = :frontier, "
     "sealed_at = floor(1000 * extract(epoch FROM clock_timestamp())) WHERE size = :before"
@@ -63,18 +69,8 @@ def seal(connection: Connection, limit: int = BATCH) -> int:
         return 0
     make_room(connection, head.size)
     tree = Tree(records.Hashes(connection), head.size, head.frontier, records.size(connection))
-    taken = sorted(connection.execute(_TAKE, {"limit": limit}).all(), key=lambda row: row.number)
-    new = _new(connection, taken)
-    hashes = [leaf_hash(row.leaf) for row in new]
-    if new:
-        values = {
-            "indexes": list(range(tree.next, tree.next + len(new))),
-            "uids": [row.uid for row in new],
-            "leaves": [row.leaf for row in new],
-            "hashes": hashes,
-        }
-        connection.execute(_ADD, values)
-    if count := tree.grow(hashes):
+    hashes = connection.execute(_TAKE, {"limit": limit, "next": tree.next}).scalar_one() or b""
+    if count := tree.grow(hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)):
         edge = tree.edge
         moved = {"size": edge.size, "root": edge.root(), "frontier": edge.to_bytes(), "before": head.size}
         if connection.execute(_MOVE, moved).rowcount != 1:
@@ -116,19 +112,6 @@ def make_room(connection: Connection, size: int) -> None:
 
 def _crowded(connection: Connection, size: int) -> bool:
     return bool(connection.execute(_CROWDED, {"number": (size + SPAN // 2) // SPAN}).scalar_one())
-
-
-def _new(connection: Connection, taken: Sequence[Row[Any]]) -> list[Row[Any]]:
-    """Those of *taken* whose ids no entry has. Of the others, leaves that say something else are set aside."""
-    if not taken:
-        return []
-    known: dict[Any, bytes] = {
-        row.uid: row.leaf for row in connection.execute(_KNOWN, {"uids": [row.uid for row in taken]})
-    }
-    for row in taken:
-        if row.uid in known and known[row.uid] != row.leaf:
-            connection.execute(_SET_ASIDE, {"number": row.number, "uid": row.uid, "leaf": row.leaf})
-    return [row for row in taken if row.uid not in known]
 
 
 def problems(connection: Connection) -> list[str]:
