@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from consent.storage import server
 from consent.storage.bounded import BoundedConnection
+from consent.storage.connections import Connections
 
 _READING = ("SELECT", "PRAGMA busy_timeout")
 
@@ -60,7 +60,7 @@ class _Steps:
         self._before(os, "fsync", "replace", "link")
         # Each exchange with a server: statements go there in batches, too.
         self._before(BoundedConnection, "wait")
-        server._reading = self._uncounted(server._reading)
+        self._replace(Connections, "read", self._uncounted(Connections.read))
 
     def take(self) -> None:
         """One more step is about to be taken."""
@@ -82,7 +82,10 @@ class _Steps:
 
     def _before(self, owner: Any, *names: str) -> None:
         for name in names:
-            setattr(owner, name, self._counted(getattr(owner, name)))
+            self._replace(owner, name, self._counted(getattr(owner, name)))
+
+    def _replace(self, owner: Any, name: str, other: Callable[..., object]) -> None:
+        setattr(owner, name, other)
 
     def _counted(self, really: Callable[..., object]) -> Callable[..., object]:
         def counted(*arguments: object, **options: object) -> object:

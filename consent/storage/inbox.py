@@ -3,19 +3,23 @@
 from collections.abc import Callable, Sequence
 
 import psycopg
+from psycopg.pq import Format
 from sqlalchemy import Connection, text
 
 from consent.ledger import Document, Entry, Written
 from consent.storage.bounded import BoundedConnection
-from consent.storage.server import bounded, milliseconds
+from consent.storage.connections import bounded, milliseconds
 
 #: How often an append looks again when another one of the same id was in between.
 _LOOKS = 3
+#: Bytes in which the function says where an event is that was there.
+_INDEX = 8
 
 # The migration says what it does and why. As one message by the server's own numbers, and among others by the driver's.
-_APPEND = "SELECT * FROM consent.append({})"
-_AT_ONCE = _APPEND.format(", ".join(f"${number}" for number in range(1, 11))).encode()
-_AMONG_OTHERS = _APPEND.format(", ".join(["%s"] * 10)).encode()
+_RECORD = "SELECT consent.record({})"
+_AT_ONCE = _RECORD.format(", ".join(f"${number}" for number in range(1, 11))).encode()
+_FORMATS = [*[Format.BINARY] * 5, *[Format.TEXT] * 5]
+_AMONG_OTHERS = _RECORD.format(", ".join(["%s"] * 10)).encode()
 _ADD_DOCUMENTS = """
     INSERT INTO consent.document (hash, kind, body)
     SELECT * FROM unnest(%(hashes)s::text[], %(kinds)s::text[], %(bodies)s::bytea[]) ON CONFLICT DO NOTHING
@@ -91,21 +95,20 @@ class Append:
     def _at_once(self, connection: BoundedConnection, *, alone: bool) -> Written | None:
         """Insert the event, or find it; with *alone* only if its subject has no other. None when nothing was done."""
         new = self._entry
-        documents = (
-            b"{%b}" % ",".join(each.hash for each in self._documents).encode() if self._documents else None
-        )
-        binary = [new.id.bytes, new.leaf, new.subject.bytes if new.subject else None, new.salt, new.body]
-        texts = [
+        documents = ",".join(each.hash for each in self._documents) if self._documents else None
+        values = [
+            new.id.bytes,
+            new.leaf,
+            None if new.subject is None else new.subject.bytes,
+            new.salt,
+            new.body,
             b"t" if alone else b"f",
-            new.account.encode() if new.account else None,
+            None if new.account is None else new.account.encode(),
             b"t" if new.opted_out else b"f",
-            documents,
+            None if documents is None else b"{%b}" % documents.encode(),
             b"%d" % milliseconds(self._patience),
         ]
-        index, leaf, added = connection.at_once(_AT_ONCE, binary, texts)
-        if added is None:
-            return None
-        return self._written(None if index is None else int.from_bytes(index, signed=True), leaf)
+        return self._written(connection.at_once(_AT_ONCE, values, _FORMATS))
 
     def _step_by_step(self, connection: psycopg.Connection, *, merging: bool) -> Written | None:
         """Store the documents, and insert the event or find it, in a transaction of several statements.
@@ -122,10 +125,10 @@ class Append:
                 return written
             add_documents(connection, self._documents)
             values = [new.id, new.leaf, new.subject, new.salt, new.body, False, new.account, new.opted_out]
-            cursor = connection.execute(_AMONG_OTHERS, [*values, None, milliseconds(self._patience)])
+            cursor = connection.execute(_AMONG_OTHERS, [*values, None, str(milliseconds(self._patience))])
             connection.commit()
-        index, leaf, added = cursor.fetchone() or (None, None, None)
-        return None if added is None else self._written(index, leaf)
+        (found,) = cursor.fetchone() or (None,)
+        return self._written(found)
 
     def _repeated(self, connection: psycopg.Connection) -> Written | None:
         """What the event repeats, while no other of its subject or account is recorded."""
@@ -136,8 +139,14 @@ class Append:
             return None
         return Written(index=found[0], id=found[1], leaf=found[2])
 
-    def _written(self, index: int | None, known: bytes | None) -> Written:
-        return Written(index=index, id=self._entry.id, leaf=self._entry.leaf if known is None else known)
+    def _written(self, found: bytes | None) -> Written | None:
+        """What the function says with *found*; None that nothing was done."""
+        if found is None:
+            return None
+        if not found:
+            return Written(index=None, id=self._entry.id, leaf=self._entry.leaf)
+        index = int.from_bytes(found[:_INDEX], signed=True)
+        return Written(index=None if index < 0 else index, id=self._entry.id, leaf=found[_INDEX:])
 
 
 def add_documents(connection: psycopg.Connection, documents: Sequence[Document]) -> None:

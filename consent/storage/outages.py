@@ -1,10 +1,6 @@
 """What PostgreSQL says when it can't, in sentences that name the fix; and what it says although it could."""
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import psycopg
-from psycopg.errors import Diagnostic
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from consent.errors import LedgerError, LedgerUnavailable
@@ -36,34 +32,9 @@ _SAID: dict[str, tuple[str, str, int]] = {
 #: What an operation may raise.
 RAISED = (psycopg.Error, SQLAlchemyError)
 
-Found = TypeVar("Found")
 
-
-class _NotAcknowledgedError(psycopg.OperationalError):
+class NotAcknowledgedError(psycopg.OperationalError):
     """The commit was made here, but a standby may not have it."""
-
-
-def acknowledged(connection: psycopg.Connection, work: Callable[[], Found]) -> Found:
-    """What *work* returns, which commits on *connection*; not if the commit didn't reach the standbys it has to.
-
-    When the wait for a synchronous standby is cut short the server commits, and warns. What was written is found
-    under its id when the caller tries again.
-    """
-    warned: list[str | None] = []
-
-    def listen(notice: Diagnostic) -> None:
-        # The message is in the server's language; this code it has for nothing else that a commit does.
-        if notice.sqlstate == "01000":
-            warned.append(notice.message_primary)
-
-    connection.add_notice_handler(listen)
-    try:
-        found = work()
-    finally:
-        connection.remove_notice_handler(listen)
-    if warned:
-        raise _NotAcknowledgedError(f"{warned[0]}")
-    return found
 
 
 def lost(error: BaseException) -> bool:
@@ -73,14 +44,14 @@ def lost(error: BaseException) -> bool:
     # An error of the server has a code, unless it is the last word before it hangs up.
     code = getattr(error, "sqlstate", None) or ""
     gone = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    return gone and not isinstance(error, _NotAcknowledgedError) and code[:3] in ("", "57P")
+    return gone and not isinstance(error, NotAcknowledgedError) and code[:3] in ("", "57P")
 
 
 def explain(error: BaseException, database: str) -> LedgerError:
     """The error to raise instead of *error*: LedgerUnavailable where a later try may succeed."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     words = next(iter(str(cause).splitlines()), "")
-    if isinstance(cause, _NotAcknowledgedError):
+    if isinstance(cause, NotAcknowledgedError):
         return LedgerUnavailable(
             f"The database {database} recorded, but a standby didn't confirm it in time ({words}). Look at "
             "synchronous_standby_names and at the standbys.",

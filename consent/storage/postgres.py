@@ -14,10 +14,11 @@ from consent.ledger import Counts, Document, Entry, Facets, Head, Record, Sealed
 from consent.ledger.signing import Desk
 from consent.storage import eraser, inbox, index, moved, pruner, records, roles, sequencer
 from consent.storage.birth import first_leaf
+from consent.storage.connections import bounded
 from consent.storage.departure import Departure, Progress
 from consent.storage.listing import Listing
 from consent.storage.schema import inbox as waiting
-from consent.storage.server import Server, bounded
+from consent.storage.server import Server
 
 log = logging.getLogger("consent")
 

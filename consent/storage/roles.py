@@ -5,7 +5,7 @@ from importlib import import_module
 
 from sqlalchemy import Connection, text
 
-from consent.storage.schema import APPEND, OPENED
+from consent.storage.schema import OPENED, RECORD
 
 APP, SEALER, ERASER, READER = "consent_app", "consent_sealer", "consent_eraser", "consent_reader"
 PRUNER = "consent_pruner"
@@ -58,7 +58,7 @@ def deprived(connection: Connection) -> Sequence[str]:
         for table in tables.split(", ")
     ]
     needs += [
-        (APP, APPEND, "EXECUTE"),
+        (APP, RECORD, "EXECUTE"),
         *((SEALER, each, "EXECUTE") for each in ("consent.make_room()", OPENED)),
     ]
     named, tables, rights = map(list, zip(*needs, strict=True))
@@ -74,7 +74,7 @@ def statements() -> Sequence[str]:
     triggers = [trigger for revision in revisions for trigger in revision.POSTGRESQL_TRIGGERS]
     triggers += import_module("consent.storage.migrations.versions.r0006_partitions").POSTGRESQL_STATEMENTS
     triggers += import_module("consent.storage.migrations.versions.r0008_tally").POSTGRESQL_STATEMENTS
-    recording = import_module("consent.storage.migrations.versions.r0007_append")
+    recording = import_module("consent.storage.migrations.versions.r0009_record")
     return [
         *(_create(role) for role in _RIGHTS),
         "REVOKE ALL ON SCHEMA consent FROM PUBLIC",
@@ -82,7 +82,7 @@ def statements() -> Sequence[str]:
         *(statement for role, rights in _RIGHTS.items() for statement in _grant(role, rights)),
         *(" ".join(statement.split()) for statement in (*triggers, *recording.POSTGRESQL_STATEMENTS)),
         f"GRANT EXECUTE ON FUNCTION consent.make_room(), {OPENED} TO {SEALER}",
-        f"GRANT EXECUTE ON FUNCTION {APPEND} TO {APP}",
+        f"GRANT EXECUTE ON FUNCTION {RECORD} TO {APP}",
     ]
 
 

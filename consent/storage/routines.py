@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 _FUNCTIONS = text("""
-    SELECT proname, prosrc, prosecdef, coalesce('search_path=pg_catalog, pg_temp' = ANY(proconfig), false) AS own_path,
+    SELECT proname, prosrc, prosecdef, coalesce(array_to_string(proconfig, ' '), '') AS settings,
         has_function_privilege('public', p.oid, 'EXECUTE') AS anybody,
         proowner = (SELECT relowner FROM pg_class WHERE oid = to_regclass('consent.entry')) AS owned
     FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname = 'consent'
@@ -39,14 +39,16 @@ class Routine(NamedTuple):
     """Whether it runs with the rights of whoever owns it."""
     anybody: bool = False
     """Whether anybody may call it, as is usual of what only triggers do."""
+    settings: str = "search_path=pg_catalog, pg_temp"
+    """What the server sets while it runs. Without a path it names no type, and every table with its schema."""
 
 
 #: All there are; a test compares them with the migrations.
 FUNCTIONS = {
-    "append": Routine("460677e9c28aa0e8c69b7c804b6520ed46469c6ad2a157b10fdd0b5344cd6df9"),
     "facets_in": Routine("fb049fabd84468b55a0bbb42cd1a309f6c89560743a171bf5c957dd0d4e327f8"),
     "make_room": Routine("b361161348749a24c0b7db5e4765d076a3b7456488680aadb86b3eb22ba157d2", definer=True),
     "opened": Routine("a665a573150bb92cd9f10029e1d57de7b418a28d6af481dd543e9d755ed54399", definer=True),
+    "record": Routine("bcd7b480cc13a7c8332edf4068540db130a2d91b72cacc94e7b689b1218be2cc", settings=""),
     "refuse": Routine("f62e3fc8c3c53deca46bf2e1e06411a0b6cb1c0fc9451b58f062124662dff91b", anybody=True),
     "refuse_unless_named": Routine(
         "6e1b2572e92ee9cfa4be7e1c403b979da3e1033a3d41759834d977d07f6f7063", anybody=True
@@ -97,8 +99,8 @@ def problems(connection: Connection) -> Iterator[str]:
             continue
         missing.discard(row.proname)
         # That fewer may call it is no fault.
-        found = Routine(digest(row.prosrc), row.prosecdef, row.anybody or made.anybody)
-        if found != made or not row.own_path:
+        found = Routine(digest(row.prosrc), row.prosecdef, row.anybody or made.anybody, row.settings)
+        if found != made:
             altered.append(f"consent.{row.proname}")
         if not row.owned:
             foreign.append(f"consent.{row.proname}")

@@ -18,13 +18,13 @@ from sqlalchemy import (
 )
 
 #: The schema's revisions that this release knows, oldest first; a test compares them with the migrations.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 VERSION_TABLE = "consent_alembic_version"
 #: Where all of them are on PostgreSQL.
 SCHEMA = "consent"
 
 #: How PostgreSQL knows the function by which events are recorded.
-APPEND = "consent.append(uuid,bytea,uuid,bytea,bytea,boolean,text,boolean,text[],integer)"
+RECORD = "consent.record(uuid,bytea,uuid,bytea,bytea,boolean,text,boolean,text[],text)"
 #: What shows whoever counts as much of openings as names nobody.
 OPENED = "consent.opened(bigint, bigint)"
 

@@ -1,39 +1,30 @@
-"""One PostgreSQL server: its connections in each process, its transactions, and how the database is made there."""
+"""One PostgreSQL server: what each process may do there, and how the database is made."""
 
 import os
 import time
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
-import psycopg
-from psycopg.pq import TransactionStatus
-from sqlalchemy import URL, Connection, Engine, PoolResetState, create_engine, event, text
+from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from consent.errors import LedgerUnavailable
 from consent.storage import arrival, migrate, moved, outages, records, sequencer
 from consent.storage.birth import Birth
 from consent.storage.bounded import BoundedConnection
+from consent.storage.connections import READING, Connections, bounded, driver
 from consent.storage.departure import Departure, Progress
 from consent.storage.records import After
 from consent.storage.schema import SCHEMA
 
-#: Seconds that a read may take, and that opening a connection may.
-READING, CONNECTING = 10.0, 2.0
 #: Holds the creation and the upgrade of the database to one process at a time, together with the schema's name.
 _CREATING = 0x636F6E73656E74
 
 #: What a URL may hold that is in no message, besides the password that stands before the server.
 _SECRET = ("password", "sslpassword", "oauth_client_secret")
 
-# For this transaction alone: a pooler may hand the connection to somebody else between any two of them.
-_BOUNDED = (
-    "SELECT set_config('synchronous_commit', 'on', true), set_config('statement_timeout', '{0}', true), "
-    "set_config('lock_timeout', '{0}', true), set_config('search_path', 'consent', true)"
-)
 _UNBOUNDED = text("SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)")
 _RIGHTS = text(
     "SELECT current_setting('fsync') = 'on' AS synced, has_table_privilege('consent.inbox', 'DELETE') AS may_seal"
@@ -42,20 +33,16 @@ _RIGHTS = text(
 Found = TypeVar("Found")
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
+@dataclass(slots=True, eq=False)
 class _Process:
     """What one process holds of the server. A forked child has its own, and never its parent's."""
 
-    engine: Engine
+    connections: Connections
     opening: Lock = field(default_factory=Lock)
     ready: bool = False
     refused: LedgerUnavailable | None = None
     """Why nothing may be recorded."""
     may_seal: bool = False
-
-    def __post_init__(self) -> None:
-        # Whoever forgets a database has it closed, but only in the process that opened it.
-        weakref.finalize(self, _dispose, self.engine, os.getpid())
 
 
 class Server:
@@ -69,7 +56,7 @@ class Server:
         self._url = url
         self._birth = birth
         self._first_use = first_use
-        self._processes = {os.getpid(): _Process(_engine(url))}
+        self._processes = {os.getpid(): _Process(Connections(url))}
 
     @property
     def name(self) -> str:
@@ -83,7 +70,7 @@ class Server:
 
     def read(self, work: Callable[[Connection], Found]) -> Found:
         """What *work* reads in one transaction. A lost connection is opened anew, once."""
-        return self._twice(self._ready(READING), lambda engine: _reading(engine, work), READING)
+        return self._twice(self._ready(READING), lambda each: each.read(work), READING)
 
     def read_all(
         self,
@@ -102,16 +89,16 @@ class Server:
     def write(self, work: Callable[[Connection], Found], patience: float) -> Found:
         """What *work* returns, which writes in one transaction; durable when this returns."""
         process = self._writable(patience)
-        return self._twice(process, lambda engine: _writing(engine, work, patience), patience)
+        return self._twice(process, lambda each: each.write(work, patience), patience)
 
-    def pipeline(self, work: "Callable[[BoundedConnection], Found]", patience: float) -> Found:
+    def pipeline(self, work: Callable[[BoundedConnection], Found], patience: float) -> Found:
         """What *work* returns, which writes and commits on the driver's own connection; durable when this returns.
 
         A connection that is lost is opened anew, once, and *work* done again: whatever it writes, it writes under
         an id, and a second time finds it.
         """
         process = self._writable(patience)
-        return self._twice(process, lambda engine: _driving(engine, work, patience), patience)
+        return self._twice(process, lambda each: each.drive(work, patience), patience)
 
     def upgrade(self) -> Sequence[str]:
         """Make schema and tables, or bring them to this release's; then begin the log, if it isn't begun.
@@ -121,15 +108,15 @@ class Server:
         migrate.load()
         process = self._here()
         try:
-            with process.engine.begin() as connection:
+            with process.connections.engine.begin() as connection:
                 self._take_turn(connection)
                 connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
                 done = migrate.upgrade(connection)
-            with process.engine.begin() as connection:
+            with process.connections.engine.begin() as connection:
                 self._take_turn(connection)
                 self._birth.enter(connection)
                 sequencer.seal(connection, 0)
-            with process.engine.connect() as connection:
+            with process.connections.engine.connect() as connection:
                 self._birth.settle(connection)
         except SQLAlchemyError as error:
             raise outages.explain(error, self.name) from error
@@ -144,7 +131,7 @@ class Server:
         migrate.load()
         process = self._here()
         try:
-            with process.engine.connect() as connection:
+            with process.connections.engine.connect() as connection:
                 self._take_turn(connection)
                 connection.execute(_UNBOUNDED)
                 arrival.make_room(connection, departure, self.name)
@@ -152,7 +139,7 @@ class Server:
                 migrate.upgrade(connection)
                 arrival.fill(connection, departure, progress)
                 connection.exec_driver_sql(moved.CLOSE)
-                outages.acknowledged(_driver(connection), connection.commit)
+                driver(connection).acknowledged(connection.commit)
         except outages.RAISED as error:
             raise outages.explain(error, self.name) from error
         process.ready = False
@@ -167,7 +154,7 @@ class Server:
 
     def apply(self, statements: Sequence[str]) -> None:
         """Run *statements*, which change rights, in one transaction; LedgerUnavailable when the role may not."""
-        engine = self._here().engine
+        engine = self._here().connections.engine
         try:
             with engine.begin() as connection:
                 for statement in (bounded(READING), *statements):
@@ -194,13 +181,13 @@ class Server:
         """Close the connections of this process; the next use opens new ones."""
         process = self._here()
         process.ready = False
-        process.engine.dispose()
+        process.connections.close()
 
     def _here(self) -> _Process:
         process = self._processes.get(os.getpid())
         if process is None:
             # Forked. The parent's connections are the parent's: they are neither used nor closed here.
-            process = _Process(_engine(self._url))
+            process = _Process(Connections(self._url))
             self._processes = {os.getpid(): process}
         return process
 
@@ -212,7 +199,7 @@ class Server:
             try:
                 if not process.ready:
                     self._twice(
-                        process, lambda engine: _reading(engine, lambda c: self._look(process, c)), patience
+                        process, lambda each: each.read(lambda found: self._look(process, found)), patience
                     )
                     process.ready = True
             finally:
@@ -240,112 +227,21 @@ class Server:
             raise process.refused
         return process
 
-    def _twice(self, process: _Process, work: Callable[[Engine], Found], patience: float) -> Found:
+    def _twice(self, process: _Process, work: Callable[[Connections], Found], patience: float) -> Found:
         deadline = time.monotonic() + patience
         try:
             try:
-                return work(process.engine)
+                return work(process.connections)
             except outages.RAISED as error:
                 if not outages.lost(error) or time.monotonic() > deadline:
                     raise
-                process.engine.dispose()  # the others of the pool are as old
-                return work(process.engine)
+                process.connections.close()  # the others of the pool are as old
+                return work(process.connections)
         except outages.RAISED as error:
             if outages.lost(error):
-                process.engine.dispose()
+                process.connections.close()
             raise outages.explain(error, self.name) from error
 
     def _take_turn(self, connection: Connection) -> None:
         connection.exec_driver_sql(bounded(self._first_use))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CREATING})
-
-
-def bounded(patience: float) -> str:
-    """The statement that makes the transaction it begins durable, and bounds what each further one waits."""
-    return _BOUNDED.format(milliseconds(patience))
-
-
-def milliseconds(patience: float) -> int:
-    """*patience*, in seconds, as the server's timeouts take it, where 0 would be no limit."""
-    return max(1, int(1000 * patience))
-
-
-def _engine(url: URL) -> Engine:
-    """An engine that keeps no state in sessions. Nothing is opened yet."""
-    usual = {
-        "connect_timeout": str(int(CONNECTING)),
-        "application_name": "flask-assent",
-        "tcp_user_timeout": str(int(1000 * READING)),
-        "keepalives_idle": "10",
-        "keepalives_interval": "5",
-        "keepalives_count": "2",
-    }
-    options = {name: value for name, value in usual.items() if name not in url.query}
-    engine = create_engine(
-        url,
-        pool_size=5,
-        max_overflow=5,
-        pool_timeout=CONNECTING,
-        pool_reset_on_return=None,
-        isolation_level="READ COMMITTED",
-        use_native_hstore=False,
-        connect_args={**options, "prepare_threshold": None},
-        execution_options={"schema_translate_map": {None: SCHEMA}},
-    )
-    event.listen(engine, "do_connect", _connect)
-    event.listen(engine, "connect", _connected)
-    event.listen(engine, "reset", _reset)
-    return engine
-
-
-def _dispose(engine: Engine, process: int) -> None:
-    if os.getpid() == process:
-        engine.dispose()
-
-
-def _connect(
-    dialect: object, record: object, arguments: list[str], options: dict[str, Any]
-) -> BoundedConnection:
-    return BoundedConnection.connect(*arguments, **options)
-
-
-def _connected(connection: psycopg.Connection, record: object) -> None:
-    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-
-
-def _reset(connection: psycopg.Connection, record: object, state: PoolResetState) -> None:
-    # As the pool does by itself; but after most appends nothing is open, and the driver takes its time to find that.
-    if not state.terminate_only and connection.pgconn.transaction_status != TransactionStatus.IDLE:
-        connection.rollback()
-
-
-def _reading(engine: Engine, work: Callable[[Connection], Found]) -> Found:
-    with engine.connect() as connection, _driver(connection).within(READING):
-        connection.exec_driver_sql(bounded(READING))
-        return work(connection)
-
-
-def _writing(engine: Engine, work: Callable[[Connection], Found], patience: float) -> Found:
-    with engine.connect() as connection, _driver(connection).within(patience):
-        connection.exec_driver_sql(bounded(patience))
-        found = work(connection)
-        outages.acknowledged(_driver(connection), connection.commit)
-        return found
-
-
-def _driver(connection: Connection) -> BoundedConnection:
-    return cast(BoundedConnection, connection.connection.driver_connection)
-
-
-def _driving(engine: Engine, work: Callable[[BoundedConnection], Found], patience: float) -> Found:
-    pooled = engine.raw_connection()
-    try:
-        connection = cast(BoundedConnection, pooled.driver_connection)
-        with connection.within(patience):
-            return outages.acknowledged(connection, lambda: work(connection))
-    except psycopg.Error as error:
-        if outages.lost(error):
-            pooled.invalidate(error)
-        raise
-    finally:
-        pooled.close()  # the pool rolls back what was not committed

@@ -12,7 +12,7 @@ from consent.ledger import Document, Ledger, Written
 from consent.storage import GuardedStorage, roles, routines
 from consent.storage.inbox import Append
 from consent.storage.postgres import PostgresStorage
-from consent.storage.schema import APPEND, OPENED
+from consent.storage.schema import OPENED, RECORD
 
 from .cluster import Cluster, libpq
 from .events import new_event, open_served, record, seal_all
@@ -110,15 +110,15 @@ def test_the_function_gives_nobody_a_right_and_only_who_records_may_call_it(
 ) -> None:
     assert isinstance(served.storage, GuardedStorage)
     served.storage.apply(roles.statements())
-    call = f"SELECT consent.append('{uuid.uuid4()}', '', NULL, '', '', false, NULL, false, NULL, 1000)"
+    call = f"SELECT consent.record('{uuid.uuid4()}', '', NULL, '', '', false, NULL, false, NULL, '1000')"
     for role in (roles.SEALER, roles.ERASER, roles.PRUNER, roles.READER):
         with (
-            pytest.raises(psycopg.errors.InsufficientPrivilege, match="for function append"),
+            pytest.raises(psycopg.errors.InsufficientPrivilege, match="for function record"),
             psycopg.connect(libpq(login(server, begun_url, role))) as connection,
         ):
             connection.execute(call.encode())
     reader = login(server, begun_url, roles.READER)
-    server.run(f"GRANT EXECUTE ON FUNCTION {APPEND} TO {reader.username}", database=begun_url.database)
+    server.run(f"GRANT EXECUTE ON FUNCTION {RECORD} TO {reader.username}", database=begun_url.database)
     with (
         pytest.raises(psycopg.errors.InsufficientPrivilege, match="for table"),
         psycopg.connect(libpq(reader)) as connection,
@@ -132,18 +132,18 @@ def test_the_function_gives_nobody_a_right_and_only_who_records_may_call_it(
     [
         "DROP FUNCTION {}",
         "ALTER FUNCTION {} SECURITY DEFINER",
-        "ALTER FUNCTION {} RESET search_path",
+        "ALTER FUNCTION {} SET search_path = public",
         "GRANT EXECUTE ON FUNCTION {} TO PUBLIC",
     ],
 )
 def test_a_function_that_was_changed_is_noticed_and_put_back(
     served: Ledger, server: Cluster, begun_url: URL, change: str
 ) -> None:
-    server.run(change.format(APPEND), database=begun_url.database)
+    server.run(change.format(RECORD), database=begun_url.database)
     (problem,) = served.problems()
     said = "missing" if change.startswith("DROP") else "not as it was made"
     assert (
-        f"Of the database's functions {said}: consent.append. Run: flask consent db roles --apply" in problem
+        f"Of the database's functions {said}: consent.record. Run: flask consent db roles --apply" in problem
     )
     if change.startswith("DROP"):
         with pytest.raises(LedgerUnavailable, match=r"lacks the function .*flask consent db roles --apply"):
@@ -161,7 +161,7 @@ def test_a_database_of_the_release_before_is_upgraded_and_its_workers_go_on_with
     served.storage.apply(roles.statements())
     record(served)
     server.run(
-        f"DROP FUNCTION {APPEND}",
+        f"DROP FUNCTION {RECORD}",
         "DROP TABLE consent.facets, consent.indexed, consent.tally, consent.counted",
         "UPDATE consent.consent_alembic_version SET version_num = '0006'",
         database=begun_url.database,
@@ -171,7 +171,7 @@ def test_a_database_of_the_release_before_is_upgraded_and_its_workers_go_on_with
         LedgerUnavailable, match=r"lacks tables of this release\. Run: flask consent db upgrade"
     ):
         record(site)
-    assert "0007: on PostgreSQL, recording as a function of the database" in served.storage.upgrade()
+    assert "0009: on PostgreSQL, recording by one statement of the function that records" in served.storage.upgrade()
     record(site, new_event(subject=uuid.uuid4()))
     seal_all(served)
     assert check_tree(served).size == 3
@@ -225,11 +225,11 @@ def test_each_function_and_trigger_that_was_changed_is_named_and_put_back(
         assert served.problems() == [], change
     server.run(
         "CREATE ROLE somebody",
-        "ALTER FUNCTION consent.append OWNER TO somebody",
+        "ALTER FUNCTION consent.record OWNER TO somebody",
         database=begun_url.database,
     )
     (problem,) = served.problems()
-    assert "another role than the owner of the tables owns consent.append, and can exchange" in problem
+    assert "another role than the owner of the tables owns consent.record, and can exchange" in problem
 
 
 def test_all_functions_and_triggers_are_looked_at(served: Ledger, server: Cluster, begun_url: URL) -> None:

@@ -179,6 +179,7 @@ def test_upgrading_says_what_it_did_once(tmp_path: Path) -> None:
         "0006: on PostgreSQL, entries in partitions of 2^24",
         "0007: on PostgreSQL, recording as a function of the database",
         "0008: counts by day, and where events with the same facets are",
+        "0009: on PostgreSQL, recording by one statement of the function that records",
     ]
     assert list(second.upgrade()) == []
     first.close()
@@ -217,6 +218,7 @@ def test_a_database_of_the_first_schema_is_upgraded_and_keeps_its_events(tmp_pat
         "0006",
         "0007",
         "0008",
+        "0009",
     ]
     assert record(ledger).index == 2
     assert not ledger.opted_out("A" * 22)
