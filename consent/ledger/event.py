@@ -99,12 +99,14 @@ class Event:
         object.__setattr__(self, "time", utc.replace(microsecond=utc.microsecond // 1000 * 1000))
         object.__setattr__(self, "kind", Kind(self.kind))
         for name in ("granted", "refused", "before_granted", "before_refused"):
-            object.__setattr__(self, name, tuple(sorted(set(getattr(self, name)))))
+            if (answers := getattr(self, name)) != ():
+                object.__setattr__(self, name, tuple(sorted(set(answers))))
         self._check()
 
     def _check(self) -> None:
-        both = set(self.granted) & set(self.refused) | set(self.before_granted) & set(self.before_refused)
-        if both:
+        if both := {*self.granted}.intersection(self.refused) | {*self.before_granted}.intersection(
+            self.before_refused
+        ):
             raise ValueError(f"{', '.join(sorted(both))}: both granted and refused; expected one answer each")
         for name, value in (("policy", self.policy), ("notice", self.notice)):
             if value is not None and not _DIGEST.fullmatch(value):

@@ -47,7 +47,7 @@ class Routine(NamedTuple):
 FUNCTIONS = {
     "facets_in": Routine("fb049fabd84468b55a0bbb42cd1a309f6c89560743a171bf5c957dd0d4e327f8"),
     "make_room": Routine("b361161348749a24c0b7db5e4765d076a3b7456488680aadb86b3eb22ba157d2", definer=True),
-    "opened": Routine("a665a573150bb92cd9f10029e1d57de7b418a28d6af481dd543e9d755ed54399", definer=True),
+    "opened": Routine("86034d78ac307f78220f86c08d549a1041a913b27d53f60d6a0a1aac0698eafe", definer=True),
     "record": Routine("bcd7b480cc13a7c8332edf4068540db130a2d91b72cacc94e7b689b1218be2cc", settings=""),
     "refuse": Routine("f62e3fc8c3c53deca46bf2e1e06411a0b6cb1c0fc9451b58f062124662dff91b", anybody=True),
     "refuse_unless_named": Routine(

@@ -171,7 +171,10 @@ def test_a_database_of_the_release_before_is_upgraded_and_its_workers_go_on_with
         LedgerUnavailable, match=r"lacks tables of this release\. Run: flask consent db upgrade"
     ):
         record(site)
-    assert "0009: on PostgreSQL, recording by one statement of the function that records" in served.storage.upgrade()
+    assert (
+        "0009: on PostgreSQL, recording by one statement, and openings that are alike counted together"
+        in served.storage.upgrade()
+    )
     record(site, new_event(subject=uuid.uuid4()))
     seal_all(served)
     assert check_tree(served).size == 3

@@ -143,7 +143,7 @@ def test_an_upgrade_builds_the_tree_over_the_stored_leaf_hashes(older: OlderRele
         "0006: on PostgreSQL, entries in partitions of 2^24",
         "0007: on PostgreSQL, recording as a function of the database",
         "0008: counts by day, and where events with the same facets are",
-        "0009: on PostgreSQL, recording by one statement of the function that records",
+        "0009: on PostgreSQL, recording by one statement, and openings that are alike counted together",
     ]
     assert check_tree(ledger).size == 300
     assert rows(tmp_path, "SELECT * FROM entry") == before

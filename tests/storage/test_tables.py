@@ -179,7 +179,7 @@ def test_upgrading_says_what_it_did_once(tmp_path: Path) -> None:
         "0006: on PostgreSQL, entries in partitions of 2^24",
         "0007: on PostgreSQL, recording as a function of the database",
         "0008: counts by day, and where events with the same facets are",
-        "0009: on PostgreSQL, recording by one statement of the function that records",
+        "0009: on PostgreSQL, recording by one statement, and openings that are alike counted together",
     ]
     assert list(second.upgrade()) == []
     first.close()

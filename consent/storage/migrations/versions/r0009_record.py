@@ -1,4 +1,4 @@
-"""on PostgreSQL, recording by one statement of the function that records
+"""on PostgreSQL, recording by one statement, and openings that are alike counted together
 
 Fixed once released: later changes are later revisions. The function has another name than the one before it, because
 it gives something else.
@@ -83,6 +83,30 @@ POSTGRESQL_STATEMENTS = (
     END $$
     """,
     f"REVOKE ALL ON FUNCTION {FUNCTION} FROM PUBLIC",
+    # As the one before it, but for what each opening has of its own, at its end: a subject or none, and a time. The
+    # rest is the same of many, and read once. What doesn't end so is read by itself. A colon before a word would be
+    # taken for a parameter.
+    """
+    CREATE OR REPLACE FUNCTION consent.opened(first bigint, beyond bigint)
+    RETURNS TABLE (leaf_index bigint, leaf bytea, said bytea) LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp AS $$
+        WITH of_tile AS MATERIALIZED (
+            SELECT e.leaf_index, e.leaf, CASE
+                WHEN substring(o.body FROM length(o.body) - 82 FOR 9) = convert_to('"subject"', 'UTF8')
+                    THEN substring(o.body FROM 1 FOR length(o.body) - 83) || convert_to('"subject": null}', 'UTF8')
+                WHEN substring(o.body FROM length(o.body) - 48 FOR 9) = convert_to('"subject"', 'UTF8')
+                    THEN substring(o.body FROM 1 FOR length(o.body) - 49) || convert_to('"subject": null}', 'UTF8')
+                ELSE o.body
+            END AS alike
+            FROM consent.entry e LEFT JOIN consent.opening o ON o.uid = e.uid
+            WHERE e.leaf_index >= first AND e.leaf_index < beyond
+        ), kinds AS MATERIALIZED (
+            SELECT alike, consent.facets_in(alike) AS said
+            FROM (SELECT DISTINCT alike FROM of_tile WHERE alike IS NOT NULL) AS different
+        )
+        SELECT t.leaf_index, t.leaf, k.said FROM of_tile t LEFT JOIN kinds k ON k.alike = t.alike ORDER BY t.leaf_index
+    $$
+    """,
 )
 
 # Where the roles are in use, who may record may go on without anything else being run.
