@@ -370,6 +370,41 @@ def test_whoever_seals_counts_without_a_right_to_read_openings(
     storage.close()
 
 
+def test_openings_that_are_alike_are_read_together_and_come_to_what_each_comes_to_by_itself(
+    served: Ledger, begun_url: URL, server: Cluster
+) -> None:
+    fill(served, WIDTH, begun_url)
+    altered = [
+        "",
+        "\\xff",
+        "{}",
+        '{"source":"x","subject":7}',
+        '{"subject"' + " " * 39,
+        '"subject"' + "x" * 74,
+    ]
+    differing = """
+        SELECT count(*) FROM consent.opened(0, %d) AS shown JOIN consent.entry USING (leaf_index)
+        JOIN consent.opening USING (uid) WHERE shown.said IS DISTINCT FROM consent.facets_in(body)
+    """
+    known = "SELECT count(DISTINCT said), count(said) FROM consent.opened(0, %d) WHERE said <> ''"
+    assert server.run(differing % WIDTH, database=begun_url.database) == [(0,)]
+    # Of 255 answers (entry 0 is none): three languages, with and without a signal.
+    assert server.run(known % WIDTH, database=begun_url.database) == [(7, WIDTH)]
+    with owner(begun_url) as connection:
+        connection.execute(text("ALTER TABLE consent.opening DISABLE TRIGGER opening_stays"))
+        for index, body in enumerate(altered, start=10):
+            connection.execute(
+                text(
+                    "UPDATE consent.opening SET body = CAST(:body AS bytea) FROM consent.entry e "
+                    "WHERE e.uid = opening.uid AND leaf_index = :index"
+                ),
+                {"body": body, "index": index},
+            )
+    assert server.run(differing % WIDTH, database=begun_url.database) == [(0,)]
+    served.recount(patience=30)
+    assert (served.count(patience=30), served.counted()) == (0, WIDTH)
+
+
 @pytest.mark.requirement("LOG-05")
 def test_while_somebody_erases_nothing_is_counted_and_then_without_what_went(
     served: Ledger, begun_url: URL

@@ -304,6 +304,22 @@ def test_connections_that_the_server_closed_are_opened_anew(
     assert quiet.seal() == 2
 
 
+def test_whoever_records_leaves_the_connection_to_the_next_and_all_are_closed_in_the_end(
+    server: Cluster, begun_url: URL
+) -> None:
+    ledger, storage = open_served(begun_url)
+    record(ledger)
+    there = "SELECT array_agg(pid) FROM pg_stat_activity WHERE application_name = 'flask-assent'"
+    first = server.run(there, database=begun_url.database)
+    for _ in range(3):
+        record(ledger, new_event(subject=uuid.uuid4()))
+    assert server.run(there, database=begun_url.database) == first != [(None,)]
+    storage.close()
+    until(lambda: server.run(there, database=begun_url.database) == [(None,)])
+    record(ledger)
+    storage.close()
+
+
 @contextmanager
 def set_up(server: Cluster, name: str, value: str) -> Iterator[None]:
     """The whole server runs with this setting, until the block ends."""

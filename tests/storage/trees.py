@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from itertools import pairwise
 
-from consent.ledger import Checkpoint, Head, Ledger, open_checkpoint
+from consent.ledger import Checkpoint, Head, Ledger, leaf_hash, open_checkpoint
 from consent.ledger.merkle import (
     Frontier,
     check_consistency,
@@ -22,6 +22,7 @@ def check_tree(ledger: Ledger) -> Head:
         if record.index == head.size:
             break
         assert record.index == len(hashes)
+        assert record.leaf_hash == leaf_hash(record.leaf)
         hashes.append(record.leaf_hash)
         tree.append(record.leaf_hash)
     assert (tree.size, tree.root()) == (head.size, head.root)

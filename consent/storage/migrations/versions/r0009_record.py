@@ -83,6 +83,21 @@ POSTGRESQL_STATEMENTS = (
     END $$
     """,
     f"REVOKE ALL ON FUNCTION {FUNCTION} FROM PUBLIC",
+    # As before, but that no opening keeps the others from being counted: what is declared is outside of what catches.
+    """
+    CREATE OR REPLACE FUNCTION consent.facets_in(body bytea) RETURNS bytea LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $$
+    DECLARE
+        said jsonb;
+    BEGIN
+        said := convert_from(body, 'UTF8')::jsonb;
+        RETURN convert_to(jsonb_build_object('language', said -> 'language', 'profile', said -> 'profile',
+            'source', said -> 'source', 'signal', said -> 'signal', 'granted', said -> 'granted',
+            'refused', said -> 'refused')::text, 'UTF8');
+    EXCEPTION WHEN OTHERS THEN
+        RETURN ''::bytea;
+    END $$
+    """,
     # As the one before it, but for what each opening has of its own, at its end: a subject or none, and a time. The
     # rest is the same of many, and read once. What doesn't end so is read by itself. A colon before a word would be
     # taken for a parameter.
