@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from importlib import import_module
 
 import psycopg
 import pytest
@@ -15,7 +16,7 @@ from consent.storage.postgres import PostgresStorage
 from consent.storage.schema import OPENED, RECORD
 
 from .cluster import Cluster, libpq
-from .events import new_event, open_served, record, seal_all
+from .events import ORIGIN, new_event, open_served, record, seal_all
 from .test_server import login
 from .trees import check_tree
 
@@ -179,6 +180,39 @@ def test_a_database_of_the_release_before_is_upgraded_and_its_workers_go_on_with
     seal_all(served)
     assert check_tree(served).size == 3
     storage.close()
+
+
+def test_what_was_recorded_by_the_function_of_the_release_before_stays_as_it_is_and_the_log_goes_on(
+    served: Ledger, server: Cluster, begun_url: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PostgresStorage, "_seal_in_passing", lambda *_: None)
+    before, counting = (
+        import_module(f"consent.storage.migrations.versions.{name}")
+        for name in ("r0007_append", "r0008_tally")
+    )
+    server.run(
+        f"DROP FUNCTION {RECORD}",
+        *before.POSTGRESQL_STATEMENTS,
+        *counting.POSTGRESQL_STATEMENTS,
+        "UPDATE consent.consent_alembic_version SET version_num = '0008'",
+        database=begun_url.database,
+    )
+    event, salt = new_event(), bytes(32)
+    with psycopg.connect(libpq(begun_url)) as connection:
+        connection.execute(
+            "SELECT consent.append(%s, %s, %s, %s, %s, true, NULL, false, NULL, 1000)",
+            [event.id, event.leaf(ORIGIN, salt), event.subject, salt, event.body()],
+        )
+    assert isinstance(served.storage, GuardedStorage)
+    assert [done[:4] for done in served.storage.upgrade()] == ["0009"]
+    assert served.problems() == []
+    assert record(served, event, salt=salt).index is None
+    record(served, new_event(subject=uuid.uuid4()))
+    assert served.seal() == 2
+    found = served.get(event.id)
+    assert found is not None
+    assert (found.index, found.event(), found.salt) == (1, event, salt)
+    assert check_tree(served).size == 3
 
 
 def test_roles_that_lack_a_right_of_this_release_are_named_where_they_are_in_use(
