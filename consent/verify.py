@@ -8,6 +8,10 @@ RFC 6962, the C2SP formats and ``docs/format.md``. It is long, and stays one fil
 The signed checkpoint is believed because of its signature, the tiles because they lead to its root, the leaves because
 of their hashes, the openings because of their commitments, and nothing else in the bundle at all. Memory stays small:
 some 24 bytes an entry, for their ids.
+
+There are two ways through the entries. ``Entries`` looks at one after the other and says what is wrong: it decides.
+``plain`` looks at a tile at once, in other processes too, and can only say that all in it is as it is usually written,
+and right. Whatever it doesn't say that of is looked at the other way, so it hides nothing and names nothing.
 """
 
 import argparse
@@ -19,6 +23,7 @@ import io
 import json
 import os
 import re
+import signal
 import stat
 import struct
 import sys
@@ -30,6 +35,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
+from multiprocessing import Pipe, Process
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn, Protocol, cast
 
@@ -57,6 +65,8 @@ WIDTH, HASH = 256, 32
 #: What a bundle may have: bytes of each kind of file, and entries. More can't be read.
 LONGEST_NOTE, LONGEST_RECEIPT, LONGEST_LINE = 131_072, 786_432, 524_288
 LONGEST_ENTRIES = WIDTH * (2 + 65_535)
+#: So many bytes of lines are read ahead; those of a tile are usually far shorter.
+MOST_AHEAD = 2**21
 MOST_ENTRIES = 2**32
 #: A zip's list of contents in bytes, and how far its files may shrink.
 LONGEST_LIST, SMALL, STEEPEST = 16 * 2**20, 2**20, 100
@@ -147,6 +157,8 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = Path(os.path.realpath(root))
         self.stack = contextlib.ExitStack()
+        self._folders = set[Path]()
+        """Those that are no links, nor lie behind any."""
 
     def open(self, name: str) -> BinaryIO | None:
         """The file *name*; None if there is none, Fault if it is something else."""
@@ -155,14 +167,20 @@ class Folder:
             kind = os.lstat(path).st_mode
         except (FileNotFoundError, NotADirectoryError):
             return None
-        if not stat.S_ISREG(kind) or os.path.realpath(path) != str(path):
+        if not stat.S_ISREG(kind) or not self._within(path.parent):
             raise Fault("is no plain file, and is not followed")
         return path.open("rb")
+
+    def _within(self, folder: Path) -> bool:
+        """Whether no link leads to *folder*; it takes longer to find out than to read a tile."""
+        if folder not in self._folders and os.path.realpath(folder) == str(folder):
+            self._folders.add(folder)
+        return folder in self._folders
 
     def names(self, folder: str = "") -> list[str]:
         """The names of what lies in *folder*."""
         path = self.root / folder
-        if not path.is_dir() or os.path.realpath(path) != str(path):
+        if not path.is_dir() or not self._within(path):
             return []
         return sorted(os.listdir(path))
 
@@ -388,7 +406,7 @@ def receipt_in(text: str, trust: Trust) -> Receipt:
     if (
         not outline
         or not included(found, proof)
-        or (extra[2] is not None and not opens(outline[0], salt, opening))
+        or (extra[2] is not None and commitment_of(salt, opening) != outline[0])
     ):
         raise Fault("is not what was signed: it was altered")
     return found
@@ -443,6 +461,8 @@ _LEAF_TAIL = _ACT + rb',"origin":"%s","policy":(?:null|"[0-9a-f]{64}")\}'
 #: Commitment, hour, id; the key that an entry announces, and the index below which it says leaves were pruned, or None;
 #: whether it is of a kind that is never erased or pruned.
 Outline = tuple[bytes, bytes, bytes, bytes | None, bytes | None, bool]
+#: Of these, what stands behind the id.
+Act = tuple[bytes | None, bytes | None, bool]
 
 
 class Leaves:
@@ -454,35 +474,40 @@ class Leaves:
         )
         self.tail = re.compile(_LEAF_TAIL % (_KINDS.encode(), name.encode()))
         # Most leaves end as others did.
-        self.known = dict[bytes, tuple[bytes | None, bytes | None, bool]]()
+        self.known = dict[bytes, Act]()
 
     def read(self, leaf: bytes) -> Outline | None:
         """What later checks need of *leaf*; None if it isn't spelt so."""
         if not (head := _LEAF_HEAD.match(leaf)):
             return None
         commitment, hour, id = head.groups()
-        tail = leaf[_LEAF_HEAD_LENGTH:]
+        act = self.act(leaf[_LEAF_HEAD_LENGTH:])
+        return act and (commitment, hour, id, *act)
+
+    def act(self, tail: bytes) -> Act | None:
+        """What later checks need of the bytes of a leaf behind its id; None if they aren't spelt so."""
         if (act := self.known.get(tail)) is None:
             if not (match := self.tail.fullmatch(tail)):
                 return None
             if len(self.known) >= 4096:
                 self.known.clear()
             self.known[tail] = act = match[1], match[2], any(match.groups())
-        return commitment, hour, id, *act
+        return act
 
 
 _ANY_LEAF = Leaves(None)
 
 
-def opens(commitment: bytes, salt: bytes, opening: bytes) -> bool:
-    """Whether *salt* and *opening* are what the leaf committed to: HMAC-SHA256.
+def commitment_of(salt: bytes, opening: bytes) -> bytes | None:
+    """What a leaf has that commits to *salt* and *opening*: HMAC-SHA256; None unless the salt has 32 bytes.
 
     It is written out as RFC 2104 §2 has it, since that takes half the time of the library's.
     """
+    if len(salt) != 32:
+        return None
     inner = sha256(salt.translate(_IPAD) + _INNER + opening).digest()
     code = sha256(salt.translate(_OPAD) + _OUTER + inner).digest()
-    written = binascii.b2a_base64(code, newline=False)[:43].translate(_URL_SAFE)
-    return written == commitment and len(salt) == 32
+    return binascii.b2a_base64(code, newline=False)[:43].translate(_URL_SAFE)
 
 
 _IPAD, _OPAD = (bytes(value ^ pad for value in range(256)) for pad in (0x36, 0x5C))
@@ -524,13 +549,24 @@ class Lines:
     number: int = 0
     index: int = -1
     match: re.Match[bytes] | None = None
+    waiting: list[bytes] = field(default_factory=list)
+    """What was read and not come to yet."""
+    broken: Exception | None = None
+    """Why nothing behind that can be read; it is said where it is come to."""
+
+    def _read(self) -> bytes:
+        if self.waiting:
+            return self.waiting.pop(0)
+        if self.broken is not None:
+            raise self.broken
+        return b"" if self.file is None else self.file.readline(LONGEST_LINE)
 
     def advance(self) -> None:
         """On to the next line; a broken one ends the file, behind which there are no entries."""
         before, self.match, self.index = self.index, None, MOST_ENTRIES
         self.number += 1
         try:
-            if self.file is None or not (line := self.file.readline(LONGEST_LINE)):
+            if not (line := self._read()):
                 return
             if not (match := self.pattern.fullmatch(line)) or int(match[self.index_group]) <= before:
                 raise Fault("is no line of such a file, or not in the order of the log; the rest is not read")
@@ -539,6 +575,39 @@ class Lines:
             self.report.add("tampered", f"{self.name}, line {self.number}", said)
             return
         self.match, self.index = match, int(match[self.index_group])
+
+    def ahead(self) -> list[bytes]:
+        """The present line, and those behind it that may be of the same tile; fewer if they are long."""
+        if self.match is None or self.file is None:
+            return []
+        waiting, room = self.waiting, MOST_AHEAD - sum(map(len, self.waiting))
+        try:
+            while self.broken is None and len(waiting) < WIDTH and room > 0:
+                if not (line := self.file.readline(LONGEST_LINE)):
+                    break
+                waiting.append(line)
+                room -= len(line)
+        except (*_BROKEN, OSError) as error:
+            self.broken = error
+        return [self.match.string, *waiting]
+
+    def index_of(self, line: bytes) -> int:
+        """The entry that *line* is of; one behind all others if it can't be read."""
+        match = self.pattern.fullmatch(line)
+        return int(match[self.index_group]) if match else MOST_ENTRIES
+
+    def come_to(self, count: int) -> None:
+        """On to the last of *count* lines ahead, which are in order."""
+        if count > 1:
+            self.index = self.index_of(self.waiting[count - 2])
+            self.number += count - 1
+            del self.waiting[: count - 1]
+
+    def skip(self, index: int) -> None:
+        """On behind the lines of entries before *index*, which others look at."""
+        while count := bisect_left(self.ahead(), index, key=self.index_of):
+            self.come_to(count)
+            self.advance()
 
     def behind(self, index: int) -> Iterator[int]:
         """The numbers of the lines of entries before *index* that nobody asked for."""
@@ -642,11 +711,28 @@ def mth(row: Sequence[bytes]) -> bytes:
     return node(mth(row[:left]), mth(row[left:]))
 
 
+def hashes_of(leaves: Iterable[bytes]) -> bytes:
+    """The hashes of *leaves* (RFC 6962 §2.1), one behind the other."""
+    return b"".join([sha256(b"\0" + leaf).digest() for leaf in leaves])
+
+
 def full_root(tile: bytes) -> bytes:
     """The root over the hashes of a full tile."""
     while len(tile) > HASH:
         tile = b"".join([sha256(b"\1" + tile[at : at + 64]).digest() for at in range(0, len(tile), 64)])
     return tile
+
+
+def leaves_in(data: bytes, width: int) -> list[bytes]:
+    """The leaves in a file of entries, each behind its length in two bytes; Fault unless there are *width*."""
+    leaves, at = list[bytes](), 0
+    while at + 2 <= len(data) and len(leaves) <= width:
+        end = at + 2 + (data[at] << 8 | data[at + 1])
+        leaves.append(data[at + 2 : end])
+        at = end
+    if at != len(data) or len(leaves) != width:
+        raise Fault(f"has not the leaves of {width} entries")
+    return leaves
 
 
 def split(tile: bytes) -> list[bytes]:
@@ -756,7 +842,8 @@ class Tree:
     def _subtree(self, level: int, index: int, expected: bytes | None, trusted: bool) -> bytes:
         """Check a full tile and all below it against *expected*, the hash above; the hash by what is below."""
         data = self.stored(level, index)
-        sound = data is not None and full_root(data) == expected
+        own = full_root(data) if data else None
+        sound = data is not None and own == expected
         below = self._below(level, index, WIDTH, data, trusted and sound)
         if data is None:
             return full_root(below) if below else expected or bytes(HASH)
@@ -765,7 +852,7 @@ class Tree:
                 span = WIDTH ** (level + 1)
                 what = f"entries {index * span} to {(index + 1) * span - 1}"
                 self.blame(tile_path(level, index, WIDTH), f"is not what was signed, and so are {what}")
-            return full_root(data)
+            return cast(bytes, own)
         if sound:
             if level == 0:
                 self._blame_entries(index * WIDTH, data, below)
@@ -803,6 +890,102 @@ def joined(edge: Sequence[bytes | None]) -> bytes | None:
     return rest[0]
 
 
+# --- tiles in which nothing is unusual -----------------------------------------------------------------------
+
+
+class Plain(NamedTuple):
+    """What the rest of the check needs of a tile in which all is right, and written as it usually is."""
+
+    hashes: bytes
+    ids: bytes
+    turns: list[tuple[int, bytes]]
+    """The entries that are of another hour than the one ahead of them, with theirs."""
+    lines: tuple[int, int]
+    """How many openings and tombstones are beside these leaves."""
+    bare: int
+    """How many entries have neither."""
+
+
+_IDS = re.compile(rb"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})*")
+_COMMITMENTS = re.compile(rb"(?:[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])*")
+#: How the line of an opening goes on behind it, with 44 characters of salt; and ends.
+_SALT, _END = b'","salt":"', b'"}\n'
+
+
+def plain(
+    first: int,
+    leaves: Sequence[bytes],
+    openings: Sequence[bytes],
+    tombstones: Sequence[bytes],
+    act: Callable[[bytes], Act | None],
+    may_lack: Callable[[bytes], bool],
+) -> Plain | None:
+    """What remains of the *leaves* from entry *first* on, and of the lines from there on, if all that is beyond doubt.
+
+    A check spends most of its time here. So one thing is asked of each leaf: whether it is, byte for byte, what is
+    written out below for its hour, its id and the opening beside it. None says nothing against it.
+
+    *act* is that of ``Leaves``. *may_lack* says of an hour whether its entries may have neither opening nor tombstone.
+    """
+    ids, unopened, turns = list[bytes](), list[bytes](), list[tuple[int, bytes]]()
+    open_lines, closed_lines = iter(openings), iter(tombstones)
+    line, tombstone = next(open_lines, b""), next(closed_lines, b"")
+    opened = erased = bare = 0
+    last_hour = time = b""
+    try:
+        for index, leaf in enumerate(leaves, first):
+            hour, id, tail = leaf[79:99], leaf[107:143], leaf[_LEAF_HEAD_LENGTH:]
+            if (said := act(tail)) is None or said[2]:
+                return None
+            if hour != last_hour:
+                if not _LEAF_HEAD.match(leaf):
+                    return None
+                datetime.fromisoformat(hour.decode())
+                turns.append((index, hour))
+                last_hour, time = hour, b'"time":"' + hour[:14]
+            start = b'{"index":%d,"opening":"' % index
+            if line.startswith(start):
+                salt = binascii.a2b_base64(line[-47:-3], strict_mode=True)
+                # Browser and time stand in the last 120 characters.
+                rest = binascii.a2b_base64(line[-177:-57], strict_mode=True)
+                opening = _begun(line[len(start) : -177]) + rest
+                if line[-57:-47] != _SALT or line[-3:] != _END or opening[-34:-12] != time:
+                    return None
+                commitment = commitment_of(salt, opening)
+                opened, line = opened + 1, next(open_lines, b"")
+            else:
+                commitment = leaf[15:58]
+                unopened.append(commitment)
+                if tombstone == b'{"id":"%s","index":%d}\n' % (id, index):
+                    erased, tombstone = erased + 1, next(closed_lines, b"")
+                elif may_lack(hour):
+                    bare += 1
+                else:
+                    return None
+            spelt = b'{"commitment":"%s","format":1,"hour":"%s","id":"%s",%s' % (commitment, hour, id, tail)
+            if leaf != spelt:
+                return None
+            ids.append(id)
+    except ValueError:
+        return None
+    joined = b"".join(ids)
+    if not _IDS.fullmatch(joined) or not _COMMITMENTS.fullmatch(b"".join(unopened)):
+        return None
+    numbers = binascii.unhexlify(joined.replace(b"-", b""))
+    return Plain(hashes_of(leaves), numbers, turns, (opened, erased), bare)
+
+
+@lru_cache(256)
+def _begun(text: bytes) -> bytes:
+    """What an opening begins with, from its base64. Most begin as others did, until they name a browser and a time.
+
+    ValueError if it isn't to be gone on behind it, or is longer than should be remembered.
+    """
+    if b"=" in text or len(text) > 8192:
+        raise ValueError("no beginning of an opening as it usually is")
+    return binascii.a2b_base64(text, strict_mode=True)
+
+
 # --- the entries ---------------------------------------------------------------------------------------------
 
 
@@ -813,7 +996,8 @@ class Entries:
         self, source: Source, size: int, origin: str, report: Report, bound: int | None = None
     ) -> None:
         self.source, self.size, self.origin, self.report, self.bound = source, size, origin, report, bound
-        self.read = Leaves(origin).read
+        known = Leaves(origin)
+        self.read, self.act = known.read, known.act
         self.ids = bytearray()
         self.kept = list[int]()
         """Entries that were pruned all around; their ids come first."""
@@ -860,6 +1044,8 @@ class Entries:
         """
         path, first = tile_path("entries", index, width), index * WIDTH
         self.lasting.append((self.count, self.always.hexdigest()))
+        if (found := self.plain(index, width)) is not None:
+            return self._pass(found)
         try:
             if (leaves := self.leaves(index, width)) is not None:
                 return self.looked_at(first, leaves)
@@ -879,19 +1065,52 @@ class Entries:
         """The leaves under tile *index* of level 0; None if they aren't there, Fault if they are damaged."""
         if (data := read(self.source, tile_path("entries", index, width), LONGEST_ENTRIES)) is None:
             return None
-        leaves, at = list[bytes](), 0
-        while at + 2 <= len(data) and len(leaves) <= width:
-            end = at + 2 + (data[at] << 8 | data[at + 1])
-            leaves.append(data[at + 2 : end])
-            at = end
-        if at != len(data) or len(leaves) != width:
-            raise Fault(f"has not the leaves of {width} entries")
-        return leaves
+        return leaves_in(data, width)
+
+    def plain(self, index: int, width: int) -> Plain | None:
+        """What ``plain`` says of tile *index* of level 0 and the lines that come next, which is not behind them yet."""
+        first = index * WIDTH
+        openings, tombstones = ahead = [lines.ahead() for lines in self.lines]
+        try:
+            # Entry 0 has to be of a kind that says something.
+            leaves = self.leaves(index, width) if index else None
+        except Fault:
+            return None
+        if (
+            leaves is None
+            or (found := plain(first, leaves, openings, tombstones, self.act, self._may_lack)) is None
+        ):
+            return None
+        for lines, some, count in zip(self.lines, ahead, found.lines, strict=True):
+            if count < len(some) and lines.index_of(some[count]) < first + width:
+                return None
+        return found
+
+    def _pass(self, found: Plain) -> bytes:
+        """Go on behind a tile of which this was *found*; the hashes of its leaves."""
+        for index, hour in found.turns:
+            if hour != self.last_hour:
+                self._clock(index, hour)
+        self.ids += found.ids
+        opened, erased = found.lines
+        self.opened, self.erased = self.opened + opened, self.erased + erased
+        self.left_out += found.bare if self.personal else 0
+        passed = [(lines, count) for lines, count in zip(self.lines, found.lines, strict=True) if count]
+        for lines, count in passed:
+            lines.come_to(count)
+        # What is wrong with the lines behind these comes to light in the order of the log.
+        for lines, _ in sorted(passed, key=lambda each: each[0].index):
+            lines.advance()
+        return found.hashes
+
+    def _may_lack(self, hour: bytes) -> bool:
+        """Whether an event of this hour may have neither opening nor tombstone."""
+        return not self.personal or (self.span is not None and not self.span[0] <= hour[:10] <= self.span[1])
 
     def looked_at(self, first: int, leaves: Sequence[bytes]) -> bytes:
         """The hashes of the *leaves* from entry *first* on; what is wrong with them is in the report then."""
         self._look(enumerate(leaves, first))
-        return b"".join([sha256(b"\0" + leaf).digest() for leaf in leaves])
+        return hashes_of(leaves)
 
     def _kept(self, first: int, stated: bytes | None) -> bytes | None:
         """Look at the leaves that are left of a pruned tile; its hashes, as far as they follow from these."""
@@ -1000,7 +1219,7 @@ class Entries:
         if found is not None:
             self.opened += 1
             salt, opening = found
-            if not opens(commitment, salt, opening):
+            if commitment_of(salt, opening) != commitment:
                 self.report.add(
                     "tampered", f"entry {index}", "the opening is not the one that the leaf commits to"
                 )
@@ -1012,7 +1231,7 @@ class Entries:
             self._tombstone(index, line[1] == id, found is not None, always)
             tombstones.advance()
         elif found is None and self.personal:
-            if self.span is None or always or self.span[0] <= hour[:10] <= self.span[1]:
+            if always or not self._may_lack(hour):
                 self.report.add("missing-opening", f"entry {index}", "has neither opening nor tombstone")
             else:
                 self.left_out += 1
@@ -1182,6 +1401,83 @@ class Entries:
                     self.report.add("tampered", f"entry {place}", f"has the id of entry {other}")
 
 
+# --- with the help of other processes ------------------------------------------------------------------------
+
+#: So many look at the entries at most, as each has memory of its own; of a short log one process does.
+MOST_PROCESSES, FEW_ENTRIES = 4, 20_000
+
+
+class Shared(Entries):
+    """Entries at whose tiles this process and others look by turns.
+
+    What these send is taken in the order of the log. It can only be that a tile is plain: where they don't say so, or
+    have come to other lines, or say nothing any more, this process looks. So the same is found with any number of them.
+    """
+
+    def __init__(
+        self, bundle: Path, processes: int, source: Source, size: int, origin: str, report: Report
+    ) -> None:
+        super().__init__(source, size, origin, report)
+        processes = processes if size >= FEW_ENTRIES else 1
+        # Besides, this process looks at the tree: it has three turns where each of the others has four.
+        self.turns = [*range(processes)] * 3 + [*range(1, processes)]
+        self.helpers = {turn: self._start(bundle, turn) for turn in range(1, processes)}
+
+    def _start(self, bundle: Path, turn: int) -> Connection | None:
+        """What another process sends that looks at the tiles whose *turn* it is; None if there can be none."""
+        try:
+            reading, writing = Pipe(duplex=False)
+            with writing:
+                given = (reading, writing, bundle, self.size, self.origin, self.turns, turn)
+                process = Process(target=send_plain, args=given, daemon=True)
+                process.start()
+        except Exception:  # however this system says that it has no other process: one is enough
+            return None
+        for end in (process.join, process.terminate, reading.close):
+            self.source.stack.callback(end)
+        return reading
+
+    def plain(self, index: int, width: int) -> Plain | None:
+        """As one process would say it, from the one whose turn it is."""
+        turn = self.turns[index % len(self.turns)]
+        if (helper := self.helpers.get(turn)) is not None:
+            try:
+                place, numbers, found = helper.recv()
+            except (EOFError, OSError):
+                self.helpers[turn] = None
+            else:
+                if (place == index and found) and all(
+                    lines.number == number and len(lines.ahead()) >= count
+                    for lines, number, count in zip(self.lines, numbers, found.lines, strict=True)
+                ):
+                    return cast(Plain, found)
+        return super().plain(index, width)
+
+
+def send_plain(
+    reading: Connection,
+    writing: Connection,
+    bundle: Path,
+    size: int,
+    origin: str,
+    turns: Sequence[int],
+    turn: int,
+) -> None:
+    """What another process does: send of each tile whose *turn* it is which lines are beside it, and if it is plain."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # So that it ends when nobody reads any more.
+    reading.close()
+    # Whatever goes wrong here goes wrong, or doesn't, in the process that reads, and is said there.
+    with contextlib.suppress(Exception), writing, (source := source_of(bundle)).stack:
+        entries = Entries(source, size, origin, Report())
+        for index in range(-(-size // WIDTH)):
+            if turns[index % len(turns)] == turn:
+                for lines in entries.lines:
+                    lines.skip(index * WIDTH)
+                found = entries.plain(index, min(WIDTH, size - index * WIDTH))
+                writing.send((index, [lines.number for lines in entries.lines], found))
+
+
 # --- all of it ------------------------------------------------------------------------------------------------
 
 
@@ -1195,15 +1491,18 @@ def verify(
     receipts: Sequence[Path] = (),
     revoked: Iterable[str] = (),
     max_age: timedelta | None = None,
+    processes: int = 1,
 ) -> Report:
     """Check *bundle* with verifier *keys* that come from elsewhere; Unreadable or OSError if it can't be read.
 
     It may be a receipt alone, which is compared with nothing.
 
     Without *origin* the log has to be called as one of the keys. *checkpoints* and *receipts* were kept outside. A
-    signature of a key in *revoked* counts for nothing.
+    signature of a key in *revoked* counts for nothing. With several *processes* a large log is checked sooner; what is
+    found is the same.
     """
     report = Report()
+    looking = Entries if processes == 1 else partial(Shared, bundle, processes)
     ended = {*revoked}
     trust = Trust(
         [key for key in keys if key.written not in ended],
@@ -1216,15 +1515,20 @@ def verify(
             check_receipt(place, text, trust, report)
             return report
     outside = [*kept(checkpoints, LONGEST_NOTE), *kept(receipts, LONGEST_RECEIPT)]
-    source: Source = Folder(bundle) if bundle.is_dir() else Zip(bundle)
+    source = source_of(bundle)
     try:
         for name, said in source.faults:
             report.add("tampered", shown(name), said)
         with source.stack:
-            check(source, report, trust, outside, now=now, max_age=max_age)
+            check(source, report, trust, outside, now=now, max_age=max_age, looking=looking)
     except Enough:
         report.remarks.append(f"Stopped after {MOST_FINDINGS} findings. Later entries were not looked at.")
     return report
+
+
+def source_of(bundle: Path) -> Source:
+    """The files of *bundle*."""
+    return Folder(bundle) if bundle.is_dir() else Zip(bundle)
 
 
 def kept(paths: Sequence[Path], most: int) -> list[tuple[str, str]]:
@@ -1246,12 +1550,13 @@ def check(
     *,
     now: datetime,
     max_age: timedelta | None,
+    looking: Callable[[Source, int, str, Report], Entries] = Entries,
 ) -> None:
     """Everything that ``verify`` looks at, into *report*."""
     known = [found for place, text in outside if (found := read_outside(place, text, trust, report))]
     check_documents(source, report)
     if (signed := signed_in(source, trust, report)) is not None:
-        tree, entries = check_log(source, report, signed, now=now, max_age=max_age)
+        tree, entries = check_log(source, report, signed, now=now, max_age=max_age, looking=looking)
         check_prunings(trust, tree, entries)
         confirm(known, signed, tree, entries)
 
@@ -1558,6 +1863,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             receipts=asked.receipt,
             revoked=asked.revoked,
             max_age=asked.max_age,
+            processes=min(os.cpu_count() or 1, MOST_PROCESSES),
         )
     except (Unreadable, OSError) as error:
         where = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error

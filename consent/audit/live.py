@@ -158,6 +158,9 @@ class Rows(Entries):
                 self._live.note(place, "is not in the table of entries")
         return [found[place].leaf if place in found else b"" for place in places]
 
+    def plain(self, index: int, width: int) -> None:
+        """None: openings come with their rows here, not in lines, and each row is read once."""
+
     def looked_at(self, first: int, leaves: Sequence[bytes]) -> bytes:
         """The hashes of the *leaves* from entry *first* on; also whether ids and hashes beside them are theirs."""
         hashes = super().looked_at(first, leaves)
