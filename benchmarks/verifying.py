@@ -1,5 +1,6 @@
 """How long ``verify.py`` takes for a large log, and how much memory, beside the hashing that nobody is spared."""
 
+import contextlib
 import hashlib
 import os
 import subprocess
@@ -29,10 +30,13 @@ ORIGIN = "clinic.example/privacy-choices"
 START = datetime(2026, 11, 21, 18, 4, 5, tzinfo=UTC)
 TILE = 256 * 32
 METHOD = (
-    "CPU time and largest resident memory of `python -I verify.py` over a bundle that is a folder, in {rounds} rounds. "
-    "Each event is a visitor's answer with a salt of its own; there is one file of openings, or none. Beside it, in "
-    "the same round: the SHA-256 of as many leaves and tree nodes in a bare loop."
+    "Time that passes while `python -I verify.py` checks a bundle that is a folder, in {rounds} rounds. It starts a "
+    "process for each core, up to four; CPU time and largest resident memory are those of all of them, and what they "
+    "share counts once. Each event is a visitor's answer with a salt of its own; there is one file of openings, or "
+    "none. Beside it, in the same round: the SHA-256 of as many leaves and tree nodes in a bare loop."
 )
+#: Seconds between two looks at the memory of a program that runs.
+LOOK = 0.05
 
 
 #: Runs the program that its first argument names, then says the most memory it had, in KiB. (What the system says of
@@ -154,8 +158,10 @@ def subject_of(index: int) -> uuid.UUID:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the program."""
+    """One run of the program, with the processes that it starts."""
 
+    wall: float
+    """Seconds that passed."""
     cpu: float
     """Seconds."""
     memory: float
@@ -166,13 +172,34 @@ class Run:
 def checked(folder: Path, key: str) -> Run:
     """What checking the bundle *folder* took; RuntimeError if something was wrong with it."""
     command = [sys.executable, "-I", "-c", MEASURED, str(PROGRAM), str(folder), "--key", key]
-    before = os.times()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    after = os.times()
-    if done.returncode:
-        raise RuntimeError(f"the bundle that was to be measured doesn't hold: {done.stdout}{done.stderr}")
+    before, begun, most, said = os.times(), time.monotonic(), 0, None
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        while said is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                said = program.communicate(timeout=LOOK)
+            most = max(most, held(program.pid))
+    wall, after = time.monotonic() - begun, os.times()
+    if program.returncode:
+        raise RuntimeError(f"the bundle that was to be measured doesn't hold: {said[0]}{said[1]}")
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Run(cpu, int(done.stderr) / 1024, done.stdout)
+    return Run(wall, cpu, max(most, int(said[1])) / 1024, said[0])
+
+
+def held(process: int) -> int:
+    """KiB that *process* has now, and what those that it started have for themselves; 0 once it has ended."""
+    try:
+        own = memory(process, "Rss")
+        others = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        return own + sum(memory(int(each), "Private_Clean", "Private_Dirty") for each in others)
+    except OSError:
+        return 0
+
+
+def memory(process: int, *kinds: str) -> int:
+    """KiB of these *kinds* that *process* has."""
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    sizes = dict(line.split(":", 1) for line in lines[1:])
+    return sum(int(sizes[kind].split()[0]) for kind in kinds)
 
 
 def hashed(size: int) -> float:
@@ -200,15 +227,15 @@ def measure(folder: Path, *, quick: bool) -> Section:
             for _ in range(rounds):
                 bare.append(hashed(size))
                 runs.append(checked(bundle, log.signer.key))
-            taken = Spread.of([run.cpu for run in runs])
-            spent[size, openings] = taken.median
+            spent[size, openings] = Spread.of([run.cpu for run in runs]).median
             section.figures.append(
                 Figure(
                     what=f"{size:,} events{', with openings' if openings else ''}",
                     who=OURS,
-                    spread=taken,
+                    spread=Spread.of([run.wall for run in runs]),
                     unit="s",
                     beside=[
+                        Beside("CPU", spent[size, openings], "s"),
                         Beside("hashing alone", Spread.of(bare).median, "s"),
                         Beside("memory", max(run.memory for run in runs), "MiB"),
                     ],
@@ -218,7 +245,7 @@ def measure(folder: Path, *, quick: bool) -> Section:
     few, many = sizes
     section.figures += [
         Figure(
-            what=f"{many:,} events over {few:,}{', with openings' if openings else ''}",
+            what=f"{many:,} events over {few:,}{', with openings' if openings else ''}, CPU",
             who=OURS,
             spread=Spread.exactly(spent[many, openings] / spent[few, openings]),
             unit=f"× for {many // few} × the events",
