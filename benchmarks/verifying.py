@@ -186,11 +186,11 @@ def checked(folder: Path, key: str) -> Run:
 
 
 def held(process: int) -> int:
-    """KiB that *process* has now, and what those that it started have for themselves; 0 once it has ended."""
+    """KiB that *process* has now, and those that it started for themselves; 0 without any, as it tells its own."""
     try:
-        own = memory(process, "Rss")
-        others = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-        return own + sum(memory(int(each), "Private_Clean", "Private_Dirty") for each in others)
+        helpers = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        more = sum(memory(int(helper), "Private_Clean", "Private_Dirty") for helper in helpers)
+        return more and more + memory(process, "Rss")
     except OSError:
         return 0
 

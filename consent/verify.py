@@ -36,6 +36,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
+from itertools import compress
 from multiprocessing import Pipe, Process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -169,7 +170,7 @@ class Folder:
             return None
         if not stat.S_ISREG(kind) or not self._within(path.parent):
             raise Fault("is no plain file, and is not followed")
-        return path.open("rb")
+        return path.open("rb", 65_536)
 
     def _within(self, folder: Path) -> bool:
         """Whether no link leads to *folder*; it takes longer to find out than to read a tile."""
@@ -1384,11 +1385,12 @@ class Entries:
         )
 
     def _doubles(self) -> None:
-        """Find ids that stand twice. The first halves of all are compared, a quarter of them at a time."""
-        halves = memoryview(self.ids).cast("Q")[::2]
+        """Find ids that stand twice. The first halves of all are compared, a sixteenth of them at a time."""
+        halves, first_bytes = memoryview(self.ids).cast("Q")[::2], self.ids[::16]
         suspects = set[int]()
-        for quarter in range(4):
-            some = [half for half in halves if half & 3 == quarter]
+        for part in range(16):
+            chosen = first_bytes.translate(bytes(byte % 16 == part for byte in range(256)))
+            some = list(compress(halves, chosen))
             if len(set(some)) < len(some):
                 suspects |= {half for half, count in Counter(some).items() if count > 1}
         first = dict[bytes, int]()
@@ -1419,8 +1421,8 @@ class Shared(Entries):
     ) -> None:
         super().__init__(source, size, origin, report)
         processes = processes if size >= FEW_ENTRIES else 1
-        # Besides, this process looks at the tree: it has three turns where each of the others has four.
-        self.turns = [*range(processes)] * 3 + [*range(1, processes)]
+        # Besides, this process looks at the tree: it has two turns where each of the others has three.
+        self.turns = [*range(processes)] * 2 + [*range(1, processes)]
         self.helpers = {turn: self._start(bundle, turn) for turn in range(1, processes)}
 
     def _start(self, bundle: Path, turn: int) -> Connection | None:

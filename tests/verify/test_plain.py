@@ -235,7 +235,7 @@ def test_any_number_of_processes_finds_the_same_and_shares_the_tiles(
     monkeypatch.setattr(consent.verify, "plain", counted)
     alone = checked(bundle)
     assert (alone.facts["openings"], here) == (1095, [1, 2, 3, 4])
-    for processes, own in ((2, [2, 4]), (3, [3])):
+    for processes, own in ((2, [2]), (3, [3])):
         here.clear()
         assert checked(bundle, processes=processes) == alone
         assert here == own
