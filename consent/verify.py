@@ -1444,15 +1444,16 @@ class Shared(Entries):
         turn = self.turns[index % len(self.turns)]
         if (helper := self.helpers.get(turn)) is not None:
             try:
-                place, numbers, found = helper.recv()
+                place, numbers, sent = helper.recv()
             except (EOFError, OSError):
                 self.helpers[turn] = None
             else:
+                found = None if sent is None else Plain(*sent)
                 if (place == index and found) and all(
                     lines.number == number and len(lines.ahead()) >= count
                     for lines, number, count in zip(self.lines, numbers, found.lines, strict=True)
                 ):
-                    return cast(Plain, found)
+                    return found
         return super().plain(index, width)
 
 
@@ -1477,7 +1478,8 @@ def send_plain(
                 for lines in entries.lines:
                     lines.skip(index * WIDTH)
                 found = entries.plain(index, min(WIDTH, size - index * WIDTH))
-                writing.send((index, [lines.number for lines in entries.lines], found))
+                numbers = [lines.number for lines in entries.lines]
+                writing.send((index, numbers, None if found is None else tuple(found)))
 
 
 # --- all of it ------------------------------------------------------------------------------------------------

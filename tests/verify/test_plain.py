@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
@@ -223,22 +224,36 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder(tmp_path / "bundle", log.files())
 
 
-def test_any_number_of_processes_finds_the_same_and_shares_the_tiles(
-    bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here = list[int]()
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The tiles that this process has looked at itself."""
+    tiles = list[int]()
 
     def counted(first: int, *rest: Any) -> Plain | None:
-        here.append(first // WIDTH)
+        tiles.append(first // WIDTH)
         return PLAIN(first, *rest)
 
     monkeypatch.setattr(consent.verify, "plain", counted)
+    return tiles
+
+
+def test_any_number_of_processes_finds_the_same_and_shares_the_tiles(bundle: Path, here: list[int]) -> None:
     alone = checked(bundle)
     assert (alone.facts["openings"], here) == (1095, [1, 2, 3, 4])
     for processes, own in ((2, [2]), (3, [3])):
         here.clear()
         assert checked(bundle, processes=processes) == alone
         assert here == own
+
+
+@pytest.mark.full
+def test_a_process_that_begins_afresh_as_on_other_systems_helps_too(
+    bundle: Path, here: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = checked(bundle)
+    here.clear()
+    monkeypatch.setattr(consent.verify, "Process", get_context("spawn").Process)
+    assert (checked(bundle, processes=2), here) == (alone, [2])
 
 
 @pytest.mark.parametrize(
@@ -309,7 +324,7 @@ def astray(reading: Connection, writing: Connection, *_: object) -> None:
     """A process that says of tile 1 that it has more lines than there are, and of tile 3 what it says of another."""
     reading.close()
     for place, numbers, count in ((1, [257, 1], 9999), (2, [765, 5], 1)):
-        writing.send((place, numbers, Plain(b"", b"", [], (count, 0), 0)))
+        writing.send((place, numbers, (b"", b"", [], (count, 0), 0)))
 
 
 PLAIN, SEND = consent.verify.plain, consent.verify.send_plain
