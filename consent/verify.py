@@ -909,8 +909,11 @@ class Plain(NamedTuple):
 
 _IDS = re.compile(rb"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})*")
 _COMMITMENTS = re.compile(rb"(?:[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])*")
-#: How the line of an opening goes on behind it, with 44 characters of salt; and ends.
-_SALT, _END = b'","salt":"', b'"}\n'
+#: Where these stand in a leaf.
+_COMMITMENT_AT, _HOUR_AT, _ID_AT, _TAIL_AT = slice(15, 58), slice(79, 99), slice(107, 143), slice(145, None)
+#: Where these stand in the line of an opening, from its end: browser and time, what is written ahead of the salt, the
+#: salt, and what is written behind it.
+_REST_AT, _AHEAD_AT, _SALT_AT, _END_AT = slice(-177, -57), slice(-57, -47), slice(-47, -3), slice(-3, None)
 
 
 def plain(
@@ -935,7 +938,7 @@ def plain(
     last_hour = time = b""
     try:
         for index, leaf in enumerate(leaves, first):
-            hour, id, tail = leaf[79:99], leaf[107:143], leaf[_LEAF_HEAD_LENGTH:]
+            hour, id, tail = leaf[_HOUR_AT], leaf[_ID_AT], leaf[_TAIL_AT]
             if (said := act(tail)) is None or said[2]:
                 return None
             if hour != last_hour:
@@ -946,16 +949,16 @@ def plain(
                 last_hour, time = hour, b'"time":"' + hour[:14]
             start = b'{"index":%d,"opening":"' % index
             if line.startswith(start):
-                salt = binascii.a2b_base64(line[-47:-3], strict_mode=True)
-                # Browser and time stand in the last 120 characters.
-                rest = binascii.a2b_base64(line[-177:-57], strict_mode=True)
-                opening = _begun(line[len(start) : -177]) + rest
-                if line[-57:-47] != _SALT or line[-3:] != _END or opening[-34:-12] != time:
+                salt = binascii.a2b_base64(line[_SALT_AT], strict_mode=True)
+                rest = binascii.a2b_base64(line[_REST_AT], strict_mode=True)
+                opening = _begun(line[len(start) : _REST_AT.start]) + rest
+                if line[_AHEAD_AT] != b'","salt":"' or line[_END_AT] != b'"}\n' or opening[-34:-12] != time:
                     return None
-                commitment = commitment_of(salt, opening)
+                if (commitment := commitment_of(salt, opening)) is None:
+                    return None
                 opened, line = opened + 1, next(open_lines, b"")
             else:
-                commitment = leaf[15:58]
+                commitment = leaf[_COMMITMENT_AT]
                 unopened.append(commitment)
                 if tombstone == b'{"id":"%s","index":%d}\n' % (id, index):
                     erased, tombstone = erased + 1, next(closed_lines, b"")

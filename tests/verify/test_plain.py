@@ -198,6 +198,18 @@ def test_base64_that_goes_on_behind_its_end_is_taken_by_neither_way(tile: Files)
         assert looked(files)["report"].has("tampered") is (pieces != text)
 
 
+@pytest.mark.parametrize("end", [b"A", b"AAA=", b"AAAA", b"A==", b"="])
+def test_a_salt_of_another_length_is_found_by_both_ways(tile: Files, end: bytes) -> None:
+    lines = tile["openings.jsonl"].splitlines(keepends=True)
+    for at, line in enumerate(lines):
+        salt = line[-47:-4]
+        for other in (salt + end, salt[:-1] + end, salt[:-2] + end, salt[:-3] + end):
+            changed = [*lines[:at], line[:-47] + other + line[-3:], *lines[at + 1 :]]
+            files = tile | {"openings.jsonl": b"".join(changed)}
+            assert looked(files) == looked(files, OneByOne)
+            assert is_plain(files) is (changed == lines)
+
+
 def test_an_opening_of_unusual_length_is_right_all_the_same() -> None:
     for names in ((), tuple(f"service-{number}" for number in range(1000))):
         log = MemoryLog().grow(FIRST)
