@@ -13,7 +13,7 @@ from consent.web.csp import Plan
 from consent.web.findings import OF_COOKIES
 from consent.web.gate import POLICY
 from consent.web.headers import unshared
-from consent.web.passage import passage_of
+from consent.web.request import visitor_of
 from consent.web.setcookie import SetCookie
 from consent.web.site import Site
 from consent.web.weakness import weaknesses
@@ -124,7 +124,7 @@ def security_policy(patient: Patient) -> Iterator[Line]:
 def own_kept_out(patient: Patient) -> Iterator[Line]:
     """What the page's policies keep out of the component itself, where no service loads anything from elsewhere."""
     site, sent = patient.site, ", ".join(patient.page.headers.getlist("Content-Security-Policy"))
-    seen = passage_of(site, patient.left[-1][0]).view if patient.left else None
+    seen = visitor_of(site, patient.left[-1][0]) if patient.left else None
     found = weaknesses(Plan.shared(site.located), sent, seen.nonce if seen else None)
     wrong = [weakness for weakness in found if weakness.defeats]
     for fault in wrong:

@@ -84,16 +84,18 @@ class CookieCodec:
         return text
 
     def decode(self, text: str, *, now: int) -> Decision | None:
-        """The decision in *text*; None for whatever this codec's keys didn't sign exactly so. Never raises.
+        """The decision in *text* if it is :func:`timely` and this codec's keys signed it exactly so. Never raises.
 
-        None too if given more than ``AHEAD`` seconds after *now* (epoch seconds). Whether it has expired, and
-        whether its terms are today's, is for the verdict to say.
+        Whether it has expired, and whether its terms are today's, is for the verdict to say.
         """
+        return timely(self.verified(text), now=now)
+
+    def verified(self, text: str) -> Decision | None:
+        """The same, whenever it was given."""
         try:
-            decision = self._remembered(text)
+            return self._remembered(text)
         except ValueError:
             return None
-        return decision if decision.at <= now + AHEAD else None
 
     def _read(self, text: str) -> Decision:
         if len(text) > LONGEST or not text.isascii() or not text.startswith(f"{FORMAT}."):
@@ -108,6 +110,11 @@ class CookieCodec:
         if _body(decision) != body:
             raise ValueError("signed, but not the one text of its decision")
         return decision
+
+
+def timely(decision: Decision | None, *, now: int) -> Decision | None:
+    """*decision*; None if it was given more than ``AHEAD`` seconds after *now* (epoch seconds)."""
+    return decision if decision is not None and decision.at <= now + AHEAD else None
 
 
 def _signature(keyed: hmac.HMAC, body: str) -> str:

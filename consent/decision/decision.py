@@ -106,9 +106,15 @@ class Decision:
     opted_out: bool = False
     """A stored opt-out of sale and sharing; it doesn't expire, nor does a missing signal end it (GPC-05)."""
     pending: Pending | None = None
+    said: tuple[frozenset[str], frozenset[str], frozenset[str], bool] = field(
+        init=False, repr=False, compare=False
+    )
+    """All that verdict and asking read of it besides :meth:`lapsed`: the same for like answers."""
     _by_service: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        said = self.granted, self.refused, self.confirmed, self.opted_out
+        object.__setattr__(self, "said", said)
         object.__setattr__(self, "_by_service", _by_service(self.granted, self.refused, self.confirmed))
         if not 0 <= self.at < TOO_LATE or (self.at % DAY and not self.granted):
             raise ValueError(f"at {self.at}; expected epoch seconds, of a whole day where nothing is granted")
@@ -134,11 +140,6 @@ class Decision:
         if given in self.refused:
             return "refused"
         return "granted" if given == terms else "changed"
-
-    @property
-    def said(self) -> tuple[frozenset[str], frozenset[str], frozenset[str], bool]:
-        """All that verdict and asking read of it besides :meth:`lapsed`: the same for like answers."""
-        return self.granted, self.refused, self.confirmed, self.opted_out
 
     def lapsed(self, lifetimes: Lifetimes, *, now: int) -> tuple[bool, bool]:
         """Whether at *now* (epoch seconds) its grants have expired, and whether its refusals have.

@@ -12,7 +12,8 @@ class Anybody(ConsentRequest):
     account = None
 
     def __init__(self, visitor: ConsentRequest) -> None:
-        super().__init__(visitor.site, visitor.passage)
+        super().__init__(visitor.site, visitor.environ)
+        self.request = visitor.request
         self.visitor = visitor
         self.nonce, self.placed = visitor.nonce, visitor.placed
 

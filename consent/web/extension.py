@@ -31,9 +31,8 @@ from consent.web.markup import Helpers
 from consent.web.metrics import Metrics
 from consent.web.notice import Notices, environment
 from consent.web.page import page
-from consent.web.passage import see
 from consent.web.recorder import Recorder, moment
-from consent.web.request import ConsentRequest, current_consent, here
+from consent.web.request import ConsentRequest, current_consent, here, see
 from consent.web.settings import Settings
 from consent.web.site import Site
 from consent.web.values import DAY

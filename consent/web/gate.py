@@ -16,13 +16,12 @@ from consent.web.answering import record_late
 from consent.web.cookie import choice_cookie, readable_cookie
 from consent.web.debug import noting
 from consent.web.drift import drift, host_of, in_words
-from consent.web.expiry import MOST_NAMES, deletions, refused_cookies
+from consent.web.expiry import deletions, refused_cookies
 from consent.web.findings import About
-from consent.web.headers import Headers, keep_private, seal, vary
+from consent.web.headers import KEPT, Headers, is_html, keep_private, kind_of, seal, vary
 from consent.web.limits import TooMany
-from consent.web.navigation import KEPT, VARY, VARY_ERROR, full_load, is_soft, marks_at, matters, seen
-from consent.web.passage import Passage, entered
-from consent.web.request import ANSWERS, ConsentRequest, visitor_of
+from consent.web.navigation import VARY, VARY_ERROR, full_load, is_soft, marks_at, matters, seen
+from consent.web.request import ANSWERS, ConsentRequest, entered
 from consent.web.setcookie import SetCookie, pair_of
 from consent.web.signalled import end_by_script, honour
 from consent.web.signals import item_blocked, tell
@@ -36,11 +35,8 @@ TRY_AGAIN: Final = 2.0
 MOST_LATE: Final = 4096
 #: The headers of policies, of which several hold together, so that adding one only narrows (CSP3 §4.1).
 POLICY, REPORTED = POLICIES = csp.HEADERS
-#: The headers that say something of the response that matters here.
-SAYING: Final = KEPT.union(POLICIES)
 #: Where ``doctor`` puts a list, in which the gate notes what it was asked and what left it.
 PROBE: Final = "consent.probe"
-HTML: Final = ("text/html", "application/xhtml+xml")
 #: Where the browsers of visitors learn what holds for them, on pages that are the same for everybody.
 STATE: Final = frozenset({"consent.state", "consent.sheet"})
 #: What of ours is the same for everybody, and kept by shared caches unless something sets a cookie there.
@@ -58,85 +54,98 @@ class Gate:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """What the application answers."""
-        if self.site.app.debug:
+        if self.site.app.config["DEBUG"]:
             return noting(self.judged, self.site.notes, environ, start_response)
         return self.judged(environ, start_response)
 
     def judged(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """What the application answers, with what the gate makes of its headers."""
-        environ.setdefault(ANSWERS, [])
-        passage = entered(self.site, environ)
+        if ANSWERS not in environ:
+            environ[ANSWERS] = []
+        visitor = entered(self.site, environ)
 
         def start(status: str, headers: Headers, exc_info: object = None) -> Any:
-            made = passed(self.site, passage, headers, status)
-            if (probe := environ.get(PROBE)) is not None:
-                probe.append((dict(passage.request.environ if passage.request else environ), made))
-            passage.left = True
+            made = passed(visitor, environ, headers, status)
+            if PROBE in environ:
+                environ[PROBE].append((dict(visitor.environ), made))
+            visitor.left = True
             return start_response(status, made, exc_info) if exc_info else start_response(status, made)
 
         return self.application(environ, start)
 
 
-def passed(site: Site, passage: Passage, headers: Headers, status: str) -> Headers:
-    """Those of *headers* that may leave, and what a response needs that depends on the visitor's answer."""
+def passed(visitor: ConsentRequest, environ: dict[str, Any], headers: Headers, status: str) -> Headers:
+    """Those of *headers* that may leave, and what a response needs that depends on the visitor's answer.
+
+    *environ* is the server's, which says what the browser sent.
+    """
+    site = visitor.site
     made: Headers = []
     # A 304 has no type; what it says replaces what the browser has stored with the page (RFC 9111 §4.3.4).
     html, policies, kept, sets = status.startswith("304"), False, False, False
-    environ, visitor = passage.environ, passage.view
     for header in headers:
-        name = header[0].lower()
-        if name == "content-type":
-            html = header[1].strip().lower().startswith(HTML)
-        elif name == "set-cookie":
-            visitor = visitor or visitor_of(site, passage)
+        kind = kind_of(header[0])
+        if kind == "type":
+            html = is_html(header[1])
+        elif kind == "cookie":
             if not lets_out(visitor, header[1]):
                 continue
             sets = True
-        elif name in SAYING:
-            policies = policies or name in POLICIES
-            kept = kept or name in KEPT
+        elif kind == "policy":
+            policies = True
+        elif kind in KEPT:
+            kept = True
         made.append(header)
-    endpoint = passage.endpoint
+    endpoint = visitor.endpoint
+    place = site.place(endpoint)
     # HTMX puts whatever a marked view answers into the page that asked.
-    if (html or site.mark(endpoint) is not None) and matters(site, environ, endpoint):
-        mark, code = site.mark(endpoint), int(status.partition(" ")[0])
-        if mark is not None:
-            seal(made, {"Referrer-Policy": "no-referrer"})
-        seal(made, full_load(environ, seen(site, endpoint), code, marks_at(site, environ)))
-        if mark is not None or is_soft(environ) or (kept and site.marks_any()):
-            vary(made, VARY if code < 400 else VARY_ERROR)
-    if html and policies and site.restricts:
-        visitor = visitor or visitor_of(site, passage)
-        made = restricted(visitor, made)
-    if html and policies and visitor is not None and visitor.placed:
-        made += kept_out(visitor, made)
-    own = html if not site.settings.cache_safe else may_set_shared(visitor, html=html)
+    if (html or place.mark is not None) and matters(site, environ, place):
+        navigated(visitor, environ, made, code=int(status.partition(" ")[0]), kept=kept)
+    if html and policies:
+        if site.restricts:
+            made = restricted(visitor, made)
+        if visitor.placed:
+            made += kept_out(visitor, made)
+    own = may_set_shared(visitor, html=html) if site.settings.cache_safe else html
     if own and environ["REQUEST_METHOD"] == "GET":
-        if visitor is not None and visitor.heard:
+        if visitor.heard:
             made += end_by_script(visitor)
         elif "HTTP_SEC_GPC" in environ and "HTTP_COOKIE" in environ:
-            visitor = visitor or visitor_of(site, passage)
             made += honour(visitor)
-    if site.settings.cache_safe and visitor is not None and (visitor.answered or visitor.endpoint in STATE):
+    if site.settings.cache_safe and (visitor.answered or (visitor.read and endpoint in STATE)):
         made += [("Set-Cookie", visitor.sets(value)) for value in (readable_cookie(visitor),) if value]
-    if "HTTP_COOKIE" in environ:
-        answered = visitor is not None and visitor.answered
-        if (own or answered) and ((found := suspects(site, environ["HTTP_COOKIE"])) or answered):
-            visitor = visitor or visitor_of(site, passage)
+    if (own or visitor.answered) and "HTTP_COOKIE" in environ:
+        found = names_in(visitor, environ["HTTP_COOKIE"])
+        if found or visitor.answered:
             made += leftovers(visitor, found, made)
-    if visitor is not None:
-        finish(visitor, made)
+    finish(visitor, made)
     if sets and endpoint in PUBLIC:
         keep_private(made)  # a session that is renewed with each request
     return made
 
 
-def may_set_shared(visitor: ConsentRequest | None, *, html: bool) -> bool:
+def navigated(
+    visitor: ConsentRequest, environ: dict[str, Any], made: Headers, *, code: int, kept: bool
+) -> None:
+    """Let *made*, of a response with the status *code*, keep pages of different marks apart (§8).
+
+    *kept*: whether a cache may keep it, and give it to whoever asks next.
+    """
+    site, endpoint = visitor.site, visitor.endpoint
+    marked = site.mark(endpoint) is not None
+    if marked:
+        seal(made, {"Referrer-Policy": "no-referrer"})
+    seal(made, full_load(environ, seen(site, endpoint), code, marks_at(site, environ)))
+    if marked or is_soft(environ) or (kept and site.marks_any()):
+        vary(made, VARY if code < 400 else VARY_ERROR)
+
+
+def may_set_shared(visitor: ConsentRequest, *, html: bool) -> bool:
     """Whether the gate may end here what is refused, where a shared cache may keep documents: in none of those.
 
     Their visitors' browsers ask for what is their own, and get it there (``STATE``).
     """
-    return visitor is not None and visitor.read and (html or visitor.endpoint in STATE)
+    return visitor.read and (html or visitor.endpoint in STATE)
 
 
 def restricted(visitor: ConsentRequest, headers: Headers) -> Headers:
@@ -272,18 +281,13 @@ def place(visitor: ConsentRequest, cookie: SetCookie) -> str:
     return f"cookie {cookie.name or '(without a name)'}, set {source}"
 
 
-def suspects(site: Site, header: str) -> list[str]:
-    """The names in the ``Cookie`` *header* that some service declares, but for those that are always on here."""
-    own, declared = site.first_party, site.declared.of
-    found: list[str] = []
-    for pair in dict.fromkeys(header.split(";", MOST_NAMES)[:MOST_NAMES]):
-        name = pair.partition("=")[0].strip(" \t")
-        if (services := declared(name)) and not own.issuperset(services):
-            found.append(name)
-    return found
+def names_in(visitor: ConsentRequest, header: str) -> tuple[str, ...]:
+    """The names in the ``Cookie`` *header* that may have to go, as far as its names tell."""
+    sent = visitor.sent
+    return sent.names if sent is not None and sent.header == header else visitor.site.sent.suspects(header)
 
 
-def leftovers(visitor: ConsentRequest, sent: list[str], made: Headers) -> Headers:
+def leftovers(visitor: ConsentRequest, sent: tuple[str, ...], made: Headers) -> Headers:
     """What deletes the cookies that this browser still *sent* though their services may not run anywhere (ENF-08).
 
     Fewer beside long headers in *made*. The answer to an answer deletes those, too, that a request for this address

@@ -1,39 +1,66 @@
 """A response's headers: who may keep it, what it depends on, and what nobody's hooks may change."""
 
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final, Literal
 
 from werkzeug.http import parse_list_header
 
 from consent.web import csp
 
 Headers = list[tuple[str, str]]
+#: What a header says: the page's type, a cookie, a security policy, how long the response may be kept ("kept",
+#: "limit"), and by whom ("limit", "varies", "elsewhere": caches that obey it instead, RFC 9213).
+Kind = Literal["type", "cookie", "policy", "kept", "limit", "varies", "elsewhere"]
+KINDS: Final[Mapping[str, Kind]] = {
+    "content-type": "type",
+    "set-cookie": "cookie",
+    **dict.fromkeys(csp.HEADERS, "policy"),
+    **dict.fromkeys(("expires", "last-modified", "etag"), "kept"),
+    "cache-control": "limit",
+    "vary": "varies",
+    **dict.fromkeys(("surrogate-control", "x-accel-expires"), "elsewhere"),
+}
+#: Those by which a cache may keep a page, and by which it knows for whom.
+KEPT: Final = frozenset[Kind | None]({"kept", "limit"})
+SHARED: Final = frozenset[Kind | None]({"limit", "varies", "elsewhere"})
+#: The types of pages.
+HTML: Final = ("text/html", "application/xhtml+xml")
+
+
+@lru_cache(256)
+def kind_of(name: str) -> Kind | None:
+    """What the header *name* says; None for what makes no difference here. Names are the site's, and few."""
+    lower = name.lower()
+    return "elsewhere" if lower.endswith("-cache-control") else KINDS.get(lower)
+
+
+@lru_cache(256)
+def is_html(value: str) -> bool:
+    """Whether the ``Content-Type`` *value* is that of a page."""
+    return value.strip().lower().startswith(HTML)
 
 
 def keep_private(headers: Headers) -> None:
     """Let no shared cache keep the response: it was made for one visitor's answer (ENF-06)."""
-    kept, limited, varies = [], False, False
-    for header in headers:
-        name = header[0].lower()
-        if name == "vary":
-            varies = varies or says(header[1], "cookie")
-        elif name == "cache-control":
-            header = (header[0], unshared(header[1]))
-            limited = True
-        # Some caches obey these instead (RFC 9213).
-        elif name.endswith("-cache-control") or name in ("surrogate-control", "x-accel-expires"):
-            continue
-        kept.append(header)
-    if not varies:
-        kept.append(("Vary", "Cookie"))
-    if not limited:
-        kept.append(("Cache-Control", "private"))
-    headers[:] = kept
+    kinds = {kind_of(header[0]) for header in headers}
+    if not kinds.isdisjoint(SHARED):
+        headers[:] = [
+            (name, unshared(value)) if kind_of(name) == "limit" else (name, value)
+            for name, value in headers
+            if kind_of(name) != "elsewhere"
+        ]
+    vary(headers, "Cookie")
+    if "limit" not in kinds:
+        headers.append(("Cache-Control", "private"))
 
 
 def vary(headers: Headers, on: str) -> None:
     """Let *headers* say that the response depends on the request's header *on*."""
-    if not any(name.lower() == "vary" and says(value, on.lower()) for name, value in headers):
-        headers.append(("Vary", on))
+    for name, value in headers:
+        if kind_of(name) == "varies" and says(value, on.lower()):
+            return
+    headers.append(("Vary", on))
 
 
 def says(value: str, header: str) -> bool:

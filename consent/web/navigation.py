@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from consent.decision import Mark
 from consent.web.guard import is_ours
 from consent.web.returning import IN_PATHS, address
-from consent.web.site import Site
+from consent.web.site import Place, Site
 
 #: The mark of a document, as far as its address tells. The component's own pages have none, and never share one.
 Seen = Mark | Literal["ours", "unknown"] | None
@@ -33,8 +33,6 @@ SOFT: Final = (
     "HTTP_TURBO_FRAME",
     "HTTP_X_TURBO_REQUEST_ID",
 )
-#: The headers by which a cache may keep a page, and give it to whoever asks next.
-KEPT: Final = frozenset({"cache-control", "expires", "last-modified", "etag"})
 #: What Turbo and HTMX find in a marked page: that it is loaded in full and so is what it leads to ("track"), and that
 #: no copy of it is kept for the way back.
 MARKED: Final = Markup(
@@ -126,9 +124,9 @@ def seen(site: Site, endpoint: str | None) -> Seen:
     return "ours" if is_ours(endpoint) else site.mark(endpoint)
 
 
-def matters(site: Site, environ: Mapping[str, Any], endpoint: str | None) -> bool:
-    """Whether it matters where a document of *endpoint* stands: a view is marked, or it or its asker is ours."""
-    if is_ours(endpoint) or site.marks_any():
+def matters(site: Site, environ: Mapping[str, Any], place: Place) -> bool:
+    """Whether it matters where a document at *place* stands: a view is marked, or it or its asker is ours."""
+    if place.ours or site.marks_any():
         return True
     asker = environ.get("HTTP_HX_CURRENT_URL")
     if asker is None and "HTTP_X_TURBO_REQUEST_ID" in environ:

@@ -3,23 +3,26 @@
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal, cast
+from typing import Any, Final, Literal, cast
 from uuid import UUID
 
 from flask import Flask, current_app
 from werkzeug.datastructures import Headers
 from werkzeug.local import LocalProxy
 
-from consent.decision import Asking, Circumstances, Decision, Lifetimes, Mark, Reason, Verdict
+from consent.decision import Asking, Circumstances, Decision, Lifetimes, Mark, Reason, Verdict, timely
 from consent.errors import Fault
 from consent.web.account import Account
 from consent.web.language import Catalogue, accepted, catalogue, negotiate
 from consent.web.notice import Notice
-from consent.web.passage import REQUEST, Passage, passage_of
+from consent.web.passage import REQUEST, Passage
 from consent.web.returning import address
+from consent.web.sent import Sent
 from consent.web.setcookie import pair_of
 from consent.web.site import Site, asked
 
+#: Where the views of a request stand in ``environ``, by the site of the app that it passes.
+VIEWS: Final = "consent"
 #: Where the answers stand that our own responses to this request set, of all apps that make one: ``name=value``.
 ANSWERS = "consent.answers"
 #: Flask's proxy, typed as such: the object behind it is looked up once instead of at each use.
@@ -43,7 +46,7 @@ TOO_LATE = Fault(
 )
 
 
-class ConsentRequest:
+class ConsentRequest(Passage):
     """What the visitor of one request has answered, and what may therefore run.
 
     ``allows(key)`` for categories, services and carriers; LookupError for an unknown key.
@@ -59,6 +62,8 @@ class ConsentRequest:
     sealed: Mapping[str, str] = MappingProxyType({})
     #: Whether a script of the page has seen the browser's signal, as the form it sent says.
     heard = False
+    #: What the browser sent, once its answer was asked for.
+    sent: Sent | None = None
     #: The nonce that the page gave to its head.
     nonce: str | None = None
     #: Keys of services that run in this response besides those of the verdict: loaded once.
@@ -68,19 +73,19 @@ class ConsentRequest:
     _decision: Decision | None = None
     _verdict: Verdict | None = None
     _language: str | None = None
+    _now: int | None = None
 
-    def __init__(self, site: Site, passage: Passage) -> None:
-        self.site = site
-        self.passage = passage
-        self.environ = passage.request.environ if passage.request else passage.environ
-        self.now = int(site.clock())
+    def __init__(self, site: Site, environ: dict[str, Any]) -> None:
+        super().__init__(site, environ)
         #: The origins of the embeds in whose place this page has a way to load them once, by their service's key.
         self.placed: dict[str, str] = {}
 
     @property
-    def endpoint(self) -> str | None:
-        """The endpoint of the view that answers; None for no view, and before Flask has looked for one."""
-        return self.passage.endpoint
+    def now(self) -> int:
+        """When the request was first judged, in epoch seconds: its whole response goes by that time."""
+        if self._now is None:
+            self._now = int(self.site.clock())
+        return self._now
 
     @property
     def decision(self) -> Decision | None:
@@ -88,14 +93,15 @@ class ConsentRequest:
 
         Also None for who asks first when the headers have left, as in a stream: a shared cache may keep the response.
         """
-        if not self.read and self.passage.left:
+        if not self.read and self.left:
             self.site.findings.note("late", "answer", self.endpoint, "", TOO_LATE)
             return None
         self.read = True
         if not self._asked:
             self._asked = True
             if header := self.environ.get("HTTP_COOKIE"):
-                self._decision = self.site.decision_in(header, secure=self.secure, now=self.now)
+                self.sent = self.site.sent.read(header, secure=self.secure)
+                self._decision = timely(self.sent.decision, now=self.now)
         return self._decision
 
     @property
@@ -116,13 +122,7 @@ class ConsentRequest:
     @property
     def lifetimes(self) -> Lifetimes:
         """How long the answer holds: of the profile it was given under and the one of now, the stricter."""
-        site, decision = self.site, self.decision
-        profile = site.profile()
-        now = site.lifetimes[profile]
-        if decision is None or decision.profile == profile:
-            return now
-        then = site.lifetimes_of(decision.profile)
-        return Lifetimes(min(now.grant, then.grant), max(now.refusal, then.refusal))
+        return self.site.lifetimes_for(self.decision)
 
     @property
     def signal(self) -> bool:
@@ -152,7 +152,7 @@ class ConsentRequest:
     def circumstances(self) -> Circumstances:
         """What besides the answer decides in this request."""
         site, endpoint = self.site, self.endpoint
-        page = site.page(endpoint) if endpoint or self.passage.routed else UNROUTED
+        page = site.page(endpoint) if endpoint or self.routed else UNROUTED
         signal = self.heard or ("HTTP_SEC_GPC" in self.environ and self.sends_signal)
         opted_out = site.accounts is not None and self.opted_out
         minor = site.settings.minor is not None and site.minor()
@@ -165,10 +165,11 @@ class ConsentRequest:
         """What may run in this request, with the reason for each service."""
         if self._verdict is not None:
             return self._verdict
-        found = self.site.verdicts.verdict(
-            self.decision, self.circumstances, lifetimes=self.lifetimes, now=self.now
+        site, decision = self.site, self.decision
+        found = site.verdicts.verdict(
+            decision, self.circumstances, lifetimes=site.lifetimes_for(decision), now=self.now
         )
-        if self.passage.routed:
+        if self.routed:
             self._verdict = found
         return found
 
@@ -261,7 +262,7 @@ class ConsentRequest:
 
     def allows(self, key: str) -> bool:
         """Whether the category, service or carrier *key* may run; LookupError when the policy has none such."""
-        return self.verdict.allows(key)
+        return (self._verdict or self.verdict).allows(key)
 
     def reason(self, key: str) -> Reason:
         """Why *key* may run or may not; LookupError when the policy has none such."""
@@ -291,6 +292,29 @@ class ConsentRequest:
         self.heard, self._verdict = script, None
 
 
+def entered(site: Site, environ: dict[str, Any]) -> ConsentRequest:
+    """A new view of the request on its way through *site*'s app, noted beside those of other apps."""
+    made = ConsentRequest(site, environ)
+    outer = environ.get(VIEWS)
+    environ[VIEWS] = {**outer, site: made} if outer else {site: made}
+    return made
+
+
+def visitor_of(site: Site, environ: dict[str, Any]) -> ConsentRequest:
+    """The view that *site* has of the request; a new one where it came past the gate."""
+    try:
+        found: ConsentRequest = environ[VIEWS][site]
+    except KeyError:
+        return entered(site, environ)
+    return found
+
+
+def see(site: Site, endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """Note Flask's own request: a middleware may have given it a copy of ``environ``."""
+    current = REQUEST._get_current_object()
+    visitor_of(site, current.environ).see(current)
+
+
 def here() -> ConsentRequest:
     """The current request's view; RuntimeError outside of a request or of an app with consent."""
     current = REQUEST._get_current_object()
@@ -300,18 +324,10 @@ def here() -> ConsentRequest:
         raise RuntimeError(
             f"the app {app.name!r} has no consent component; did you forget `consent.init_app(app)`?"
         )
-    passage = passage_of(site, current.environ)
-    if (found := passage.view) is not None:
-        return found
-    passage.request = current
-    return visitor_of(site, passage)
-
-
-def visitor_of(site: Site, passage: Passage) -> ConsentRequest:
-    """The view that *site* has of the request on this *passage*, made now if nobody has asked for one."""
-    if passage.view is None:
-        passage.view = ConsentRequest(site, passage)
-    return passage.view
+    visitor = visitor_of(site, current.environ)
+    if visitor.request is None:
+        visitor.see(current)
+    return visitor
 
 
 #: The current request's :class:`ConsentRequest`.

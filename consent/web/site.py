@@ -35,6 +35,7 @@ from consent.web.findings import Findings
 from consent.web.notice import LANGUAGE_OF, POLICY_OF, Notice, Notices, narrowed
 from consent.web.recorder import Recorder, policy_document
 from consent.web.retention import Retention
+from consent.web.sent import SentCookies
 from consent.web.settings import Settings
 from consent.web.verdicts import Verdicts
 
@@ -56,6 +57,17 @@ class Shown(NamedTuple):
     language: str | None
 
 
+class Place(NamedTuple):
+    """What one page itself decides, whoever asks for it."""
+
+    circumstances: Circumstances
+    """For the verdict: ours count as if marked ``first_party``."""
+    mark: Mark | None
+    """The mark that the site has put on its view."""
+    ours: bool
+    """Whether it is one of the visitor's pages that the component brings."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Site:
     """One app's consent. Made by ``init_app``; found at ``app.extensions["consent"]``."""
@@ -75,10 +87,8 @@ class Site:
     """Who is signed in; None where the site has no accounts, or nothing sells or shares."""
     limits_pages: bool = False
     """Whether any service is limited to some pages."""
-    pages: dict[str | None, Circumstances] = field(default_factory=dict)
+    places: dict[str | None, Place] = field(default_factory=dict)
     """What each page itself decides, by its endpoint."""
-    marks: dict[str | None, Mark | None] = field(default_factory=dict)
-    """The mark that the site has put on each view, by its endpoint."""
     marked: bool | None = None
     """Whether any view is marked; None before anybody asked."""
     pieces: dict[object, Markup] = field(default_factory=dict)
@@ -116,8 +126,7 @@ class Site:
     consent_mode: ConsentMode = field(init=False)
     own_cookies: Mapping[bool, frozenset[str]] = field(init=False)
     """The names of the cookies that hold the visitor's answer, by whether the request came over HTTPS."""
-    cookies: Mapping[bool, str] = field(init=False)
-    """The choice cookie's name and ``=``, by whether the request came over HTTPS."""
+    sent: SentCookies = field(init=False)
 
     def __post_init__(self) -> None:
         chosen, policy = self.settings, self.policy
@@ -154,7 +163,8 @@ class Site:
         self.own_cookies = {
             secure: frozenset(name(secure=secure) for name in own) for secure in (True, False)
         }
-        self.cookies = {secure: f"{chosen.cookie(secure=secure)}=" for secure in (True, False)}
+        named = {secure: chosen.cookie(secure=secure) for secure in (True, False)}
+        self.sent = SentCookies(self.codec, self.declared, self.first_party, named)
 
     @property
     def digest(self) -> str:
@@ -183,11 +193,6 @@ class Site:
         self.policies_seen.add(seen)
         return True
 
-    def decision_in(self, header: str, *, secure: bool, now: int) -> Decision | None:
-        """The answer in the ``Cookie`` *header*; None when there is none, two, or one that can't be trusted."""
-        text = only_cookie(header, self.cookies[secure])
-        return None if text is None else self.codec.decode(text, now=now)
-
     def remember(self, key: object, html: Markup) -> Markup:
         """*html*, from now on found in ``pieces`` under *key*; a full memory starts anew."""
         if len(self.pieces) >= MOST_PIECES:
@@ -203,6 +208,15 @@ class Site:
         name = asked(chosen, "default")
         return name if isinstance(name, str) and name in PROFILES else "default"
 
+    def lifetimes_for(self, decision: Decision | None) -> Lifetimes:
+        """How long *decision* holds: of the profile it was given under and the one of now, the stricter."""
+        profile = self.profile()
+        now = self.lifetimes[profile]
+        if decision is None or decision.profile == profile:
+            return now
+        then = self.lifetimes_of(decision.profile)
+        return Lifetimes(min(now.grant, then.grant), max(now.refusal, then.refusal))
+
     def lifetimes_of(self, profile: str) -> Lifetimes:
         """How long answers hold under *profile*; one that this release doesn't know counts as ``default``."""
         return self.lifetimes.get(profile) or self.lifetimes["default"]
@@ -211,21 +225,25 @@ class Site:
         """Whether the host says that the visitor is a child (CH-01)."""
         return self.settings.minor is not None and bool(asked(self.settings.minor, True))
 
+    def place(self, endpoint: str | None) -> Place:
+        """What the page behind *endpoint* itself decides; None stands for no view."""
+        found = self.places.get(endpoint)
+        if found is None:
+            mark, ours = guard.mark_of(self.app, endpoint), guard.is_ours(endpoint)
+            here = Circumstances(
+                mark=mark or (Mark.FIRST_PARTY if ours else None),
+                endpoint=endpoint if self.limits_pages else None,
+            )
+            found = self.places[endpoint] = Place(here, mark, ours)
+        return found
+
     def mark(self, endpoint: str | None) -> Mark | None:
         """The mark that the site has put on the view behind *endpoint*."""
-        if endpoint not in self.marks:
-            self.marks[endpoint] = guard.mark_of(self.app, endpoint)
-        return self.marks[endpoint]
+        return self.place(endpoint).mark
 
     def page(self, endpoint: str | None) -> Circumstances:
-        """What the page behind *endpoint* itself decides, whoever asks for it; ours as if marked ``first_party``."""
-        found = self.pages.get(endpoint)
-        if found is None:
-            mark = self.mark(endpoint) or (Mark.FIRST_PARTY if guard.is_ours(endpoint) else None)
-            found = self.pages[endpoint] = Circumstances(
-                mark=mark, endpoint=endpoint if self.limits_pages else None
-            )
-        return found
+        """What the page behind *endpoint* decides for the verdict."""
+        return self.place(endpoint).circumstances
 
     def widest(self, endpoint: str | None) -> Verdict:
         """What may run there for whoever has said Yes to everything: what pages from a cache are made for."""
@@ -305,19 +323,3 @@ def asked(function: Callable[[], object], otherwise: object) -> object:
     ):  # the site's own code may raise anything, and a refusal holds all the same (rules 9, 11)
         log.exception("%r failed; taking %r", function, otherwise)
         return otherwise
-
-
-def only_cookie(header: str, start: str) -> str | None:
-    """The value of the one cookie in a ``Cookie`` header that begins with *start* (``name=``); None for none or two."""
-    found = None
-    place, size = header.find(start), len(start)
-    while place >= 0:
-        before, after = place, place + size
-        while before and header[before - 1] in " \t":
-            before -= 1
-        if not before or header[before - 1] == ";":
-            if found is not None:
-                return None
-            found = header[after:].partition(";")[0]
-        place = header.find(start, after)
-    return found.rstrip(" \t") if found else found

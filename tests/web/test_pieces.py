@@ -9,7 +9,7 @@ from consent.web.expiry import MOST_BYTES, MOST_HEADERS, deletions, parents
 from consent.web.limits import ADDRESS_BURST, MOST_ADDRESSES, Limits, TooMany, network
 from consent.web.origin import Origin, origin_of
 from consent.web.returning import referring_path, safe_path, with_status
-from consent.web.site import only_cookie
+from consent.web.sent import only_cookie
 
 
 @given(st.text())
