@@ -8,7 +8,7 @@ from consent.decision.answer import judge_form as judge_form
 from consent.decision.cookie import LONGEST as LONGEST
 from consent.decision.cookie import MOST_SERVICES as MOST_SERVICES
 from consent.decision.cookie import CookieCodec as CookieCodec
-from consent.decision.cookie import timely as timely
+from consent.decision.cookie import counts_from as counts_from
 from consent.decision.decision import SOURCES as SOURCES
 from consent.decision.decision import Decision as Decision
 from consent.decision.decision import Lifetimes as Lifetimes

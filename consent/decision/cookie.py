@@ -84,11 +84,13 @@ class CookieCodec:
         return text
 
     def decode(self, text: str, *, now: int) -> Decision | None:
-        """The decision in *text* if it is :func:`timely` and this codec's keys signed it exactly so. Never raises.
+        """The decision in *text*; None for whatever this codec's keys didn't sign exactly so. Never raises.
 
-        Whether it has expired, and whether its terms are today's, is for the verdict to say.
+        None too before it :func:`counts_from` (*now*: epoch seconds). Whether it has expired, and whether its terms
+        are today's, is for the verdict to say.
         """
-        return timely(self.verified(text), now=now)
+        decision = self.verified(text)
+        return decision if decision is not None and now >= counts_from(decision) else None
 
     def verified(self, text: str) -> Decision | None:
         """The same, whenever it was given."""
@@ -112,9 +114,9 @@ class CookieCodec:
         return decision
 
 
-def timely(decision: Decision | None, *, now: int) -> Decision | None:
-    """*decision*; None if it was given more than ``AHEAD`` seconds after *now* (epoch seconds)."""
-    return decision if decision is not None and decision.at <= now + AHEAD else None
+def counts_from(decision: Decision) -> int:
+    """The first moment at which *decision* counts, ``AHEAD`` seconds before it says it was given (epoch seconds)."""
+    return decision.at - AHEAD
 
 
 def _signature(keyed: hmac.HMAC, body: str) -> str:

@@ -141,13 +141,18 @@ class Decision:
             return "refused"
         return "granted" if given == terms else "changed"
 
-    def lapsed(self, lifetimes: Lifetimes, *, now: int) -> tuple[bool, bool]:
-        """Whether at *now* (epoch seconds) its grants have expired, and whether its refusals have.
+    def lapses(self, lifetimes: Lifetimes) -> tuple[int, int]:
+        """When its grants expire, and when its refusals do, in epoch seconds.
 
         A refusal's day counts from its end, so that leaving out the hour never makes us ask earlier.
         """
         answered = self.at if self.granted else self.at + DAY
-        return now >= self.at + lifetimes.grant, now >= answered + lifetimes.refusal
+        return self.at + lifetimes.grant, answered + lifetimes.refusal
+
+    def lapsed(self, lifetimes: Lifetimes, *, now: int) -> tuple[bool, bool]:
+        """Whether at *now* (epoch seconds) its grants have expired, and whether its refusals have."""
+        grants, refusals = self.lapses(lifetimes)
+        return now >= grants, now >= refusals
 
     def standing(self, lifetimes: Lifetimes, *, now: int) -> Self | None:
         """What of it still holds at *now* (epoch seconds); None when nothing does.

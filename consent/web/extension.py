@@ -31,6 +31,7 @@ from consent.web.markup import Helpers
 from consent.web.metrics import Metrics
 from consent.web.notice import Notices, environment
 from consent.web.page import page
+from consent.web.passage import leads_straight
 from consent.web.recorder import Recorder, moment
 from consent.web.request import ConsentRequest, current_consent, here, see
 from consent.web.settings import Settings
@@ -87,7 +88,8 @@ class Consent:
             audit.register(app, site)
         if chosen.metrics:
             monitoring.register(app, site)
-        app.url_value_preprocessor(partial(see, site))
+        if not leads_straight(app):
+            app.url_value_preprocessor(partial(see, site))
         app.wsgi_app = Gate(app.wsgi_app, site)  # type: ignore[method-assign]
         if ConsentRequired not in app.error_handler_spec[None][403]:
             app.register_error_handler(ConsentRequired, ask)
@@ -146,7 +148,6 @@ class Consent:
             clock=self.clock,
             verdicts=Verdicts(policy),
             accounts=Accounts(recorder) if chosen.account and selling(policy) else None,
-            limits_pages=any(service.pages for service in policy.services),
         )
 
     def sensitive(self, target: Marked) -> Marked:

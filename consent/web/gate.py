@@ -21,7 +21,7 @@ from consent.web.findings import About
 from consent.web.headers import KEPT, Headers, is_html, keep_private, kind_of, seal, vary
 from consent.web.limits import TooMany
 from consent.web.navigation import VARY, VARY_ERROR, full_load, is_soft, marks_at, matters, seen
-from consent.web.request import ANSWERS, ConsentRequest, entered
+from consent.web.request import ANSWERS, ConsentRequest, entered, look_again
 from consent.web.setcookie import SetCookie, pair_of
 from consent.web.signalled import end_by_script, honour
 from consent.web.signals import item_blocked, tell
@@ -46,15 +46,16 @@ PUBLIC: Final = frozenset({"consent.static", "consent.notice", "consent.checkpoi
 class Gate:
     """*application*, a ``wsgi_app``, with the headers of its responses as *site* wants them."""
 
-    __slots__ = ("application", "site")
+    __slots__ = ("application", "config", "site")
 
     def __init__(self, application: Application, site: Site) -> None:
         self.application = application
         self.site = site
+        self.config = site.app.config
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """What the application answers."""
-        if self.site.app.config["DEBUG"]:
+        if self.config["DEBUG"]:
             return noting(self.judged, self.site.notes, environ, start_response)
         return self.judged(environ, start_response)
 
@@ -65,10 +66,12 @@ class Gate:
         visitor = entered(self.site, environ)
 
         def start(status: str, headers: Headers, exc_info: object = None) -> Any:
+            if visitor.request is None or visitor.strayed:
+                look_again(visitor)
             made = passed(visitor, environ, headers, status)
             if PROBE in environ:
                 environ[PROBE].append((dict(visitor.environ), made))
-            visitor.left = True
+            visitor.leave()
             return start_response(status, made, exc_info) if exc_info else start_response(status, made)
 
         return self.application(environ, start)
@@ -79,25 +82,25 @@ def passed(visitor: ConsentRequest, environ: dict[str, Any], headers: Headers, s
 
     *environ* is the server's, which says what the browser sent.
     """
-    site = visitor.site
-    made: Headers = []
+    site, endpoint, made = visitor.site, visitor.endpoint, [*headers]
     # A 304 has no type; what it says replaces what the browser has stored with the page (RFC 9111 §4.3.4).
-    html, policies, kept, sets = status.startswith("304"), False, False, False
+    html, policies, kept, sets = status[:3] == "304", False, False, False
     for header in headers:
         kind = kind_of(header[0])
+        if kind is None:
+            continue
         if kind == "type":
             html = is_html(header[1])
         elif kind == "cookie":
-            if not lets_out(visitor, header[1]):
-                continue
-            sets = True
+            if lets_out(visitor, header[1]):
+                sets = True
+            else:
+                made = [each for each in made if each is not header]
         elif kind == "policy":
             policies = True
         elif kind in KEPT:
             kept = True
-        made.append(header)
-    endpoint = visitor.endpoint
-    place = site.place(endpoint)
+    place = site.places[endpoint]
     # HTMX puts whatever a marked view answers into the page that asked.
     if (html or place.mark is not None) and matters(site, environ, place):
         navigated(visitor, environ, made, code=int(status.partition(" ")[0]), kept=kept)
@@ -115,10 +118,12 @@ def passed(visitor: ConsentRequest, environ: dict[str, Any], headers: Headers, s
     if site.settings.cache_safe and (visitor.answered or (visitor.read and endpoint in STATE)):
         made += [("Set-Cookie", visitor.sets(value)) for value in (readable_cookie(visitor),) if value]
     if (own or visitor.answered) and "HTTP_COOKIE" in environ:
-        found = names_in(visitor, environ["HTTP_COOKIE"])
+        header, sent = environ["HTTP_COOKIE"], visitor.sent
+        found = sent.names if sent is not None and sent.header == header else site.sent.suspects(header)
         if found or visitor.answered:
             made += leftovers(visitor, found, made)
-    finish(visitor, made)
+    if visitor.spoken or visitor.sealed or visitor.read:
+        finish(visitor, made)
     if sets and endpoint in PUBLIC:
         keep_private(made)  # a session that is renewed with each request
     return made
@@ -279,12 +284,6 @@ def place(visitor: ConsentRequest, cookie: SetCookie) -> str:
     """Where *cookie* came from, for a finding."""
     source = f"by endpoint {visitor.endpoint}" if visitor.endpoint else "outside of any view"
     return f"cookie {cookie.name or '(without a name)'}, set {source}"
-
-
-def names_in(visitor: ConsentRequest, header: str) -> tuple[str, ...]:
-    """The names in the ``Cookie`` *header* that may have to go, as far as its names tell."""
-    sent = visitor.sent
-    return sent.names if sent is not None and sent.header == header else visitor.site.sent.suspects(header)
 
 
 def leftovers(visitor: ConsentRequest, sent: tuple[str, ...], made: Headers) -> Headers:

@@ -24,6 +24,8 @@ KINDS: Final[Mapping[str, Kind]] = {
 #: Those by which a cache may keep a page, and by which it knows for whom.
 KEPT: Final = frozenset[Kind | None]({"kept", "limit"})
 SHARED: Final = frozenset[Kind | None]({"limit", "varies", "elsewhere"})
+#: What a response says that is for one visitor.
+PRIVATE: Final = (("Vary", "Cookie"), ("Cache-Control", "private"))
 #: The types of pages.
 HTML: Final = ("text/html", "application/xhtml+xml")
 
@@ -43,15 +45,19 @@ def is_html(value: str) -> bool:
 
 def keep_private(headers: Headers) -> None:
     """Let no shared cache keep the response: it was made for one visitor's answer (ENF-06)."""
-    kinds = {kind_of(header[0]) for header in headers}
-    if not kinds.isdisjoint(SHARED):
-        headers[:] = [
-            (name, unshared(value)) if kind_of(name) == "limit" else (name, value)
-            for name, value in headers
-            if kind_of(name) != "elsewhere"
-        ]
+    for header in headers:
+        if kind_of(header[0]) in SHARED:
+            break
+    else:
+        headers += PRIVATE
+        return
+    headers[:] = [
+        (name, unshared(value)) if kind_of(name) == "limit" else (name, value)
+        for name, value in headers
+        if kind_of(name) != "elsewhere"
+    ]
     vary(headers, "Cookie")
-    if "limit" not in kinds:
+    if not any(kind_of(name) == "limit" for name, _ in headers):
         headers.append(("Cache-Control", "private"))
 
 

@@ -126,7 +126,7 @@ def seen(site: Site, endpoint: str | None) -> Seen:
 
 def matters(site: Site, environ: Mapping[str, Any], place: Place) -> bool:
     """Whether it matters where a document at *place* stands: a view is marked, or it or its asker is ours."""
-    if place.ours or site.marks_any():
+    if place.apart:
         return True
     asker = environ.get("HTTP_HX_CURRENT_URL")
     if asker is None and "HTTP_X_TURBO_REQUEST_ID" in environ:

@@ -3,26 +3,23 @@
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, Literal, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
-from flask import Flask, current_app
+from flask import Flask, Request, current_app
 from werkzeug.datastructures import Headers
 from werkzeug.local import LocalProxy
 
-from consent.decision import Asking, Circumstances, Decision, Lifetimes, Mark, Reason, Verdict, timely
+from consent.decision import Asking, Circumstances, Decision, Lifetimes, Mark, Reason, Verdict
 from consent.errors import Fault
 from consent.web.account import Account
 from consent.web.language import Catalogue, accepted, catalogue, negotiate
 from consent.web.notice import Notice
-from consent.web.passage import REQUEST, Passage
-from consent.web.returning import address
+from consent.web.passage import REQUEST, VIEWS, Passage
 from consent.web.sent import Sent
 from consent.web.setcookie import pair_of
 from consent.web.site import Site, asked
 
-#: Where the views of a request stand in ``environ``, by the site of the app that it passes.
-VIEWS: Final = "consent"
 #: Where the answers stand that our own responses to this request set, of all apps that make one: ``name=value``.
 ANSWERS = "consent.answers"
 #: Flask's proxy, typed as such: the object behind it is looked up once instead of at each use.
@@ -62,7 +59,7 @@ class ConsentRequest(Passage):
     sealed: Mapping[str, str] = MappingProxyType({})
     #: Whether a script of the page has seen the browser's signal, as the form it sent says.
     heard = False
-    #: What the browser sent, once its answer was asked for.
+    #: The header with the answer, once that was asked for and if it can be trusted.
     sent: Sent | None = None
     #: The nonce that the page gave to its head.
     nonce: str | None = None
@@ -76,7 +73,8 @@ class ConsentRequest(Passage):
     _now: int | None = None
 
     def __init__(self, site: Site, environ: dict[str, Any]) -> None:
-        super().__init__(site, environ)
+        self.site = site
+        self.environ = environ
         #: The origins of the embeds in whose place this page has a way to load them once, by their service's key.
         self.placed: dict[str, str] = {}
 
@@ -100,8 +98,9 @@ class ConsentRequest(Passage):
         if not self._asked:
             self._asked = True
             if header := self.environ.get("HTTP_COOKIE"):
-                self.sent = self.site.sent.read(header, secure=self.secure)
-                self._decision = timely(self.sent.decision, now=self.now)
+                self.sent = sent = self.site.sent.read(header, secure=self.secure)
+                if sent is not None and self.now >= sent.counts_from:
+                    self._decision = sent.decision
         return self._decision
 
     @property
@@ -130,11 +129,6 @@ class ConsentRequest(Passage):
         return self.heard or self.sends_signal
 
     @property
-    def sends_signal(self) -> bool:
-        """Whether the browser sends Global Privacy Control: a ``Sec-GPC`` of exactly ``1`` (GPC-01)."""
-        return any(value.strip(" \t") == "1" for value in self.environ.get("HTTP_SEC_GPC", "").split(","))
-
-    @property
     def account(self) -> Account | None:
         """The account that the visitor is signed in to; None when there is none, or when nothing sells or shares."""
         if self._account is False:
@@ -152,7 +146,7 @@ class ConsentRequest(Passage):
     def circumstances(self) -> Circumstances:
         """What besides the answer decides in this request."""
         site, endpoint = self.site, self.endpoint
-        page = site.page(endpoint) if endpoint or self.routed else UNROUTED
+        page = site.places[endpoint].circumstances if endpoint or self.routed else UNROUTED
         signal = self.heard or ("HTTP_SEC_GPC" in self.environ and self.sends_signal)
         opted_out = site.accounts is not None and self.opted_out
         minor = site.settings.minor is not None and site.minor()
@@ -165,13 +159,22 @@ class ConsentRequest(Passage):
         """What may run in this request, with the reason for each service."""
         if self._verdict is not None:
             return self._verdict
-        site, decision = self.site, self.decision
-        found = site.verdicts.verdict(
-            decision, self.circumstances, lifetimes=site.lifetimes_for(decision), now=self.now
-        )
+        decision, here, sent = self.decision, self.circumstances, self.sent
+        if sent is None or sent.decision is not decision:
+            found = self._judge(decision, here)
+        elif (known := sent.verdict(here, self.now)) is not None:
+            found = known
+        else:
+            found = self._judge(decision, here)
+            if self.site.one_profile:
+                sent.keep(found, here, self.lifetimes, now=self.now)
         if self.routed:
             self._verdict = found
         return found
+
+    def _judge(self, decision: Decision | None, here: Circumstances) -> Verdict:
+        lifetimes = self.site.lifetimes_for(decision)
+        return self.site.verdicts.verdict(decision, here, lifetimes=lifetimes, now=self.now)
 
     @property
     def elsewhere(self) -> frozenset[str]:
@@ -231,22 +234,6 @@ class ConsentRequest(Passage):
         return catalogue(self.language)
 
     @property
-    def mount(self) -> str:
-        """The path below which the app lies, as an address writes it; empty at the top."""
-        script = self.environ.get("SCRIPT_NAME", "")
-        return (address(script, "", "") or "") if script else ""
-
-    @property
-    def address(self) -> str | None:
-        """Path and query of this page, to return to; None for what can't be asked for by following a link."""
-        environ = self.environ
-        if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
-            return None
-        return address(
-            environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
-        )
-
-    @property
     def notice(self) -> Notice:
         """The notice for this request, stored before it is first used where that is possible."""
         site = self.site
@@ -255,14 +242,10 @@ class ConsentRequest(Passage):
             site.store(notice)
         return notice
 
-    @property
-    def secure(self) -> bool:
-        """Whether the request came over HTTPS."""
-        return self.environ.get("wsgi.url_scheme") == "https"
-
     def allows(self, key: str) -> bool:
         """Whether the category, service or carrier *key* may run; LookupError when the policy has none such."""
-        return (self._verdict or self.verdict).allows(key)
+        verdict = self._verdict or self.verdict
+        return key in verdict.running or verdict.allows(key)
 
     def reason(self, key: str) -> Reason:
         """Why *key* may run or may not; LookupError when the policy has none such."""
@@ -291,6 +274,11 @@ class ConsentRequest(Passage):
         """Take it from a *script* of the page that the browser has the signal."""
         self.heard, self._verdict = script, None
 
+    def see(self, request: Request) -> None:
+        """Go by Flask's own *request* from now on, which knows its view."""
+        self.strayed = self.strayed or request.environ is not self.environ
+        self.request, self.environ, self._verdict = request, request.environ, None
+
 
 def entered(site: Site, environ: dict[str, Any]) -> ConsentRequest:
     """A new view of the request on its way through *site*'s app, noted beside those of other apps."""
@@ -310,25 +298,52 @@ def visitor_of(site: Site, environ: dict[str, Any]) -> ConsentRequest:
 
 
 def see(site: Site, endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """Note Flask's own request: a middleware may have given it a copy of ``environ``."""
+    """Note Flask's own request, where a middleware may have given Flask a copy of the server's ``environ``."""
     current = REQUEST._get_current_object()
     visitor_of(site, current.environ).see(current)
 
 
+def look_again(visitor: ConsentRequest) -> None:
+    """Let *visitor* go by the current request if it is theirs, before its headers leave.
+
+    Nobody may have asked so far, or somebody in a request that was made within it.
+    """
+    try:
+        current = REQUEST._get_current_object()
+    except RuntimeError:
+        return  # a middleware answers, or sends what Flask had answered
+    if current is not visitor.request and current.environ.get(VIEWS, {}).get(visitor.site) is visitor:
+        visitor.see(current)
+
+
 def here() -> ConsentRequest:
     """The current request's view; RuntimeError outside of a request or of an app with consent."""
-    current = REQUEST._get_current_object()
-    app = APP._get_current_object()
-    site: Site | None = app.extensions.get("consent")
-    if site is None:
+    current, app = REQUEST._get_current_object(), APP._get_current_object()
+    try:
+        site: Site = app.extensions["consent"]
+    except KeyError:
         raise RuntimeError(
             f"the app {app.name!r} has no consent component; did you forget `consent.init_app(app)`?"
-        )
-    visitor = visitor_of(site, current.environ)
-    if visitor.request is None:
+        ) from None
+    try:
+        visitor: ConsentRequest = current.environ[VIEWS][site]
+    except KeyError:
+        visitor = entered(site, current.environ)
+    if visitor.request is not current:
         visitor.see(current)
     return visitor
 
 
+class Current(LocalProxy[ConsentRequest]):
+    """A proxy of the current request's view, quicker than others at what it is asked most."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(here(), name)
+
+    def allows(self, key: str) -> bool:
+        """As :meth:`ConsentRequest.allows`."""
+        return here().allows(key)
+
+
 #: The current request's :class:`ConsentRequest`.
-current_consent = cast(ConsentRequest, LocalProxy(here))
+current_consent = cast(ConsentRequest, Current(here))

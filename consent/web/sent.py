@@ -2,35 +2,54 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
-from consent.decision import CookieCodec, Decision
+from consent.decision import Circumstances, CookieCodec, Decision, Lifetimes, Verdict, counts_from
 from consent.policy import DeclaredCookies
 from consent.web.expiry import MOST_NAMES
 
-#: Headers remembered by each app, and characters of the longest: together half of what a process may spare.
+#: Headers remembered by each app, and characters of the longest one.
 REMEMBERED: Final = 1024
 LONGEST: Final = 2048
 
 
+class Judged(NamedTuple):
+    """What may run by one answer, in some circumstances, as long as neither its grants nor its refusals lapse."""
+
+    verdict: Verdict
+    here: Circumstances
+    lapses: tuple[int, int]
+    lapsed: tuple[bool, bool]
+
+
 class Sent:
-    """What one header holds. It says nothing of now: whether an answer counts, time and policy decide."""
+    """A header with an answer that one of the site's keys signed, and what may run by it where it was asked for last.
 
-    __slots__ = ("_names", "cookies", "decision", "header")
+    Time, policy and page decide anew in each request whether the answer counts.
+    """
 
-    def __init__(self, cookies: "SentCookies", header: str, decision: Decision | None) -> None:
-        self.cookies = cookies
+    __slots__ = ("counts_from", "decision", "header", "judged", "names")
+
+    def __init__(self, header: str, decision: Decision, names: tuple[str, ...]) -> None:
         self.header = header
         self.decision = decision
-        """The answer; None when there is none, two, or one that none of the site's keys signed exactly so."""
-        self._names: tuple[str, ...] | None = None
+        self.counts_from = counts_from(decision)
+        self.names = names
+        """What :meth:`SentCookies.suspects` says of it."""
+        self.judged: Judged | None = None
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names that some service declares, but for those that are always on here; see ``MOST_NAMES``."""
-        if self._names is None:
-            self._names = self.cookies.suspects(self.header)
-        return self._names
+    def verdict(self, here: Circumstances, now: int) -> Verdict | None:
+        """What :meth:`keep` kept, if that holds *here* and *now*."""
+        known = self.judged
+        if known is None or known.here != here:
+            return None
+        grants, refusals = known.lapses
+        return known.verdict if (now >= grants, now >= refusals) == known.lapsed else None
+
+    def keep(self, verdict: Verdict, here: Circumstances, lifetimes: Lifetimes, *, now: int) -> None:
+        """Remember what may run *here* by the answer; *lifetimes* are those of all requests that bring it."""
+        lapses = self.decision.lapses(lifetimes)
+        self.judged = Judged(verdict, here, lapses, self.decision.lapsed(lifetimes, now=now))
 
 
 class Untrusted(ValueError):
@@ -52,23 +71,26 @@ class SentCookies:
         self.own = own
         self.starts: Final = {secure: f"{name}=" for secure, name in names.items()}
         # lru_cache keeps no exception: whoever can't show an answer that we signed fills nobody's memory.
-        self._remembered: Final = lru_cache(REMEMBERED)(self._answered)
+        self._remembered: Final = lru_cache(REMEMBERED)(self._read)
 
-    def read(self, header: str, *, secure: bool) -> Sent:
-        """What *header* holds, of a request that came over HTTPS or not."""
+    def read(self, header: str, *, secure: bool) -> Sent | None:
+        """What *header* holds, of a request that came over HTTPS or not; None for no answer that can be trusted.
+
+        That is for none, for two, and for one that none of the site's keys signed exactly so.
+        """
         if self.starts[secure] not in header:
-            return Sent(self, header, None)
+            return None
         try:
-            return (self._remembered if len(header) <= LONGEST else self._answered)(header, secure)
+            return self._remembered(header, secure) if len(header) <= LONGEST else self._read(header, secure)
         except Untrusted:
-            return Sent(self, header, None)
+            return None
 
-    def _answered(self, header: str, secure: bool) -> Sent:
+    def _read(self, header: str, secure: bool) -> Sent:
         text = only_cookie(header, self.starts[secure])
         decision = None if text is None else self.codec.verified(text)
         if decision is None:
             raise Untrusted
-        return Sent(self, header, decision)
+        return Sent(header, decision, self.suspects(header))
 
     def suspects(self, header: str) -> tuple[str, ...]:
         """The names in *header* that some service declares, but for those that are always on here."""

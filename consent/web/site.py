@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 
@@ -66,6 +67,32 @@ class Place(NamedTuple):
     """The mark that the site has put on its view."""
     ours: bool
     """Whether it is one of the visitor's pages that the component brings."""
+    apart: bool
+    """Whether it matters where any document of it stands: it is ours, or some view of the site is marked."""
+
+
+class Places(dict[str | None, Place]):
+    """What the pages of *app* decide, by the endpoints of their views; None stands for no view.
+
+    *limits*: whether any service is limited to some of them.
+    """
+
+    def __init__(self, app: Flask, *, limits: bool) -> None:
+        super().__init__()
+        self.app = app
+        self.limits = limits
+
+    def __missing__(self, endpoint: str | None) -> Place:
+        mark, ours = guard.mark_of(self.app, endpoint), guard.is_ours(endpoint)
+        stricter = mark or (Mark.FIRST_PARTY if ours else None)
+        here = Circumstances(mark=stricter, endpoint=endpoint if self.limits else None)
+        found = self[endpoint] = Place(here, mark, ours, ours or self.marked)
+        return found
+
+    @cached_property
+    def marked(self) -> bool:
+        """Whether any view is marked; without, all documents are alike."""
+        return any(guard.mark_of(self.app, endpoint) for endpoint in self.app.view_functions)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -85,12 +112,10 @@ class Site:
     verdicts: Verdicts
     accounts: Accounts | None = None
     """Who is signed in; None where the site has no accounts, or nothing sells or shares."""
-    limits_pages: bool = False
-    """Whether any service is limited to some pages."""
-    places: dict[str | None, Place] = field(default_factory=dict)
+    one_profile: bool = field(init=False)
+    """Whether the same profile holds for every request."""
+    places: Places = field(init=False)
     """What each page itself decides, by its endpoint."""
-    marked: bool | None = None
-    """Whether any view is marked; None before anybody asked."""
     pieces: dict[object, Markup] = field(default_factory=dict)
     """Rendered markup that is the same for many requests."""
     stored: set[str] = field(default_factory=set)
@@ -132,6 +157,8 @@ class Site:
         chosen, policy = self.settings, self.policy
         self.declared = DeclaredCookies(policy)
         self.sells = bool(selling(policy))
+        self.places = Places(self.app, limits=any(service.pages for service in policy.services))
+        self.one_profile = isinstance(chosen.profile, str)
         self.located = replace(
             policy, controller=replace(policy.controller, site=chosen.site or policy.controller.site)
         )
@@ -225,25 +252,13 @@ class Site:
         """Whether the host says that the visitor is a child (CH-01)."""
         return self.settings.minor is not None and bool(asked(self.settings.minor, True))
 
-    def place(self, endpoint: str | None) -> Place:
-        """What the page behind *endpoint* itself decides; None stands for no view."""
-        found = self.places.get(endpoint)
-        if found is None:
-            mark, ours = guard.mark_of(self.app, endpoint), guard.is_ours(endpoint)
-            here = Circumstances(
-                mark=mark or (Mark.FIRST_PARTY if ours else None),
-                endpoint=endpoint if self.limits_pages else None,
-            )
-            found = self.places[endpoint] = Place(here, mark, ours)
-        return found
-
     def mark(self, endpoint: str | None) -> Mark | None:
         """The mark that the site has put on the view behind *endpoint*."""
-        return self.place(endpoint).mark
+        return self.places[endpoint].mark
 
     def page(self, endpoint: str | None) -> Circumstances:
         """What the page behind *endpoint* decides for the verdict."""
-        return self.place(endpoint).circumstances
+        return self.places[endpoint].circumstances
 
     def widest(self, endpoint: str | None) -> Verdict:
         """What may run there for whoever has said Yes to everything: what pages from a cache are made for."""
@@ -256,10 +271,8 @@ class Site:
         )
 
     def marks_any(self) -> bool:
-        """Whether any view is marked; without, all documents are alike."""
-        if self.marked is None:
-            self.marked = any(self.mark(endpoint) for endpoint in self.app.view_functions)
-        return self.marked
+        """Whether any view is marked."""
+        return self.places.marked
 
     def with_groups(self, services: frozenset[str]) -> list[str]:
         """*services*, the categories all of whose services are among them, and the carriers of any, sorted."""
