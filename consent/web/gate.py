@@ -303,8 +303,6 @@ def leftovers(visitor: ConsentRequest, sent: tuple[str, ...], made: Headers) -> 
 
 def finish(visitor: ConsentRequest, made: Headers) -> None:
     """Let *made* say what a response needs that depends on the visitor's answer, or is a page of ours."""
-    if visitor.spoken:
-        vary(made, "Accept-Language")
     if visitor.sealed:
         seal(made, visitor.sealed)
     if visitor.read:
@@ -312,6 +310,8 @@ def finish(visitor: ConsentRequest, made: Headers) -> None:
         held = visitor.decision
         if held is not None and held.pending is not None:
             made += late(visitor, held)
+    if visitor.spoken:
+        vary(made, "Accept-Language")
 
 
 def late(visitor: ConsentRequest, held: Decision) -> Headers:

@@ -64,15 +64,16 @@ def keep_private(headers: Headers) -> None:
 def vary(headers: Headers, on: str) -> None:
     """Let *headers* say that the response depends on the request's header *on*."""
     for name, value in headers:
-        if kind_of(name) == "varies" and says(value, on.lower()):
+        if kind_of(name) == "varies" and says(value, on):
             return
     headers.append(("Vary", on))
 
 
+@lru_cache(256)
 def says(value: str, header: str) -> bool:
-    """Whether the ``Vary`` *value* names the request's *header*, in lower case, or all of them."""
+    """Whether the ``Vary`` *value* names the request's *header*, or all of them."""
     named = [each.strip().lower() for each in value.split(",")]
-    return header in named or "*" in named
+    return header.lower() in named or "*" in named
 
 
 def unshared(value: str) -> str:

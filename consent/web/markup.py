@@ -21,7 +21,7 @@ from consent.web.page import again, piece, received, signal_status, status
 from consent.web.request import ConsentRequest, here
 from consent.web.returning import quoted, safe_path
 from consent.web.signalled import unheard
-from consent.web.site import Site
+from consent.web.site import Place, Site
 
 #: Endpoints of the preference centre: what it returns to stays what it was.
 CENTRE = frozenset({"consent.choices", "consent.decide"})
@@ -62,10 +62,11 @@ class Helpers:
         """
         visitor, site = here(), self.site
         visitor.nonce = nonce
-        told, endpoint = self.told(visitor), visitor.endpoint
+        place = site.places[visitor.endpoint]
+        told = self.told(visitor, place) if place.apart else NOTHING
         google = bool(site.consent_mode.services) and self.tells_google(visitor)
         shared = site.settings.cache_safe
-        who = site.widest(endpoint) if shared else visitor.verdict
+        who = site.widest(visitor.endpoint) if shared else visitor.verdict
         listens = unheard(visitor) if site.sells and not shared else None
         key = (
             "head",
@@ -74,7 +75,7 @@ class Helpers:
             () if shared else who.elsewhere,
             inert,
             told,
-            is_ours(endpoint),
+            place.ours,
             google,
             listens,
         )
@@ -88,14 +89,15 @@ class Helpers:
             html = site.remember(key, told + made)
         return with_nonce(html, nonce) if nonce else html
 
-    def told(self, visitor: ConsentRequest) -> Markup:
-        """What HTMX and Turbo must know, so that no document holds pages of different marks."""
-        site, environ, endpoint = self.site, visitor.environ, visitor.endpoint
+    def told(self, visitor: ConsentRequest, place: Place) -> Markup:
+        """What HTMX and Turbo must know at *place*, so that no document holds pages of different marks."""
+        site, environ = self.site, visitor.environ
         if not site.marks_any():
-            return navigation.MARKED if is_ours(endpoint) else NOTHING
+            return navigation.MARKED
         if "HTTP_TURBO_FRAME" in environ:
             visitor.read = True  # it goes by the Referer, by which no cache tells requests apart
-        return navigation.head(environ, navigation.seen(site, endpoint), navigation.marks_at(site, environ))
+        before = navigation.marks_at(site, environ)
+        return navigation.head(environ, navigation.seen(site, visitor.endpoint), before)
 
     def tells_google(self, visitor: ConsentRequest) -> bool:
         """Whether the page sets what Google's tags and tag managers go by (GCM-01).
@@ -204,12 +206,12 @@ class Helpers:
         Put it first into ``<body>``. A child, and the pages that are the preference centre, get no banner. On pages
         from a cache it stands for everybody, and browsers hide it from who is not to be asked.
         """
-        visitor = here()
+        visitor, site = here(), self.site
         if visitor.endpoint in WITHOUT_BANNER:
             return NOTHING
-        if self.site.settings.cache_safe:
+        if site.settings.cache_safe:
             return banner(visitor)
-        if self.site.minor():
+        if site.minor():
             return NOTHING
         return status(visitor) if visitor.decided else banner(visitor)
 
@@ -219,25 +221,25 @@ class Helpers:
         It leads back to the page that it stands in, unless that is marked.
         Where a service sells or shares and the profile asks for it, "Your Privacy Choices" with its icon (CA-01).
         """
-        visitor = here()
-        if self.site.sells and callable(self.site.settings.profile):
+        visitor, site = here(), self.site
+        if site.sells and not site.one_profile:
             visitor.read = True  # no shared cache may bring one jurisdiction's link to another
-        key = ("link", visitor.language, text, visitor.profile)
-        end = self.site.pieces.get(key)
+        key = ("link", visitor.language, text, site.profile())
+        end = site.pieces.get(key)
         if end is None:
             name = link_name(visitor)
             label = text if text is not None else visitor.words.gettext(name)
             icon = "" if name == "link.choices" else ICON
             html = Markup('" data-pc-open rel="nofollow">{}{}</a>').format(label, icon)
-            end = self.site.remember(key, html)
+            end = site.remember(key, html)
         back, endpoint = None, visitor.endpoint
         if endpoint in CENTRE:
             back = safe_path(request.args.get("next"))
-        elif self.site.mark(endpoint) is None and endpoint != "consent.receipt":
+        elif site.places[endpoint].mark is None and endpoint != "consent.receipt":
             # A marked page's address, or a receipt's, would be read from the centre's by whatever runs there (HIP-04).
             back = visitor.address
         query = f"?next={quoted(back)}" if back else ""
-        return Markup(f'<a class="pc-link" href="{visitor.mount}{self.site.settings.url_prefix}{query}{end}')
+        return Markup(f'<a class="pc-link" href="{visitor.mount}{site.settings.url_prefix}{query}{end}')
 
     def block(self, key: str, caller: Callable[[], Markup]) -> Markup:
         """``{% call consent_block("videos") %}…{% endcall %}``: the body, or nothing; not evaluated when refused.
@@ -321,7 +323,7 @@ def banner(visitor: ConsentRequest) -> Markup:
     from a cache nothing in it comes from the visitor.
     """
     site, notice = visitor.site, visitor.notice
-    marked = site.mark(visitor.endpoint) is not None
+    marked = site.places[visitor.endpoint].mark is not None
     shared = site.settings.cache_safe
     first = (shared or visitor.decision is None) and not marked
     key = ("banner", notice.hash)

@@ -111,7 +111,8 @@ class ConsentRequest(Passage):
     @property
     def asking(self) -> Asking:
         """Whether to ask, why, and for which services."""
-        return self.site.verdicts.asking(self.decision, lifetimes=self.lifetimes, now=self.now)
+        site, decision = self.site, self.decision
+        return site.verdicts.asking(decision, lifetimes=site.lifetimes_for(decision), now=self.now)
 
     @property
     def profile(self) -> str:

@@ -48,8 +48,8 @@ class Sent:
 
     def keep(self, verdict: Verdict, here: Circumstances, lifetimes: Lifetimes, *, now: int) -> None:
         """Remember what may run *here* by the answer; *lifetimes* are those of all requests that bring it."""
-        lapses = self.decision.lapses(lifetimes)
-        self.judged = Judged(verdict, here, lapses, self.decision.lapsed(lifetimes, now=now))
+        grants, refusals = lapses = self.decision.lapses(lifetimes)
+        self.judged = Judged(verdict, here, lapses, (now >= grants, now >= refusals))
 
 
 class Untrusted(ValueError):
