@@ -83,7 +83,7 @@ def write_to(file: IO[bytes], form: str, search: Search, who: str) -> None:
         return
     size = ledger.size()
     record(ledger, form, search, size, who)
-    write_rows(WRITERS[form], rows_below(size, source, search, source.brief), file)
+    write_rows(WRITERS[form], rows_below(size, source, search), file)
 
 
 def emptied(file: IO[bytes]) -> IO[bytes]:

@@ -9,19 +9,19 @@ import shutil
 import stat
 import tempfile
 import zipfile
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from functools import lru_cache
 from importlib.resources import files
 from itertools import takewhile
-from operator import itemgetter
 from pathlib import Path
-from typing import IO, Final, Generic, TypeVar
+from typing import IO, Final
 
-from consent.audit.row import Brief, Reader, Row
+from consent.audit.row import OWN, Like, Reader, Row, stamp
 from consent.audit.search import Search, all_found
-from consent.ledger import Checkpoint, Ledger, Record, Sealed
+from consent.ledger import Checkpoint, Ledger, Sealed
 from consent.ledger.bundle import Bundle, Part
 from consent.ledger.keys import VOUCHER
 from consent.ledger.note import Note
@@ -61,13 +61,10 @@ _FORMULA: Final = re.compile(
 
 
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
-_IN_ORDER: Final = itemgetter(*COLUMNS)
-#: Forms of rows that a writer remembers.
-_FORMS: Final = 4096
-
-Written = TypeVar("Written")
-#: A row, or one in brief.
-Line = TypeVar("Line", bound=Row | Brief)
+#: Stands where what a row has of its own will; neither format has it anywhere else.
+_PLACE: Final = "\0"
+#: Forms of lines remembered at most.
+_MOST: Final = 4096
 
 
 def json_line(members: object) -> str:
@@ -76,51 +73,82 @@ def json_line(members: object) -> str:
 
 
 @dataclass(slots=True)
-class Common(Generic[Written]):
-    """What many rows have in common, *written* once for all of them."""
+class Lines:
+    """Rows as lines. What those that are alike have in common is written once for all of them, as ``form`` says."""
 
-    written: Callable[[Row | Brief], Written]
-    known: dict[Hashable, Written] = field(default_factory=dict)
+    form: Callable[[Like], str]
+    """The line of a row that is like this, with a ``%s`` for each of ``OWN``."""
+    nothing: str
+    """What stands for None."""
+    quote: str
+    """What stands before and after a text."""
+    known: dict[Like, str] = field(default_factory=dict)
 
-    def of(self, row: Row | Brief) -> Written:
-        """What ``written`` makes of *row*."""
-        if (form := row.form) is None:
-            return self.written(row)
-        if form not in self.known:
-            if len(self.known) >= _FORMS:
+    def line(self, row: Row) -> str:
+        """*row* as a line. What it has of its own are a number, ids and times, in which nothing is to be escaped."""
+        if (form := self.known.get(row.like)) is None:
+            if len(self.known) >= _MOST:
                 self.known.clear()
-            self.known[form] = self.written(row)
-        return self.known[form]
+            form = self.known[row.like] = self.form(row.like)
+        nothing, quote = self.nothing, self.quote
+        return form % (
+            nothing if row.index is None else row.index,
+            f"{quote}{row.id}{quote}",
+            nothing if row.time is None else f"{quote}{row.time}{quote}",
+            nothing if row.hour is None else f"{quote}{_hour(row.hour)}{quote}",
+            nothing if row.subject is None else f"{quote}{row.subject}{quote}",
+        )
+
+    def write(self, rows: Iterable[Row], out: IO[str]) -> int:
+        """Write each of *rows* to *out*; how many."""
+        written = 0
+        for row in rows:
+            out.write(self.line(row))
+            written += 1
+        return written
 
 
-def write_jsonl(rows: Iterable[Row | Brief], out: IO[str]) -> int:
+def write_jsonl(rows: Iterable[Row], out: IO[str]) -> int:
     """Write each of *rows* as a line of JSON; how many. Subjects are included: see ``write_csv``."""
-    written, common = 0, Common(lambda row: json_line(row.common()).removeprefix("{"))
-    for row in rows:
-        out.write(f"{json_line(row.own(personal=True))[:-1]},{common.of(row)}\n")
-        written += 1
-    return written
+    return Lines(json_form, nothing="null", quote='"').write(rows, out)
 
 
-def write_csv(rows: Iterable[Row | Brief], out: IO[str]) -> int:
+def json_form(like: Like) -> str:
+    """The line of JSON of a row that is like this (``Lines.form``)."""
+    own = ",".join(f'"{name}":{_PLACE}' for name in OWN)
+    return _as_form(f"{{{own},{json_line(like.members(personal=True)).removeprefix('{')}\n")
+
+
+def write_csv(rows: Iterable[Row], out: IO[str]) -> int:
     """Write *rows* as CSV (RFC 4180) with a line of names first; how many rows.
 
     Subjects are included, since whoever checks an export must be able to follow one browser's events. A cell
     that a spreadsheet would run as a formula has an apostrophe in front.
     """
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    written, common = 0, Common(lambda row: cells(flattened(row.common())))
-    for row in rows:
-        writer.writerow(_IN_ORDER(common.of(row) | cells(row.own(personal=True))))
-        written += 1
-    return written
+    csv.writer(out).writerow(COLUMNS)
+    return Lines(csv_form, nothing="", quote="").write(rows, out)
+
+
+def csv_form(like: Like) -> str:
+    """The line of CSV of a row that is like this (``Lines.form``)."""
+    members, line = flattened(like.members(personal=True)), io.StringIO()
+    csv.writer(line).writerow(_PLACE if name in OWN else cell(members[name]) for name in COLUMNS)
+    return _as_form(line.getvalue())
+
+
+def _as_form(line: str) -> str:
+    return line.replace("%", "%%").replace(_PLACE, "%s")
 
 
 #: Writes rows in some format, and says how many.
-Writer = Callable[[Iterable[Row | Brief], IO[str]], int]
+Writer = Callable[[Iterable[Row], IO[str]], int]
 #: How to write each format that needs nothing besides the rows.
 WRITERS: Final[dict[str, Writer]] = {"jsonl": write_jsonl, "csv": write_csv}
+
+
+@lru_cache(64)
+def _hour(hour: datetime) -> str:
+    return stamp(hour, "seconds")
 
 
 def schema_of(form: str) -> str:
@@ -132,21 +160,20 @@ def rows_below(
     size: int,
     reader: Reader,
     search: Search,
-    read: Callable[[Record], Line],
     progress: Callable[[Iterator[Sealed]], Iterator[Sealed]] = lambda records: records,
-) -> Iterator[Line]:
-    """The events below index *size* that *search* asks for, *read* and oldest first; later ones are left out.
+) -> Iterator[Row]:
+    """The events below index *size* that *search* asks for, oldest first; later ones are left out.
 
     Their records, and those of some others, pass through *progress*.
     """
     records = takewhile(lambda record: record.index < size, all_found(reader, search))
-    rows = map(read, progress(records))
+    rows = reader.rows(progress(records))
     if search == Search():
         return rows
     return (row for row in rows if search.matches(row, reader.policy(row.policy)))
 
 
-def write_rows(writer: Callable[[Iterable[Line], IO[str]], int], rows: Iterable[Line], out: IO[bytes]) -> int:
+def write_rows(writer: Writer, rows: Iterable[Row], out: IO[bytes]) -> int:
     """Have *writer* write *rows* to *out*, in UTF-8; how many."""
     text = io.TextIOWrapper(out, encoding="utf-8", newline="")
     try:
@@ -160,11 +187,6 @@ def flattened(members: dict[str, object]) -> dict[str, object]:
     before = members.pop("before")
     granted, refused = (before["granted"], before["refused"]) if isinstance(before, dict) else (None, None)
     return members | {"before_granted": granted, "before_refused": refused}
-
-
-def cells(members: dict[str, object]) -> dict[str, str]:
-    """``cell`` of each of *members*."""
-    return {name: cell(value) for name, value in members.items()}
 
 
 def cell(value: object) -> str:

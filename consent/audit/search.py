@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from heapq import merge, nlargest
 from itertools import islice, takewhile
 
-from consent.audit.row import Brief, Reader, Row
+from consent.audit.row import Reader, Row
 from consent.audit.said import SAID, said_to
 from consent.errors import ConsentError
 from consent.ledger import Facets, Kind, Sealed
@@ -114,7 +114,7 @@ class Search:
         """Whether it asks for what only openings say, so that no erased event can be told to meet it."""
         return bool(self.languages or self.profiles) or self.category is not None or self.signal is not None
 
-    def matches(self, row: Row | Brief, policy: Policy | None) -> bool:
+    def matches(self, row: Row, policy: Policy | None) -> bool:
         """Whether *row* is asked for, which was recorded under *policy*; an erased one by what its leaf says.
 
         Its time is the whole hour then.
@@ -130,7 +130,7 @@ class Search:
         )
         return asked.matches(row, policy)
 
-    def in_span(self, row: Row | Brief) -> bool:
+    def in_span(self, row: Row) -> bool:
         """Whether *row* lies in the span of time; an erased event does if any part of its hour does."""
         if self.since is None and self.until is None:
             return True

@@ -114,9 +114,8 @@ def export(
         return with_progress(events, size, "events exported")
 
     def export_to(out: IO[bytes]) -> int:
-        if form == "jsonld":
-            return write_rows(records.write, rows_below(size, reader, search, reader.row, progress), out)
-        return write_rows(WRITERS[form], rows_below(size, reader, search, reader.brief, progress), out)
+        writer = records.write if form == "jsonld" else WRITERS[form]
+        return write_rows(writer, rows_below(size, reader, search, progress), out)
 
     if output == Path("-"):
         record(site, ledger, form, search, size)

@@ -5,6 +5,7 @@ opening, under the commitment. ``docs/format.md`` draws both with worked bytes.
 """
 
 import base64
+import binascii
 import hashlib
 import hmac
 import json
@@ -26,6 +27,10 @@ _LABEL = b"consent/opening/v1"
 _ACCOUNT = b"consent/account/v1"
 _AUDITOR = b"consent/auditor/v1"
 _SEEN = b"consent/seen/v1"
+_IPAD, _OPAD = (bytes(value ^ pad for value in range(256)) for pad in (0x36, 0x5C))
+#: The key, 32 bytes of salt, is filled up to a block of 64.
+_INNER, _OUTER = b"\x36" * SALT_BYTES + _LABEL + b"\0", b"\x5c" * SALT_BYTES
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _HOUR = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z")
 #: How a leaf begins, with what each has of its own: commitment, hour, id. Of many the rest is the same.
 _BEGINNING = re.compile(
@@ -139,14 +144,6 @@ def _read(data: bytes) -> Leaf:
     return leaf
 
 
-def is_day(hour: bytes) -> bool:
-    """Whether there is such a day as the *hour* of a leaf is of."""
-    try:
-        return bool(moment_of(hour))
-    except ValueError:
-        return False
-
-
 _read_once = lru_cache(256)(_read)
 
 
@@ -167,8 +164,10 @@ def commitment(salt: bytes, body: bytes) -> str:
     """
     if len(salt) != SALT_BYTES:
         raise ValueError(f"a salt of {len(salt)} bytes; expected {SALT_BYTES} random ones")
-    code = hmac.digest(salt, _LABEL + b"\0" + body, "sha256")
-    return base64.urlsafe_b64encode(code).rstrip(b"=").decode()
+    # As RFC 2104 §2 has it, written out: that takes half the time of the library's, and an export needs one an event.
+    inner = hashlib.sha256(salt.translate(_IPAD) + _INNER + body).digest()
+    code = hashlib.sha256(salt.translate(_OPAD) + _OUTER + inner).digest()
+    return binascii.b2a_base64(code, newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def link(key: bytes, account: str) -> str:

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from consent.audit.export import COLUMNS, cell, whole_file, write_csv, write_jsonl
+from consent.audit.export import COLUMNS, cell, json_line, whole_file, write_csv, write_jsonl
 from consent.audit.row import Reader, Row
 from consent.ledger import Ledger
 
 from .clinic import record, site_of, visit
-from .tampering import erase
+from .tampering import alter, erase
 
 
 def rows(ledger: Ledger) -> Iterator[Row]:
@@ -65,10 +65,25 @@ def test_each_answer_names_the_notice_whose_very_bytes_are_on_record(app: Flask)
     assert b"pc-banner" in notice.body
 
 
-def test_csv_says_the_same_as_json(app: Flask, ledger: Ledger, tmp_path: Path) -> None:
-    visit(app, "all")
-    erase(tmp_path, record(ledger).id)
+def test_each_line_of_json_has_the_members_of_its_row(app: Flask, ledger: Ledger, tmp_path: Path) -> None:
+    of_everything(app, ledger, tmp_path)
+    out = io.StringIO()
+    write_jsonl(rows(ledger), out)
+    assert out.getvalue().splitlines() == [json_line(row.members(personal=True)) for row in rows(ledger)]
+
+
+def of_everything(app: Flask, ledger: Ledger, folder: Path) -> None:
+    """Several events that are alike, one without subject, an erased and an unreadable one, hostile words."""
+    for choice in ("all", "all", "none", "none"):
+        visit(app, choice)
+    erase(folder, record(ledger).id)
     record(ledger, detail={"note": "a, b\n“c”"}, signal=True)
+    record(ledger, language="%s %(id)s {0} \0 \\u0000", source="\0")
+    alter(folder, "UPDATE entry SET leaf = ? WHERE uid = ?", b"{}", record(ledger).id.hex)
+
+
+def test_csv_says_the_same_as_json(app: Flask, ledger: Ledger, tmp_path: Path) -> None:
+    of_everything(app, ledger, tmp_path)
     for line, row in zip(jsonl(ledger), as_csv(ledger), strict=True):
         assert set(row) == set(COLUMNS)
         for name in COLUMNS:

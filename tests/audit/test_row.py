@@ -1,6 +1,8 @@
 """Records as rows: every field, and what is said of those that are erased or altered."""
 
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,9 @@ from flask import Flask
 from hypothesis import given
 
 from consent.audit.answers import answer_lines
-from consent.audit.row import Brief, Reader, Row
+from consent.audit.row import Reader
 from consent.audit.wording import KINDS, facts_of, kind_text
-from consent.ledger import Event, Kind, Ledger, Record, Sealed, commitment, leaf_hash
+from consent.ledger import Event, Facets, Kind, Ledger, Record, Sealed, commitment, leaf_hash
 from consent.ledger.record import Entry
 from consent.storage import open_storage
 from tests.ledger.strategies import UNHURRIED, events
@@ -186,17 +188,12 @@ def stored(event: Event, **altered: Any) -> Sealed:
 
 @UNHURRIED
 @given(events())
-def test_in_brief_a_row_says_the_same_members_and_its_form_is_theirs(reader: Reader, event: Event) -> None:
-    row, brief = reader.row(stored(event)), reader.brief(stored(event))
-    assert isinstance(brief, Brief)
-    for personal in (True, False):
-        assert {**brief.own(personal=personal), **brief.common()} == row.members(personal=personal)
-    assert (brief.span, brief.facets, brief.policy, brief.form) == (
-        row.span,
-        row.facets,
-        row.policy,
-        row.form,
-    )
+def test_a_row_says_what_was_recorded_whatever_was_read_before(reader: Reader, event: Event) -> None:
+    row = reader.row(stored(event))
+    assert row.event == event
+    assert (row.id, row.hour, row.facets) == (str(event.id), event.hour, Facets.of(event))
+    assert row.span == (event.time, event.time)
+    assert row.like is reader.row(stored(replace(event, id=uuid.uuid4(), subject=uuid.uuid4()))).like
 
 
 @pytest.mark.parametrize(
@@ -208,6 +205,8 @@ def test_in_brief_a_row_says_the_same_members_and_its_form_is_theirs(reader: Rea
         {"body": b"{}"},
         {"body": new_event(granted=(), refused=("statistics", "videos")).body()},
         {"leaf": b"{}"},
+        {"leaf": b"{}", "body": None, "salt": None},
+        {"id": uuid.UUID(int=7)},
         {
             "leaf": new_event(time=datetime(2026, 11, 18, 10, 30, tzinfo=UTC)).leaf(
                 "clinic.example", b"s" * 32
@@ -215,24 +214,23 @@ def test_in_brief_a_row_says_the_same_members_and_its_form_is_theirs(reader: Rea
         },
     ],
 )
-def test_what_is_not_as_it_was_recorded_is_never_taken_in_brief(
-    reader: Reader, altered: dict[str, bytes | None]
+def test_what_is_not_as_it_was_recorded_is_found_beside_others_that_are_like_it(
+    reader: Reader, altered: dict[str, Any]
 ) -> None:
     event = new_event()
-    assert isinstance(reader.brief(stored(event)), Brief)  # and its like is known from now on
-    row = reader.brief(stored(event, **altered))
-    assert isinstance(row, Row)
-    assert row == reader.row(stored(event, **altered))
+    assert reader.row(stored(event)).problem is None  # and what it is like is known from now on
+    row = reader.row(stored(event, **altered))
     assert row.erased if altered == {"body": None, "salt": None} else row.problem
+    assert reader.row(stored(event)).problem is None
 
 
-def test_no_day_that_there_never_was_is_taken_in_brief(reader: Reader) -> None:
+def test_a_day_that_there_never_was_is_a_problem(reader: Reader) -> None:
     event = new_event(time=datetime(2026, 2, 28, 9, 30, tzinfo=UTC))
     body = event.body().replace(b"02-28", b"02-31")
     leaf = event.leaf_over(commitment(b"s" * 32, body), "clinic.example").replace(b"02-28", b"02-31")
-    row = reader.brief(stored(event, leaf=leaf, body=body, leaf_hash=leaf_hash(leaf)))
-    assert isinstance(row, Row)
+    row = reader.row(stored(event, leaf=leaf, body=body, leaf_hash=leaf_hash(leaf)))
     assert row.problem
+    assert row.hour is None
 
 
 def test_every_kind_has_a_name() -> None:

@@ -267,7 +267,7 @@ def test_events_recorded_while_the_export_runs_are_left_out(app: Flask, tmp_path
     record(ledger)
     fill(tmp_path, ledger, 600)  # more than are read at a time
     reader = Reader(ledger)
-    rows = rows_below(ledger.size(), reader, Search(), reader.row)
+    rows = rows_below(ledger.size(), reader, Search())
     assert next(rows).index == 0
     record(ledger)
     assert [row.index for row in rows] == list(range(1, 602))
