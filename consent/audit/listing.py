@@ -16,6 +16,7 @@ from consent.audit.query import SIGNALS, Query
 from consent.audit.row import Row, stamp
 from consent.audit.said import SAID
 from consent.audit.search import Found, Search, SearchError, find, read_before
+from consent.audit.span import whole
 from consent.audit.tally import tally
 from consent.audit.wording import KINDS, PRUNED_BELOW, answers_text, details_text, kind_text, time_text
 from consent.errors import LedgerError
@@ -94,9 +95,7 @@ def list_page(
         offered = Offered.of(source)
         found = find(source, search, before=before, limit=EVENTS) if search else NONE
         pruned = source.ledger.pruned() if search and found.before is None else 0
-        many = (
-            sum(count.events for count in tally(source, search).counts) if search and query.fields else None
-        )
+        many = tally(source, search, cut=whole).events if search and query.fields else None
     except LedgerError as error:
         return unavailable(error, listing, query)
     return rendered(

@@ -3,14 +3,15 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from consent.audit.chart import Bars, Chart, Lines, Series, Shares, Strip
 from consent.audit.rates import DIMENSIONS, Rates, outcome
-from consent.audit.said import NO, SAID, SOME, YES, PolicyOf, all_said
+from consent.audit.said import NO, SAID, SOME, YES, Pattern, PolicyOf, pattern_of, pattern_said
 from consent.audit.search import Search, SearchError, read_moment
 from consent.audit.share import Share
-from consent.audit.span import Span, spans
+from consent.audit.span import Span
 from consent.audit.tally import Tally
 from consent.audit.wording import PRUNED_BELOW
 from consent.errors import LedgerError, ProofError
@@ -128,19 +129,20 @@ def by_span(tally: Tally, policy_of: PolicyOf) -> tuple[tuple[Span, ...], Sequen
     That is counted by category, and under an empty name by what answers came to as a whole.
     """
 
-    def label(facets: Facets) -> tuple[str, tuple[tuple[str, str], ...]] | None:
-        if (whole := outcome(facets)) is None:
-            return None
-        policy = policy_of(facets.policy)
-        said, categories = all_said(facets, policy), policy.optional_categories if policy else ()
-        return whole, tuple((each.key, said[each.key]) for each in categories if each.key in said)
+    @cache
+    def to_categories(pattern: Pattern) -> tuple[tuple[str, str], ...]:
+        answers, policy = dict(pattern_said(pattern, policy_of)), policy_of(pattern[0])
+        keys = [each.key for each in policy.optional_categories] if policy else []
+        return tuple((key, answers[key]) for key in keys if key in answers)
 
-    days = tally.per_day(label)
-    steps = spans(min(days), max(days)) if days else ()
+    def label(facets: Facets) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+        return None if (whole := outcome(facets)) is None else (whole, to_categories(pattern_of(facets)))
+
+    steps = tuple(tally.spans)
     found = [Counter[tuple[str, str]]() for _ in steps]
     at = 0
-    for day, counts in days.items():
-        while day > steps[at].last:
+    for day, counts in tally.per_day(label).items() if steps else ():
+        while day > steps[at].last and at + 1 < len(steps):  # one may have come on a new day meanwhile
             at += 1
         for (whole, said), events in counts.items():
             for each in (("", whole), *said):

@@ -35,6 +35,11 @@ def spans(first: date, last: date) -> tuple[Span, ...]:
     return tuple(_cut(first, last, _century))
 
 
+def whole(first: date, last: date) -> tuple[Span, ...]:
+    """All days from *first* to *last* as one."""
+    return (Span(first, last),)
+
+
 def _cut(first: date, last: date, following: Callable[[date], date]) -> Iterator[Span]:
     """The spans from *first* to *last*; *following* is the day on which the one after a day's begins."""
     while first <= last:

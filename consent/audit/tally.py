@@ -14,7 +14,9 @@ from itertools import chain
 from typing import TypeVar
 
 from consent.audit.row import Reader, Row
+from consent.audit.said import is_answer
 from consent.audit.search import Search, found
+from consent.audit.span import Span
 from consent.ledger import Facets
 from consent.ledger.facets import LAST, hour_of, place
 
@@ -51,11 +53,18 @@ class Tally:
     """Entries that were gone before they were counted: of whatever they were, they are in no count."""
     read: int = 0
     """Events that were read, as they aren't counted yet."""
+    spans: Sequence[Span] = ()
+    """If the days of a span are counted together, as of its first day: all spans with answers, without a gap."""
 
     @property
     def counts(self) -> Iterator[Count]:
         """The counts one by one."""
         return (Count(day_of(day), self.facets[id], events, erased) for day, id, events, erased in self.rows)
+
+    @property
+    def events(self) -> int:
+        """How many there are in all."""
+        return sum(row[2] for row in self.rows)
 
     @property
     def days(self) -> tuple[date, date] | None:
@@ -104,20 +113,30 @@ def day_of(number: int) -> date:
     return _FIRST + timedelta(days=number)
 
 
-def tally(reader: Reader, search: Search, *, progress: Progress = lambda rows, total: rows) -> Tally:
+def tally(
+    reader: Reader,
+    search: Search,
+    *,
+    cut: Callable[[date, date], Sequence[Span]] | None = None,
+    progress: Progress = lambda rows, total: rows,
+) -> Tally:
     """The counts of all events that *search* asks for; those that must be read go by *progress*.
 
     An hour of which *search* asks for a part only is read, as the newest events are. An erased event counts by what
-    its leaf says.
+    its leaf says. *cut*, if given, says into which spans the days from the first answer to the last are cut; then the
+    counts are of spans, so that however many days there are, there are no more of them.
     """
     reader.catch_up()
+    between = None if cut is None else _with_answers(reader, search)
+    spans = () if cut is None or between is None else tuple(cut(*between))
     days, parts = _whole(search, _DAY)
     known = {
         id: facets
         for id, facets in reader.ledger.facets().items()
         if search.admits(facets, reader.policy(facets.policy))
     }
-    counts = reader.ledger.counts(days.start, days.stop)
+    cuts = None if cut is None else [(span.first - _FIRST).days for span in spans]
+    counts = reader.ledger.counts(days.start, days.stop, cuts)
     rows = [row for row in counts.rows if row[1] in known]
     rest = reader.ledger.size() - counts.size
     newest = (
@@ -138,7 +157,21 @@ def tally(reader: Reader, search: Search, *, progress: Progress = lambda rows, t
     )
     read = of_rows(chain(newest, of_ends))
     facets = {**known, **read.facets}
-    return Tally([*rows, *read.rows], facets, counts.missing, sum(row[2] for row in read.rows))
+    return Tally([*rows, *read.rows], facets, counts.missing, sum(row[2] for row in read.rows), spans)
+
+
+def _with_answers(reader: Reader, search: Search) -> tuple[date, date] | None:
+    """The first day and the last with an answer, of those that *search* asks for, be it for a part; None if on none."""
+    since, until, ledger = search.since, search.until, reader.ledger
+    first = 0 if since is None else (since - _START) // _DAY
+    beyond = _END if until is None else -((_START - until) // _DAY)
+    other = [id for id, facets in ledger.facets().items() if not is_answer(facets)]
+    found = [day_of(day) for day in ledger.counted_days(first, beyond, other) or ()]
+    for row in reader.rows(ledger.records(ledger.counted() - 1)):
+        if row.hour and is_answer(row.facets) and search.in_span(row):
+            found.append(row.hour.date())
+            found = [min(found), max(found)]
+    return (found[0], found[-1]) if found else None
 
 
 def _of_hours(

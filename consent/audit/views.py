@@ -38,6 +38,7 @@ from consent.audit.rates import DIMENSIONS
 from consent.audit.row import Reader, Row
 from consent.audit.search import Search, SearchError, read_id
 from consent.audit.share import FOR_REVIEW
+from consent.audit.span import spans
 from consent.audit.tally import tally
 from consent.audit.today import notice_today, policy_since
 from consent.audit.verification import verification_page, verified
@@ -238,7 +239,7 @@ def overview_page(
     state: Sequence[tuple[str, str]] = ()
     if search is not None:
         source = reader()
-        counted = tally(source, search)
+        counted = tally(source, search, cut=spans)
         charts = overviewed(counted, source.policy)
         tables = compared(counted, wanted["by"], source.policy)
         state = state_of(source.ledger)

@@ -96,7 +96,7 @@ class Counts:
     missing: int
     """Entries among them that had been pruned before they were counted."""
     rows: Sequence[tuple[int, int, int, int]]
-    """Day from 1970 on (UTC), id of the facets, events, and how many of these are erased."""
+    """Day from 1970 on (UTC), or the first of several, id of the facets, events, and how many of these are erased."""
 
 
 def place(hour: int, index: int) -> int:

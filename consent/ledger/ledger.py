@@ -159,9 +159,16 @@ class Ledger:
         """The number of entries that are counted, in full tiles, from the first on; those after it are few."""
         return self.storage.counted()
 
-    def counts(self, first: int, beyond: int) -> Counts:
-        """What was counted of the days from *first* until *beyond*, which count from 1970, UTC."""
-        return self.storage.counts(first, beyond)
+    def counts(self, first: int, beyond: int, cuts: Sequence[int] | None = None) -> Counts:
+        """What was counted of the days from *first* until *beyond*, which count from 1970, UTC.
+
+        With *cuts*, which are days in order, those from each cut until the next are counted together, as of the first.
+        """
+        return self.storage.counts(first, beyond, cuts)
+
+    def counted_days(self, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:
+        """The first and the last of these days with a counted event of other facets than *other*; None if on none."""
+        return self.storage.counted_days(first, beyond, other)
 
     def events(self, first: int, before: int) -> Mapping[int, int]:
         """How many counted events there are from place *first* until *before*, by the ids of their facets."""

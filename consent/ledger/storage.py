@@ -144,8 +144,14 @@ class Storage(SignedStorage, Protocol):
     def counted(self) -> int:
         """The number of entries that are counted and can be ``found``: full tiles, from the first on."""
 
-    def counts(self, first: int, beyond: int) -> Counts:
-        """What was counted of the days from *first* until *beyond*, which count from 1970, UTC."""
+    def counts(self, first: int, beyond: int, cuts: Sequence[int] | None) -> Counts:
+        """What was counted of the days from *first* until *beyond*, which count from 1970, UTC.
+
+        With *cuts*, which are days in order, those from each cut until the next are counted together, as of the first.
+        """
+
+    def counted_days(self, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:
+        """The first and the last of these days with a counted event of other facets than *other*; None if on none."""
 
     def events(self, first: int, before: int) -> Mapping[int, int]:
         """How many counted events there are from place *first* until *before*, by the ids of their facets."""

@@ -1,9 +1,22 @@
 """Reading what was counted: how many events have which facets on which day, and where the newest of them are."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from heapq import nlargest
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, literal_column, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    CompoundSelect,
+    Connection,
+    Integer,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 
 from consent.ledger import Counts, Facets, Sealed
 from consent.storage import records
@@ -18,13 +31,16 @@ LOOKED_AT = 2000
 _FACETS = select(facets_table.c.id, facets_table.c.said)
 _MANY = select(func.count()).select_from(facets_table)
 _SIZE = select(counted.c.size)
+_ALL = select(literal_column("-1").label("day"), literal_column("0"), counted.c.size, counted.c.missing)
+_OF_DAYS = tally.c.day >= bindparam("first"), tally.c.day < bindparam("beyond")
 # One statement, so that the counts are of as many entries as the row without a day says.
 _COUNTS = union_all(
-    select(literal_column("-1").label("day"), literal_column("0"), counted.c.size, counted.c.missing),
-    select(tally.c.day, tally.c.facets, tally.c.events, tally.c.erased).where(
-        tally.c.day >= bindparam("first"), tally.c.day < bindparam("beyond")
-    ),
+    _ALL, select(tally.c.day, tally.c.facets, tally.c.events, tally.c.erased).where(*_OF_DAYS)
 )
+_DAYS = select(tally.c.day).where(
+    *_OF_DAYS, tally.c.facets.not_in(bindparam("other", expanding=True, literal_execute=True))
+)
+_FIRST_DAY, _LAST_DAY = (_DAYS.order_by(day).limit(1) for day in (tally.c.day, tally.c.day.desc()))
 _BETWEEN = indexed.c.place >= bindparam("first"), indexed.c.place < bindparam("before")
 # Of each facets the newest event: one look into the index each, however many events there are.
 _NEWEST = select(
@@ -73,9 +89,14 @@ def size(connection: Connection) -> int:
     return int(connection.execute(_SIZE).scalar() or 0)
 
 
-def counts(connection: Connection, first: int, beyond: int) -> Counts:
-    """What was counted of the days from *first* until *beyond*."""
-    found = connection.execute(_COUNTS, {"first": first, "beyond": beyond})
+def counts(connection: Connection, first: int, beyond: int, cuts: Sequence[int] | None) -> Counts:
+    """What was counted of the days from *first* until *beyond*; with *cuts* of those until the next cut together."""
+    if cuts is None:
+        found = connection.execute(_COUNTS, {"first": first, "beyond": beyond})
+    else:
+        edges = [first, *(cut for cut in cuts if first < cut < beyond), beyond]
+        values = {f"edge{at}": edge for at, edge in enumerate(edges)}
+        found = connection.execute(_together(len(edges) - 1), values)
     # They are many, and plain numbers: the driver's own tuples take a third of the time.
     rows = list(found.cursor.fetchall())
     found.close()
@@ -84,6 +105,32 @@ def counts(connection: Connection, first: int, beyond: int) -> Counts:
         return Counts(0, 0, ())
     _, _, size, missing = rows.pop(at)
     return Counts(size, missing, rows)
+
+
+@lru_cache(128)
+def _together(parts: int) -> CompoundSelect[Any]:
+    """As ``_COUNTS``, of days in so many parts, each summed up by itself: to sort all of them takes much longer."""
+    return union_all(
+        _ALL,
+        *(
+            select(
+                bindparam(f"edge{at}", type_=Integer),
+                tally.c.facets,
+                cast(func.sum(tally.c.events), BigInteger),
+                cast(func.sum(tally.c.erased), BigInteger),
+            )
+            .where(tally.c.day >= bindparam(f"edge{at}"), tally.c.day < bindparam(f"edge{at + 1}"))
+            .group_by(tally.c.facets)
+            for at in range(parts)
+        ),
+    )
+
+
+def days(connection: Connection, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:
+    """The first and the last day from *first* until *beyond* on which facets other than *other* were counted."""
+    values = {"first": first, "beyond": beyond, "other": list(other)}
+    found = connection.execute(_FIRST_DAY, values).scalar()
+    return None if found is None else (found, connection.execute(_LAST_DAY, values).scalar_one())
 
 
 def events(connection: Connection, first: int, before: int) -> Mapping[int, int]:

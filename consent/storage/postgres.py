@@ -210,9 +210,12 @@ class PostgresStorage:
         self._seal_in_passing()
         return self._server.read(index.size)
 
-    def counts(self, first: int, beyond: int) -> Counts:
+    def counts(self, first: int, beyond: int, cuts: Sequence[int] | None) -> Counts:
         self._seal_in_passing()
-        return self._server.read(lambda connection: index.counts(connection, first, beyond))
+        return self._server.read(lambda connection: index.counts(connection, first, beyond, cuts))
+
+    def counted_days(self, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:
+        return self._server.read(lambda connection: index.days(connection, first, beyond, other))
 
     def events(self, first: int, before: int) -> Mapping[int, int]:
         return self._server.read(lambda connection: index.events(connection, first, before))

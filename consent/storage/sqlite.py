@@ -219,9 +219,13 @@ class SqliteStorage:
         with self._database.reading() as connection:
             return index.size(connection)
 
-    def counts(self, first: int, beyond: int) -> Counts:
+    def counts(self, first: int, beyond: int, cuts: Sequence[int] | None) -> Counts:
         with self._database.reading() as connection:
-            return index.counts(connection, first, beyond)
+            return index.counts(connection, first, beyond, cuts)
+
+    def counted_days(self, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:
+        with self._database.reading() as connection:
+            return index.days(connection, first, beyond, other)
 
     def events(self, first: int, before: int) -> Mapping[int, int]:
         with self._database.reading() as connection:

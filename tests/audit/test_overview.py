@@ -14,6 +14,7 @@ from consent.audit.overview import charts, compared, state_of
 from consent.audit.row import Reader
 from consent.audit.search import Search
 from consent.audit.share import FOR_REVIEW
+from consent.audit.span import spans
 from consent.audit.tally import tally
 from consent.ledger import Ledger
 from consent.storage import OwnStorage
@@ -26,7 +27,7 @@ DAY = 86_400
 def seen(ledger: Ledger) -> tuple[Bars, list[Lines], Strip]:
     """The charts of all that is recorded."""
     reader = Reader(ledger)
-    bars, *lines, strip = charts(tally(reader, Search()), reader.policy)
+    bars, *lines, strip = charts(tally(reader, Search(), cut=spans), reader.policy)
     assert isinstance(bars, Bars)
     assert isinstance(strip, Strip)
     return bars, [each for each in lines if isinstance(each, Lines)], strip

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from consent.audit.rates import Rate, Rates
 from consent.audit.recount import compare, recount
 from consent.audit.row import Reader
-from consent.audit.said import YES
+from consent.audit.said import YES, is_answer
 from consent.audit.search import Search, all_found
+from consent.audit.span import MOST, Span, spans
 from consent.audit.summary import Summary
 from consent.audit.tally import Tally, of_rows, tally
 from consent.ledger import Facets, Kind, Ledger, erasure
@@ -121,6 +122,48 @@ def test_counts_from_the_tally_and_from_the_events_are_the_same(
     rows = [row for row in reader.rows(ledger.records()) if search.matches(row, reader.policy(row.policy))]
     assert counted(tally(reader, search)) == counted(of_rows(rows))
     assert compare(ledger) is None
+
+
+def pairs(first: date, last: date) -> list[Span]:
+    """The days from *first* to *last*, two at a time."""
+    days = [first + timedelta(days=at) for at in range(0, (last - first).days + 1, 2)]
+    return [Span(day, min(day + timedelta(days=1), last)) for day in days]
+
+
+@settings(UNHURRIED, max_examples=40)
+@given(searches())
+def test_counts_of_spans_are_those_of_their_days(
+    shared: tuple[Ledger, list[uuid.UUID]], search: Search
+) -> None:
+    reader = Reader(shared[0])
+    daily, together = tally(reader, search), tally(reader, search, cut=pairs)
+    assert together.totals_by_id == daily.totals_by_id
+    answers = daily.per_day(lambda facets: facets if is_answer(facets) else None)
+    by_span = {
+        span.first: sum(
+            (counts for day, counts in answers.items() if span.first <= day <= span.last), Counter()
+        )
+        for span in together.spans
+    }
+    found = {first: Counter[Facets]() for first in by_span}
+    for day, counts in together.per_day(lambda facets: facets if is_answer(facets) else None).items():
+        first = max(span.first for span in together.spans if span.first <= day)
+        found[first] = found[first] + counts
+    assert found == by_span
+    assert sum(map(Counter.total, by_span.values())) == sum(map(Counter.total, answers.values()))
+
+
+def test_of_many_days_no_more_rows_are_read_than_there_are_spans_for_each_facets() -> None:
+    storage = open_storage("sqlite://", origin="clinic.example")
+    ledger, days = Ledger(storage, "clinic.example"), 2 * WIDTH
+    made = [new_event(time=START + timedelta(days=at)) for at in range(days)]
+    ledger.record_all([(event, secrets.token_bytes(32)) for event in made])
+    reader = Reader(ledger)
+    found = tally(reader, Search(), cut=spans)
+    assert len(tally(reader, Search()).rows) >= days
+    assert len(found.rows) <= MOST + 2  # and one before, in which the log was begun
+    assert found.events == ledger.size()
+    storage.close()
 
 
 def fill(ledger: Ledger, size: int, **fields: Any) -> None:
