@@ -16,6 +16,7 @@ from consent.audit.lookup import Untraced, stand_in
 from consent.audit.page import reader, site
 from consent.audit.query import Query
 from consent.audit.search import Search, SearchError
+from consent.audit.untold import untold
 from consent.errors import LedgerError
 from consent.ledger import Kind, Ledger
 from consent.policy.values import shown
@@ -60,10 +61,10 @@ def downloaded(who: str) -> Response:
         write_to(file, name, search, who)
     except Untraced as error:
         file.close()
-        return problem_page(str(error), HTTPStatus.SERVICE_UNAVAILABLE)
+        return problem_page(untold(error.said, error), HTTPStatus.SERVICE_UNAVAILABLE)
     except (LedgerError, OSError) as error:
         file.close()
-        return problem_page(f"The file can't be made now. {error}", HTTPStatus.SERVICE_UNAVAILABLE)
+        return problem_page(untold("The file can't be made now.", error), HTTPStatus.SERVICE_UNAVAILABLE)
     return attached(file, FORMS[name], search)
 
 
@@ -109,7 +110,7 @@ def record(ledger: Ledger, form: str, search: Search, below: int, who: str) -> N
                 patience=PATIENCE,
             )
     except LedgerError as error:
-        raise Untraced(f"Nothing is handed out, because it can't be put on record now. {error}") from error
+        raise Untraced("Nothing is handed out, because it can't be put on record now.", error) from error
 
 
 def attached(file: IO[bytes], form: Form, search: Search) -> Response:

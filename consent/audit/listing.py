@@ -18,6 +18,7 @@ from consent.audit.said import SAID
 from consent.audit.search import Found, Search, SearchError, find, read_before
 from consent.audit.span import whole
 from consent.audit.tally import tally
+from consent.audit.untold import untold
 from consent.audit.wording import KINDS, PRUNED_BELOW, answers_text, details_text, kind_text, time_text
 from consent.errors import LedgerError
 from consent.ledger import Kind
@@ -71,7 +72,7 @@ def unavailable(error: LedgerError, listing: Listing = LOG, query: Query | None 
         listing,
         query or Query({}),
         None,
-        problem=f"The ledger can't be read now. {error}",
+        problem=untold("The ledger can't be read now.", error),
         code=HTTPStatus.SERVICE_UNAVAILABLE,
     )
 

@@ -23,6 +23,11 @@ _PASSING: Final = secrets.token_bytes(32)
 class Untraced(LedgerError):
     """A look-up or an export that can't be put on record, so that nothing may be shown of it. The message says why."""
 
+    def __init__(self, said: str, why: LedgerError) -> None:
+        super().__init__(f"{said} {why}")
+        self.said = said
+        """The message without why."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookUp:
@@ -85,9 +90,8 @@ def look_up(site: Site, id: uuid.UUID, who: str, how: str) -> Record | None:
             salt = secrets.token_bytes(32)
             ledger.record(event, salt=salt, merge_within=REPEAT, patience=PATIENCE)
     except LedgerError as error:
-        raise Untraced(
-            f"Nothing is shown, because it can't be put on record now that it was looked up. {error}"
-        ) from error
+        said = "Nothing is shown, because it can't be put on record now that it was looked up."
+        raise Untraced(said, error) from error
     return record
 
 

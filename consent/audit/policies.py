@@ -11,6 +11,7 @@ from consent.audit.page import page, reader
 from consent.audit.row import Reader
 from consent.audit.search import Search
 from consent.audit.tally import Tally, tally
+from consent.audit.untold import untold
 from consent.errors import LedgerError
 from consent.ledger import Facets, Kind
 from consent.policy import Difference, Policy, compare
@@ -91,7 +92,7 @@ def policies_page() -> Response:
         counted = tally(source, Search())
         versions = history(source, counted)
     except LedgerError as error:
-        problem = f"The ledger can't be read now. {error}"
+        problem = untold("The ledger can't be read now.", error)
         return rendered((), 0, problem, HTTPStatus.SERVICE_UNAVAILABLE)
     return rendered(versions, counted.pruned, None, HTTPStatus.OK)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from consent.audit.untold import untold
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Ledger
 from consent.ledger.note import Note
@@ -40,7 +41,7 @@ def proof_of(ledger: Ledger, id: uuid.UUID) -> Proof:
         receipt = ledger.receipt(id)
         keys = ledger.verifier_keys()
     except LedgerUnavailable as error:
-        return Proof(f"The proof can't be had now. {error}", None)
+        return Proof(untold("The proof can't be had now.", error), None)
     except LedgerError as error:
         return Proof(str(error), False)
     except RecursionError:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from consent.audit.live import own_keys, verify_live
+from consent.audit.untold import untold
 from consent.errors import LedgerError
 from consent.ledger import Ledger, Sealed
 from consent.verify import Report, Unreadable
@@ -71,7 +72,7 @@ class Check:
                     self._stopped = True
                 self.report = work.result()
         except (LedgerError, Unreadable) as error:
-            self.problem = f"The check could not be finished, so nothing is said of the log. {error}"
+            self.problem = untold("The check could not be finished, so nothing is said of the log.", error)
         finally:
             self.seconds = time.monotonic() - begun
             _one.release()

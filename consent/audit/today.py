@@ -11,6 +11,7 @@ from consent.audit.policies import Version, history
 from consent.audit.row import Reader, Row
 from consent.audit.search import Search
 from consent.audit.tally import Tally, tally
+from consent.audit.untold import untold
 from consent.decision import PROFILES
 from consent.errors import ConfigurationError, LedgerError
 from consent.policy import Difference, Policy, compare
@@ -61,7 +62,7 @@ def notice_today(site: Site, reader: Reader, row: Row) -> Today | None:
     try:
         document = reader.ledger.document(event.notice)
     except LedgerError as error:
-        return Today(f"It can't be compared with today's. {error}")
+        return Today(untold("It can't be compared with today's.", error))
     if document is None or document.kind != "notice":
         return Today("It isn't on record, so it can't be compared with today's.")
     language, profile = event.language, event.profile
@@ -81,7 +82,7 @@ def notice_today(site: Site, reader: Reader, row: Row) -> Today | None:
         own = replace(site.notices, policy=then, known={}, by_hash={}) if then else None
         again = own.get(language, profile, mount).body == document.body if own else None
     except ConfigurationError as error:
-        return Today(f"Today's notice can't be given. {error}")
+        return Today(untold("Today's notice can't be given.", error))
     return compared(stored, now.decode(), again, row.policy == site.policy.digest)
 
 

@@ -10,6 +10,7 @@ from flask_wtf.csrf import generate_csrf
 from consent.audit.form import FormError, sent
 from consent.audit.page import context_of, page, reader, site
 from consent.audit.running import BUSY, Check, busy
+from consent.audit.untold import untold
 from consent.errors import LedgerError, ProofError
 from consent.ledger import Ledger, Receipt
 from consent.verify import FINE, VERDICTS, Report, shown
@@ -68,7 +69,7 @@ def unavailable(error: LedgerError) -> Response:
     return page(
         TEMPLATE,
         HTTPStatus.SERVICE_UNAVAILABLE,
-        problem=f"The ledger can't be read now. {error}",
+        problem=untold("The ledger can't be read now.", error),
         entries=None,
         keys=(),
         check=None,

@@ -41,6 +41,7 @@ from consent.audit.share import FOR_REVIEW
 from consent.audit.span import spans
 from consent.audit.tally import tally
 from consent.audit.today import notice_today, policy_since
+from consent.audit.untold import untold
 from consent.audit.verification import verification_page, verified
 from consent.audit.wording import PRUNED, facts_of
 from consent.errors import LedgerError
@@ -152,7 +153,7 @@ def overview() -> Response:
     except SearchError as error:
         return overview_page(wanted, None, str(error), HTTPStatus.BAD_REQUEST)
     except LedgerError as error:
-        problem = f"The ledger can't be read now. {error}"
+        problem = untold("The ledger can't be read now.", error)
         return overview_page(wanted, None, problem, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -197,7 +198,8 @@ def notice(hash: str) -> Response:
     try:
         document = reader().ledger.document(hash) if _HASH.fullmatch(hash) else None
     except LedgerError as error:
-        return notice_page(Markup("{}").format(error), HTTPStatus.SERVICE_UNAVAILABLE)
+        said = untold("The notice can't be shown: it was altered, or the ledger can't be read now.", error)
+        return notice_page(Markup("{}").format(said), HTTPStatus.SERVICE_UNAVAILABLE)
     if document is None or document.kind != "notice":
         return notice_page(Markup("No notice of this hash is on record."), HTTPStatus.NOT_FOUND)
     # The bytes are our own templates' output, hashed when it was shown; the sandbox holds whatever they are.
@@ -222,7 +224,7 @@ def looked_up(text: str) -> Response:
         proof, seen_by = proof_of(source.ledger, wanted), look_ups(source.ledger, record)
         return event_page(source, row, proof, seen_by)
     except Untraced as error:
-        return problem_page(str(error), HTTPStatus.SERVICE_UNAVAILABLE)
+        return problem_page(untold(error.said, error), HTTPStatus.SERVICE_UNAVAILABLE)
     except LedgerError as error:
         return unavailable(error)
 

@@ -143,7 +143,8 @@ class Birth:
             return []
         return [
             f"The database is missing, but the guard file {self.keys.guard} is of a log that was begun. "
-            "Restore the database from a backup, before the site begins another."
+            "Restore the database from a backup. Until then nothing is recorded. Where it is gone for good, move the "
+            "guard file away, and keep it: then another log is begun."
         ]
 
 

@@ -111,7 +111,7 @@ class Database:
 
     def problems(self) -> Sequence[str]:
         """What is wrong with the log's beginning, its tree and its triggers. No database is made for this."""
-        if self._place is not None and self._place.identity() is None:
+        if self._place is not None and self._place.empty():
             return self._birth.bereaved()
         if to := self.moved_to():
             return [str(moved.gone(self.name, to))]
@@ -264,6 +264,8 @@ class Database:
 
     def _create(self, process: _Process) -> None:
         if self._place is not None:
+            if self._place.empty() and (lost := self._birth.bereaved()):
+                raise LedgerUnavailable(lost[0], retry_after=300)
             self._place.create()
             engines.use_write_ahead_log(process.engine)
         with engines.creating(process.engine) as connection:

@@ -256,8 +256,8 @@ def test_an_altered_notice_is_not_shown(app: Flask, auditor: Auditor, tmp_path: 
     assert "altered" in page.text
 
 
-def test_while_the_ledger_cannot_be_read_the_pages_say_so(
-    app: Flask, auditor: Auditor, tmp_path: Path
+def test_while_the_ledger_cannot_be_read_the_pages_say_so_and_the_servers_log_alone_says_why(
+    app: Flask, auditor: Auditor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     visit(app, "all")
     id, token = newest(app).id, auditor.token()
@@ -267,10 +267,13 @@ def test_while_the_ledger_cannot_be_read_the_pages_say_so(
     for beside in ("-wal", "-shm"):
         Path(f"{database}{beside}").unlink(missing_ok=True)
     database.write_bytes(b"not a database at all " * 400)
-    for page in (auditor.open(), auditor.look_up(id, csrf_token=token)):
+    paths = ("", "/overview", "/opt-outs", "/policies", "/verification", f"/notices/{'0' * 64}")
+    for page in (*map(auditor.open, paths), auditor.look_up(id, csrf_token=token)):
         assert page.status_code == 503
-        assert "can&#39;t be read now" in page.text
+        assert "can&#39;t be read now. The server&#39;s log says why." in page.text
         assert "Traceback" not in page.text
+        assert str(tmp_path) not in page.text
+    assert caplog.text.count(str(database)) == len(paths) + 1
 
 
 def test_a_made_up_log_is_said_to_be_one_on_every_page(app: Flask, ledger: Ledger, auditor: Auditor) -> None:

@@ -227,20 +227,33 @@ def test_with_key_or_guard_lost_or_wrong_recording_goes_on_and_the_problem_is_na
     storage.close()
 
 
-def test_a_lost_database_is_noticed_before_and_after_another_log_begins_in_its_place(tmp_path: Path) -> None:
+@pytest.mark.parametrize("running", [True, False], ids=["while the site runs", "at its start"])
+@pytest.mark.parametrize("emptied", [True, False], ids=["emptied", "gone"])
+def test_a_lost_database_is_refused_and_no_other_log_begins_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, running: bool, emptied: bool
+) -> None:
+    monkeypatch.setattr("consent.storage.database._LOOK", 0.0)
     ledger, storage = open_ledger(tmp_path)
     record(ledger)
-    storage.close()
-    (tmp_path / "consent.sqlite3").unlink()
-    (found,) = ledger.problems()
-    assert "The database is missing" in found
-    assert not (tmp_path / "consent.sqlite3").exists()
+    if not running:
+        storage.close()
+    for file in tmp_path.glob("consent.sqlite3*"):
+        if file.suffix != ".lock":
+            file.unlink()
+    if emptied:
+        (tmp_path / "consent.sqlite3").touch(0o600)
+    before = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
+    for ask in (lambda: record(ledger), ledger.size, ledger.checkpoint):
+        with pytest.raises(LedgerUnavailable, match="The database is missing, but the guard file") as refused:
+            ask()
+        assert refused.value.retry_after == 300
+    assert {name: (tmp_path / name).read_bytes() for name in files(tmp_path)} == before
+    assert ["The database is missing" in each for each in ledger.problems()] == [True]
 
-    guard = (tmp_path / "consent.guard").read_bytes()
+    # Whoever has given it up says so by moving the guard away.
+    (tmp_path / "consent.guard").rename(tmp_path / "lost.guard")
     assert record(ledger).index == 1
-    (found,) = ledger.problems()
-    assert "Was the database replaced" in found
-    assert (tmp_path / "consent.guard").read_bytes() == guard
+    assert ledger.problems() == []
     storage.close()
 
 
