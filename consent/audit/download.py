@@ -11,6 +11,7 @@ from consent.audit.copying import copied
 from consent.audit.export import WRITERS, rows_below, write_rows, zip_to
 from consent.audit.exported import record_export
 from consent.audit.form import FormError, sent
+from consent.audit.jsonld import Records
 from consent.audit.listing import problem_page
 from consent.audit.lookup import Untraced, stand_in
 from consent.audit.page import reader, site
@@ -34,6 +35,7 @@ FORMS: Final = {
     "bundle": Form("zip", "application/zip"),
     "csv": Form("csv", "text/csv"),
     "jsonl": Form("jsonl", "application/jsonl"),
+    "jsonld": Form("jsonld", "application/ld+json"),
 }
 
 
@@ -84,7 +86,8 @@ def write_to(file: IO[bytes], form: str, search: Search, who: str) -> None:
         return
     size = ledger.size()
     record(ledger, form, search, size, who)
-    write_rows(WRITERS[form], rows_below(size, source, search), file)
+    writer = Records.of(site(), source).write if form == "jsonld" else WRITERS[form]
+    write_rows(writer, rows_below(size, source, search), file)
 
 
 def emptied(file: IO[bytes]) -> IO[bytes]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import IO, Final
 
 from consent.audit.export import json_line
-from consent.audit.row import Row, stamp
+from consent.audit.row import Reader, Row, stamp
 from consent.ledger import Event, Kind
 from consent.policy import Policy
 from consent.policy.parts import Duration, Service
+from consent.web.site import Site
 
 #: What a record is called that looks like this; it changes with any member.
 VERSION: Final = "Flask-Assent consent record 1"
@@ -54,6 +55,11 @@ class Records:
     left_out: int = 0
     """Events without a record: of the log itself, erased, or not as they were written."""
     _processes: dict[tuple[str, str], dict[str, object]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, site: Site, reader: Reader) -> "Records":
+        """Those of *site*, under the policies that *reader* finds."""
+        return cls(site.policy.controller.site + site.settings.url_prefix, reader.policy)
 
     @property
     def context(self) -> dict[str, object]:

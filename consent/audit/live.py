@@ -1,7 +1,7 @@
 """The log as it stands in the database, checked by the program that checks bundles.
 
 Nothing is written for that: what ``consent.verify`` would read from a bundle's files it gets here from the tables. What
-only a database has (columns beside the leaves, the head, the guard beside the key) is looked at here.
+only a database has is looked at here (columns beside the leaves, the head) and in ``signed`` (checkpoints, the guard).
 """
 
 import io
@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import lru_cache
-from itertools import islice
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, cast
 
 from consent.audit.export import document_hashes, stored_body
+from consent.audit.signed import compare_guard, compare_notes
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Head, Ledger, Sealed, leaf_hash
 from consent.ledger.bundle import lines_of_leaves, lines_of_tombstones
@@ -23,21 +23,15 @@ from consent.verify import (
     Checkpoint,
     Enough,
     Entries,
-    Fault,
     Key,
     Report,
-    Tree,
     Trust,
     check_documents,
     check_log,
     check_prunings,
-    compared,
     confirm,
     read_outside,
 )
-
-#: Of the signed checkpoints that are stored, so many are compared, from the newest on.
-MOST_NOTES: Final = 1000
 
 Progress = Callable[[Iterator[Sealed], int], Iterator[Sealed]]
 
@@ -245,9 +239,9 @@ def _look(
                 source, report, signed, place="head", now=now, max_age=max_age, looking=lambda *_: rows
             )
             _check_head(head, size, report)
-            _compare_notes(ledger, trust, signed, tree, rows)
+            compare_notes(ledger, trust, signed, tree, rows)
             check_prunings(trust, tree, rows)
-            _compare_guard(ledger, trust, signed, tree)
+            compare_guard(ledger, trust, signed, tree)
             _check_filed(ledger, rows)
             confirm(known, signed, tree, rows)
             report.facts |= {
@@ -296,44 +290,6 @@ def _check_filed(ledger: Ledger, rows: Rows) -> None:
         )
 
 
-def _compare_notes(ledger: Ledger, trust: Trust, signed: Checkpoint, tree: Tree, rows: Rows) -> None:
-    """Whether the signed checkpoints that are stored are of this tree, and over what says what was pruned."""
-    report, covered, uncounted, longest, seen = tree.report, 0, 0, 0, 0
-    revoked = Trust(trust.revoked, trust.origins)
-    notes = ledger.storage.notes()
-    for size, note in islice(notes, MOST_NOTES):
-        place = f"checkpoint of {size} entries"
-        try:
-            found = trust.checkpoint(note)
-            if found.size != size:
-                raise Fault(f"is one of {found.size} entries")
-        except Fault as fault:
-            if _holds(revoked, note):
-                uncounted, longest = uncounted + 1, max(longest, size)
-            else:
-                report.add("tampered", place, str(fault))
-            continue
-        # A later one was signed since the head was read, or is of a tree that was lost.
-        if size <= signed.size:
-            seen += 1
-            covered = max(covered, compared(place, found, signed, tree))
-    if uncounted:
-        report.remarks.append(
-            f"{uncounted:,} checkpoints in the database, which only revoked keys signed, don't count."
-        )
-    if next(notes, None) is not None:
-        report.remarks.append(f"The newest {MOST_NOTES:,} signed checkpoints in the database were compared.")
-    report.facts |= {"signed": covered, "checkpoints": seen}
-    if (pruning := rows.pruning) is not None and pruning.entry >= max(covered, longest):
-        report.add(
-            "tampered",
-            f"entry {pruning.entry}",
-            "had leaves pruned, and is under no signed checkpoint: none goes before",
-        )
-    if covered < signed.size:
-        report.remarks.append(f"The first {covered:,} of {signed.size:,} entries are signed so far.")
-
-
 def _revoked(ledger: Ledger) -> list[Key]:
     """The keys of *ledger* that count no longer; none if its entry 0 was altered, which is found as such."""
     try:
@@ -341,31 +297,3 @@ def _revoked(ledger: Ledger) -> list[Key]:
     except LedgerError:
         return []
     return [Key.parse(each.verifier) for each in known if not each.counts]
-
-
-def _holds(trust: Trust, note: str) -> bool:
-    try:
-        trust.checkpoint(note)
-    except Fault:
-        return False
-    return True
-
-
-def _compare_guard(ledger: Ledger, trust: Trust, signed: Checkpoint, tree: Tree) -> None:
-    """Whether the tree continues the one that was signed last: what the guard beside the key says."""
-    report, desk = tree.report, ledger.storage.desk
-    guard = None if desk is None else desk.guard()
-    if guard is None:
-        report.remarks.append(
-            "There is no guard here, which is beside the key: nothing was compared with it."
-        )
-        return
-    try:
-        found = trust.checkpoint(guard)
-    except Fault as fault:
-        report.add("tampered", "guard", str(fault))
-        return
-    # Others may have signed a longer tree since the head was read.
-    if found.size <= ledger.head().size and found.size > signed.size:
-        return
-    compared("guard", found, signed, tree)

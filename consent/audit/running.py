@@ -20,13 +20,30 @@ LOOK, SILENCE = 0.25, 5.0
 PARTS: Final = 50
 #: After so many entries it is noted how far the check is.
 OFTEN: Final = 64
-BUSY: Final = "Another check is under way in this process of the site. Wait until it is done, and try again."
+#: Seconds after which a check is given up, so that nobody else has to wait for longer.
+LONGEST: Final = 3600.0
+BUSY: Final = (
+    "Another check is under way in this process of the site. Wait until it is done, which takes an hour at most, "
+    "and try again."
+)
+TOO_LONG: Final = (
+    "The check took longer than an hour, so it was given up, and nothing is said of the log. Have a copy checked "
+    "elsewhere, as is said below."
+)
 
 _one = threading.Lock()
 
 
 class _Stopped(Exception):
     """Nobody waits for it any more."""
+
+
+class _Busy(Exception):
+    """Another is under way."""
+
+
+class _TooLong(Exception):
+    """It took ``LONGEST``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +70,14 @@ class Check:
     """How long it took."""
     _step: Step | None = field(default=None, init=False)
     _stopped: bool = field(default=False, init=False)
+    _begun: float = field(default=0.0, init=False)
 
     def steps(self) -> Iterator[Step | None]:
         """Run it, and say how far it is; None only to say that it is still running.
 
         Who takes no further step stops it.
         """
-        if not _one.acquire(blocking=False):
-            self.problem = BUSY
-            return
-        begun = time.monotonic()
+        self._begun = begun = time.monotonic()
         try:
             with ThreadPoolExecutor(1, "consent-check") as pool:
                 work = pool.submit(self._verified)
@@ -71,18 +86,30 @@ class Check:
                 finally:
                     self._stopped = True
                 self.report = work.result()
+        except _Busy:
+            self.problem = BUSY
+        except _TooLong:
+            self.problem = TOO_LONG
         except (LedgerError, Unreadable) as error:
             self.problem = untold("The check could not be finished, so nothing is said of the log.", error)
         finally:
             self.seconds = time.monotonic() - begun
-            _one.release()
 
     def _verified(self) -> Report:
-        notes = list[str]()
-        keys = own_keys(self.ledger, notes.append)
-        report = verify_live(self.ledger, keys, self.outside, progress=self._passing, now=datetime.now(UTC))
-        report.remarks += notes
-        return report
+        # Held no longer than the log is read: who takes no further step, as behind a connection that hangs,
+        # keeps nobody else waiting.
+        if not _one.acquire(blocking=False):
+            raise _Busy
+        try:
+            notes = list[str]()
+            keys = own_keys(self.ledger, notes.append)
+            report = verify_live(
+                self.ledger, keys, self.outside, progress=self._passing, now=datetime.now(UTC)
+            )
+            report.remarks += notes
+            return report
+        finally:
+            _one.release()
 
     def _passing(self, records: Iterator[Sealed], total: int) -> Iterator[Sealed]:
         again = self._step is not None
@@ -91,6 +118,8 @@ class Check:
             if self._stopped:
                 raise _Stopped
             if entries % OFTEN == 0:
+                if time.monotonic() - self._begun > LONGEST:
+                    raise _TooLong
                 self._step = Step(entries, total, again)
             yield record
         self._step = Step(total, total, again)

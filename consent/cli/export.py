@@ -108,7 +108,7 @@ def export(
     if pruned := ledger.pruned():
         complain(PRUNED_BELOW.format(pruned))
     reader = Reader(ledger)
-    records = Records(site.policy.controller.site + site.settings.url_prefix, reader.policy)
+    records = Records.of(site, reader)
 
     def progress(events: Iterator[Sealed]) -> Iterator[Sealed]:
         return with_progress(events, size, "events exported")

@@ -8,7 +8,7 @@ from flask import Flask, request
 
 from consent.ledger import Ledger
 
-from .clinic import Auditor, Clock, MakeApp, auditor_of, making, site_of
+from .clinic import Auditor, Clock, MakeApp, auditor_of, making, site_of, visit
 
 
 @pytest.fixture
@@ -45,3 +45,12 @@ def ledger(app: Flask) -> Ledger:
 def auditor(app: Flask) -> Auditor:
     """The auditor's browser."""
     return auditor_of(app)
+
+
+@pytest.fixture
+def answered(app: Flask, ledger: Ledger) -> Ledger:
+    """The log with some answers in it, signed."""
+    visit(app, "all").answer("none")
+    visit(app, "none")
+    ledger.sign()
+    return ledger

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -13,8 +14,10 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from consent.audit.download import FORMS
 from consent.audit.exported import Export, exports
 from consent.audit.lookup import stand_in
+from consent.cli.export import FORMS as COMMANDS
 from consent.errors import LedgerError
 from consent.ledger import Ledger
 from consent.verify import Key, Report, verify
@@ -33,6 +36,11 @@ def year(ledger: Ledger) -> Ledger:
     for time in TIMES:
         record(ledger, time=datetime.fromisoformat(time).replace(tzinfo=UTC))
     return ledger
+
+
+def test_page_and_command_hand_out_the_same_formats(auditor: Auditor, year: Ledger) -> None:
+    page = auditor.open(**MARCH).text
+    assert set(re.findall(r'name="format" value="([a-z]+)"', page)) == {"bundle", *COMMANDS} == set(FORMS)
 
 
 def download(auditor: Auditor, form: str, **fields: str) -> TestResponse:
@@ -63,7 +71,7 @@ def test_a_bundle_of_march_is_taken_from_the_desk_and_verifies(
 
 
 @pytest.mark.requirement("LOG-07")
-@pytest.mark.parametrize("form", ["bundle", "csv", "jsonl"])
+@pytest.mark.parametrize("form", FORMS)
 def test_a_download_is_on_record_with_who_took_it_and_of_which_days(
     app: Flask, auditor: Auditor, year: Ledger, form: str
 ) -> None:
@@ -78,7 +86,12 @@ def test_a_download_is_on_record_with_who_took_it_and_of_which_days(
 
 @pytest.mark.parametrize(
     ("form", "mimetype"),
-    [("bundle", "application/zip"), ("csv", "text/csv"), ("jsonl", "application/jsonl")],
+    [
+        ("bundle", "application/zip"),
+        ("csv", "text/csv"),
+        ("jsonl", "application/jsonl"),
+        ("jsonld", "application/ld+json"),
+    ],
 )
 def test_a_download_is_a_file_that_is_named_after_its_days_and_kept_by_nobody(
     auditor: Auditor, year: Ledger, form: str, mimetype: str
@@ -101,6 +114,8 @@ def test_events_of_a_search_are_downloaded_as_the_commands_write_them(
     assert [line["index"] for line in lines] == [2, 3]
     refused = [*csv.DictReader(io.StringIO(download(auditor, "csv", kind="refused").text))]
     assert [row["kind"] for row in refused] == ["refused"]
+    records = json.loads(download(auditor, "jsonld", kind="refused").text)["@graph"]
+    assert [record["dct:identifier"] for record in records] == [row["id"] for row in refused]
     everything = download(auditor, "jsonl")
     assert everything.headers["Content-Disposition"] == "attachment; filename=consent.jsonl"
     assert [json.loads(line)["index"] for line in everything.text.splitlines()] == [*range(year.size() - 1)]

@@ -2,6 +2,8 @@
 
 import html
 import re
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,8 +13,8 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from consent.audit import running
-from consent.audit.running import BUSY, Check, Step, busy, followed
-from consent.ledger import Ledger
+from consent.audit.running import BUSY, TOO_LONG, Check, Step, busy, followed
+from consent.ledger import Ledger, Sealed
 
 from .clinic import AUDIT, SAME, Auditor, newest, site_of, visit
 from .tampering import alter
@@ -44,15 +46,6 @@ def read_until(pieces: Iterator[str], text: str) -> str:
     while text not in so_far:
         so_far += next(pieces)
     return so_far
-
-
-@pytest.fixture
-def answered(app: Flask, ledger: Ledger) -> Ledger:
-    """The log with some answers in it, signed."""
-    visit(app, "all").answer("none")
-    visit(app, "none")
-    ledger.sign()
-    return ledger
 
 
 @pytest.mark.requirement("REC-05")
@@ -173,8 +166,51 @@ def test_a_second_look_is_told_as_one(answered: Ledger, app: Flask, tmp_path: Pa
     assert any(step.again for step in check.steps() if step)
 
 
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Keeps a check from going on after its first entry, until it is set or nobody waits for the check any more."""
+    go = threading.Event()
+
+    class Held(Check):
+        def _passing(self, records: Iterator[Sealed], total: int) -> Iterator[Sealed]:
+            for record in Check._passing(self, records, total):
+                while not (self._stopped or go.wait(0.01)):
+                    pass
+                yield record
+
+    monkeypatch.setattr("consent.audit.verification.Check", Held)
+    return go
+
+
 @pytest.mark.usefixtures("watched")
-def test_there_is_one_check_at_a_time_and_who_leaves_ends_it(answered: Ledger, auditor: Auditor) -> None:
+def test_who_stops_reading_keeps_nobody_waiting_once_the_log_is_read(
+    answered: Ledger, auditor: Auditor, held: threading.Event
+) -> None:
+    with closing(begun(auditor)) as response:
+        read_until(pieces_of(response), "<progress")
+        assert busy()
+        held.set()
+        until = time.monotonic() + 10
+        while busy() and time.monotonic() < until:
+            time.sleep(0.01)
+        assert "The verdict" in check(auditor).text
+
+
+def test_a_check_that_takes_too_long_is_given_up_and_says_so(
+    answered: Ledger, auditor: Auditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "OFTEN", 1)
+    monkeypatch.setattr(running, "LONGEST", -1.0)
+    page = check(auditor)
+    assert TOO_LONG in page.text
+    assert "The verdict" not in page.text
+    assert not busy()
+
+
+@pytest.mark.usefixtures("watched")
+def test_there_is_one_check_at_a_time_and_who_leaves_ends_it(
+    answered: Ledger, auditor: Auditor, held: threading.Event
+) -> None:
     with closing(begun(auditor)) as response:
         read_until(pieces_of(response), "<progress")
         assert busy()
@@ -186,6 +222,7 @@ def test_there_is_one_check_at_a_time_and_who_leaves_ends_it(answered: Ledger, a
         assert list(second.steps()) == []
         assert second.problem == BUSY
     assert not busy()
+    held.set()
     assert "The verdict" in check(auditor).text
 
 

@@ -13,6 +13,7 @@ from flask.cli import FlaskGroup
 from consent.cli import cli
 from consent.ledger import Ledger
 from tests.audit.clinic import Clock, MakeApp, kept_on, making, site_of
+from tests.audit.conftest import answered as answered
 from tests.storage.cluster import Cluster
 
 #: Runs ``flask consent …``.

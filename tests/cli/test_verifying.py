@@ -27,15 +27,6 @@ from .test_exporting import fill
 MARCH = ("--since", "2026-03-01", "--until", "2026-03-31")
 
 
-@pytest.fixture
-def answered(app: Flask, ledger: Ledger) -> Ledger:
-    """The log of the site with some answers in it, signed."""
-    visit(app, "all").answer("none")
-    visit(app, "none")
-    ledger.sign()
-    return ledger
-
-
 @pytest.fixture(scope="module")
 def grown() -> dict[str, bytes]:
     """The files of a log that is large; empty until a test needs them, and made only once."""
