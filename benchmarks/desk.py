@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -19,12 +20,12 @@ from benchmarks.page import KEY
 from benchmarks.progress import Progress
 from benchmarks.report import OURS, Beside, Figure, Section
 from benchmarks.spread import Spread
-from benchmarks.subjects.flask_assent import POLICY
 from consent import Consent
 from consent.audit.rates import DIMENSIONS
 from consent.cli import cli
 from consent.storage import OwnStorage
 from consent.web.site import Site
+from demo_site.earlier import earlier
 from tests.storage.cluster import running
 
 AUDIT = "/privacy-choices/audit"
@@ -82,7 +83,8 @@ def measure(folder: Path, *, quick: bool) -> Section:
 def site(folder: Path, url: URL | None = None) -> Iterator[Flask]:
     """A site whose log is empty, in *folder* or at *url*, and in which whoever asks may look at it."""
     app = Flask(__name__, instance_path=str(folder))
-    app.config.from_mapping(SECRET_KEY=KEY, CONSENT_POLICY=POLICY, CONSENT_AUDITOR=lambda: "auditor")
+    policy = earlier(folder / "policy", datetime.now(UTC).date() - timedelta(days=365))
+    app.config.from_mapping(SECRET_KEY=KEY, CONSENT_POLICY=policy, CONSENT_AUDITOR=lambda: "auditor")
     if url is not None:
         key = folder / "consent.key"
         key.touch(0o600)

@@ -13,6 +13,7 @@ import threading
 import webbrowser
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
@@ -21,6 +22,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from demo_site import FOLDER, create_app
 from demo_site.database import AUDITOR_ACCOUNT, DEMO_ACCOUNT, DEMO_PASSWORD, admit_auditor
+from demo_site.earlier import earlier
 from demo_site.instance import Instance, clear
 from demo_site.looptally import create_third_party
 
@@ -84,7 +86,8 @@ def made_up(instance: Instance, events: int) -> bool:
     if (instance.folder / "consent.sqlite3").exists():
         print("The made-up events of an earlier start are shown; --fresh makes others.", file=sys.stderr)
         return True
-    arguments = ["consent", "sample", "--events", str(events), "--before", str(FOLDER / "consent.toml")]
+    first = earlier(instance.folder / "earlier", datetime.now(UTC).date() - timedelta(days=365))
+    arguments = ["consent", "sample", "--events", str(events), "--before", str(first)]
     print(f"Making up {events:,} events …", file=sys.stderr, flush=True)
     return subprocess.run([*flask_of(instance), *arguments], cwd=FOLDER.parent).returncode == 0
 

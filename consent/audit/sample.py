@@ -18,6 +18,7 @@ from consent.policy import Policy
 #: What an auditor reads of such a log.
 SAID: Final = "Sample data: no visitor did any of this."
 
+#: The days of a history, at most; it ends with the one before *end*.
 _DAYS = 365
 #: How often people come on the days of a week, from Monday on, and in the hours of a day.
 _WEEK = (1.0, 1.05, 1.02, 1.0, 0.9, 0.5, 0.45)
@@ -45,9 +46,10 @@ class Era:
 
 @dataclass(slots=True)
 class History:
-    """*events* made-up events of the year before *end*, under *eras* one after the other, each as long as the others.
+    """*events* made-up events of the year before *end*, under *eras* one after the other.
 
-    The last has a third of the year. Fewer people allow things once they are asked again.
+    Each begins on the day from which its policy is in force; the history with the first, if that is within the year.
+    Fewer people allow things once they are asked again.
     """
 
     eras: Sequence[Era]
@@ -67,7 +69,11 @@ class History:
 
     def _moments(self) -> Iterator[datetime]:
         start = (self.end - timedelta(days=_DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
-        days = [start + timedelta(days=day) for day in range(_DAYS)]
+        days = [
+            day
+            for number in range(_DAYS)
+            if (day := start + timedelta(days=number)).date() >= self.eras[0].policy.effective
+        ]
         weights = [_WEEK[day.weekday()] * self.chance.uniform(0.85, 1.15) for day in days]
         total, done, owed = sum(weights), 0, 0.0
         for day, weight in zip(days, weights, strict=True):
@@ -79,12 +85,8 @@ class History:
             yield from (day + timedelta(seconds=offset) for offset in offsets)
 
     def _era(self, moment: datetime) -> Era:
-        last = self.end - timedelta(days=_DAYS // 3)
-        if moment >= last or len(self.eras) == 1:
-            return self.eras[-1]
-        span = (_DAYS - _DAYS // 3) / (len(self.eras) - 1)
-        bounds = [last - timedelta(days=span * place) for place in range(len(self.eras) - 1, 0, -1)]
-        return self.eras[max(0, bisect_right(bounds, moment) - 1)]
+        beginnings = [era.policy.effective for era in self.eras]
+        return self.eras[bisect_right(beginnings, moment.date()) - 1]
 
     def _answered(self, moment: datetime) -> Event:
         era, chance = self._era(moment), self.chance

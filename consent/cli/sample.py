@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -35,7 +35,7 @@ _PATIENCE = 60.0
     type=click.IntRange(1, 10_000_000),
     default=10_000,
     show_default=True,
-    help="So many, over the last year.",
+    help="So many, over the last year, or since the first policy is in force.",
 )
 @click.option(
     "--before",
@@ -43,16 +43,17 @@ _PATIENCE = 60.0
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     multiple=True,
     metavar="FILE",
-    help="A policy that was in force before, of a lower revision; the oldest first. May be repeated.",
+    help="A policy that was in force before, of a lower revision and an earlier day, the oldest first. Repeatable.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Another number is another history.")
 @click.pass_context
 def sample(ctx: click.Context, events: int, earlier: tuple[Path, ...], seed: int) -> None:
     """Fill an empty log with made-up events, for trying searches, charts and exports.
 
-    A year with its weekdays, of answers in each language and under several profiles, of withdrawals, and with some
-    erased. The log itself says first that no visitor did any of it, and the auditor's pages say so, too. A log in which
-    anybody has answered is left alone: use a database that is for trying.
+    A year with its weekdays, or as much of it as there was a policy in force, of answers in each language and under
+    several profiles, of withdrawals, and with some erased. Each stands under the policy of its day. The log itself
+    says first that no visitor did any of it, and the auditor's pages say so, too. A log in which anybody has answered
+    is left alone: use a database that is for trying.
     """
     site = site_of(ctx)
     ledger = site.recorder.ledger
@@ -62,8 +63,8 @@ def sample(ctx: click.Context, events: int, earlier: tuple[Path, ...], seed: int
             "database in CONSENT_DATABASE, for trying."
         )
     site.recorder.prepare()
-    eras = [era_of(site, ledger, policy) for policy in policies(site, earlier)]
     end = datetime.fromtimestamp(site.clock(), UTC)
+    eras = [era_of(site, ledger, policy) for policy in policies(site, earlier, end.date())]
     salt = secrets.token_bytes(32)
     ledger.record_once(mark(ledger.origin, moment(site.clock()), site.policy.digest), salt=salt)
     history = History(eras, end, events, seed)
@@ -91,8 +92,8 @@ def answered(ledger: Ledger) -> bool:
     return ledger.pruned() > 0 or any(record.outline().kind not in KEPT for record in ledger.records())
 
 
-def policies(site: Site, earlier: Sequence[Path]) -> list[Policy]:
-    """The policies of the history, the site's own last; LedgerError when their revisions don't rise."""
+def policies(site: Site, earlier: Sequence[Path], today: date) -> list[Policy]:
+    """The policies of the history, the site's own last; LedgerError unless revisions and days rise until *today*."""
     session = site.app.config["SESSION_COOKIE_NAME"]
     found = [
         *(declared_whole(load(file), site.settings, session_cookie=session) for file in earlier),
@@ -103,6 +104,12 @@ def policies(site: Site, earlier: Sequence[Path]) -> list[Policy]:
         raise LedgerError(
             f"the revisions are {', '.join(map(str, revisions))}; expected each to be higher than the one before, and "
             "the site's own to be the highest."
+        )
+    days = [policy.effective for policy in found]
+    if days != sorted(set(days)) or days[-1] >= today:
+        raise LedgerError(
+            f"the policies are in force from {', '.join(map(str, days))}; expected each day to be after the one before "
+            f"it, and before {today}: no event stands under a policy that came later."
         )
     return found
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def test_every_made_up_event_was_given_under_a_notice_of_its_policy(
     make_app: MakeApp, tmp_path: Path
 ) -> None:
     app = make_app(NEXT_POLICY)
-    (tmp_path / "old.toml").write_text(POLICY)
+    (tmp_path / "old.toml").write_text(POLICY.replace("2026-11-01", "2026-05-01"))
     run = run_for(app)
     assert run("sample", "--events", "600", "--before", str(tmp_path / "old.toml")).exit_code == 0
     reader = Reader(site_of(app).recorder.ledger)
@@ -65,6 +65,11 @@ def test_every_made_up_event_was_given_under_a_notice_of_its_policy(
     assert {row.revision for row in rows} == {1, 2}
     for row in rows:
         assert row.event
+        assert row.event.policy
+        policy = reader.policy(row.event.policy)
+        assert policy
+        assert policy.effective <= row.event.time.date()
+        assert (policy.revision == 2) is (row.event.time.date() >= date(2026, 11, 1))
         document = reader.ledger.document(row.event.notice or "")
         assert document
         assert document.kind == "notice"
@@ -81,9 +86,22 @@ def test_revisions_that_do_not_rise_are_refused(make_app: MakeApp, tmp_path: Pat
     assert "the revisions are 2, 1" in result.stderr
 
 
+def test_policies_that_do_not_follow_each_other_until_yesterday_are_refused(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    run = run_for(make_app(NEXT_POLICY))
+    for day, said in (("2026-11-01", "2026-11-01, 2026-11-01"), ("2026-11-18", "2026-11-18, 2026-11-01")):
+        (tmp_path / "old.toml").write_text(POLICY.replace("2026-11-01", day))
+        result = run("sample", "--before", str(tmp_path / "old.toml"))
+        assert result.exit_code == 3
+        assert f"in force from {said}" in result.stderr
+    today = run_for(make_app(POLICY.replace("2026-11-01", "2026-11-18")))("sample")
+    assert (today.exit_code, "before 2026-11-18" in today.stderr) == (3, True)
+
+
 def history(events: int, seed: int = 1) -> History:
     """A year before a fixed day."""
-    policy = parse(POLICY)
+    policy = parse(POLICY.replace("2026-11-01", "2020-01-01"))
     notices = {("en", profile): "ab" * 32 for profile in profiles()}
     end = datetime(2026, 11, 21, 15, tzinfo=UTC)
     return History([Era(policy=policy, notices=notices)], end, events, seed)
