@@ -2,7 +2,7 @@
 
 const problem = document.createElement("p");
 problem.role = "alert";
-let [page, pending, last, asked, answered] = /** @type {any[]} */ ([]);
+let [page, latest, last, asked, answered] = /** @type {any[]} */ ([]);
 let stop = () => {};
 // The page's own policy may keep scripts from asking; then the form goes by itself, as without them.
 let barred = false;
@@ -44,39 +44,41 @@ const look = async (more) => {
 
 /** @type {(form: any, row: any) => Promise<any>} */
 const send = async (form, row) => {
-  asked = page.left = 0;
+  asked = 0;
   // With its cookie, a refusal is a withdrawal.
   setTimeout(stop, 2e3);
   const own = new AbortController();
   stop = () => own.abort();
   await last;
   // Another came after it, or it has left with its page.
-  if (page.waiting !== form) return {};
-  pending = form;
-  page.waiting = 0;
+  if (page.waiting !== form) {
+    if (latest === form) latest = null;
+    return {};
+  }
   setTimeout(stop, 2e4);
-  const found = await post(form, { keepalive: true, signal: own.signal }).then(
+  // Kept alive, the answer of one that is given up would still set its cookie.
+  const found = await post(form, { signal: own.signal }).then(
     (response) => response.status !== 409 && response.json().catch(() => response.status >= 500 && {}),
     // What was barred is told after it has failed.
     () => new Promise((over) => setTimeout(() => over(!barred && {}))),
   );
-  pending = null;
-  if (page.waiting) return {};
-  if (!found) {
-    page.waiting = form;
-    return;
-  }
+  if (page.waiting !== form) return {};
+  latest = null;
   each(".pc-row", (part) => (part.ariaBusy = null));
+  if (!found) return;
+  page.waiting = 0;
   const { message = page.failed } = found;
   if (found.ok) {
-    const reload = stale(found.granted, !page.left);
+    const reload = stale(found.granted, true);
     answered = true;
     page.tell();
     hold(found);
     if (reload) {
-      // Sends no form again.
-      page.rename("#pc-status");
-      location.reload();
+      // Sends no form again, and lets whoever is leaving go.
+      setTimeout(() => {
+        page.rename("#pc-status");
+        location.reload();
+      }, page.left * 5e3);
     } else {
       close();
       page.show(message);
@@ -90,9 +92,9 @@ const send = async (form, row) => {
 
 /** Sends an answer from the page, and says what came of it; nothing where the browser has to. @type {(form: any, row: any) => Promise<any>} */
 const answer = (form, row) => {
-  // A refusal is the last word.
-  if ([form.get("choice"), "none"].includes(pending?.get("choice"))) page.waiting = 0;
-  else last = send(form, row);
+  // A refusal is the last word, and a second click the first.
+  if (latest && (latest.get("choice") === "none" || `${latest}` === `${form}`)) page.waiting = latest;
+  else last = send((latest = form), row).catch(() => {});
   return last;
 };
 

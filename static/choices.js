@@ -44,13 +44,23 @@ addEventListener("focusin", reach);
 
 /**
  * Hands a form to `answers.js`; *leave* is the way where that can't send it, or hasn't come after three seconds.
- * @type {(how: string, form: any, leave: () => any, row?: any) => Promise<any>}
+ * @type {(form: any, leave: () => any, row?: any, once?: boolean) => Promise<any>}
  */
-const hand = async (how, form, leave, row) => {
-  const late = setTimeout(leave, 3e3);
+const hand = async (form, leave, row, once) => {
+  if (!once) page.waiting = form;
+  page.left = 0;
+  const other = () => {
+    if (!once) {
+      if (page.waiting !== form) return;
+      page.waiting = 0;
+    }
+    leave();
+  };
+  // What somebody has typed is worth waiting for, and so is the page that they are going to.
+  const late = setTimeout(() => page.typed || page.left || other(), 3e3);
   const site = await talk().catch(() => {});
   clearTimeout(late);
-  return (await /** @type {any} */ (site)?.[how](form, row, leave)) || leave();
+  return (await site?.[once ? "once" : "answer"](form, row, other)) || other();
 };
 
 addEventListener("submit", (event) => {
@@ -60,36 +70,33 @@ addEventListener("submit", (event) => {
   if (!row?.closest(once ? ".pc-embed" : ".pc-place, .pc-dialog") || top !== self || native) return;
   event.preventDefault();
   const fields = new URLSearchParams(/** @type {any} */ (new FormData(form, submitter)));
-  if (!once) page.waiting = fields;
   row.ariaBusy = "true";
-  hand(once ? "once" : "answer", fields, () => {
-    if (!once && page.waiting !== fields) return;
-    page.waiting = row.ariaBusy = null;
+  const leave = () => {
+    row.ariaBusy = null;
     native = true;
     form.requestSubmit(submitter);
-  }, row);
+  };
+  hand(fields, leave, row, once);
 });
 
 addEventListener("click", (event) => {
   const { target, ctrlKey, metaKey, shiftKey } = /** @type {any} */ (event);
   if (target.closest("[href='#pc-hide']")) {
-    event.preventDefault();
-    // It may be the target, too.
-    location.replace("#pc-hide");
-    page.rename();
+    // As the target it is hidden by the link itself.
+    find("#pc-status:target") || event.preventDefault();
     find("#pc-status").classList.remove("pc-shown");
     before?.focus();
   } else if (target.closest("[command=close]")) find("#pc-dialog")?.close();
   else if (target.closest("[data-pc-open], [command=show-modal]") && !ctrlKey && !metaKey && !shiftKey && open()) event.preventDefault();
 });
 
-addEventListener("beforeunload", () => (page.left = true));
+addEventListener("beforeunload", () => (page.left = 1));
 addEventListener("input", (/** @type {any} */ { target }) => (page.typed ||= !target.closest(".pc")));
 
 addEventListener("pagehide", () => {
   // An open channel would keep the page from being restored as it was.
   tabs?.close();
-  // An answer that still waits leaves with its page.
+  // An answer that has not come back leaves with its page, which ends what is still on its way.
   if (page.waiting) page.waiting = void navigator.sendBeacon(pcUrl, page.waiting);
 });
 addEventListener("pageshow", ({ persisted }) => {
@@ -101,16 +108,13 @@ addEventListener("pageshow", ({ persisted }) => {
 /** @type {any} */ (window).consent = {
   allows: (/** @type {string} */ key) => page.here.includes(key) && page.granted.includes(key),
   open: () => open() || location.assign(pcUrl),
-  async withdraw() {
-    const form = (page.waiting = new URLSearchParams("choice=none&from=mine"));
-    const found = await hand("answer", form, () => (page.waiting = show(page.failed)));
-    return !!found?.ok;
-  },
+  withdraw: () => hand(new URLSearchParams("choice=none&from=mine"), () => show(page.failed)).then((found) => !!found?.ok),
 };
 
 if (told) page.rename();
 // After a reload it is not the target yet.
+/** @type {(message?: any) => void} */
 const greet = told ? show : () => {};
 // What comes to life by the answer comes after this module.
-if (pcPossible) document.addEventListener("DOMContentLoaded", () => talk().then((site) => site.look()).then(greet, () => greet()));
+if (pcPossible) document.addEventListener("DOMContentLoaded", () => talk().then((site) => site.look()).catch(() => {}).then(greet));
 else greet();

@@ -1,10 +1,11 @@
 """What talks with the site comes when it is needed: late or not at all, no answer is lost, and none is sent twice."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flask import Response, render_template_string
+from flask import Response, render_template_string, request
 from playwright.sync_api import Page, Request, Route, expect
 
 from consent.look import served
@@ -17,7 +18,8 @@ from .waiting import until
 pytestmark = pytest.mark.browser
 
 MODULE = "**/answers.js?v=*"
-PAGE = """<!doctype html><html lang=en><head>{{ consent_head(nonce="n0") }}</head><body>{{ consent_banner() }}</body>"""
+PAGE = """<!doctype html><html lang=en><head>{{ consent_head(nonce="n0") }}</head><body>{{ consent_banner() }}
+{{ consent_embed("videos", src="https://video.example/1", title="A film") }}</body>"""
 
 
 def sent(visitor: Visit) -> list[str]:
@@ -191,16 +193,48 @@ def test_a_withdrawal_by_script_leaves_with_its_page(visit: NewVisit) -> None:
     until(page, lambda: visitor.allowed() == set())
 
 
-@pytest.mark.parametrize("name", ["Reject all", "Accept all"])
-def test_an_answer_that_was_sent_does_not_leave_again_with_its_page(visit: NewVisit, name: str) -> None:
+def test_an_answer_that_has_come_back_does_not_leave_again_with_its_page(visit: NewVisit) -> None:
     visitor = visit()
     page = visitor.go()
     page.evaluate("void (navigator.sendBeacon = () => sessionStorage.setItem('left', 'again'))")
-    page.route("**/privacy-choices", lambda route: None)
-    with page.expect_request(lambda request: request.method == "POST"):
-        visitor.press(name)
+    visitor.answer("Reject all")
     page.goto(f"{visitor.demo.url}/contact")
     assert page.evaluate("sessionStorage.getItem('left')") is None
+
+
+def test_two_withdrawals_at_once_lose_none(visit: NewVisit) -> None:
+    visitor = visit()
+    visitor.page.clock.install()
+    visitor.go()
+    visitor.answer("Accept all")
+    page = visitor.go("/contact")
+    held: list[Route] = []
+    page.route(MODULE, lambda route: held.append(route))
+    page.evaluate("void consent.withdraw()")
+    page.clock.fast_forward(1_000)
+    page.evaluate("void consent.withdraw()")
+    page.clock.fast_forward(2_500)
+    expect(page.locator("#pc-status")).to_be_hidden()
+    for route in held:
+        route.fallback()
+    expect(page.locator("#pc-status")).to_be_focused()
+    assert visitor.allowed() == set()
+
+
+def test_what_somebody_has_typed_is_worth_waiting_for(visit: NewVisit) -> None:
+    visitor = visit()
+    visitor.page.clock.install()
+    page = visitor.go("/contact")
+    held: list[Route] = []
+    page.route(MODULE, lambda route: held.append(route))
+    page.locator("main textarea").first.press_sequentially("half a word")
+    visitor.press("Accept all")
+    page.clock.fast_forward(5_000)
+    for route in held:
+        route.fallback()
+    expect(page.locator("#pc-status")).to_be_focused()
+    expect(page.locator("main textarea").first).to_have_value("half a word")
+    assert visitor.allowed() == OPTIONAL
 
 
 @pytest.mark.parametrize("how", ["there", "blocked"])
@@ -250,8 +284,13 @@ def headers() -> dict[str, str]:
 
 @pytest.fixture
 def address(tmp_path: Path, headers: dict[str, str]) -> Iterator[str]:
-    """A site with a banner, running."""
+    """A site with a banner, running, on which a Yes takes 2.6 seconds."""
     app = site_in(tmp_path)
+
+    @app.before_request
+    def slow() -> None:
+        if request.form.get("choice") == "all":
+            time.sleep(2.6)
 
     @app.get("/")
     def home() -> Response:
@@ -259,6 +298,39 @@ def address(tmp_path: Path, headers: dict[str, str]) -> Iterator[str]:
 
     with served(app) as found:
         yield found
+
+
+@pytest.mark.requirement("WD-01")
+def test_loading_an_embed_by_the_browsers_form_takes_no_answer_away(page: Page, address: str) -> None:
+    page.clock.install()
+    page.goto(address)
+    page.route(MODULE, lambda route: None)
+    page.get_by_role("button", name="Load once").press("Enter")
+    page.clock.fast_forward(1_000)
+    page.locator(".pc-banner button[value=none]").press("Enter")
+    with page.expect_event("load"):
+        page.clock.fast_forward(2_500)
+    until(page, lambda: page.request.get(f"{address}privacy-choices/state").json()["decided"])
+
+
+@pytest.mark.requirement("WD-01")
+@pytest.mark.parametrize("leaves", [False, True], ids=["stays", "leaves"])
+def test_no_acceptance_that_comes_back_late_overturns_a_refusal(
+    page: Page, address: str, leaves: bool
+) -> None:
+    page.goto(address)
+    with page.expect_request(lambda request: request.method == "POST"):
+        page.locator(".pc-banner button[value=all]").click()
+    began = time.monotonic()
+    page.locator(".pc-banner button[value=none]").click()
+    if leaves:
+        page.goto(f"{address}privacy-choices/declaration")
+    else:
+        expect(page.locator("#pc-status")).to_contain_text("Everything optional is off.")
+    until(page, lambda: time.monotonic() > began + 3.2)
+    state = page.request.get(f"{address}privacy-choices/state").json()
+    assert state["decided"] is True
+    assert "statistics" not in state["granted"]
 
 
 @pytest.mark.parametrize(

@@ -328,7 +328,8 @@ def test_neither_driver_nor_alembic_is_imported_where_they_are_not_used(
         begun_url,
     )
     assert process.communicate("\n") == ("", "")
-    process = start('assert "psycopg" not in sys.modules; record(ledger); storage.close()', tmp_path)
+    (other := tmp_path / "other").mkdir()
+    process = start('assert "psycopg" not in sys.modules; record(ledger); storage.close()', other)
     assert process.communicate("\n") == ("", "")
 
 

@@ -281,7 +281,7 @@ def test_a_cookie_that_cannot_be_trusted_is_no_answer(app: Flask, clock: Clock, 
 
 def test_a_cookie_signed_with_a_retired_key_is_still_read(app: Flask, make_app: MakeSite) -> None:
     old = held(app.test_client(grant={"statistics"}))
-    rotated = make_app(SECRET_KEY="the new key", SECRET_KEY_FALLBACKS=["a key for tests"])
+    rotated = make_app(SECRET_KEY="the new key", SECRET_KEY_FALLBACKS=["a key for tests, long enough"])
     client = rotated.test_client(use_cookies=False)
     assert client.get("/allowed/statistics", headers={"Cookie": f"consent={old}"}).text == "yes"
 
