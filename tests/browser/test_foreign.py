@@ -1,11 +1,12 @@
-"""Beside a host's style sheet, whichever it is, banner, dialog and placeholder look as they do alone."""
+"""Beside a host's style sheet, whichever it is, all that is ours looks as it does alone."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import render_template_string, request
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from consent.look import served
 from tests.web.clinic import site_in
@@ -15,6 +16,13 @@ from .waiting import open_dialog
 
 pytestmark = pytest.mark.browser
 
+#: Our own pages: the preference centre, my consent, what is kept on the device, and one that isn't to be had.
+PAGES = (
+    "privacy-choices",
+    "privacy-choices/mine",
+    "privacy-choices/declaration",
+    "privacy-choices/receipts/none",
+)
 #: What hosts write themselves.
 RESETS = {
     "unset": "button { all: unset } * { box-sizing: content-box }",
@@ -46,12 +54,15 @@ def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
 
     @app.get("/")
     def home() -> str:
-        name = request.args.get("beside", "")
-        css = library(name, cache).decode() if name in STYLES else RESETS.get(name, "")
-        return render_template_string(PAGE, css=css + SAME_TEXT)
+        return render_template_string(PAGE, css=css_of(request.args.get("beside", ""), cache))
 
     with served(app) as address:
         yield address
+
+
+def css_of(name: str, cache: Path) -> str:
+    """The host's style sheet that is called *name*, with the text as large as without it."""
+    return (library(name, cache).decode() if name in STYLES else RESETS.get(name, "")) + SAME_TEXT
 
 
 Look = Callable[[str, int], dict[str, list[str]]]
@@ -73,12 +84,42 @@ def look(browser: Browser, site: str) -> Iterator[Look]:
     context.close()
 
 
+@pytest.fixture
+def look_at_pages(browser: Browser, site: str, pytestconfig: pytest.Config) -> Iterator[Look]:
+    """What is seen of our own pages beside a style sheet, in a window of a width, by who has said Yes."""
+    context = browser.new_context(bypass_csp=True, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(site)
+    page.get_by_role("button", name="Accept all").first.click()
+    expect(page.locator("#pc-status")).to_be_focused()
+    cache = cache_folder(pytestconfig)
+
+    def seen(beside: str, width: int) -> dict[str, list[str]]:
+        page.set_viewport_size({"width": width, "height": 800})
+        found = {}
+        for path in PAGES:
+            page.goto(f"{site}{path}")
+            page.add_style_tag(content=css_of(beside, cache))
+            page.locator("details").evaluate_all("all => all.forEach((each) => { each.open = true })")
+            found[path] = page.evaluate(SEEN, ".pc-sheet")
+        return found
+
+    yield seen
+    context.close()
+
+
 def opened(page: Page) -> Any:
     """What is seen of the dialog, with one of its details open."""
     open_dialog(page)
     page.locator("#pc-dialog details").first.evaluate("(e) => { e.open = true }")
     page.locator("#pc-dialog [type=radio][value=some]").first.check()
     return page.evaluate(SEEN, "#pc-dialog")
+
+
+@pytest.fixture(scope="module")
+def pages_alone() -> dict[int, dict[str, list[str]]]:
+    """The same of our own pages."""
+    return {}
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +138,15 @@ def test_no_style_sheet_of_a_hosts_changes_how_we_look(
         for part, elements in alone[width].items():
             assert len(elements) > 5
             assert together[part] == elements, part
+
+
+@pytest.mark.parametrize("beside", [*STYLES, *RESETS])
+def test_no_style_sheet_of_a_hosts_changes_how_our_pages_look(
+    look_at_pages: Look, pages_alone: dict[int, dict[str, list[str]]], beside: str
+) -> None:
+    for width in (390, 1280):
+        pages_alone[width] = pages_alone.get(width) or look_at_pages("", width)
+        together = look_at_pages(beside, width)
+        for path, elements in pages_alone[width].items():
+            assert len(elements) > 5
+            assert together[path] == elements, path
