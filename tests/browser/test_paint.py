@@ -1,11 +1,12 @@
 """The banner is there when a page is first painted, moves nothing, and keeps no browser busy."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, render_template_string
+from flask import Flask, Response, render_template_string
 from playwright.sync_api import Browser, Page
 
 from consent import Consent
@@ -45,6 +46,21 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """The clinic's site, its banner in each placement."""
     app = site_in(tmp_path_factory.mktemp("paint"), CONSENT_PLACEMENT=request.param)
     app.add_url_rule("/", "home", lambda: render_template_string(PAGE))
+
+    @app.get("/halves/<int:buttons>")
+    def halves(buttons: int) -> Response:
+        html = render_template_string(PAGE)
+        cut = html.index(">", html.index('class="pc-row"')) + 1
+        for _ in range(buttons):
+            cut = html.index("</button>", cut) + len("</button>")
+
+        def pieces() -> Iterator[str]:
+            yield html[:cut]
+            time.sleep(0.3)
+            yield html[cut:]
+
+        return Response(pieces(), mimetype="text/html")
+
     with served(app) as address:
         yield address
 
@@ -65,6 +81,15 @@ def watched(page: Page, address: str, script: str = "") -> dict[str, list[dict[s
     page.wait_for_timeout(500)
     found: dict[str, list[dict[str, Any]]] = page.evaluate("seen")
     return found
+
+
+@pytest.mark.parametrize("buttons", [0, 1, 2])
+def test_nothing_moves_where_the_page_comes_in_two_pieces(page: Page, site: str, buttons: int) -> None:
+    page.add_init_script(f"({WATCH})()")
+    page.goto(f"{site}halves/{buttons}")
+    until(page, "seen.paint.length && document.querySelector('.pc-banner [value=all]').checkVisibility()")
+    page.wait_for_timeout(200)
+    assert page.evaluate("seen.shift") == []
 
 
 def test_the_sample_sites_banner_takes_two_fifths_of_a_phones_screen_at_most(
