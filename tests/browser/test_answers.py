@@ -235,6 +235,27 @@ def test_hiding_the_result_of_a_form_that_the_browser_sent_hides_it(visit: NewVi
     expect(page.locator("#pc-status")).to_be_hidden()
 
 
+@pytest.mark.requirement("WD-01")
+def test_a_second_save_with_other_content_is_another_answer_and_a_double_click_is_none(
+    visit: NewVisit,
+) -> None:
+    visitor = visit()
+    page = visitor.go()
+    line = Line(visitor)
+    open_dialog(page)
+    page.locator("#pc-dialog [name='category.media'][value='yes']").check(force=True)
+    for _ in range(2):
+        visitor.press("Save choices")
+    line.wait("some")
+    assert line.sent == ["some"]
+    line.holding = set()
+    page.locator("#pc-dialog [name='category.media'][value='no']").check(force=True)
+    visitor.press("Save choices")
+    expect(page.locator("#pc-status")).to_be_focused()
+    assert line.sent == ["some", "some"]
+    assert visitor.allowed() == set()
+
+
 def test_who_goes_on_right_after_a_yes_is_not_kept_by_it(visit: NewVisit) -> None:
     visitor = visit()
     page = visitor.go()
