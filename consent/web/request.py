@@ -1,4 +1,4 @@
-"""One request's view of the visitor's answer, made on first use."""
+"""One request's view of the visitor's answer: made by the gate, and the answer read on first use."""
 
 import hashlib
 from collections.abc import Mapping

@@ -308,7 +308,7 @@ def test_a_zip_is_looked_at_by_several_processes_too(
 
 
 def refused(*_: object, **__: object) -> NoReturn:
-    raise NotImplementedError("this system has none")
+    raise NotImplementedError("this system has none")  # as multiprocessing does where it lacks semaphores
 
 
 def killed(reading: Connection, writing: Connection, *rest: Any) -> None:
