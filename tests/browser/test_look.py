@@ -1,7 +1,7 @@
-"""What the style sheet promises beside any host's: the guard of the dialog's buttons, a stored notice as it is."""
+"""What the style sheet promises beside any host's, and on paper: a guard of buttons, a stored notice as it is, no banner."""
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from .conftest import NewVisit
 from .demo import Visit
@@ -37,3 +37,20 @@ def test_nothing_veils_a_stored_notice(visit: NewVisit, width: int) -> None:
     form = page.locator(".pc-banner > form")
     position, shadow = form.evaluate("(e) => [getComputedStyle(e).position, getComputedStyle(e).boxShadow]")
     assert (position, shadow) == ("static", "none")
+
+
+def test_on_paper_what_is_folded_up_is_unfolded(visit: NewVisit) -> None:
+    page = visit().go("/privacy-choices")
+    service = page.get_by_text("Looptally (a made-up company)").first
+    expect(service).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(service).to_be_visible()
+
+
+def test_on_paper_no_room_is_left_for_the_banner(visit: NewVisit) -> None:
+    page = visit().go()
+    room = "parseFloat(getComputedStyle(document.body).paddingBlockEnd)"
+    assert page.evaluate(room) > 0
+    page.emulate_media(media="print")
+    expect(page.locator(".pc-banner")).to_be_hidden()
+    assert page.evaluate(room) == 0
