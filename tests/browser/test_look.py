@@ -1,4 +1,4 @@
-"""What the style sheet promises beside any host's, and on paper: a guard of buttons, a stored notice as it is, no banner."""
+"""What the style sheet promises beside any host's (a guard of buttons, a stored notice as it is), and on paper."""
 
 import pytest
 from playwright.sync_api import Page, expect
