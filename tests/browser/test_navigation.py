@@ -151,7 +151,7 @@ class Walk:
         return self.at(path)
 
 
-@pytest.fixture(scope="module", params=["kept", "not kept"])
+@pytest.fixture(scope="module", params=["kept", pytest.param("not kept", marks=pytest.mark.full)])
 def browsers(request: pytest.FixtureRequest) -> Browser:
     """A browser that keeps the pages it leaves, as they do outside Playwright, and one that doesn't."""
     found: Browser = request.getfixturevalue("keeping" if request.param == "kept" else "browser")
@@ -174,10 +174,13 @@ def with_each(*names: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("walk", names, indirect=True)
 
 
+#: For what shows most, going back and forth by each way.
+in_both_browsers = pytest.mark.parametrize("browsers", ["kept", "not kept"], indirect=True)
 #: For tests in which nobody goes back.
 in_one_browser = pytest.mark.parametrize("browsers", ["not kept"], indirect=True)
 
 
+@in_both_browsers
 @with_each(*LIBRARIES)
 def test_whichever_way_one_document_holds_pages_of_one_mark(
     walk: Walk, request: pytest.FixtureRequest

@@ -1,6 +1,6 @@
 """Every page of the demo, as strangers meet it: nothing leaves its origin, and nothing optional is kept (ENF-04)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -52,25 +52,31 @@ def in_both_modes(*always: tuple[str, str]) -> list[pytest.ParameterSet]:
 
 
 @pytest.fixture(scope="module")
-def demo(
-    request: pytest.FixtureRequest, demo: Demo, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Demo]:
-    """The running demo, with pages for each visitor, and with pages that are the same for everybody."""
-    if request.param != "cache-safe":
-        yield demo
-        return
-    with running(tmp_path_factory.mktemp("shared") / "instance", cache_safe=True) as found:
-        yield found
+def demos(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Demo]]:
+    """The running demo in each mode."""
+    with running(tmp_path_factory.mktemp("shared") / "instance", cache_safe=True) as shared:
+        yield dict(zip(MODES, (demo, shared), strict=True))
 
 
 @pytest.fixture(scope="module")
-def site(demo: Demo) -> Site:
-    """What the running demo declares."""
-    found: Site = reopened(str(demo.folder)).extensions["consent"]
-    return found
+def sites(demos: dict[str, Demo]) -> dict[str, Site]:
+    """What they declare."""
+    return {mode: reopened(str(demo.folder)).extensions["consent"] for mode, demo in demos.items()}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def site(mode: str, sites: dict[str, Site]) -> Site:
+    """What the demo in this *mode* declares."""
+    return sites[mode]
+
+
+@pytest.fixture
+def begin(mode: str, state: str, demos: dict[str, Demo], visit: NewVisit) -> Callable[[], Visit]:
+    """Opens a browser in this *state*, on the demo in this *mode*."""
+    return lambda: visit(at=demos[mode], **STATES[state])
+
+
+@pytest.fixture
 def pages(site: Site) -> list[str]:
     """The address of every page that can be asked for, from the routes themselves; a new one is swept by itself."""
     found = []
@@ -87,9 +93,9 @@ def pages(site: Site) -> list[str]:
 
 
 @pytest.fixture
-def log(demo: Demo) -> RequestLog:
+def log(mode: str, demos: dict[str, Demo]) -> RequestLog:
     """What reached the third party, by its own log; empty at first."""
-    found = RequestLog(demo.folder / "third-party.sqlite3")
+    found = RequestLog(demos[mode].folder / "third-party.sqlite3")
     found.clear()
     return found
 
@@ -148,7 +154,7 @@ STATES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.requirement("ENF-04")
 @pytest.mark.parametrize(
-    ("demo", "state"),
+    ("mode", "state"),
     in_both_modes(
         ("for each visitor", "with a usual browser"),
         ("for each visitor", "with the privacy signal"),
@@ -156,12 +162,11 @@ STATES: dict[str, dict[str, Any]] = {
         ("cache-safe", "on a phone"),
         ("cache-safe", "without JavaScript"),
     ),
-    indirect=["demo"],
 )
 def test_no_page_asks_elsewhere_or_keeps_anything_optional(
-    visit: NewVisit, site: Site, pages: list[str], log: RequestLog, state: str
+    begin: Callable[[], Visit], site: Site, pages: list[str], log: RequestLog, state: str
 ) -> None:
-    visitor = visit(**STATES[state])
+    visitor = begin()
     for path in pages:
         visitor.context.clear_cookies()  # each page is where a visit begins
         look(visitor, path)
@@ -170,14 +175,13 @@ def test_no_page_asks_elsewhere_or_keeps_anything_optional(
 
 @pytest.mark.requirement("ENF-04")
 @pytest.mark.parametrize(
-    ("demo", "state"),
+    ("mode", "state"),
     in_both_modes(("cache-safe", "with a usual browser"), ("for each visitor", "without JavaScript")),
-    indirect=["demo"],
 )
 def test_no_page_does_so_after_a_refusal(
-    visit: NewVisit, site: Site, pages: list[str], log: RequestLog, state: str
+    begin: Callable[[], Visit], site: Site, pages: list[str], log: RequestLog, state: str
 ) -> None:
-    visitor = visit(**STATES[state])
+    visitor = begin()
     visitor.go()
     visitor.answer("Reject all")
     visitor.page.reload()
@@ -196,13 +200,11 @@ def sign_in(visitor: Visit) -> None:
 
 
 @pytest.mark.requirement("ENF-04")
-@pytest.mark.parametrize(
-    ("demo", "state"), in_both_modes(("for each visitor", "with a usual browser")), indirect=["demo"]
-)
+@pytest.mark.parametrize(("mode", "state"), in_both_modes(("for each visitor", "with a usual browser")))
 def test_no_page_does_so_for_whoever_signs_in(
-    visit: NewVisit, site: Site, pages: list[str], log: RequestLog, state: str
+    begin: Callable[[], Visit], site: Site, pages: list[str], log: RequestLog, state: str
 ) -> None:
-    visitor = visit(**STATES[state])
+    visitor = begin()
     sign_in(visitor)
     for path in pages:
         look(visitor, path)
@@ -212,18 +214,17 @@ def test_no_page_does_so_for_whoever_signs_in(
 @pytest.mark.requirement("ENF-04")
 @pytest.mark.requirement("WD-03")
 @pytest.mark.parametrize(
-    ("demo", "state"),
+    ("mode", "state"),
     in_both_modes(
         ("for each visitor", "with a usual browser"),
         ("cache-safe", "with a usual browser"),
         ("for each visitor", "without JavaScript"),
     ),
-    indirect=["demo"],
 )
 def test_after_a_withdrawal_all_that_was_optional_is_gone_and_stays_so(
-    visit: NewVisit, site: Site, demo: Demo, pages: list[str], log: RequestLog, state: str
+    begin: Callable[[], Visit], site: Site, pages: list[str], log: RequestLog, state: str
 ) -> None:
-    visitor = visit(**STATES[state])
+    visitor = begin()
     javascript = state != "without JavaScript"
     visitor.go()
     visitor.answer("Accept all")
