@@ -1,5 +1,6 @@
 """What an auditor takes away: the events of a search as a file, or a bundle with the openings of some days."""
 
+from contextlib import suppress
 from datetime import timedelta
 from http import HTTPStatus
 from tempfile import TemporaryFile
@@ -58,16 +59,25 @@ def downloaded(who: str) -> Response:
         return problem_page(str(error), error.code)
     except SearchError as error:
         return problem_page(str(error), HTTPStatus.BAD_REQUEST)
-    file = TemporaryFile()  # noqa: SIM115 - the response closes it
     try:
-        write_to(file, name, search, who)
+        file = written(name, search, who)
     except Untraced as error:
-        file.close()
         return problem_page(untold(error.said, error), HTTPStatus.SERVICE_UNAVAILABLE)
     except (LedgerError, OSError) as error:
-        file.close()
         return problem_page(untold("The file can't be made now.", error), HTTPStatus.SERVICE_UNAVAILABLE)
     return attached(file, FORMS[name], search)
+
+
+def written(form: str, search: Search, who: str) -> IO[bytes]:
+    """A temporary file with what *search* asks for in this *form*; whoever takes it closes it. As ``write_to``."""
+    file = TemporaryFile()  # noqa: SIM115 - the response closes it
+    try:
+        write_to(file, form, search, who)
+    except BaseException:
+        with suppress(OSError):  # what a full disk hasn't taken, it doesn't take now
+            file.close()
+        raise
+    return file
 
 
 def write_to(file: IO[bytes], form: str, search: Search, who: str) -> None:

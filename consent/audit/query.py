@@ -6,7 +6,7 @@ from typing import Final
 
 from werkzeug.datastructures import MultiDict
 
-from consent.audit.search import Revisions, Search, SearchError, read_moment
+from consent.audit.search import Revisions, Search, SearchError, is_word, read_moment, read_word
 from consent.ledger import Kind
 from consent.policy.values import shown
 
@@ -14,9 +14,6 @@ from consent.policy.values import shown
 SEVERAL: Final = ("kind", "language", "profile")
 ONCE: Final = ("since", "until", "category", "answer", "revision", "signal")
 SIGNALS: Final = {"with": True, "without": False}
-
-#: Characters of a value that are read.
-_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +43,11 @@ class Query:
             kinds=asked or (frozenset() if len(kinds) == len(Kind) else frozenset(kinds)),
             since=read_moment(since) if since else None,
             until=read_moment(until, end=True) if until else None,
-            category=_word("category", category) if category else None,
+            category=read_word("category", category) if category else None,
             answer=answer,
             revisions=Revisions.read(revision) if revision else None,
-            languages=frozenset(_word("language", each) for each in self.fields.get("language", ())),
-            profiles=frozenset(_word("profile", each) for each in self.fields.get("profile", ())),
+            languages=frozenset(read_word("language", each) for each in self.fields.get("language", ())),
+            profiles=frozenset(read_word("profile", each) for each in self.fields.get("profile", ())),
             signal=None if signal is None else SIGNALS[signal],
         )
 
@@ -60,7 +57,7 @@ class Query:
         return {
             name: kept
             for name, values in self.fields.items()
-            if (kept := [value for value in values if _is_plain(value)])
+            if (kept := [value for value in values if is_word(value)])
         }
 
     def among(self, kinds: Collection[Kind]) -> dict[str, Sequence[str]]:
@@ -78,7 +75,7 @@ class Query:
             f"--{name}={value}"
             for name in (*SEVERAL, *ONCE)
             for value in found.get(name, ())
-            if _is_plain(value)
+            if is_word(value)
         ]
         return [*options, *("--signal" if SIGNALS.get(each) else "--no-signal" for each in signals)]
 
@@ -97,13 +94,3 @@ class Query:
                 f"{shown(text)} is no kind of event on this page; expected one of: {', '.join(kinds)}."
             )
         return Kind(text)
-
-
-def _word(name: str, text: str) -> str:
-    if not _is_plain(text):
-        raise SearchError(f"{shown(text)} is no {name}; expected one that the form offers.")
-    return text
-
-
-def _is_plain(text: str) -> bool:
-    return text.isprintable() and len(text) <= _LONGEST

@@ -18,7 +18,10 @@ from consent.policy.values import shown
 
 #: Records fetched at a time: for a page, and where many are wanted.
 FETCHED, MOST = 60, 200
+#: Characters that a name has at most.
+LONGEST = 200
 _DAY = timedelta(days=1)
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
 _REVISIONS = re.compile(r"([0-9]{1,9})(?:(\+)|-([0-9]{1,9}))?")
 
 
@@ -73,9 +76,10 @@ class Search:
     """Whether it came with a privacy signal of the browser."""
 
     def __post_init__(self) -> None:
-        if self.since is not None and self.until is not None and self.since >= self.until:
+        since = self.since or _EARLIEST
+        if self.until is not None and since >= self.until:
             raise SearchError(
-                f"Nothing lies from {self.since:%Y-%m-%d %H:%M} until {self.until:%Y-%m-%d %H:%M} UTC; "
+                f"Nothing lies from {since:%Y-%m-%d %H:%M} until {self.until:%Y-%m-%d %H:%M} UTC; "
                 "expected an end after the start. Exchange the two."
             )
         if self.answer is not None and self.category is None:
@@ -161,8 +165,8 @@ class Search:
 
         Hours that no place in the log has room for are the nearest that one has.
         """
-        end = None if self.until is None else _with_a_place(hour_of(self.until - timedelta.resolution) + 1)
-        return (0 if self.since is None else _with_a_place(hour_of(self.since))), end
+        end = None if self.until is None else with_a_place(hour_of(self.until - timedelta.resolution) + 1)
+        return (0 if self.since is None else with_a_place(hour_of(self.since))), end
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +218,8 @@ def all_found(reader: Reader, search: Search) -> Iterator[Sealed]:
     yield from reader.ledger.records(counted - 1)
 
 
-def _with_a_place(hour: int) -> int:
+def with_a_place(hour: int) -> int:
+    """The nearest hour to this one, counted from 1970, that a place in the log has room for."""
     return min(max(0, hour), LAST >> BITS)
 
 
@@ -272,6 +277,18 @@ def read_before(text: str | None) -> int | None:
             f"{shown(text)} is no place in the log; expected a whole number. Here are the newest events."
         )
     return int(text)
+
+
+def is_word(text: str) -> bool:
+    """Whether *text* may be the name of anything: not too long, and all of it can be seen."""
+    return text.isprintable() and len(text) <= LONGEST
+
+
+def read_word(what: str, text: str) -> str:
+    """*text*, which names a category, a language and so on, as *what* says; SearchError if it can be no name."""
+    if not is_word(text):
+        raise SearchError(f"{shown(text)} is no {what}; expected one that is on record.")
+    return text
 
 
 def read_moment(text: str, *, end: bool = False) -> datetime:

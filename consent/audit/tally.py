@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from consent.audit.row import Reader, Row
 from consent.audit.said import is_answer
-from consent.audit.search import Search, found
+from consent.audit.search import Search, found, with_a_place
 from consent.audit.span import Span
 from consent.ledger import Facets
 from consent.ledger.facets import LAST, hour_of, place
@@ -26,8 +26,8 @@ Progress = Callable[[Iterable[Row], int], Iterable[Row]]
 
 _DAY, _HOUR, _FIRST = timedelta(days=1), timedelta(hours=1), date(1970, 1, 1)
 _START = datetime(1970, 1, 1, tzinfo=UTC)
-#: A day that no log reaches, counted from 1970.
-_END = 3_000_000
+#: A day that no log reaches, counted from 1970: the last of the calendar.
+_END = (date.max - _FIRST).days
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,8 @@ def _of_hours(
 ) -> Iterator[tuple[int, int, int, int]]:
     """The counts of these hours, which are all of one day."""
     if hours:
-        found = reader.ledger.events(place(hours.start, 0), place(hours.stop, 0))
+        first, end = (place(with_a_place(hour), 0) for hour in (hours.start, hours.stop))
+        found = reader.ledger.events(first, end)
         for id in found.keys() & known.keys():
             yield hours.start // 24, id, found[id], 0 if known[id].known else found[id]
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from consent.audit.said import SAID
-from consent.audit.search import Revisions, Search, SearchError, read_moment
+from consent.audit.search import Revisions, Search, SearchError, read_moment, read_word
 from consent.ledger import Kind
 
 #: The names of the options' values, in the order of the help.
@@ -54,6 +54,20 @@ class Revision(click.ParamType[Revisions]):
             self.fail(str(error), param, ctx)
 
 
+class Word(click.ParamType[str]):
+    """The name of a category, a language or a profile; *name* says of which."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name, as it was typed."""
+        try:
+            return read_word(self.name, value)
+        except SearchError as error:
+            self.fail(str(error), param, ctx)
+
+
 _KINDS = click.Choice([kind.value for kind in Kind])
 _OPTIONS = (
     click.option(
@@ -66,7 +80,12 @@ _OPTIONS = (
     ),
     click.option("--since", type=Moment(end=False), help="From this date or time on (UTC)."),
     click.option("--until", type=Moment(end=True), help="Up to this date, its end included, or time (UTC)."),
-    click.option("--category", metavar="KEY", help="Only what answers this category, or this service."),
+    click.option(
+        "--category",
+        type=Word("category"),
+        metavar="KEY",
+        help="Only what answers this category, or this service.",
+    ),
     click.option("--answer", type=click.Choice(SAID), help="Only what answers --category so."),
     click.option(
         "--revision",
@@ -75,8 +94,17 @@ _OPTIONS = (
         metavar="N",
         help="Only under this revision of the policy; 3+ is it and all later ones, 2-4 several.",
     ),
-    click.option("--language", "languages", multiple=True, metavar="CODE", help="May be repeated."),
-    click.option("--profile", "profiles", multiple=True, metavar="NAME", help="May be repeated."),
+    click.option(
+        "--language",
+        "languages",
+        type=Word("language"),
+        multiple=True,
+        metavar="CODE",
+        help="May be repeated.",
+    ),
+    click.option(
+        "--profile", "profiles", type=Word("profile"), multiple=True, metavar="NAME", help="May be repeated."
+    ),
     click.option("--signal/--no-signal", default=None, help="Only with, or without, a privacy signal."),
 )
 

@@ -154,6 +154,28 @@ def test_what_cannot_be_made_is_no_file(
     assert "The file can&#39;t be made now." in answer.text
 
 
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_what_the_disk_has_no_room_for_is_no_file_and_no_error_page(
+    auditor: Auditor, year: Ledger, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Path("/dev/full").open("r+b")  # noqa: SIM115 - the page closes it
+    monkeypatch.setattr("consent.audit.download.TemporaryFile", lambda: full)
+    answer = download(auditor, form, **MARCH)
+    assert answer.status_code == 503
+    assert "The file can&#39;t be made now." in answer.text
+    assert "Content-Disposition" not in answer.headers
+    assert full.closed
+
+
+def test_where_no_temporary_file_can_be_made_nothing_is_handed_out(
+    auditor: Auditor, year: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    answer = download(auditor, "csv", **MARCH)
+    assert answer.status_code == 503
+    assert str(tmp_path) not in answer.text
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

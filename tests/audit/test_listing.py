@@ -20,6 +20,7 @@ from tests.cli.conftest import run_for
 from .clinic import (
     AUDIT,
     NEXT_POLICY,
+    SAME,
     Auditor,
     MakeApp,
     auditor_of,
@@ -202,6 +203,42 @@ def test_a_span_far_from_any_event_is_searched_like_any_other(
     event = str(record(ledger).id)
     assert (event in found(auditor.open(since=f"{year}-01-01"))) == (year < "2026")
     assert (event in found(auditor.open(until=f"{year}-01-01"))) == (year > "2026")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "0001-01-01T00:00:01",
+        "1960-05-05T05:30",
+        "2926-12-20T07:30",
+        "2999-05-05T05:30",
+        "9999-12-31T23:59:59.9",
+    ],
+)
+def test_a_moment_far_from_any_event_is_searched_counted_and_exported_like_any_other(
+    ledger: Ledger, auditor: Auditor, moment: str
+) -> None:
+    fill_a_tile(ledger)
+    event = str(record(ledger).id)
+    for span, holds in (({"since": moment}, moment < "2026"), ({"until": moment}, moment > "2026")):
+        page = auditor.open(**span)
+        assert (event in found(page)) == holds
+        assert (f"{ledger.size():,} events" in text_of(page.text)) == holds
+        assert auditor.open("/overview", **span).status_code == 200
+        answer = auditor.client.post(
+            f"{AUDIT}/export",
+            data={"csrf_token": auditor.token(), "format": "csv", **span},
+            headers=SAME,
+            buffered=True,
+        )
+        assert (event in answer.text) == holds
+        assert answer.status_code == 200
+
+
+def test_nothing_lies_before_the_calendar_begins(ledger: Ledger, auditor: Auditor) -> None:
+    for path in ("/", "/overview"):
+        page = auditor.open(path, until="0001-01-01T00:00")
+        assert (page.status_code, "Nothing lies from" in page.text) == (400, True)
 
 
 def test_a_search_shows_no_subject_and_keeps_ids_out_of_addresses(ledger: Ledger, auditor: Auditor) -> None:

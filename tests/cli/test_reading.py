@@ -111,6 +111,20 @@ def test_log_used_wrongly_ends_with_2(run: Run, arguments: list[str]) -> None:
     assert (result.exit_code, result.stdout) == (2, "")
 
 
+@pytest.mark.parametrize("name", ["category", "language", "profile"])
+@pytest.mark.parametrize("text", ["\udcff", "\x1b[2J", "\u202een", "x" * 201])
+def test_what_can_be_no_name_is_no_filter_and_leaves_the_terminal_alone(
+    app: Flask, ledger: Ledger, run: Run, name: str, text: str
+) -> None:
+    size = ledger.size()
+    for command in ("log", "stats", "export"):
+        result = run(command, f"--{name}", text)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"is no {name}" in result.stderr
+        assert result.stderr.replace("\n", "").isprintable()
+    assert ledger.size() == size
+
+
 @pytest.mark.parametrize("arguments", COMMANDS)
 def test_reading_makes_no_database_and_says_that_there_is_none(
     run: Run, tmp_path: Path, arguments: list[str]
