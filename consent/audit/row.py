@@ -24,7 +24,8 @@ MOST_LIKES = 4096
 CATCHING_UP = 0.2
 #: The members that each row has of its own; it has the others in common with those that are alike.
 OWN: Final = ("index", "id", "time", "hour", "subject")
-_HOUR = timedelta(hours=1)
+#: From the first moment of an hour to its last.
+_HOUR = timedelta(hours=1) - timedelta.resolution
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -134,7 +135,7 @@ class Row:
         if self.time is not None:
             moment = datetime.fromisoformat(self.time)
             return moment, moment
-        return None if self.hour is None else (self.hour, self.hour + _HOUR - timedelta.resolution)
+        return None if self.hour is None else (self.hour, self.hour + _HOUR)
 
     @property
     def key(self) -> bool:

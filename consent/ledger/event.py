@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from consent.canonical import canonical
 from consent.errors import LedgerError
@@ -23,6 +23,8 @@ _ENDING = re.compile(
 )
 _ENDING_LENGTH = 83
 _ANY_ENDING = b'"subject":null,"time":"1970-01-01T00:00:00.000Z"}'
+#: Members of an opening that are texts, or null.
+_TEXTS = ("account", "language", "notice", "profile", "source")
 _ANY_TIME, _ANY_ID = datetime(1970, 1, 1, tzinfo=UTC), uuid.UUID(int=0)
 
 
@@ -284,10 +286,17 @@ def _written(
 _written_once = lru_cache(1024, typed=True)(_written)
 
 
-def _made(outline: Leaf, members: dict[str, object]) -> Event:
+def _made(outline: Leaf, members: dict[str, Any]) -> Event:
     time, subject, before = members.pop("time"), members.pop("subject"), members.pop("before")
     if not isinstance(time, str) or not _TIME.fullmatch(time) or not isinstance(before, dict):
         raise ValueError("no time to the millisecond, or no answers before it")
+    if not all(isinstance(members[name], str | None) for name in _TEXTS):
+        raise ValueError(f"no text where one is expected: {', '.join(_TEXTS)}")
+    if not all(isinstance(members[name], bool) for name in ("opted_out", "signal")):
+        raise ValueError("neither true nor false: opted_out, signal")
+    answers = (members["granted"], members["refused"], before["granted"], before["refused"])
+    if not all(isinstance(key, str) for keys in answers for key in keys):
+        raise ValueError("an answer to what is no key of a service")
     return Event(
         id=outline.id,
         kind=Kind(outline.kind),
@@ -298,5 +307,5 @@ def _made(outline: Leaf, members: dict[str, object]) -> Event:
         subject=None if subject is None else uuid.UUID(str(subject)),
         before_granted=tuple(before["granted"]),
         before_refused=tuple(before["refused"]),
-        **members,  # type: ignore[arg-type]  # what isn't as written fails the comparison of the bytes
+        **members,  # what isn't as written fails the comparison of the bytes
     )

@@ -235,3 +235,17 @@ def test_a_day_that_there_never_was_is_a_problem(reader: Reader) -> None:
 
 def test_every_kind_has_a_name() -> None:
     assert set(KINDS) == set(Kind)
+
+
+@pytest.mark.parametrize(
+    "time", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)]
+)
+def test_of_an_erased_event_the_whole_hour_is_its_time_even_the_calendars_first_and_last(
+    ledger: Ledger, tmp_path: Path, time: datetime
+) -> None:
+    event = record(ledger, time=time)
+    erase(tmp_path, event.id)
+    found = ledger.get(event.id)
+    assert found
+    hour = time.replace(minute=0, second=0)
+    assert Reader(ledger).row(found).span == (hour, hour.replace(minute=59, second=59, microsecond=999_999))

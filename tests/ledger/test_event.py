@@ -129,6 +129,15 @@ def test_bytes_that_are_no_leaf_of_this_format_are_refused(leaf: bytes) -> None:
         BODY.replace(b'"account":null', b'"accounts":null'),
         BODY.replace(b'"granted":[]', b'"granted":["b","a"]'),
         BODY.replace(b'"detail":null', b'"detail":[]'),
+        *(
+            BODY.replace(b'"%s":null' % name, b'"%s":5' % name)
+            for name in (b"account", b"language", b"notice")
+        ),
+        *(BODY.replace(b'"%s":null' % name, b'"%s":5' % name) for name in (b"profile", b"source")),
+        BODY.replace(b'"signal":false', b'"signal":0'),
+        BODY.replace(b'"opted_out":false', b'"opted_out":null'),
+        BODY.replace(b'"granted":[]', b'"granted":[5]'),
+        BODY.replace(b'"granted":[]', b'"granted":[null]'),
     ],
 )
 def test_bytes_that_are_no_opening_of_the_leaf_are_refused(body: bytes) -> None:
