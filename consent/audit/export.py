@@ -55,9 +55,11 @@ COLUMNS: Final = (
 #: The kinds of documents that a log keeps.
 KINDS: Final = ("policy", "notice", VOUCHER)
 #: A spreadsheet takes a cell that begins so for a formula, also after what isn't seen, also in its full-width form.
-_FORMULA: Final = re.compile(
-    "[\\s\ufeff\u200b-\u200f\u2060]*[=+@\uff1d\uff0b\uff0d\uff20-]|[ \u00a0]*[\t\r\n]"
-)
+_SIGN: Final = "[\\s\ufeff\u200b-\u200f\u2060{}]*[=+@\uff1d\uff0b\uff0d\uff20-]"
+_FORMULA: Final = re.compile(f"{_SIGN.format('')}|[ \u00a0]*[\t\r\n]")
+#: Where a cell begins for one that is set up for other separators than commas, as in much of Europe: to it our quotes
+#: mean nothing within a line.
+_FURTHER: Final = re.compile(f"([;\t\r\n])(?={_SIGN.format(chr(34))})")
 
 
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
@@ -122,8 +124,8 @@ def json_form(like: Like) -> str:
 def write_csv(rows: Iterable[Row], out: IO[str]) -> int:
     """Write *rows* as CSV (RFC 4180) with a line of names first; how many rows.
 
-    Subjects are included, since whoever checks an export must be able to follow one browser's events. A cell
-    that a spreadsheet would run as a formula has an apostrophe in front.
+    Subjects are included, since whoever checks an export must be able to follow one browser's events. What a
+    spreadsheet would run as a formula has an apostrophe in front.
     """
     csv.writer(out).writerow(COLUMNS)
     return Lines(csv_form, nothing="", quote="").write(rows, out)
@@ -204,7 +206,7 @@ def cell(value: object) -> str:
             text = json_line(value)
         case _:
             text = str(value)
-    text = text.replace("\0", "")
+    text = _FURTHER.sub(r"\1'", text.replace("\0", ""))
     return f"'{text}" if _FORMULA.match(text) else text
 
 

@@ -85,7 +85,7 @@ def export(
 
     That it was made is recorded first, with what it holds, so that "flask consent forget" can name it later, and with
     what stands for your account on this machine. It names subjects, so that one browser's events can be followed: treat
-    it as personal data. In CSV a cell that a spreadsheet would run as a formula has an apostrophe in front. In JSON-LD
+    it as personal data. In CSV what a spreadsheet would run as a formula has an apostrophe in front. In JSON-LD
     each answer is a consent record, its fields modelled on ISO/IEC TS 27560 in terms of DPV; what is no answer, or
     erased, has none.
 
