@@ -10,10 +10,11 @@ from consent.audit.export import whole_file
 from consent.audit.lookup import LookUps, look_up, look_ups, stand_in
 from consent.audit.row import Reader, Row
 from consent.audit.search import SearchError, read_id
-from consent.audit.today import notice_today, policy_since
+from consent.audit.today import notice_today, often, policy_since
 from consent.audit.wording import PRUNED, facts_of, kind_text
 from consent.cli.command import IMPOSSIBLE, WRONG, command, ledger_of, site_of
 from consent.cli.diff import in_words as difference_in_words
+from consent.cli.diff import members as difference_members
 from consent.cli.operator import operator
 from consent.cli.terminal import complain, facts, say, say_json, table
 from consent.errors import LedgerError
@@ -72,8 +73,7 @@ def show(ctx: click.Context, id: str, as_json: bool, notice: Path | None, audito
     if notice is not None:
         write(notice_of(reader, row), notice)
     elif as_json:
-        found = look_ups(reader.ledger, record)
-        say_json({**row.members(personal=True), "look_ups": [each.members() for each in found.listed]})
+        say_json(members(site, reader, row, look_ups(reader.ledger, record)))
     else:
         named = {stand_in(site.recorder, each): each for each in (operator(), *auditors)}
         words = in_words(row, reader.policy(row.policy), look_ups(reader.ledger, record), named)
@@ -123,8 +123,32 @@ def in_words(row: Row, policy: Policy | None, seen_by: LookUps, named: Mapping[s
         ]
         parts.append(table(("looked up (UTC)", "how", "by", "event's index"), lines_of))
     if seen_by.further:
-        parts.append(f"It was looked up {seen_by.further:,} times more before.")
+        parts.append(f"It was looked up {often(seen_by.further)} more before.")
     return "\n\n".join(parts)
+
+
+def members(site: Site, reader: Reader, row: Row, seen_by: LookUps) -> dict[str, object]:
+    """All that is said of *row*, as plain data for JSON."""
+    notice = notice_today(site, reader, row)
+    policy = None if row.policy is None else policy_since(site, reader, row.policy)
+    return {
+        **row.members(personal=True),
+        "look_ups": [each.members() for each in seen_by.listed],
+        "further_look_ups": seen_by.further,
+        "notice_today": notice
+        and {
+            "same": notice.same,
+            "said": notice.said,
+            "lines": [{"then": then, "now": now} for then, now in notice.lines],
+        },
+        "policy_since": policy
+        and {
+            "times": policy.times,
+            "materially": policy.materially,
+            "said": policy.said,
+            "difference": policy.difference and difference_members(policy.difference),
+        },
+    }
 
 
 def from_today(site: Site, reader: Reader, row: Row) -> Iterator[str]:

@@ -222,6 +222,29 @@ def test_show_names_the_revision_of_its_day(make_app: MakeApp) -> None:
     assert re.search(r"^policy +revision 1, in force from 2026-11-01$", result.stdout, re.MULTILINE)
 
 
+@pytest.mark.requirement("POL-03")
+def test_show_says_to_programs_what_it_says_to_people_of_today_and_of_who_looked(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consent.audit.lookup.MOST", 1)
+    visit(old := make_app(), "all")
+    run, id = run_for(make_app(NEXT_POLICY)), str(newest(old).id)
+    for name in ("ward-3", "ward-4"):
+        monkeypatch.setenv("SUDO_USER", name)
+        people = run("show", id).stdout
+    programs = json.loads(run("show", id, "--json").stdout)
+    assert "It was looked up once more before." in people
+    assert (len(programs["look_ups"]), programs["further_look_ups"]) == (1, 1)
+    today, since = programs["notice_today"], programs["policy_since"]
+    assert today["same"] is False
+    assert f"The notice: {today['said']}" in people
+    assert all(each["then"] in people and each["now"] in people for each in today["lines"])
+    assert (since["times"], since["materially"]) == (1, 1)
+    assert f"The policy: {since['said']}" in people
+    (change,) = (each for each in since["difference"]["changes"] if each["material"])
+    assert change["place"] in people
+
+
 @pytest.mark.parametrize("text", [text for text in HOSTILE if "\0" not in text])
 def test_show_of_what_is_no_id_ends_with_2_and_leaves_the_terminal_alone(run: Run, text: str) -> None:
     result = run("show", "--", text)
