@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import LargeBinary, Table
 
-from consent.storage import moved, records
+from consent.storage import moved
+from consent.storage.altered import as_bytes
 
 Row = Sequence[object]
 #: Passes rows on and says how far it is: the rows, how many there are, and what they are called.
@@ -33,14 +34,14 @@ class Departure:
         binary = [isinstance(column.type, LargeBinary) for column in table.columns]
         for row in self.connection.execute(f"SELECT {names} FROM {table.name} ORDER BY {order}"):
             yield [
-                records.as_bytes(value) if bytes_ and value is not None else value
+                as_bytes(value) if bytes_ and value is not None else value
                 for value, bytes_ in zip(row, binary, strict=True)
             ]
 
     def first_leaf(self) -> bytes:
         """The leaf of entry 0."""
         found = self.connection.execute("SELECT leaf FROM entry WHERE leaf_index = 0").fetchone()
-        return b"" if found is None else records.as_bytes(found[0])
+        return b"" if found is None else as_bytes(found[0])
 
     def mark(self, to: str) -> None:
         """Say that the log has moved *to* another database, where nothing is recorded from then on."""

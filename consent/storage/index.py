@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from consent.ledger import Counts, Facets, Sealed
 from consent.storage import records
+from consent.storage.altered import as_bytes
 from consent.storage.schema import counted, indexed, tally
 from consent.storage.schema import facets as facets_table
 
@@ -77,9 +78,7 @@ class Known:
         """All facets by their ids; LedgerError if any can't be read."""
         known = self._known
         if connection.execute(_MANY).scalar_one() != len(known):
-            known = {
-                id: Facets.from_bytes(records.as_bytes(said)) for id, said in connection.execute(_FACETS)
-            }
+            known = {id: Facets.from_bytes(as_bytes(said)) for id, said in connection.execute(_FACETS)}
             self._known = known
         return known
 

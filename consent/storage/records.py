@@ -12,6 +12,7 @@ from consent.errors import LedgerError
 from consent.ledger import Document, Head, LogKey, Record, Sealed
 from consent.ledger.keys import VOUCHER, known_keys
 from consent.storage import tree
+from consent.storage.altered import as_bytes, with_any_ids
 from consent.storage.schema import account, bound, checkpoint, document, entry, opening, tile
 from consent.storage.schema import erased as erased_table
 from consent.storage.schema import head as head_table
@@ -183,11 +184,6 @@ def notes(connection: Connection, below: int, limit: int) -> Sequence[tuple[int,
     return [(row.size, as_bytes(row.note).decode(errors="replace")) for row in rows]
 
 
-def as_bytes(value: bytes | str | None) -> bytes:
-    """*value* of a column of bytes. In SQLite who alters a row can put text there, which stands for its UTF-8."""
-    return value.encode() if isinstance(value, str) else value or b""
-
-
 def tree_problems(connection: Connection) -> list[str]:
     """What is wrong with the tree, as far as counting tells."""
     tiles = connection.execute(_TILES).scalar_one()
@@ -309,6 +305,10 @@ def opted_out(connection: Connection, link: str) -> bool:
 
 
 def _records(connection: Connection, statement: Select[Any], **parameters: object) -> Sequence[Sealed]:
+    try:
+        rows: Sequence[Any] = connection.execute(statement, parameters).all()
+    except (ValueError, TypeError, AttributeError):  # in SQLite who alters a row can put anything for an id
+        rows = with_any_ids(connection, statement, parameters)
     return [
         Sealed(
             index=index,
@@ -319,5 +319,5 @@ def _records(connection: Connection, statement: Select[Any], **parameters: objec
             salt=None if salt is None else as_bytes(salt),
             body=None if body is None else as_bytes(body),
         )
-        for index, uid, leaf, hash, subject, salt, body in connection.execute(statement, parameters).all()
+        for index, uid, leaf, hash, subject, salt, body in rows
     ]

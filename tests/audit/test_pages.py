@@ -1,6 +1,7 @@
 """The auditor's pages: the list, one event in full, and the notice in its sandbox."""
 
 import html
+import json
 import re
 import uuid
 from pathlib import Path
@@ -10,6 +11,7 @@ from flask import Flask
 
 from consent.audit.sample import SAID, mark
 from consent.ledger import Ledger
+from tests.cli.conftest import run_for
 
 from .clinic import AUDIT, NEXT_POLICY, Auditor, MakeApp, auditor_of, newest, record, site_of, visit
 from .tampering import alter, erase
@@ -182,6 +184,34 @@ def test_an_altered_record_is_shown_as_altered(
     page = auditor.look_up(event.id)
     assert page.status_code == 200
     assert "not as it was written" in page.text
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("entry", "leaf"), ("entry", "leaf_hash"), ("entry", "uid"), ("opening", "salt"), ("opening", "body")],
+)
+@pytest.mark.parametrize("value", [5, 0.5, "x"])
+def test_a_value_of_another_type_is_shown_as_altered_and_found_by_verification(
+    app: Flask, ledger: Ledger, auditor: Auditor, tmp_path: Path, table: str, column: str, value: object
+) -> None:
+    event = record(ledger)
+    alter(tmp_path, f"UPDATE {table} SET {column} = ? WHERE uid = ?", value, event.id.hex)
+    page = auditor.open()
+    assert page.status_code == 200
+    assert "altered" in page.text
+    run = run_for(app)
+    assert any(json.loads(line)["problem"] for line in run("log", "--json").stdout.splitlines())
+    assert (run("log").exit_code, run("export").exit_code) == (0, 0)
+    assert "tampered" in run("verify").stdout
+
+
+def test_a_subject_that_is_no_id_keeps_nobody_from_reading(
+    app: Flask, ledger: Ledger, auditor: Auditor, tmp_path: Path
+) -> None:
+    event = record(ledger)
+    alter(tmp_path, "UPDATE opening SET subject = 5 WHERE uid = ?", event.id.hex)
+    assert auditor.open().status_code == auditor.look_up(event.id).status_code == 200
+    assert run_for(app)("verify").exit_code == 1
 
 
 def test_recorded_text_never_becomes_markup(ledger: Ledger, auditor: Auditor) -> None:

@@ -98,7 +98,7 @@ ONE_BIT = "CAST(substr(body, 1, 40) || '~' || substr(body, 42) AS BLOB)"
         ("UPDATE entry SET leaf_hash = zeroblob(32) WHERE leaf_index = 300", "entry 300"),
         ("UPDATE entry SET leaf_hash = zeroblob(32) WHERE leaf_index = 600", "entry 600"),
         ("UPDATE entry SET uid = '00000000000040008000000000000000' WHERE leaf_index = 300", "entry 300"),
-        ("UPDATE entry SET uid = 'none' WHERE leaf_index = 300", "entry 0"),
+        ("UPDATE entry SET uid = 'none' WHERE leaf_index = 300", "entry 300"),
         ("DELETE FROM entry WHERE leaf_index = 300", "entry 300"),
         ("UPDATE entry SET leaf_index = 900 WHERE leaf_index = 604", "entry 604"),
         (
