@@ -197,9 +197,9 @@ def cell(value: object) -> str:
         case str():  # as most are
             text = value
         case None:
-            text = ""
+            return ""
         case bool():
-            text = "true" if value else "false"
+            return "true" if value else "false"
         case list():
             text = " ".join(str(item) for item in value)
         case dict():
