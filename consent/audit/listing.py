@@ -162,6 +162,7 @@ def rendered(
         signals=tuple(SIGNALS),
         offered=offered,
         lists=offered.with_typed(query.typed),
+        missing=offered.missing(search) if search else (),
         typed=query.typed,
         days={name: _is_day(query.typed.get(name, ())) for name in ("since", "until")},
     )

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from consent.audit.row import Reader
 from consent.audit.said import all_said
+from consent.audit.search import Search
+from consent.errors import did_you_mean
+from consent.policy.values import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +45,25 @@ class Offered:
             "profile": sorted({*self.profiles, *typed.get("profile", ())}),
             "category": sorted({*typed.get("category", ())} - {*self.categories, *self.services}),
         }
+
+    def missing(self, search: Search) -> list[str]:
+        """What *search* names and no event on record has, most likely mistyped: a sentence each, with what there is."""
+        category = frozenset[str]() if search.category is None else {search.category}
+        asked = (
+            ("category or service", category, [*self.categories, *self.services]),
+            ("language", search.languages, self.languages),
+            ("profile", search.profiles, self.profiles),
+        )
+        said = [
+            absent(what, name, known) for what, names, known in asked for name in sorted(names - set(known))
+        ]
+        if search.revisions is not None and not any(each in search.revisions for each in self.revisions):
+            said.append(absent("revision", str(search.revisions), list(map(str, self.revisions))))
+        return said
+
+
+def absent(what: str, name: str, known: Sequence[str]) -> str:
+    """That no event on record has the *what* of this *name*, and which ones events have."""
+    parts = [f"No event on record has {what} {shown(name)}.", did_you_mean(name, known)]
+    parts.append(f"On record: {', '.join(known)}." if known else "None is on record.")
+    return " ".join(filter(None, parts))

@@ -7,8 +7,11 @@ from typing import Any
 
 import click
 
+from consent.audit.offered import Offered
+from consent.audit.row import Reader
 from consent.audit.said import SAID
 from consent.audit.search import Revisions, Search, SearchError, read_moment, read_word
+from consent.cli.terminal import complain
 from consent.ledger import Kind
 
 #: The names of the options' values, in the order of the help.
@@ -137,3 +140,9 @@ def _search_of(
         )
     except SearchError as error:
         raise click.UsageError(str(error)) from error
+
+
+def say_absent(reader: Reader, search: Search) -> None:
+    """Say on standard error what *search* names that no event on record has: an empty answer doesn't tell."""
+    for sentence in Offered.of(reader).missing(search):
+        complain(sentence)

@@ -26,7 +26,7 @@ from consent.audit.lookup import stand_in
 from consent.audit.row import Reader
 from consent.audit.search import Search
 from consent.audit.wording import PRUNED_BELOW
-from consent.cli.asked import NAMES, search_options
+from consent.cli.asked import NAMES, say_absent, search_options
 from consent.cli.command import command, database_file, ledger_of, site_of
 from consent.cli.operator import operator
 from consent.cli.terminal import complain, say, with_progress
@@ -108,6 +108,7 @@ def export(
     if pruned := ledger.pruned():
         complain(PRUNED_BELOW.format(pruned))
     reader = Reader(ledger)
+    say_absent(reader, search)
     records = Records.of(site, reader)
 
     def progress(events: Iterator[Sealed]) -> Iterator[Sealed]:

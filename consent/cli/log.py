@@ -8,7 +8,7 @@ import click
 from consent.audit.row import Reader, Row
 from consent.audit.search import Search, find
 from consent.audit.wording import PRUNED_BELOW, answers_text, time_text
-from consent.cli.asked import search_options
+from consent.cli.asked import say_absent, search_options
 from consent.cli.command import command, ledger_of
 from consent.cli.terminal import complain, say, say_json, table, visible, width
 
@@ -44,7 +44,9 @@ def log(
     a pipe each event has one.
     """
     ledger = ledger_of(ctx)
-    found = find(Reader(ledger), search, limit=limit)
+    reader = Reader(ledger)
+    say_absent(reader, search)
+    found = find(reader, search, limit=limit)
     if as_json:
         for row in found.rows:
             say_json(row.members(personal=False))

@@ -15,7 +15,7 @@ from consent.audit.share import FOR_REVIEW, Share, percent
 from consent.audit.summary import Summary, tallies
 from consent.audit.tally import Tally, tally
 from consent.audit.wording import PRUNED_BELOW
-from consent.cli.asked import search_options
+from consent.cli.asked import say_absent, search_options
 from consent.cli.command import WRONG, command, ledger_of
 from consent.cli.terminal import progressing, say, say_json, table, with_progress
 from consent.ledger import Ledger
@@ -73,6 +73,7 @@ def shown(reader: Reader, search: Search, by: str, *, as_json: bool) -> None:
     def progress(rows: Iterable[Row], total: int) -> Iterable[Row]:
         return with_progress(rows, total, "events read")
 
+    say_absent(reader, search)
     counted = tally(reader, search, progress=progress)
     summary = Summary.of(counted, reader.policy)
     if as_json:

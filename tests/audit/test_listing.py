@@ -123,6 +123,14 @@ def test_the_form_offers_what_is_on_record(app: Flask, ledger: Ledger, auditor: 
     assert "essential" not in options
 
 
+def test_a_name_that_no_event_on_record_has_is_said_beside_the_list(app: Flask, auditor: Auditor) -> None:
+    visit(app, "all")
+    page = text_of(auditor.open(category="statistcs", answer="no").text)
+    assert "No such event is recorded." in page
+    assert 'No event on record has category or service "statistcs". Did you mean "statistics"?' in page
+    assert "No event on record has" not in text_of(auditor.open(category="statistics", answer="no").text)
+
+
 def test_the_form_shows_what_was_asked_for(ledger: Ledger, auditor: Auditor) -> None:
     record(ledger)
     page = auditor.open(

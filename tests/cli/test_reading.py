@@ -111,6 +111,26 @@ def test_log_used_wrongly_ends_with_2(run: Run, arguments: list[str]) -> None:
     assert (result.exit_code, result.stdout) == (2, "")
 
 
+@pytest.mark.parametrize("command", ["log", "stats", "export"])
+def test_a_name_that_no_event_on_record_has_is_said_and_which_ones_there_are(
+    app: Flask, run: Run, command: str
+) -> None:
+    visit(app, "all")
+    result = run(
+        command, "--category", "statistcs", "--language", "en", "--language", "eo", "--revision", "7+"
+    )
+    assert result.exit_code == 0
+    said = result.stderr.replace("\n", " ")
+    assert (
+        'No event on record has category or service "statistcs". Did you mean "statistics"? On record: '
+        in said
+    )
+    assert 'No event on record has language "eo". On record: en.' in said
+    assert 'No event on record has revision "7+". On record: 1.' in said
+    assert "has profile" not in said
+    assert "No event on record has" not in run(command, "--category", "statistics", "--revision", "1+").stderr
+
+
 @pytest.mark.parametrize("name", ["category", "language", "profile"])
 @pytest.mark.parametrize("text", ["\udcff", "\x1b[2J", "\u202een", "x" * 201])
 def test_what_can_be_no_name_is_no_filter_and_leaves_the_terminal_alone(
