@@ -4,11 +4,12 @@ It is read all the same, so that whoever looks is shown that it was altered, and
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, String, type_coerce
 
+from consent.errors import LedgerError
 from consent.storage.schema import entry, opening
 
 #: Stands for what is no id. No event has it.
@@ -42,3 +43,13 @@ def with_any_ids(
         (index, as_id(uid), leaf, hash, None if subject is None else as_id(subject), salt, body)
         for index, uid, leaf, hash, subject, salt, body in connection.execute(stored, parameters)
     ]
+
+
+def require_counts(rows: Iterable[Sequence[Any]]) -> None:
+    """LedgerError unless each of *rows* ends with two numbers of which the second counts some of the first."""
+    for *_, events, erased in rows:
+        if not (type(events) is type(erased) is int and 0 <= erased <= events):
+            raise LedgerError(
+                f"Somebody altered the counts: {events!r} events, {erased!r} of them erased. The events themselves "
+                "stand apart from them. To count anew, run: flask consent stats --rebuild"
+            )

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from consent.ledger import Counts, Facets, Sealed
 from consent.storage import records
-from consent.storage.altered import as_bytes
+from consent.storage.altered import as_bytes, require_counts
 from consent.storage.schema import counted, indexed, tally
 from consent.storage.schema import facets as facets_table
 
@@ -89,7 +89,10 @@ def size(connection: Connection) -> int:
 
 
 def counts(connection: Connection, first: int, beyond: int, cuts: Sequence[int] | None) -> Counts:
-    """What was counted of the days from *first* until *beyond*; with *cuts* of those until the next cut together."""
+    """What was counted of the days from *first* until *beyond*; with *cuts* of those until the next cut together.
+
+    LedgerError where it can be no counts any more.
+    """
     if cuts is None:
         found = connection.execute(_COUNTS, {"first": first, "beyond": beyond})
     else:
@@ -103,6 +106,7 @@ def counts(connection: Connection, first: int, beyond: int, cuts: Sequence[int] 
     if at is None:
         return Counts(0, 0, ())
     _, _, size, missing = rows.pop(at)
+    require_counts(rows)
     return Counts(size, missing, rows)
 
 

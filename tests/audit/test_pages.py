@@ -11,6 +11,7 @@ from flask import Flask
 
 from consent.audit.sample import SAID, mark
 from consent.ledger import Ledger
+from consent.ledger.tile import WIDTH
 from tests.cli.conftest import run_for
 
 from .clinic import AUDIT, NEXT_POLICY, Auditor, MakeApp, auditor_of, newest, record, site_of, visit
@@ -203,6 +204,26 @@ def test_a_value_of_another_type_is_shown_as_altered_and_found_by_verification(
     assert any(json.loads(line)["problem"] for line in run("log", "--json").stdout.splitlines())
     assert (run("log").exit_code, run("export").exit_code) == (0, 0)
     assert "tampered" in run("verify").stdout
+
+
+@pytest.mark.parametrize("altered", ["events = -5", "events = 'many'", "erased = events + 1", "events = 0.5"])
+def test_counts_that_can_be_none_are_said_to_be_altered_and_counted_anew(
+    app: Flask, ledger: Ledger, auditor: Auditor, tmp_path: Path, altered: str
+) -> None:
+    while ledger.size() < WIDTH:
+        record(ledger)
+    alter(tmp_path, f"UPDATE tally SET {altered}")
+    run = run_for(app)
+    for command in ("stats", "stats --check"):
+        result = run(*command.split())
+        assert result.exit_code == 3
+        assert "Somebody altered the counts" in result.stderr
+        assert "stats --rebuild" in result.stderr
+    for address in ("overview", "policies"):
+        assert auditor.client.get(f"{AUDIT}/{address}").status_code in {200, 503}  # a text adds up to nothing
+    assert run("stats", "--rebuild").exit_code == 0
+    assert run("stats", "--check").exit_code == 0
+    assert "Problem" not in auditor.client.get(f"{AUDIT}/overview").text
 
 
 def test_a_subject_that_is_no_id_keeps_nobody_from_reading(
