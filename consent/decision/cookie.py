@@ -25,7 +25,7 @@ import hashlib
 import hmac
 import re
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 from uuid import UUID
@@ -41,7 +41,7 @@ LONGEST: Final = 1536
 MOST_SERVICES: Final = 110
 #: By how many seconds another server's clock may be ahead.
 AHEAD: Final = 300
-#: Verified texts remembered by each codec.
+#: Like answers remembered.
 REMEMBERED: Final = 2048
 
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
@@ -70,8 +70,6 @@ class CookieCodec:
         derived = dict.fromkeys(signer.derive_key(key) for key in reversed(signer.secret_keys))
         # Keyed once, then copied for every text: that halves the time one takes.
         self._newest_first: Final = [hmac.new(key, digestmod=hashlib.sha256) for key in derived]
-        # lru_cache keeps no exception, hence only what verified.
-        self._remembered: Final[Callable[[str], Decision]] = lru_cache(REMEMBERED)(self._read)
 
     def encode(self, decision: Decision) -> str:
         """The signed text; ValueError if longer than ``LONGEST``, never so for ``MOST_SERVICES`` services."""
@@ -95,7 +93,7 @@ class CookieCodec:
     def verified(self, text: str) -> Decision | None:
         """The same, whenever it was given."""
         try:
-            return self._remembered(text)
+            return self._read(text)
         except ValueError:
             return None
 

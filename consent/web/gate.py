@@ -118,8 +118,7 @@ def passed(visitor: ConsentRequest, environ: dict[str, Any], headers: Headers, s
     if site.settings.cache_safe and (visitor.answered or (visitor.read and endpoint in STATE)):
         made += [("Set-Cookie", visitor.sets(value)) for value in (readable_cookie(visitor),) if value]
     if (own or visitor.answered) and "HTTP_COOKIE" in environ:
-        header, sent = environ["HTTP_COOKIE"], visitor.sent
-        found = sent.names if sent is not None and sent.header == header else site.sent.suspects(header)
+        found = site.sent.suspects(environ["HTTP_COOKIE"], visitor.sent)
         if found or visitor.answered:
             made += leftovers(visitor, found, made)
     if visitor.spoken or visitor.sealed or visitor.read:

@@ -59,7 +59,7 @@ class ConsentRequest(Passage):
     sealed: Mapping[str, str] = MappingProxyType({})
     #: Whether a script of the page has seen the browser's signal, as the form it sent says.
     heard = False
-    #: The header with the answer, once that was asked for and if it can be trusted.
+    #: The answer that the browser sent, once that was asked for and if it can be trusted.
     sent: Sent | None = None
     #: The nonce that the page gave to its head.
     nonce: str | None = None
@@ -161,21 +161,17 @@ class ConsentRequest(Passage):
         if self._verdict is not None:
             return self._verdict
         decision, here, sent = self.decision, self.circumstances, self.sent
-        if sent is None or sent.decision is not decision:
-            found = self._judge(decision, here)
-        elif (known := sent.verdict(here, self.now)) is not None:
-            found = known
-        else:
-            found = self._judge(decision, here)
-            if self.site.one_profile:
-                sent.keep(found, here, self.lifetimes, now=self.now)
+        if sent is not None and sent.decision is not decision:
+            sent = None  # it doesn't count yet, or the request brought another answer
+        found = sent.verdict(here, self.now) if sent is not None else None
+        if found is None:
+            site, lifetimes, now = self.site, self.lifetimes, self.now
+            found = site.verdicts.verdict(decision, here, lifetimes=lifetimes, now=now)
+            if sent is not None and site.one_profile:
+                sent.keep(found, here, lifetimes, now=now)
         if self.routed:
             self._verdict = found
         return found
-
-    def _judge(self, decision: Decision | None, here: Circumstances) -> Verdict:
-        lifetimes = self.site.lifetimes_for(decision)
-        return self.site.verdicts.verdict(decision, here, lifetimes=lifetimes, now=self.now)
 
     @property
     def elsewhere(self) -> frozenset[str]:

@@ -8,52 +8,58 @@ from consent.decision import Circumstances, CookieCodec, Decision, Lifetimes, Ve
 from consent.policy import DeclaredCookies
 from consent.web.expiry import MOST_NAMES
 
-#: Headers remembered by each app, and characters of the longest one.
-REMEMBERED: Final = 1024
+#: Answers remembered by each app.
+REMEMBERED: Final = 2048
+#: Characters of the longest header that is remembered beside its answer.
 LONGEST: Final = 2048
+#: No time is later.
+EVER: Final = float("inf")
 
 
 class Judged(NamedTuple):
-    """What may run by one answer, in some circumstances, as long as neither its grants nor its refusals lapse."""
+    """What may run by one answer, in some circumstances, until one of its parts lapses, and since one has."""
 
     verdict: Verdict
     here: Circumstances
-    lapses: tuple[int, int]
-    lapsed: tuple[bool, bool]
+    since: float
+    until: float
 
 
 class Sent:
-    """A header with an answer that one of the site's keys signed, and what may run by it where it was asked for last.
+    """An answer that one of the site's keys signed, and what it was last asked with: what may run, what lies beside it.
 
-    Time, policy and page decide anew in each request whether the answer counts.
+    Time, policy and page decide anew in each request whether it counts.
     """
 
-    __slots__ = ("counts_from", "decision", "header", "judged", "names")
+    __slots__ = ("beside", "counts_from", "decision", "judged")
 
-    def __init__(self, header: str, decision: Decision, names: tuple[str, ...]) -> None:
-        self.header = header
+    def __init__(self, decision: Decision) -> None:
         self.decision = decision
         self.counts_from = counts_from(decision)
-        self.names = names
-        """What :meth:`SentCookies.suspects` says of it."""
         self.judged: Judged | None = None
+        self.beside: tuple[str, tuple[str, ...]] = ("", ())
+        """A header that brought it, and what :meth:`SentCookies.suspects` says of that."""
 
     def verdict(self, here: Circumstances, now: int) -> Verdict | None:
         """What :meth:`keep` kept, if that holds *here* and *now*."""
         known = self.judged
         if known is None or known.here != here:
             return None
-        grants, refusals = known.lapses
-        return known.verdict if (now >= grants, now >= refusals) == known.lapsed else None
+        return known.verdict if known.since <= now < known.until else None
 
     def keep(self, verdict: Verdict, here: Circumstances, lifetimes: Lifetimes, *, now: int) -> None:
         """Remember what may run *here* by the answer; *lifetimes* are those of all requests that bring it."""
-        grants, refusals = lapses = self.decision.lapses(lifetimes)
-        self.judged = Judged(verdict, here, lapses, (now >= grants, now >= refusals))
+        grants, refusals = self.decision.lapses(lifetimes)
+        if now < grants:
+            self.judged = Judged(verdict, here, -EVER, grants)
+        elif now < refusals:
+            self.judged = Judged(verdict, here, grants, refusals)
+        else:
+            self.judged = Judged(verdict, here, refusals, EVER)
 
 
 class Untrusted(ValueError):
-    """The header holds no answer that can be trusted."""
+    """The text is no answer that can be trusted."""
 
 
 class SentCookies:
@@ -70,41 +76,52 @@ class SentCookies:
         self.declared = declared
         self.own = own
         self.starts: Final = {secure: f"{name}=" for secure, name in names.items()}
-        # lru_cache keeps no exception: whoever can't show an answer that we signed fills nobody's memory.
+        # By the answer alone: the cookies beside it change all the time. lru_cache keeps no exception: whoever can't
+        # show an answer that we signed fills nobody's memory.
         self._remembered: Final = lru_cache(REMEMBERED)(self._read)
 
     def read(self, header: str, *, secure: bool) -> Sent | None:
-        """What *header* holds, of a request that came over HTTPS or not; None for no answer that can be trusted.
+        """The answer in *header*, of a request that came over HTTPS or not; None for none that can be trusted.
 
         That is for none, for two, and for one that none of the site's keys signed exactly so.
         """
-        if self.starts[secure] not in header:
+        text = only_cookie(header, self.starts[secure])
+        if text is None:
             return None
         try:
-            return self._remembered(header, secure) if len(header) <= LONGEST else self._read(header, secure)
+            return self._remembered(text)
         except Untrusted:
             return None
 
-    def _read(self, header: str, secure: bool) -> Sent:
-        text = only_cookie(header, self.starts[secure])
-        decision = None if text is None else self.codec.verified(text)
+    def _read(self, text: str) -> Sent:
+        decision = self.codec.verified(text)
         if decision is None:
             raise Untrusted
-        return Sent(header, decision, self.suspects(header))
+        return Sent(decision)
 
-    def suspects(self, header: str) -> tuple[str, ...]:
-        """The names in *header* that some service declares, but for those that are always on here."""
+    def suspects(self, header: str, sent: Sent | None = None) -> tuple[str, ...]:
+        """The names in *header* that some service declares, but for those that are always on here.
+
+        *sent* is the answer in it, if that is known.
+        """
+        if sent is not None and sent.beside[0] == header:
+            return sent.beside[1]
         own, declared = self.own, self.declared.of
         found: list[str] = []
         for pair in dict.fromkeys(header.split(";", MOST_NAMES)[:MOST_NAMES]):
             name = pair.partition("=")[0].strip(" \t")
             if (services := declared(name)) and not own.issuperset(services):
                 found.append(name)
-        return tuple(found)
+        names = tuple(found)
+        if sent is not None and len(header) <= LONGEST:
+            sent.beside = header, names
+        return names
 
 
 def only_cookie(header: str, start: str) -> str | None:
     """The value of the one cookie in a ``Cookie`` header that begins with *start* (``name=``); None for none or two."""
+    if header.startswith(start) and ";" not in header:
+        return header[len(start) :].rstrip(" \t")
     found = None
     place, size = header.find(start), len(start)
     while place >= 0:

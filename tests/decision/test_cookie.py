@@ -26,7 +26,7 @@ from consent.decision import (
 )
 from consent.policy import Policy
 
-from .samples import DAY, LIFETIMES, NEW, NOW, SUBJECT, decision, numbered
+from .samples import LIFETIMES, NEW, NOW, SUBJECT, decision, numbered
 from .strategies import decisions
 
 ORIGIN = "https://clinic.example"
@@ -126,7 +126,7 @@ def test_reading_leaves_it_to_the_verdict_whether_an_answer_has_expired() -> Non
     assert CODEC.decode(text, now=NOW + 10 * LIFETIMES.refusal) == SAMPLES["a mixture"]
 
 
-def test_a_clock_ahead_by_five_minutes_is_believed_and_no_more_even_when_remembered() -> None:
+def test_a_clock_ahead_by_five_minutes_is_believed_and_no_more() -> None:
     text = CODEC.encode(decision({A}))
     assert CODEC.decode(text, now=NOW)
     assert CODEC.decode(text, now=NOW - 300)
@@ -414,25 +414,14 @@ def signatures_made(act: Callable[[], object]) -> int:
 
 
 @pytest.mark.parametrize("keys", [["one"], ["one", "two", "three"], ["one", "one"]])
-def test_hostile_text_costs_a_signature_per_key_and_only_what_verified_is_remembered(keys: list[str]) -> None:
+def test_hostile_text_costs_a_signature_per_key(keys: list[str]) -> None:
     codec = CookieCodec(keys, ORIGIN)
     good = codec.encode(SAMPLES["a mixture"])
     forged = good[:-1] + ("A" if good[-1] != "A" else "B")
     assert signatures_made(lambda: codec.decode(forged, now=NOW)) == len(set(keys))
-    assert signatures_made(lambda: codec.decode(forged, now=NOW)) == len(set(keys))
     assert signatures_made(lambda: codec.decode(good, now=NOW)) == 1
-    assert signatures_made(lambda: codec.decode(good, now=NOW)) == 0
 
 
 @pytest.mark.parametrize("text", ["1." + "a" * LONGEST, "1.é", "1.\udc80", "", "2.1728000000.eu.b......x"])
 def test_text_that_is_too_long_or_no_ascii_or_of_another_format_costs_no_signature(text: str) -> None:
     assert signatures_made(lambda: CODEC.decode(text, now=NOW)) == 0
-
-
-def test_only_so_many_texts_are_remembered_and_the_oldest_go_first() -> None:
-    codec = CookieCodec([KEY], ORIGIN)
-    texts = [codec.encode(decision(None, {A}, at=day * DAY)) for day in range(2049)]
-    for text in texts:
-        codec.decode(text, now=AT_THE_END)
-    assert signatures_made(lambda: codec.decode(texts[-1], now=AT_THE_END)) == 0
-    assert signatures_made(lambda: codec.decode(texts[0], now=AT_THE_END)) == 1
