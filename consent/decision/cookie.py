@@ -87,17 +87,14 @@ class CookieCodec:
         None too before it :func:`counts_from` (*now*: epoch seconds). Whether it has expired, and whether its terms
         are today's, is for the verdict to say.
         """
-        decision = self.verified(text)
-        return decision if decision is not None and now >= counts_from(decision) else None
-
-    def verified(self, text: str) -> Decision | None:
-        """The same, whenever it was given."""
         try:
-            return self._read(text)
+            decision = self.read(text)
         except ValueError:
             return None
+        return decision if now >= counts_from(decision) else None
 
-    def _read(self, text: str) -> Decision:
+    def read(self, text: str) -> Decision:
+        """The decision in *text*, whenever it was given; ValueError for what no key of ours signed exactly so."""
         if len(text) > LONGEST or not text.isascii() or not text.startswith(f"{FORMAT}."):
             raise ValueError("too long, or not of this format")
         body, _, signature = text.rpartition(".")
