@@ -1,6 +1,6 @@
 """My consent: what this browser's visitor has answered, now and before."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -177,12 +177,14 @@ def outlined(leaf: Leaf, words: Catalogue) -> Entry:
 
 
 def entry(event: Event, policy: Policy | None, words: Catalogue) -> Entry:
-    """*event* in words; services of a policy that isn't on record keep their keys."""
+    """*event* in words, services in the order of its policy; those of one that isn't on record keep their keys."""
 
-    def titles(keys: Iterable[str]) -> Markup:
-        names = [title_of(policy, policy.service(key), words) if policy else key for key in keys]
-        return words.gettext("list.comma").join(names)
+    def titles(keys: Collection[str]) -> Iterable[Words]:
+        if policy is None:
+            return keys
+        return (title_of(policy, service, words) for service in policy.services if service.key in keys)
 
+    comma = words.gettext("list.comma")
     return Entry(
         id=event.id,
         iso=in_iso(event.time),
@@ -191,8 +193,8 @@ def entry(event: Event, policy: Policy | None, words: Catalogue) -> Entry:
         source=event.source,
         granted=event.granted,
         refused=event.refused,
-        on=titles(event.granted),
-        off=titles(event.refused),
+        on=comma.join(titles(event.granted)),
+        off=comma.join(titles(event.refused)),
         notice=url_for("consent.shown", hash=event.notice) if event.notice else None,
         revision=policy.revision if policy else None,
         receipt=url_for("consent.receipt", id=event.id),

@@ -6,7 +6,7 @@ from consent.web.request import ConsentRequest
 #: Hides what asks, and gives back the room it takes. `choices.css` does the same by a class that scripts set.
 HIDDEN = (
     ".pc-place:not(:has(> .pc-status:target)), .pc-place > :not(.pc-status) { display: none !important; }\n"
-    "html:has(.pc-place:not(.pc-top) > .pc-banner):not(.pc-decided) "
+    "html:has(.pc-place:not(.pc-top) > .pc-banner):not(.pc-decided, :has(.pc-status:target)) "
     "{ --pc-room: initial; scroll-padding-block-end: 0; }\n"
 )
 

@@ -7,9 +7,17 @@ from playwright.sync_api import Page, Route, expect
 
 from .conftest import NewVisit
 from .demo import Visit, running
-from .waiting import until
+from .heard import SEEN
+from .waiting import open_dialog, until
 
 pytestmark = pytest.mark.browser
+
+HIDE = "document.querySelector('#pc-status [href=\"#pc-hide\"]')"
+#: Whether a click on the result's last link is one.
+REACHED = f"""(() => {{
+  const {{ x, y, width, height }} = {HIDE}.getBoundingClientRect();
+  return document.elementFromPoint(x + width / 2, y + height / 2) === {HIDE};
+}})()"""
 
 
 def hold_back(visitor: Visit, choice: str) -> list[Route]:
@@ -114,3 +122,60 @@ def test_large_text_leaves_the_banners_words_to_be_read_and_the_buttons_to_be_re
     page.locator(".pc-banner button[value=none]").click()
     expect(page.locator("#pc-status")).to_be_focused()
     assert visitor.allowed() == set()
+
+
+@pytest.mark.requirement("UI-01")
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (320, 560), (390, 844), (1280, 800)])
+@pytest.mark.parametrize("where", [".pc-banner", "#pc-dialog"])
+def test_after_a_save_that_failed_whoever_presses_in_the_same_place_presses_the_same_or_nothing(
+    visit: NewVisit, where: str, width: int, height: int
+) -> None:
+    visitor = visit(width=width, height=height, reduced_motion="reduce")
+    page = visitor.go()
+    page.route("**/privacy-choices", lambda route: route.abort())
+    if where == "#pc-dialog":
+        open_dialog(page)
+    page.locator(f"{where} button[value=none]").hover()
+    places = page.locator(f"{where} .pc-row > .pc-button:visible").evaluate_all(
+        """(buttons) => buttons.map((button) => {
+          const { x, y, width, height } = button.getBoundingClientRect();
+          return [button.textContent, x + width / 2, y + height / 2];
+        })"""
+    )
+    assert len(places) == 3
+    page.locator(f"{where} button[value=none]").click()
+    expect(page.locator(f"{where} [role=alert]")).to_be_visible()
+    for name, x, y in places:
+        pressed = f"document.elementFromPoint({x}, {y})?.closest('.pc-button')?.textContent"
+        assert page.evaluate(pressed) in {name, None}
+
+
+def test_the_second_click_of_a_double_click_on_an_answer_follows_no_link(visit: NewVisit) -> None:
+    page = visit(bypass_csp=True).go()
+    shown = f"getComputedStyle({HIDE}.closest('#pc-status')).display !== 'none'"
+    wait = f"while (!({shown})) await new Promise((painted) => requestAnimationFrame(painted))"
+    assert not page.evaluate(
+        f"async () => {{ document.querySelector('.pc-banner [value=none]').click(); {wait}; return {REACHED}; }}"
+    )
+    until(page, REACHED)
+
+
+@pytest.mark.requirement("A11Y-02")
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 700), (1280, 490)])
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_nothing_with_the_focus_hides_behind_the_result(
+    visit: NewVisit, width: int, height: int, language: str
+) -> None:
+    visitor = visit(width=width, height=height, reduced_motion="reduce")
+    page = visitor.go(f"/?lang={language}")
+    page.locator(".pc-banner [value=all]").click()
+    expect(page.locator("#pc-status")).to_be_focused()
+    until(page, REACHED)
+    reached = 0
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body"):
+            break
+        reached += 1
+        assert page.evaluate(SEEN), page.evaluate("document.activeElement.outerHTML")
+    assert reached > 15

@@ -92,6 +92,17 @@ def test_each_answer_from_the_centre_leads_to_a_receipt_that_holds(
     assert event.kind is kind
 
 
+def test_a_receipt_and_the_history_name_services_in_the_order_of_the_policy(
+    visitor: Visitor, site: Site
+) -> None:
+    address = link_of(visitor, "all")
+    keys = [each.key for each in site.policy.optional_services]
+    assert keys == ["names", "statistics", "experiment", "videos"]
+    for page in (address, "/privacy-choices/mine"):
+        text = html.unescape(visitor.client.get(page).text)
+        assert re.search(r"On: [^,.]+, Statistics, New features, Videos\.", text)
+
+
 @pytest.mark.requirement("REC-07")
 def test_a_withdrawal_has_one_too_though_no_cookie_leads_to_it(visitor: Visitor, site: Site) -> None:
     visitor.answer("all")
