@@ -1,35 +1,29 @@
 """What a site's templates call: head, banner, link, and markup that is there only when it is allowed."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Flask, request
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from consent.web import address, inert, navigation
+from consent.web import address, inert
 from consent.web.arguments import named
-from consent.web.assets import asset
 from consent.web.attributes import Value, checked, written
 from consent.web.declaration import Declaration
 from consent.web.embed import frame, placeholder
-from consent.web.guard import is_ours
+from consent.web.head import NOTHING, head
 from consent.web.inert import runs
 from consent.web.notice import marks
 from consent.web.optout import link_name
 from consent.web.page import again, piece, received, signal_status, status
 from consent.web.request import ConsentRequest, here
 from consent.web.returning import quoted, safe_path
-from consent.web.signalled import unheard
-from consent.web.site import Place, Site
+from consent.web.site import Site
 
 #: Endpoints of the preference centre: what it returns to stays what it was.
 CENTRE = frozenset({"consent.choices", "consent.decide"})
 #: Endpoints of our own pages that need no banner: they are the preference centre, or the visitor's own page.
 WITHOUT_BANNER = CENTRE | {"consent.mine"}
-
-
-NOTHING = Markup()
 
 #: The opt-out icon beside the link's words: a pill, half of it checked and half of it crossed (CA-01).
 ICON = Markup(
@@ -60,145 +54,9 @@ class Helpers:
         With *inert* also the module that brings inert markup to life (``data-service``, ``data-src``). Pages from a
         cache have it always.
         """
-        visitor, site = here(), self.site
+        visitor = here()
         visitor.nonce = nonce
-        place = site.places[visitor.endpoint]
-        told = self.told(visitor, place) if place.apart else NOTHING
-        google = bool(site.consent_mode.services) and self.tells_google(visitor)
-        shared = site.settings.cache_safe
-        who = site.widest(visitor.endpoint) if shared else visitor.verdict
-        listens = unheard(visitor) if site.sells and not shared else None
-        key = (
-            "head",
-            visitor.mount,
-            who.running,
-            () if shared else who.elsewhere,
-            inert,
-            told,
-            place.ours,
-            google,
-            listens,
-        )
-        html = site.pieces.get(key)
-        if html is None:
-            made = (
-                self.shared_assets(visitor, google=google)
-                if shared
-                else self.assets(visitor, inert=inert, google=google, listens=listens)
-            )
-            html = site.remember(key, told + made)
-        return with_nonce(html, nonce) if nonce else html
-
-    def told(self, visitor: ConsentRequest, place: Place) -> Markup:
-        """What HTMX and Turbo must know at *place*, so that no document holds pages of different marks."""
-        site, environ = self.site, visitor.environ
-        if not site.marks_any():
-            return navigation.MARKED
-        if "HTTP_TURBO_FRAME" in environ:
-            visitor.read = True  # it goes by the Referer, by which no cache tells requests apart
-        before = navigation.marks_at(site, environ)
-        return navigation.head(environ, navigation.seen(site, visitor.endpoint), before)
-
-    def tells_google(self, visitor: ConsentRequest) -> bool:
-        """Whether the page sets what Google's tags and tag managers go by (GCM-01).
-
-        Where the policy names such at all: a document can outlive its page in soft navigation, and so has it before
-        anything of it may run. But not on a marked page that keeps them all out.
-        """
-        services = self.site.consent_mode.services
-        if self.site.page(visitor.endpoint).mark is None:
-            return True
-        shared = self.site.settings.cache_safe
-        who = self.site.widest(visitor.endpoint) if shared else visitor.verdict
-        return not services.isdisjoint(who.allowed)
-
-    def assets(
-        self, visitor: ConsentRequest, *, inert: bool, google: bool, listens: tuple[str, bool] | None
-    ) -> Markup:
-        """The elements that load them; *listens* is what :func:`unheard` says.
-
-        More for *google*, a signal that only scripts may see, storage, marks and *inert* markup.
-        """
-        running, granted = sorted(visitor.verdict.running), self.site.with_groups(visitor.elsewhere)
-        html = Markup(
-            '<link rel="stylesheet" href="{css}">\n'
-            '<script type="module" src="{js}" data-pc-granted="{granted}"{here}{own} data-pc-url="{url}"></script>'
-        ).format(
-            css=asset("choices.css"),
-            js=asset("choices.js"),
-            granted=" ".join(granted),
-            here=Markup(' data-pc-here="{}"').format(" ".join(running)) if running != granted else "",
-            own=own(visitor),
-            url=f"{visitor.mount}{self.site.settings.url_prefix}",
-        )
-        if google:
-            html += self.defaults()
-        if listens is not None:
-            stopped, tell = listens
-            html += Markup(
-                '\n<script type="module" src="{js}" data-pc-stops="{stopped}"{tell}></script>'
-            ).format(js=asset("heard.js"), stopped=stopped, tell=Markup(" data-pc-tell") if tell else "")
-        elsewhere = " ".join(sorted(visitor.elsewhere))
-        html += self.kept(visitor, Markup(' data-pc-elsewhere="{}"').format(elsewhere))
-        if inert:
-            html += Markup('\n<script type="module" src="{js}"></script>').format(js=asset("gated.js"))
-        return html
-
-    def kept(self, visitor: ConsentRequest, allowed: Markup) -> Markup:
-        """The element that clears what browsers keep, where storage or marks need it.
-
-        *allowed* is the attribute that says at once what may; on pages from a cache that comes later.
-        """
-        site = self.site
-        if not (site.storage or site.marks_any() or is_ours(visitor.endpoint)):
-            return Markup()
-        return Markup(
-            '\n<script type="module" src="{js}" data-pc-storage="{storage}"{allowed}></script>'
-        ).format(js=asset("kept.js"), storage=site.storage or "{}", allowed=allowed)
-
-    def defaults(self) -> Markup:
-        """The element that sets what Google's tags and tag managers go by."""
-        return Markup('\n<script src="{js}" data-pc-tags="{tags}"></script>').format(
-            js=asset("defaults.js"), tags=self.site.consent_mode.told
-        )
-
-    def shared_assets(self, visitor: ConsentRequest, *, google: bool) -> Markup:
-        """The elements that load them on pages from a cache: what is painted first goes by a cookie that scripts read.
-
-        Browsers without JavaScript ask for a style sheet of their visitor's own. What runs for everybody stands apart
-        from what may run for somebody.
-        """
-        site = self.site
-        html = Markup(
-            '<link rel="stylesheet" href="{css}">\n'
-            '<script src="{first}" data-pc-name="{name}" data-pc-policy="{policy}"{waits}></script>\n'
-            '<noscript><link rel="stylesheet" href="{url}/state.css"></noscript>\n'
-            '<link rel="modulepreload" href="{answers}">\n'
-            '<script type="module" src="{js}" data-pc-granted="{granted}" data-pc-possible="{possible}"{own} '
-            'data-pc-url="{url}"></script>\n'
-            '<script type="module" src="{gated}"></script>'
-        ).format(
-            css=asset("choices.css"),
-            first=asset("first.js"),
-            name=site.settings.readable_name,
-            policy=site.digest,
-            waits=Markup(" data-pc-waits") if site.settings.minor else "",
-            answers=asset("answers.js"),
-            js=asset("choices.js"),
-            granted=" ".join(sorted(site.narrowest(visitor.endpoint).running)),
-            possible=" ".join(inert.possible(visitor)),
-            own=own(visitor),
-            url=f"{visitor.mount}{site.settings.url_prefix}",
-            gated=asset("gated.js"),
-        )
-        html += self.kept(visitor, Markup())
-        if google:
-            html += self.defaults()
-        if site.sells:  # what the signal stops, /state says; forms say that it was seen
-            html += Markup('\n<script type="module" src="{js}" data-pc-stops=""></script>').format(
-                js=asset("heard.js")
-            )
-        return html
+        return head(visitor, inert=inert)
 
     def banner(self) -> Markup:
         """The banner with its preference dialog for who hasn't answered, the last answer's result for who has.
@@ -339,13 +197,3 @@ def banner(visitor: ConsentRequest) -> Markup:
         next=visitor.address if marked else None,
     )
     return site.remember(key, html) if first else html
-
-
-def own(visitor: ConsentRequest) -> Markup:
-    """What tells the module that the page is ours: it shows all answers, and its address may open a receipt."""
-    return Markup(' data-pc-own="yes"') if is_ours(visitor.endpoint) else NOTHING
-
-
-def with_nonce(html: Markup, nonce: str) -> Markup:
-    """The elements of *html* that a security policy may ask a nonce of, with *nonce*."""
-    return Markup(re.sub("<(link|script) ", lambda tag: f'{tag[0]}nonce="{escape(nonce)}" ', html))
