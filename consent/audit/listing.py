@@ -96,7 +96,11 @@ def list_page(
         offered = Offered.of(source)
         found = find(source, search, before=before, limit=EVENTS) if search else NONE
         pruned = source.ledger.pruned() if search and found.before is None else 0
-        many = tally(source, search, cut=whole).events if search and query.fields else None
+        many = (
+            tally(source, search, cut=whole, alike=lambda facets: None).events
+            if search and query.fields
+            else None
+        )
     except LedgerError as error:
         return unavailable(error, listing, query)
     return rendered(

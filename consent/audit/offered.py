@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from consent.audit.row import Reader
-from consent.audit.said import all_said
+from consent.audit.said import is_answer, pattern_of, pattern_said
 from consent.audit.search import Search
 from consent.errors import did_you_mean
 from consent.policy.values import shown
@@ -28,7 +28,8 @@ class Offered:
         policies = [
             policy for digest in {each.policy for each in facets} if (policy := reader.policy(digest))
         ]
-        answered = {key for each in facets for key in all_said(each, reader.policy(each.policy))}
+        patterns = {pattern_of(each) for each in facets if is_answer(each)}
+        answered = {key for each in patterns for key, _ in pattern_said(each, reader.policy)}
         services = {key for each in facets for key in (*(each.granted or ()), *(each.refused or ()))}
         return cls(
             categories=sorted(answered - services),

@@ -1,14 +1,14 @@
 """What a log's counts say at a glance: charts of the answers by day, rates by what tells them apart."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 from consent.audit.chart import Bars, Chart, Lines, Series, Shares, Strip
 from consent.audit.rates import DIMENSIONS, Rates, outcome
-from consent.audit.said import NO, SAID, SOME, YES, Pattern, PolicyOf, pattern_of, pattern_said
+from consent.audit.said import NO, SAID, SOME, YES, Pattern, PolicyOf, is_answer, pattern_of, pattern_said
 from consent.audit.search import Search, SearchError, read_moment
 from consent.audit.share import Share
 from consent.audit.span import Span
@@ -42,6 +42,16 @@ def asked_for(wanted: Mapping[str, str]) -> Search:
     return Search(
         since=read_moment(since) if since else None, until=read_moment(until, end=True) if until else None
     )
+
+
+def told_apart(dimension: str, policy_of: PolicyOf) -> Callable[[Facets], Hashable]:
+    """What the charts, and the rates by *dimension*, tell events apart by: other events can be counted as one."""
+    of = DIMENSIONS[dimension]
+
+    def label(facets: Facets) -> Hashable:
+        return (pattern_of(facets), of(facets, policy_of(facets.policy))) if is_answer(facets) else None
+
+    return label
 
 
 def charts(tally: Tally, policy_of: PolicyOf) -> list[Chart]:

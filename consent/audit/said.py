@@ -1,6 +1,6 @@
 """What an event says to a category or to a service: yes, no, or of a category to some of it."""
 
-from collections.abc import Callable, Collection, Iterable, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from typing import Final
 
 from consent.ledger import Facets
@@ -27,12 +27,10 @@ def said_to(facets: Facets, policy: Policy | None, key: str) -> str | None:
 
     None when nothing was said to it, and for events that are no answer. Without a policy no category is known.
     """
-    return all_said(facets, policy).get(key)
-
-
-def all_said(facets: Facets, policy: Policy | None) -> dict[str, str]:
-    """What an answer leaves in force for each category and service that it says anything to; empty for other events."""
-    return _said(facets.granted or (), facets.refused or (), policy) if is_answer(facets) else {}
+    if not is_answer(facets):
+        return None
+    services = _to_services(facets.granted or (), facets.refused or ())
+    return _to_category(services, policy, key) or services.get(key)
 
 
 def pattern_of(facets: Facets) -> Pattern:
@@ -41,20 +39,22 @@ def pattern_of(facets: Facets) -> Pattern:
 
 
 def pattern_said(pattern: Pattern, policy_of: PolicyOf) -> Collection[tuple[str, str]]:
-    """As ``all_said``, of the answers with this *pattern*; *policy_of* finds a policy by its digest."""
+    """What answers with this *pattern* leave in force for each category and service that they say anything to.
+
+    *policy_of* finds a policy by its digest.
+    """
     digest, granted, refused = pattern
-    return _said(granted, refused, policy_of(digest)).items()
+    services, policy = _to_services(granted, refused), policy_of(digest)
+    keys = [category.key for category in policy.optional_categories] if policy else []
+    return (services | {key: said for key in keys if (said := _to_category(services, policy, key))}).items()
 
 
-def _said(granted: Iterable[str], refused: Iterable[str], policy: Policy | None) -> dict[str, str]:
-    found = dict.fromkeys(granted, YES) | dict.fromkeys(refused, NO)
-    for category in policy.optional_categories if policy else ():
-        answers = (
-            {found.get(service.key) for service in policy.services_in(category.key)} if policy else set()
-        )
-        if said := to_category(answers):
-            found[category.key] = said
-    return found
+def _to_services(granted: Iterable[str], refused: Iterable[str]) -> dict[str, str]:
+    return dict.fromkeys(granted, YES) | dict.fromkeys(refused, NO)
+
+
+def _to_category(services: Mapping[str, str], policy: Policy | None, key: str) -> str | None:
+    return to_category({services.get(each.key) for each in policy.services_in(key)}) if policy else None
 
 
 def to_category(answers: Set[str | None]) -> str | None:

@@ -212,7 +212,7 @@ def all_found(reader: Reader, search: Search) -> Iterator[Sealed]:
     counted = reader.catch_up()
     hour, end = search.hours()
     indexed = reader.ledger.chosen(
-        _ids(reader, search), place(hour, 0), LAST if end is None else place(end, 0)
+        admitted(reader, search), place(hour, 0), LAST if end is None else place(end, 0)
     )
     yield from takewhile(lambda record: record.index < counted, indexed)
     yield from reader.ledger.records(counted - 1)
@@ -234,7 +234,7 @@ def _uncounted(reader: Reader, search: Search, after: int) -> Iterator[tuple[int
 
 
 def _indexed(reader: Reader, search: Search, before: int, fetched: int) -> Iterator[tuple[int, Row]]:
-    ids = _ids(reader, search)
+    ids = admitted(reader, search)
     hour, end = search.hours()
     going_on: int | None = before if end is None else min(before, place(end, 0))
     while going_on is not None:
@@ -245,12 +245,10 @@ def _indexed(reader: Reader, search: Search, before: int, fetched: int) -> Itera
                 yield at, row
 
 
-def _ids(reader: Reader, search: Search) -> set[int]:
-    return {
-        id
-        for id, facets in reader.ledger.facets().items()
-        if search.admits(facets, reader.policy(facets.policy))
-    }
+def admitted(reader: Reader, search: Search) -> dict[int, Facets]:
+    """The facets, by their ids, of the counted events that *search* asks for, whenever they were."""
+    known = reader.ledger.facets()
+    return {id: facets for id, facets in known.items() if search.admits(facets, reader.policy(facets.policy))}
 
 
 def read_id(text: str) -> uuid.UUID:

@@ -6,7 +6,7 @@ with the days, not with the events: full tiles are counted as they fill up, and 
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from consent.audit.row import Reader, Row
 from consent.audit.said import is_answer
-from consent.audit.search import Search, found, with_a_place
+from consent.audit.search import Search, admitted, found, with_a_place
 from consent.audit.span import Span
 from consent.ledger import Facets
 from consent.ledger.facets import LAST, hour_of, place
@@ -113,30 +113,37 @@ def day_of(number: int) -> date:
     return _FIRST + timedelta(days=number)
 
 
+def number_of(day: date) -> int:
+    """How many days *day* is after the first of 1970."""
+    return (day - _FIRST).days
+
+
 def tally(
     reader: Reader,
     search: Search,
     *,
     cut: Callable[[date, date], Sequence[Span]] | None = None,
+    alike: Callable[[Facets], Hashable] = lambda facets: facets,
     progress: Progress = lambda rows, total: rows,
 ) -> Tally:
     """The counts of all events that *search* asks for; those that must be read go by *progress*.
 
     An hour of which *search* asks for a part only is read, as the newest events are. An erased event counts by what
     its leaf says. *cut*, if given, says into which spans the days from the first answer to the last are cut; then the
-    counts are of spans, so that however many days there are, there are no more of them.
+    counts are of spans, so that however many days there are, there are no more of them; and facets of which *alike*
+    says the same are counted as one of them.
     """
     reader.catch_up()
     between = None if cut is None else _with_answers(reader, search)
     spans = () if cut is None or between is None else tuple(cut(*between))
     days, parts = _whole(search, _DAY)
-    known = {
-        id: facets
-        for id, facets in reader.ledger.facets().items()
-        if search.admits(facets, reader.policy(facets.policy))
-    }
-    cuts = None if cut is None else [(span.first - _FIRST).days for span in spans]
-    counts = reader.ledger.counts(days.start, days.stop, cuts)
+    known = admitted(reader, search)
+    if cut is None:
+        counts = reader.ledger.counts(days.start, days.stop)
+    else:
+        firsts = (number_of(span.first) for span in spans)
+        edges = [days.start, *(day for day in firsts if day in days[1:]), days.stop]
+        counts = reader.ledger.sums(edges, _groups(known, alike))
     rows = [row for row in counts.rows if row[1] in known]
     rest = reader.ledger.size() - counts.size
     newest = (
@@ -158,6 +165,12 @@ def tally(
     read = of_rows(chain(newest, of_ends))
     facets = {**known, **read.facets}
     return Tally([*rows, *read.rows], facets, counts.missing, sum(row[2] for row in read.rows), spans)
+
+
+def _groups(known: Mapping[int, Facets], alike: Callable[[Facets], Hashable]) -> Mapping[int, int]:
+    """For each of the *known* facets the first of those that are *alike*, by their ids."""
+    firsts = dict[Hashable, int]()
+    return {id: firsts.setdefault(alike(facets), id) for id, facets in known.items()}
 
 
 def _with_answers(reader: Reader, search: Search) -> tuple[date, date] | None:

@@ -29,7 +29,7 @@ from consent.audit.download import downloaded
 from consent.audit.form import FormError, sent
 from consent.audit.listing import ENDED, LOG, asked_list, listed, problem_page, unavailable
 from consent.audit.lookup import LookUps, Untraced, look_up, look_ups, stand_in
-from consent.audit.overview import Compared, asked_for, compared, state_of
+from consent.audit.overview import Compared, asked_for, compared, state_of, told_apart
 from consent.audit.overview import charts as overviewed
 from consent.audit.page import page, reader, site
 from consent.audit.policies import policies_page
@@ -241,7 +241,7 @@ def overview_page(
     state: Sequence[tuple[str, str]] = ()
     if search is not None:
         source = reader()
-        counted = tally(source, search, cut=spans)
+        counted = tally(source, search, cut=spans, alike=told_apart(wanted["by"], source.policy))
         charts = overviewed(counted, source.policy)
         tables = compared(counted, wanted["by"], source.policy)
         state = state_of(source.ledger)

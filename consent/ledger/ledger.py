@@ -159,12 +159,16 @@ class Ledger:
         """The number of entries that are counted, in full tiles, from the first on; those after it are few."""
         return self.storage.counted()
 
-    def counts(self, first: int, beyond: int, cuts: Sequence[int] | None = None) -> Counts:
-        """What was counted of the days from *first* until *beyond*, which count from 1970, UTC.
+    def counts(self, first: int, beyond: int) -> Counts:
+        """What was counted of the days from *first* until *beyond*, which count from 1970, UTC."""
+        return self.storage.counts(first, beyond)
 
-        With *cuts*, which are days in order, those from each cut until the next are counted together, as of the first.
+    def sums(self, edges: Sequence[int], groups: Mapping[int, int]) -> Counts:
+        """As ``counts``, of the days from each of *edges* until the next together, as of the first of them.
+
+        Facets are counted as those that *groups* names for them, by their ids; and not at all if it names none.
         """
-        return self.storage.counts(first, beyond, cuts)
+        return self.storage.sums(edges, groups)
 
     def counted_days(self, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:
         """The first and the last of these days with a counted event of other facets than *other*; None if on none."""

@@ -144,10 +144,13 @@ class Storage(SignedStorage, Protocol):
     def counted(self) -> int:
         """The number of entries that are counted and can be ``found``: full tiles, from the first on."""
 
-    def counts(self, first: int, beyond: int, cuts: Sequence[int] | None) -> Counts:
-        """What was counted of the days from *first* until *beyond*, which count from 1970, UTC.
+    def counts(self, first: int, beyond: int) -> Counts:
+        """What was counted of the days from *first* until *beyond*, which count from 1970, UTC."""
 
-        With *cuts*, which are days in order, those from each cut until the next are counted together, as of the first.
+    def sums(self, edges: Sequence[int], groups: Mapping[int, int]) -> Counts:
+        """As ``counts``, of the days from each of *edges* until the next together, as of the first of them.
+
+        Facets are counted as those that *groups* names for them, by their ids; and not at all if it names none.
         """
 
     def counted_days(self, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:

@@ -1,22 +1,11 @@
 """Reading what was counted: how many events have which facets on which day, and where the newest of them are."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
 from heapq import nlargest
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    CompoundSelect,
-    Connection,
-    Integer,
-    bindparam,
-    cast,
-    func,
-    literal_column,
-    select,
-    union_all,
-)
+from sqlalchemy import Connection, CursorResult, bindparam, func, literal_column, select, text, union_all
 
 from consent.ledger import Counts, Facets, Sealed
 from consent.storage import records
@@ -38,6 +27,34 @@ _OF_DAYS = tally.c.day >= bindparam("first"), tally.c.day < bindparam("beyond")
 _COUNTS = union_all(
     _ALL, select(tally.c.day, tally.c.facets, tally.c.events, tally.c.erased).where(*_OF_DAYS)
 )
+# Few rows, however many days and facets they sum up. Each database has a way of its own to find a day's span.
+_SUMS = {
+    "sqlite": """
+        SELECT -1, 0, size, missing FROM counted UNION ALL SELECT * FROM (
+            WITH span (first, beyond) AS MATERIALIZED (
+                SELECT value, lead(value) OVER (ORDER BY key) FROM json_each(:edges)
+            ), grouped (facets, part) AS MATERIALIZED (
+                SELECT CAST(key AS integer), value FROM json_each(:groups)
+            )
+            SELECT span.first, part, sum(events), sum(erased)
+            FROM span CROSS JOIN tally CROSS JOIN grouped USING (facets)
+            WHERE day >= span.first AND day < span.beyond GROUP BY 1, 2
+        )
+    """,
+    "postgresql": """
+        SELECT -1, 0, size, missing FROM consent.counted UNION ALL (
+            WITH edge (days) AS (
+                SELECT array_agg(CAST(value AS integer) ORDER BY place)
+                FROM json_array_elements_text(:edges) WITH ORDINALITY AS each (value, place)
+            ), grouped (facets, part) AS (
+                SELECT CAST(key AS bigint), CAST(value AS bigint) FROM json_each_text(:groups)
+            )
+            SELECT days[width_bucket(day, days)], part, CAST(sum(events) AS bigint), CAST(sum(erased) AS bigint)
+            FROM edge CROSS JOIN consent.tally JOIN grouped USING (facets)
+            WHERE day >= days[1] AND day < days[array_length(days, 1)] GROUP BY 1, 2
+        )
+    """,
+}
 _DAYS = select(tally.c.day).where(
     *_OF_DAYS, tally.c.facets.not_in(bindparam("other", expanding=True, literal_execute=True))
 )
@@ -88,17 +105,21 @@ def size(connection: Connection) -> int:
     return int(connection.execute(_SIZE).scalar() or 0)
 
 
-def counts(connection: Connection, first: int, beyond: int, cuts: Sequence[int] | None) -> Counts:
-    """What was counted of the days from *first* until *beyond*; with *cuts* of those until the next cut together.
+def counts(connection: Connection, first: int, beyond: int) -> Counts:
+    """What was counted of the days from *first* until *beyond*; LedgerError where it can be no counts any more."""
+    return _read(connection.execute(_COUNTS, {"first": first, "beyond": beyond}))
+
+
+def sums(connection: Connection, edges: Sequence[int], groups: Mapping[int, int]) -> Counts:
+    """What was counted of the days from each of *edges* until the next together, and of the facets by their *groups*.
 
     LedgerError where it can be no counts any more.
     """
-    if cuts is None:
-        found = connection.execute(_COUNTS, {"first": first, "beyond": beyond})
-    else:
-        edges = [first, *(cut for cut in cuts if first < cut < beyond), beyond]
-        values = {f"edge{at}": edge for at, edge in enumerate(edges)}
-        found = connection.execute(_together(len(edges) - 1), values)
+    values = {"edges": json.dumps(list(edges)), "groups": json.dumps(dict(groups))}
+    return _read(connection.execute(text(_SUMS[connection.dialect.name]), values))
+
+
+def _read(found: CursorResult[Any]) -> Counts:
     # They are many, and plain numbers: the driver's own tuples take a third of the time.
     rows = list(found.cursor.fetchall())
     found.close()
@@ -108,25 +129,6 @@ def counts(connection: Connection, first: int, beyond: int, cuts: Sequence[int] 
     _, _, size, missing = rows.pop(at)
     require_counts(rows)
     return Counts(size, missing, rows)
-
-
-@lru_cache(128)
-def _together(parts: int) -> CompoundSelect[Any]:
-    """As ``_COUNTS``, of days in so many parts, each summed up by itself: to sort all of them takes much longer."""
-    return union_all(
-        _ALL,
-        *(
-            select(
-                bindparam(f"edge{at}", type_=Integer),
-                tally.c.facets,
-                cast(func.sum(tally.c.events), BigInteger),
-                cast(func.sum(tally.c.erased), BigInteger),
-            )
-            .where(tally.c.day >= bindparam(f"edge{at}"), tally.c.day < bindparam(f"edge{at + 1}"))
-            .group_by(tally.c.facets)
-            for at in range(parts)
-        ),
-    )
 
 
 def days(connection: Connection, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:

@@ -210,9 +210,13 @@ class PostgresStorage:
         self._seal_in_passing()
         return self._server.read(index.size)
 
-    def counts(self, first: int, beyond: int, cuts: Sequence[int] | None) -> Counts:
+    def counts(self, first: int, beyond: int) -> Counts:
         self._seal_in_passing()
-        return self._server.read(lambda connection: index.counts(connection, first, beyond, cuts))
+        return self._server.read(lambda connection: index.counts(connection, first, beyond))
+
+    def sums(self, edges: Sequence[int], groups: Mapping[int, int]) -> Counts:
+        self._seal_in_passing()
+        return self._server.read(lambda connection: index.sums(connection, edges, groups))
 
     def counted_days(self, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:
         return self._server.read(lambda connection: index.days(connection, first, beyond, other))

@@ -219,9 +219,13 @@ class SqliteStorage:
         with self._database.reading() as connection:
             return index.size(connection)
 
-    def counts(self, first: int, beyond: int, cuts: Sequence[int] | None) -> Counts:
+    def counts(self, first: int, beyond: int) -> Counts:
         with self._database.reading() as connection:
-            return index.counts(connection, first, beyond, cuts)
+            return index.counts(connection, first, beyond)
+
+    def sums(self, edges: Sequence[int], groups: Mapping[int, int]) -> Counts:
+        with self._database.reading() as connection:
+            return index.sums(connection, edges, groups)
 
     def counted_days(self, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:
         with self._database.reading() as connection:

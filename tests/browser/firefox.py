@@ -114,8 +114,12 @@ class Firefox:
         """Return once what *selector* names has the focus; AssertionError if it gets none."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            if self.ask("WebDriver:GetActiveElement") == {_ELEMENT: self.element(selector)}:
-                return
+            try:
+                if self.ask("WebDriver:GetActiveElement") == {_ELEMENT: self.element(selector)}:
+                    return
+            except Refused as error:
+                if error.kind != "no such element":  # as while what had the focus is taken away
+                    raise
             time.sleep(0.05)
         raise AssertionError(f"{selector} never got the focus")
 
