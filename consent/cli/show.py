@@ -8,6 +8,7 @@ import click
 from consent.audit.answers import answer_lines
 from consent.audit.export import whole_file
 from consent.audit.lookup import LookUps, look_up, look_ups, stand_in
+from consent.audit.proof import Proof, proof_of
 from consent.audit.row import Reader, Row
 from consent.audit.search import SearchError, read_id
 from consent.audit.today import notice_today, often, policy_since
@@ -16,7 +17,7 @@ from consent.cli.command import IMPOSSIBLE, WRONG, command, ledger_of, site_of
 from consent.cli.diff import in_words as difference_in_words
 from consent.cli.diff import members as difference_members
 from consent.cli.operator import operator
-from consent.cli.terminal import complain, facts, say, say_json, table
+from consent.cli.terminal import complain, facts, say, say_json, table, visible
 from consent.errors import LedgerError
 from consent.policy import Policy
 from consent.web.site import Site
@@ -49,9 +50,10 @@ ID = "8f2b6c1e-9d4a-4c55-b1de-6a0f0c3e7a11"
 def show(ctx: click.Context, id: str, as_json: bool, notice: Path | None, auditors: tuple[str, ...]) -> None:
     """Say everything that is recorded of the event ID, and who has looked it up.
 
-    ID is the event id that "flask consent log" lists. Ends with 1 if the record is not as it was
-    written. Of an event that was pruned only that is said. What the site's templates and policy of today give instead
-    of the notice of that day, and what the policy changed since, is said after it.
+    ID is the event id that "flask consent log" lists. Its inclusion proof is made and checked, down to the signature.
+    Ends with 1 if the record is not as it was written, or its proof doesn't hold. Of an event that was pruned only
+    that is said. What the site's templates and policy of today give instead of the notice of that day, and what the
+    policy changed since, is said after it.
 
     That it is looked up is recorded first, with what stands for your account on this machine: nothing is shown
     otherwise. Whoever looked it up, or another event of the same browser, is listed by what stands for them: an
@@ -72,13 +74,15 @@ def show(ctx: click.Context, id: str, as_json: bool, notice: Path | None, audito
     row = reader.row(record)
     if notice is not None:
         write(notice_of(reader, row), notice)
-    elif as_json:
-        say_json(members(site, reader, row, look_ups(reader.ledger, record)))
+        ctx.exit(WRONG if row.problem else 0)
+    proof, seen_by = proof_of(reader.ledger, wanted), look_ups(reader.ledger, record)
+    if as_json:
+        say_json(members(site, reader, row, proof, seen_by))
     else:
         named = {stand_in(site.recorder, each): each for each in (operator(), *auditors)}
-        words = in_words(row, reader.policy(row.policy), look_ups(reader.ledger, record), named)
+        words = in_words(row, reader.policy(row.policy), proof, seen_by, named)
         say("\n\n".join([words, *from_today(site, reader, row)]))
-    ctx.exit(WRONG if row.problem else 0)
+    ctx.exit(WRONG if row.problem or proof.holds is False else 0)
 
 
 def notice_of(reader: Reader, row: Row) -> bytes:
@@ -103,8 +107,10 @@ def write(body: bytes, file: Path) -> None:
         new.write(body)
 
 
-def in_words(row: Row, policy: Policy | None, seen_by: LookUps, named: Mapping[str, str]) -> str:
-    """All of *row*, in lines for a person, and who has looked it up, *named* by what stands for them."""
+def in_words(
+    row: Row, policy: Policy | None, proof: Proof, seen_by: LookUps, named: Mapping[str, str]
+) -> str:
+    """All of *row* and its *proof*, in lines for a person; who has looked it up, *named* by what stands for them."""
     parts = [kind_text(row), facts(facts_of(row, policy))]
     if lines := answer_lines(row, policy):
         parts.append(
@@ -116,6 +122,9 @@ def in_words(row: Row, policy: Policy | None, seen_by: LookUps, named: Mapping[s
                 ],
             )
         )
+    parts.append(visible(proof.said))
+    if proof.facts:
+        parts.append(facts(proof.facts))
     if seen_by.listed:
         lines_of = [
             (f"{each.time:%Y-%m-%d %H:%M:%S}", each.how, named.get(each.who, each.who), _index(each.index))
@@ -127,12 +136,17 @@ def in_words(row: Row, policy: Policy | None, seen_by: LookUps, named: Mapping[s
     return "\n\n".join(parts)
 
 
-def members(site: Site, reader: Reader, row: Row, seen_by: LookUps) -> dict[str, object]:
+def members(site: Site, reader: Reader, row: Row, proof: Proof, seen_by: LookUps) -> dict[str, object]:
     """All that is said of *row*, as plain data for JSON."""
     notice = notice_today(site, reader, row)
     policy = None if row.policy is None else policy_since(site, reader, row.policy)
     return {
         **row.members(personal=True),
+        "proof": {
+            "said": proof.said,
+            "holds": proof.holds,
+            **{name.replace(" ", "_"): said for name, said in proof.facts},
+        },
         "look_ups": [each.members() for each in seen_by.listed],
         "further_look_ups": seen_by.further,
         "notice_today": notice

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from consent.audit.lookup import stand_in
+from consent.audit.proof import HOLDS
 from consent.audit.row import Reader
 from consent.audit.search import Search, find
 from consent.cli.log import listing
@@ -296,7 +297,30 @@ def test_show_of_an_altered_record_ends_with_1(ledger: Ledger, run: Run, tmp_pat
     result = run("show", str(event.id))
     assert result.exit_code == 1
     assert "altered: the opening is not the one that the leaf commits to" in result.stdout
+    assert HOLDS not in result.stdout
     assert "altered" in run("log").stdout
+
+
+def test_show_checks_the_proof_and_says_of_what_it_holds(ledger: Ledger, run: Run) -> None:
+    event = record(ledger)
+    people, programs = run("show", str(event.id)), json.loads(run("show", str(event.id), "--json").stdout)
+    assert people.exit_code == 0
+    proof = programs["proof"]
+    assert (proof["said"], proof["holds"], proof["index"]) == (HOLDS, True, "1")
+    words = [" ".join(line.split()) for line in people.stdout.splitlines()]
+    assert HOLDS in words
+    assert f"signed by {ledger.verifier_keys()[0]}" in words
+    assert proof["root"] == ledger.root(int(proof["tree_size"].split()[0])).hex()
+
+
+def test_show_of_a_leaf_that_its_proof_contradicts_ends_with_1(
+    ledger: Ledger, run: Run, tmp_path: Path
+) -> None:
+    event, other = record(ledger), record(ledger)
+    ledger.sign()
+    alter(tmp_path, "UPDATE entry SET leaf_hash = zeroblob(32) WHERE uid = ?", other.id.hex)
+    result = run("show", str(event.id))
+    assert (result.exit_code, HOLDS in result.stdout) == (1, False), result.stdout
 
 
 # --- stats, and what all share
