@@ -83,3 +83,13 @@ def test_the_run_ends_with_the_worst_of_its_parts_and_shows_what_failed(
     said = capfd.readouterr().out
     assert [said.count(text) for text in ("[3/3]", ": 1 passed in ", ": 1 failed in ")] == [1, 2, 1]
     assert "'this' == 'that'" in said
+
+
+def test_what_is_run_keeps_what_it_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(dev, "set_up", lambda *, tools: None)
+    ran: list[dict[str, str]] = []
+    monkeypatch.setattr(os, "chdir", lambda folder: None)
+    monkeypatch.setattr(os, "execve", lambda path, command, environment: ran.append(environment))
+    dev.main(["states"])
+    assert ["PYTHONDONTWRITEBYTECODE" in each for each in ran] == [False]
