@@ -46,10 +46,10 @@ class Cluster:
         return found
 
     @contextmanager
-    def database(self) -> Iterator[URL]:
-        """A new, empty database."""
+    def database(self, *, like: URL | None = None) -> Iterator[URL]:
+        """A new database: empty, or a copy of the one at *like*, which nobody is connected to."""
         name = f"consent_{uuid.uuid4().hex}"
-        self.run(f"CREATE DATABASE {name}")
+        self.run(f"CREATE DATABASE {name}" + (f" TEMPLATE {like.database}" if like else ""))
         try:
             yield self.url.set(database=name)
         finally:

@@ -1,5 +1,6 @@
 """Ledgers on disk, in memory, and on a PostgreSQL server."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from .events import ORIGIN, open_ledger, open_served
 
 @pytest.fixture(scope="session")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a signing key; its guard is made beside a copy in each test."""
+    """The file of a signing key; its guard is beside it once a log was begun with it."""
     path = tmp_path_factory.mktemp("key") / "consent.key"
     own = Ed25519PrivateKey.generate()
     path.write_bytes(own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -32,16 +33,23 @@ def empty(server: Cluster) -> Iterator[URL]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def begun(server: Cluster, key: Path) -> Iterator[URL]:
+    """A database on the server in which a log was begun; to be copied, because making its tables is slow."""
+    with server.database() as url:
+        _, storage = open_served(url, signing_key=key)
+        storage.upgrade()
+        storage.close()
+        yield url
+
+
 @pytest.fixture
-def begun_url(empty: URL, key: Path, tmp_path: Path) -> URL:
+def begun_url(server: Cluster, begun: URL, key: Path, tmp_path: Path) -> Iterator[URL]:
     """A database on the server in which a log is begun; its key is in tmp_path."""
-    own = tmp_path / "consent.key"
-    own.write_bytes(key.read_bytes())
-    own.chmod(0o600)
-    _, storage = open_served(empty, signing_key=own)
-    storage.upgrade()
-    storage.close()
-    return empty
+    for file in (key, key.with_suffix(".guard")):
+        shutil.copy2(file, tmp_path)
+    with server.database(like=begun) as url:
+        yield url
 
 
 @pytest.fixture
