@@ -158,7 +158,6 @@ STATES: dict[str, dict[str, Any]] = {
     in_both_modes(
         ("for each visitor", "with a usual browser"),
         ("for each visitor", "with the privacy signal"),
-        ("cache-safe", "with a usual browser"),
         ("cache-safe", "on a phone"),
         ("cache-safe", "without JavaScript"),
     ),
@@ -215,11 +214,7 @@ def test_no_page_does_so_for_whoever_signs_in(
 @pytest.mark.requirement("WD-03")
 @pytest.mark.parametrize(
     ("mode", "state"),
-    in_both_modes(
-        ("for each visitor", "with a usual browser"),
-        ("cache-safe", "with a usual browser"),
-        ("for each visitor", "without JavaScript"),
-    ),
+    in_both_modes(("cache-safe", "with a usual browser"), ("for each visitor", "without JavaScript")),
 )
 def test_after_a_withdrawal_all_that_was_optional_is_gone_and_stays_so(
     begin: Callable[[], Visit], site: Site, pages: list[str], log: RequestLog, state: str
