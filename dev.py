@@ -78,11 +78,16 @@ STATES_USAGE = "dev.py states [--pictures [--only NAME]]"
 BENCH_USAGE = "dev.py bench [--quick] [--only NAME | --browser] [--json FILE]"
 
 #: In how many parts the tests of a folder are run, if in more than one; the first ones start browsers.
-PARTS = {"tests/browser": 8, "tests/storage": 3, "tests/web": 3, "tests/cli": 2}
+PARTS = {"tests/browser": 6, "tests/storage": 3, "tests/cli": 2, "tests/web": 2}
 #: Files that take longest: each begins a part of its own, and those parts begin before the others.
-LONG = ("tests/browser/test_sweep.py", "tests/browser/test_parity.py")
-#: Folders that make one part together: each part is a process, which takes two seconds to begin.
-TOGETHER = ("tests/decision", "tests/ledger", "tests/policy", "tests/verify")
+LONG = tuple(f"tests/browser/test_{name}.py" for name in ("navigation", "sweep", "parity"))
+#: Folders that make one part together: each part is a process, which takes three seconds to begin.
+TOGETHER = (
+    ("tests/decision", "tests/ledger", "tests/policy", "tests/verify"),
+    ("tests", "tests/docs", "tests/markup"),
+)
+#: Where Python keeps what it has compiled of the tests' own.
+COMPILED = ROOT / "tests" / "__pycache__"
 #: How many parts run at a time: many tests wait more than they work.
 WORKERS = 4
 
@@ -213,6 +218,8 @@ def test_all(rest: list[str], environment: dict[str, str]) -> int:
             environment["TMPDIR"] = stack.enter_context(tempfile.TemporaryDirectory(dir=memory))
             os.chmod(environment["TMPDIR"], 0o711)  # root's tests run PostgreSQL as somebody else
         say(f"the tests run in {count} parts, {WORKERS} at a time; what fails is shown when its part ends")
+        if not COMPILED.is_dir():  # else each of the first parts would compile all that they import
+            run_part([*pytest, "--collect-only", *waiting[0], *waiting[-1]], environment)
         pool = stack.enter_context(ThreadPoolExecutor(WORKERS))
         stack.callback(waiting.clear)  # whoever interrupts this waits for no other part
         list(pool.map(work, [waiting.popleft, waiting.pop] * (WORKERS // 2)))
@@ -236,10 +243,11 @@ def run_part(command: list[str], environment: dict[str, str]) -> tuple[int, list
 def test_parts() -> list[list[str]]:
     """Every file of tests once, in the parts that are run; those that start browsers come first."""
     folders: dict[str, list[str]] = {folder: [] for folder in PARTS}
+    first = {folder: group[0] for group in TOGETHER for folder in group}
     found = sorted(file.relative_to(ROOT).as_posix() for file in (ROOT / "tests").rglob("test_*.py"))
     for file in [*LONG, *(file for file in found if file not in LONG)]:
         folder = os.path.dirname(file)
-        folders.setdefault(TOGETHER[0] if folder in TOGETHER else folder, []).append(file)
+        folders.setdefault(first.get(folder, folder), []).append(file)
     return [
         files[number :: PARTS.get(folder, 1)]
         for folder, files in folders.items()
