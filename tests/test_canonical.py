@@ -18,7 +18,7 @@ values: st.SearchStrategy[Any] = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-LARGEST, LARGEST)
-    | st.text().map(lambda text: unicodedata.normalize("NFC", text)),
+    | st.text(st.characters()).map(lambda text: unicodedata.normalize("NFC", text)),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(max_codepoint=127)), inner),
     max_leaves=20,
 )

@@ -56,7 +56,9 @@ ORIGINS = st.dictionaries(st.sampled_from(DIRECTIVES), some(ORIGIN, least=1), ma
 COOKIES = st.lists(
     st.builds(
         Cookie,
-        name=st.from_regex(r"[A-Za-z_][A-Za-z0-9_.$-]{0,9}\*?", fullmatch=True),
+        name=st.from_regex(
+            r"[A-Za-z_][A-Za-z0-9_.$-]{0,9}\*?", fullmatch=True, alphabet=st.characters(max_codepoint=127)
+        ),
         lifetime=LIFETIME,
         path=st.sampled_from(["/", "/shop"]),
         domain=st.none() | st.just("clinic.example"),

@@ -72,7 +72,10 @@ def judged(text: str, wordings: dict[str, str]) -> None:
 
 
 @UNHURRIED
-@given(st.text(), st.dictionaries(st.text(max_size=8), st.text(), max_size=2))
+@given(
+    st.text(st.characters()),
+    st.dictionaries(st.text(st.characters(), max_size=8), st.text(st.characters()), max_size=2),
+)
 def test_no_text_raises_anything_else(text: str, wordings: dict[str, str]) -> None:
     judged(text, wordings)
 
@@ -85,7 +88,9 @@ def test_no_spoilt_file_raises_anything_else(data: st.DataObject) -> None:
         start = data.draw(st.integers(0, len(text)))
         end = start + data.draw(st.integers(0, 12))
         texts[name] = (
-            text[:start] + data.draw(st.text(max_size=6) | st.sampled_from(FULL.split())) + text[end:]
+            text[:start]
+            + data.draw(st.text(st.characters(), max_size=6) | st.sampled_from(FULL.split()))
+            + text[end:]
         )
     judged(texts[""], {"de": texts["de"]})
 
@@ -97,9 +102,10 @@ WORDS = st.sampled_from(
     ["self", "essential", "performance", "session", "maps", "13 months", "https://a.example", ""]
 )
 VALUES: st.SearchStrategy[Any] = st.recursive(
-    st.booleans() | st.integers() | st.dates() | WORDS | st.text(max_size=3),
+    st.booleans() | st.integers() | st.dates() | WORDS | st.text(st.characters(), max_size=3),
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.text(max_size=3), inner, max_size=6)
+        st.lists(inner, max_size=3)
+        | st.dictionaries(KEYS | st.text(st.characters(), max_size=3), inner, max_size=6)
     ),
     max_leaves=25,
 )
