@@ -174,14 +174,26 @@ def with_each(*names: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("walk", names, indirect=True)
 
 
-#: For what shows most, going back and forth by each way.
-in_both_browsers = pytest.mark.parametrize("browsers", ["kept", "not kept"], indirect=True)
+#: For what shows most, going back and forth by each way: each library, and each browser; all pairs in the full run.
+in_both_browsers = pytest.mark.parametrize(
+    ("browsers", "walk"),
+    [
+        pytest.param(
+            browser,
+            name,
+            marks=() if browser == "kept" or name == "htmx2" else pytest.mark.full,
+            id=f"{browser}-{name}",
+        )
+        for browser in ("kept", "not kept")
+        for name in LIBRARIES
+    ],
+    indirect=True,
+)
 #: For tests in which nobody goes back.
 in_one_browser = pytest.mark.parametrize("browsers", ["not kept"], indirect=True)
 
 
 @in_both_browsers
-@with_each(*LIBRARIES)
 def test_whichever_way_one_document_holds_pages_of_one_mark(
     walk: Walk, request: pytest.FixtureRequest
 ) -> None:
@@ -350,7 +362,9 @@ def test_an_answer_leaves_the_way_back_as_the_library_made_it(walk: Walk) -> Non
     walk.at("/")
 
 
-@pytest.mark.parametrize("name", LIBRARIES)
+@pytest.mark.parametrize(
+    "name", [name if name == "htmx2" else pytest.param(name, marks=pytest.mark.full) for name in LIBRARIES]
+)
 def test_without_the_registry_the_tests_fail_and_say_so(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
