@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import time
 import uuid
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -118,12 +119,13 @@ def test_an_export_that_is_interrupted_leaves_the_last_one_and_no_half(
     app: Flask, ledger: Ledger, tmp_path: Path
 ) -> None:
     visit(app, "all")
-    fill(tmp_path, ledger, 10_000)
+    fill(tmp_path, ledger, 5_000)
     before = set(os.listdir(tmp_path))
     (tmp_path / "out").write_text("the last good one")
     process = start(tmp_path, "export", "--output", "out")
     while not (parts := list(tmp_path.glob(".out.*.part"))) or not parts[0].stat().st_size:
         assert process.poll() is None
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 3, said
