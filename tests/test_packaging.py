@@ -86,10 +86,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with the wheel in it."""
+    environment = new_environment(tmp_path_factory.mktemp("installed"))
+    install(environment, *map(str, built.glob("*.whl")))
+    return environment
+
+
+def new_environment(parent: Path) -> Path:
     """A new virtual environment that finds the packages of the present one, but not its `consent`."""
-    folder = tmp_path / "environment"
+    folder = parent / "environment"
     venv.create(folder, symlinks=True)
     # Python doesn't follow the .pth files of a folder added like this, so no editable install comes along.
     purelib = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
@@ -171,20 +178,17 @@ def test_the_sdist_holds_what_the_checkout_is_worked_with(built: Path) -> None:
 
 
 def test_the_wheel_serves_banner_style_and_script_outside_the_checkout(
-    built: Path, environment: Path, tmp_path: Path
+    installed: Path, tmp_path: Path
 ) -> None:
-    install(environment, *map(str, built.glob("*.whl")))
-    assert served_from(environment, tmp_path).is_relative_to(environment)
+    assert served_from(installed, tmp_path).is_relative_to(installed)
 
 
-def test_the_editable_install_serves_the_same_from_the_checkout(environment: Path, tmp_path: Path) -> None:
+def test_the_editable_install_serves_the_same_from_the_checkout(tmp_path: Path) -> None:
+    environment = new_environment(tmp_path)
     install(environment, "--editable", str(CHECKOUT))
     assert served_from(environment, tmp_path) == CHECKOUT / "consent"
 
 
-def test_the_flask_command_finds_the_consent_commands_of_an_installed_wheel(
-    built: Path, environment: Path
-) -> None:
-    install(environment, *map(str, built.glob("*.whl")))
-    python = str(environment / "bin" / "python")
+def test_the_flask_command_finds_the_consent_commands_of_an_installed_wheel(installed: Path) -> None:
+    python = str(installed / "bin" / "python")
     assert "init" in run(python, "-I", "-m", "flask", "consent", "--help")
