@@ -1,6 +1,7 @@
 """The demo and its visitors, with and without JavaScript."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,13 @@ NewVisit = Callable[..., Visit]
 @pytest.fixture
 def visit(browser: Browser, demo: Demo) -> Iterator[NewVisit]:
     """Opens browsers: ``visit(javascript=False, width=320)``."""
+    with visits(browser, demo) as begin:
+        yield begin
+
+
+@contextmanager
+def visits(browser: Browser, demo: Demo) -> Iterator[NewVisit]:
+    """Opens visits of *demo*, or of another, until the block ends."""
     opened = []
 
     def begin(
@@ -53,6 +61,8 @@ def visit(browser: Browser, demo: Demo) -> Iterator[NewVisit]:
         opened.append(context)
         return Visit.begin(at, context)
 
-    yield begin
-    for context in opened:
-        context.close()
+    try:
+        yield begin
+    finally:
+        for context in opened:
+            context.close()

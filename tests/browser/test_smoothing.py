@@ -1,12 +1,10 @@
 """The module keeps to what visitors do: a refusal wins, no answer by accident, nothing cut off."""
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from .conftest import NewVisit
-from .demo import Visit, running
+from .demo import Visit
 from .heard import SEEN
 from .waiting import open_dialog, until
 
@@ -65,19 +63,16 @@ def test_the_same_button_again_sends_nothing_more_and_an_acceptance_never_overta
     assert visitor.allowed() == set()
 
 
-def test_an_answer_to_a_form_out_of_date_leads_to_the_current_one_and_says_why(
-    visit: NewVisit, folder: Path
-) -> None:
-    with running(folder) as demo:
-        visitor = visit(at=demo)
-        page = visitor.go()
-        page.evaluate("document.querySelectorAll('[name=notice]').forEach((e) => (e.value = '0'.repeat(64)))")
-        visitor.press("Accept all")
-        expect(page.locator(".pc-problem")).to_be_visible()
-        assert visitor.allowed() == set()
-        visitor.press("Accept all")
-        expect(page.locator("#pc-status")).to_be_focused()
-        assert visitor.allowed() != set()
+def test_an_answer_to_a_form_out_of_date_leads_to_the_current_one_and_says_why(visit: NewVisit) -> None:
+    visitor = visit()
+    page = visitor.go()
+    page.evaluate("document.querySelectorAll('[name=notice]').forEach((e) => (e.value = '0'.repeat(64)))")
+    visitor.press("Accept all")
+    expect(page.locator(".pc-problem")).to_be_visible()
+    assert visitor.allowed() == set()
+    visitor.press("Accept all")
+    expect(page.locator("#pc-status")).to_be_focused()
+    assert visitor.allowed() != set()
 
 
 def pace(page: Page, rate: float) -> None:
