@@ -53,7 +53,7 @@ def centre(
     answers = marks(visitor.site.policy, visitor.decision) if marked is None else marked
     return page(
         visitor,
-        link_name(visitor),
+        f"{problem.id}.title" if problem else link_name(visitor),
         "choices.html",
         centre=notice.marked(answers),
         problem=problem,

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from flask import Blueprint, Response, abort, current_app, jsonify, make_response, request, url_for
+from flask import Blueprint, Response, abort, current_app, jsonify, make_response, redirect, request, url_for
 from markupsafe import Markup
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 from werkzeug.wrappers import Response as AnyResponse
@@ -101,6 +101,12 @@ def check() -> Response:
 def erase() -> AnyResponse:
     """What would be erased; then the erasure."""
     return erasing.erase(here(), request)
+
+
+@blueprint.get("/mine/erase")
+def unasked() -> AnyResponse:
+    """Back to my consent, for whoever comes by the address alone, as by a site's choice of another language."""
+    return redirect(url_for("consent.mine"), HTTPStatus.SEE_OTHER)
 
 
 @blueprint.get("/receipts/<id>")

@@ -176,6 +176,16 @@ def outlined(leaf: Leaf, words: Catalogue) -> Entry:
     )
 
 
+def stopped(event: Event, policy: Policy | None) -> frozenset[str]:
+    """Services, by their keys, that *event* grants and that the signal or the opt-out of then kept off (GPC-06)."""
+    if policy is None or not (event.signal or event.opted_out):
+        return frozenset()
+    confirmed = (event.detail or {}).get("confirmed")
+    sure = frozenset(confirmed if isinstance(confirmed, (list, tuple)) else ())
+    sellers = frozenset(service.key for service in policy.services if service.sells_or_shares)
+    return sellers.intersection(event.granted) - sure
+
+
 def entry(event: Event, policy: Policy | None, words: Catalogue) -> Entry:
     """*event* in words, services in the order of its policy; those of one that isn't on record keep their keys."""
 
@@ -184,6 +194,7 @@ def entry(event: Event, policy: Policy | None, words: Catalogue) -> Entry:
             return keys
         return (title_of(policy, service, words) for service in policy.services if service.key in keys)
 
+    kept_off = stopped(event, policy)
     comma = words.gettext("list.comma")
     return Entry(
         id=event.id,
@@ -193,8 +204,8 @@ def entry(event: Event, policy: Policy | None, words: Catalogue) -> Entry:
         source=event.source,
         granted=event.granted,
         refused=event.refused,
-        on=comma.join(titles(event.granted)),
-        off=comma.join(titles(event.refused)),
+        on=comma.join(titles({*event.granted} - kept_off)),
+        off=comma.join(titles({*event.refused} | kept_off)),
         notice=url_for("consent.shown", hash=event.notice) if event.notice else None,
         revision=policy.revision if policy else None,
         receipt=url_for("consent.receipt", id=event.id),

@@ -103,14 +103,12 @@ def settled_in_words(visitor: ConsentRequest, words: Catalogue) -> Markup:
     policy = visitor.site.policy
     on: list[Markup] = []
     off: list[Markup] = []
-    ordinary_off = False
     for service in policy.optional_services:
         runs = service.key in visitor.elsewhere
         (on if runs else off).append(Markup.escape(title_of(policy, service, words)))
-        ordinary_off |= not runs and not service.special_category
     if not on:
         return words.gettext("status.rejected")
-    if not ordinary_off:
+    if not off:
         return words.gettext("status.accepted")
     comma = words.gettext("list.comma")
     return words.gettext("status.saved", on=comma.join(on), off=comma.join(off))

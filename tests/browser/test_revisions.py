@@ -35,7 +35,7 @@ def test_a_new_revision_asks_only_for_what_it_touches_and_says_what_changed(
 ) -> None:
     visitor = earlier["answered"]
     page = visitor.go()
-    expect(page.locator(".pc-again")).to_be_visible()
+    expect(page.locator(".pc-place > .pc-again")).to_be_visible()
     expect(page.locator(".pc-banner")).to_be_visible()
     kept = visitor.allowed()
     assert kept < OPTIONAL

@@ -1,5 +1,7 @@
 """The module keeps to what visitors do: a refusal wins, no answer by accident, nothing cut off."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -68,7 +70,8 @@ def test_an_answer_to_a_form_out_of_date_leads_to_the_current_one_and_says_why(v
     page = visitor.go()
     page.evaluate("document.querySelectorAll('[name=notice]').forEach((e) => (e.value = '0'.repeat(64)))")
     visitor.press("Accept all")
-    expect(page.locator(".pc-problem")).to_be_visible()
+    expect(page.locator(".pc-problem")).to_be_focused()
+    expect(page).to_have_title(re.compile("^Your page was out of date"))
     assert visitor.allowed() == set()
     visitor.press("Accept all")
     expect(page.locator("#pc-status")).to_be_focused()

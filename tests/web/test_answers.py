@@ -194,6 +194,10 @@ def test_a_new_revision_asks_again_only_for_what_it_touches(visitor: Visitor, ma
     assert new.client.get("/allowed/experiment").text == "no: changed"
     centre = new.client.get("/privacy-choices").text
     assert {"category.media=no", "service.statistics=yes"} <= ticked(centre)
+    for page in (html, centre):
+        assert "Your other answers still stand. “Reject all” and “Accept all” change them too." in page
+    new.answer("all")
+    assert new.allowed("videos"), "as it was said"
 
 
 def test_a_page_left_open_over_a_new_revision_cannot_grant_what_it_did_not_show(
@@ -328,6 +332,9 @@ def test_a_new_purpose_with_special_data_waits_for_a_yes_of_its_own(make_app: Ma
     assert "We now test with it, too." in page
     later.answer("all")
     assert not later.allowed("statistics"), "Accept all is no Yes to it"
+    page = later.client.get("/").text
+    assert "Everything optional is on." not in page
+    assert "Off: Statistics." in page
     later.answer("some", category__performance="some", service__statistics="yes")
     assert later.allowed("statistics")
 

@@ -130,7 +130,11 @@ def test_whoever_has_no_history_is_sent_to_the_page_that_says_so(visitor: Visito
     visitor.answer("none")
     response = send(visitor)
     assert (response.status_code, response.headers["Location"]) == (303, "/privacy-choices/mine")
-    assert visitor.client.get(ERASE).status_code == 405
+
+
+def test_whoever_comes_by_the_address_alone_is_back_at_my_consent(answered: Visitor) -> None:
+    response = answered.client.get(f"{ERASE}?lang=de")
+    assert (response.status_code, response.headers["Location"]) == (303, "/privacy-choices/mine")
 
 
 def test_erasing_twice_says_the_same_and_does_no_more(answered: Visitor, site: Site) -> None:

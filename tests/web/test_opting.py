@@ -194,6 +194,22 @@ def test_a_yes_under_the_signal_is_answered_in_plain_words_with_the_way_to_the_t
     assert "Your browser or you asked us not to sell or share data." in html
 
 
+@pytest.mark.requirement("GPC-06")
+def test_the_history_says_off_of_what_the_signal_kept_off_and_on_once_it_was_confirmed(
+    visitor: Visitor,
+) -> None:
+    visitor.answer("all", {**SAME, **GPC})
+    mine = visitor.client.get("/privacy-choices/mine", headers=GPC).text
+    assert re.search(r"On: [^.]*Statistics, New features\. Off: Videos\.", mine)
+    step = fields_of(visitor.client.get("/privacy-choices", headers=GPC).text, "opt_in")
+    page = visitor.client.post("/privacy-choices", data=step, headers={**SAME, **GPC})
+    second = {**fields_of(page.text, "opt_in"), "confirm": "yes"}
+    visitor.client.post("/privacy-choices", data=second, headers={**SAME, **GPC})
+    newest, first = re.findall(r"On: [^<]*", visitor.client.get("/privacy-choices/mine", headers=GPC).text)
+    assert newest.strip().endswith("New features, Videos.")
+    assert "Off: Videos." in first
+
+
 def test_without_a_conflict_nothing_is_said_of_one(visitor: Visitor) -> None:
     visitor.answer("none", {**SAME, **GPC})
     for path in ("/", "/privacy-choices", "/privacy-choices/mine"):
