@@ -113,7 +113,7 @@ def main(arguments: list[str]) -> int:
     """The exit code, unless a command hands this process over to what it runs."""
     command, rest = read_arguments(arguments)
     # Images for containers often ask for none. The hundreds of processes started here would each compile what they
-    # import anew, which takes four times as long as all else that they begin with.
+    # import anew, which makes their start four times as long.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
         if command.name == "check":

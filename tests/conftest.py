@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Spares the garbage collector what was imported: going through it again and again takes a sixth of the run."""
+    """Spares the garbage collector what was imported, which it would go through again and again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
