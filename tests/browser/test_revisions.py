@@ -37,6 +37,8 @@ def test_a_new_revision_asks_only_for_what_it_touches_and_says_what_changed(
     page = visitor.go()
     expect(page.locator(".pc-place > .pc-again")).to_be_visible()
     expect(page.locator(".pc-banner")).to_be_visible()
+    why = page.locator("#pc-dialog > .pc-again")
+    expect(why).to_have_text(page.locator(".pc-place > .pc-again").inner_text())
     kept = visitor.allowed()
     assert kept < OPTIONAL
     assert len(OPTIONAL - kept) == 1

@@ -23,6 +23,7 @@ ELSEWHERE = {
     "a language in which the policy says no change": "again.changed",
     "answers to scripts": "opt_in.names",
     "sensitive pages": "reason.always reason.once",
+    "sites where no service needs a Yes of its own": "status.accepted",
 }
 #: What the policies say by code: their own lists are in docs/policy.md.
 CODES = ("purpose.", "data.", "country.")
