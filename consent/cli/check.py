@@ -72,8 +72,9 @@ def check(ctx: click.Context, as_json: bool, browser: bool, pages: tuple[str, ..
     only worth a look is listed as advice and doesn't count. Good to run before each deployment.
 
     With --browser it also measures how banner, dialog and preference centre look on the site's own pages, from 320
-    pixels to a desk, light and dark, in each language: whether refusing is as easy as accepting, and all can be read,
-    reached and pressed. That needs the extra `browser`. Nothing is answered or recorded.
+    pixels to a desk, light and dark, with more contrast and forced colours, in each language: whether refusing is as
+    easy as accepting, and all can be read, reached and pressed. That needs the extra `browser`. Nothing is answered
+    or recorded.
     """
     if not browser and (pages or url):
         raise click.UsageError("--page and --url go with --browser.")

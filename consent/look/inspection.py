@@ -140,15 +140,13 @@ class Inspection:
         layer = LAYERS[name]
         if name == "centre":
             measure(page, "reach", layer)
-        row = measure(page, "row", layer)
-        yield from finding.row(row, AA)
-        yield from finding.reachable(row)
-        yield from finding.texts(measure(page, "texts", layer), AA)
-        yield from finding.targets(measure(page, "targets", layer), AA)
-        if name == "banner":
-            yield from finding.card(measure(page, "card"))
-        else:
-            yield from finding.answers(measure(page, "answers", layer))
+        measured = measure(page, "layer", layer)
+        yield from finding.row(measured["row"], AA)
+        yield from finding.reachable(measured["row"])
+        yield from finding.texts(measured["texts"], AA)
+        yield from finding.targets(measured["targets"], AA)
+        yield from finding.card(measured["card"])
+        yield from finding.answers(measured["answers"])
 
     def used(self, path: str, language: str) -> Iterator[Seen]:
         """What is wrong with the page at *path* when it is used, by pointer and keyboard, or not at all."""

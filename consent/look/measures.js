@@ -125,12 +125,12 @@
     /** The buttons of a layer, as they stand there, and how far the others differ from the first. */
     row: (layer) => {
       const row = buttons(layer);
-      const first = row[0] && style(row[0]);
+      const styles = row.map(style);
       return {
         values: row.map((each) => each.value || "some"),
         words: row.map((each) => each.textContent.trim()),
         kinds: row.map((each) => `${each.localName}.${each.className}`),
-        unlike: row.map((each) => unlike(first, style(each))),
+        unlike: styles.map((each) => unlike(styles[0], each)),
         boxes: row.map((each) => each.getBoundingClientRect().toJSON()),
         contrasts: row.map(contrast),
         cut: row.map((each) => each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight + 1),
@@ -140,6 +140,10 @@
         sideways: document.documentElement.scrollWidth - innerWidth,
       };
     },
+
+    /** What is asked of a layer as it stands there, all at once. */
+    layer: (layer) =>
+      Object.fromEntries(["row", "texts", "targets", "card", "answers"].map((each) => [each, measures[each](layer)])),
 
     /** Moves the buttons of a layer to where they can be seen. */
     reach: (layer) => buttons(layer)[0]?.scrollIntoView({ block: "center" }),

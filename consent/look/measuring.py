@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Page
 
-from consent.look.looks import Look
+from consent.look.looks import MEDIA, Look
 
 MEASURES: Final = (Path(__file__).parent / "measures.js").read_text(encoding="utf-8")
 #: The parts of the component that ask, by what people call them.
@@ -20,7 +20,7 @@ def measure(page: Page, name: str, given: object = None) -> Any:
 def show(page: Page, look: Look) -> None:
     """Show *page* as *look* says."""
     page.set_viewport_size({"width": look.width, "height": look.height})
-    page.emulate_media(color_scheme=look.theme)
+    page.emulate_media(**MEDIA[look.theme])
     if look.placement is not None:
         measure(page, "dress", [look.placement, look.text])
 

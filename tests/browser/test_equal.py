@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from consent.look import AAA, ALL, FEW, Look, finding, measure, served, show, states
 from consent.look.finding import ANSWERS, Finding
-from consent.look.looks import PLACEMENTS, THEMES, WINDOWS
+from consent.look.looks import MEDIA, PLACEMENTS, THEMES, WINDOWS, Theme
 from consent.web.language import shipped
 from tests.web.clinic import in_every_language
 
@@ -43,18 +43,14 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def wrong(page: Page, layer: str, look: Look, row: dict[str, Any]) -> list[Finding]:
-    """What is wrong with a layer in a look, by our own measure; *row* are its buttons, as they were measured."""
-    found = [*finding.row(row, AAA), *finding.texts(measure(page, "texts", layer), AAA)]
-    found += finding.targets(measure(page, "targets", layer), AAA)
+def wrong(layer: str, look: Look, measured: dict[str, Any]) -> list[Finding]:
+    """What is wrong with a layer in a look, by our own measure."""
+    found = [*finding.row(measured["row"], AAA), *finding.texts(measured["texts"], AAA)]
+    found += finding.targets(measured["targets"], AAA)
     # Who reads with large text, and on the page that is all about the choice, comes to them by scrolling.
     if look.text == "100%" and layer != ".pc-centre":
-        found += finding.reachable(row)
-    if layer == ".pc-banner":
-        found += finding.card(measure(page, "card"))
-    else:
-        found += finding.answers(measure(page, "answers", layer))
-    return found
+        found += finding.reachable(measured["row"])
+    return [*found, *finding.card(measured["card"]), *finding.answers(measured["answers"])]
 
 
 def test_in_few_looks_every_two_values_meet() -> None:
@@ -91,10 +87,10 @@ def test_refusing_and_accepting_are_the_same_but_for_their_words(
             if layer != ".pc-banner" and look.placement != "bottom":
                 continue  # only the card has other places
             show(page, look)
-            row = measure(page, "row", layer)
-            assert wrong(page, layer, look, row) == [], (layer, look)
-            assert row["sideways"] <= 0
-            grounds[look.theme].add(row["ground"])
+            measured = measure(page, "layer", layer)
+            assert wrong(layer, look, measured) == [], (layer, look)
+            assert measured["row"]["sideways"] <= 0
+            grounds[look.theme].add(measured["row"]["ground"])
     assert [len(found) for found in grounds.values()] == [1, 1]
     assert grounds["light"] != grounds["dark"]
 
@@ -115,12 +111,10 @@ def test_the_declaration_never_scrolls_sideways(site: str, page: Page, language:
 
 @pytest.mark.requirement("UI-03")
 @pytest.mark.parametrize(
-    "media",
+    "theme",
     [
-        pytest.param({"color_scheme": "light"}, id="light"),
-        pytest.param({"color_scheme": "dark"}, id="dark", marks=pytest.mark.full),
-        pytest.param({"contrast": "more"}, id="more contrast", marks=pytest.mark.full),
-        pytest.param({"forced_colors": "active"}, id="forced colours"),
+        each if each in ("light", "forced colours") else pytest.param(each, marks=pytest.mark.full)
+        for each in MEDIA
     ],
 )
 @pytest.mark.parametrize(
@@ -128,9 +122,9 @@ def test_the_declaration_never_scrolls_sideways(site: str, page: Page, language:
     [".pc-banner", *(pytest.param(each, marks=pytest.mark.full) for each in ("#pc-dialog", ".pc-centre"))],
 )
 def test_both_look_alike_under_the_pointer_when_pressed_and_with_focus(
-    site: str, page: Page, media: dict[str, Any], layer: str
+    site: str, page: Page, theme: Theme, layer: str
 ) -> None:
-    page.emulate_media(**media)
+    page.emulate_media(**MEDIA[theme])
     page.goto(f"{site}privacy-choices" if layer == ".pc-centre" else site)
     if layer == "#pc-dialog":
         open_dialog(page)

@@ -329,24 +329,29 @@ def checked(folder: Path, style: str, *arguments: str) -> "subprocess.CompletedP
     )
 
 
+#: What a theme does to the banner only on a tablet, only for who asks for more contrast, only under forced colours.
+SOMETIMES = """@layer pc.theme {
+  @media (min-width: 400px) and (max-width: 1100px) { .pc-banner [value=none] { font-size: .7em } }
+  @media (prefers-contrast: more) { .pc-banner p { color: #999 } }
+  @media (forced-colors: active) { .pc-banner [value=all] { forced-color-adjust: none; color: #fff; background: #000 } }
+}"""
+
+
+@pytest.mark.requirement("UI-03")
 def test_the_command_ends_with_1_and_says_page_width_theme_and_selector(tmp_path: Path) -> None:
-    done = checked(tmp_path, ".pc-button[value=none] { padding: 0 !important }", "--json")
+    done = checked(tmp_path, SOMETIMES, "--json")
     assert done.returncode == 1, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     assert answer["faults"] == []
-    first = answer["browser"][0]
-    assert first["problem"].startswith("it is not like the others: padding-")
-    assert {
-        key: first[key] for key in ("rule", "page", "layer", "selector", "width", "theme", "language")
-    } == {
-        "rule": "equal",
-        "page": "/",
-        "layer": "banner",
-        "selector": ".pc-row [value=none]",
-        "width": 320,
-        "theme": "light",
-        "language": "en",
-    }
+    members = ("rule", "page", "layer", "selector", "width", "theme", "language", "looks")
+    assert [tuple(each[member] for member in members) for each in answer["browser"]] == [
+        ("contrast", "/", "banner", "p", 390, "more contrast", "en", 1),
+        ("equal", "/", "banner", ".pc-row [value=all]", 390, "forced colours", "en", 1),
+        ("equal", "/", "banner", ".pc-row [value=none]", 768, "light", "en", 2),
+    ]
+    assert answer["browser"][2]["problem"].startswith(
+        "it is not like the others: font-size is 11.2px, not 16px"
+    )
     assert not (tmp_path / "instance").exists()
 
 
