@@ -1,25 +1,29 @@
 """The overview: charts and rates that say what the events say, for whom may see them, whatever is asked for."""
 
 import re
+import secrets
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from consent.audit.chart import Bars, Lines, Strip
-from consent.audit.overview import charts, compared, state_of
+from consent.audit.overview import charts, compared, state_of, told_apart
+from consent.audit.rates import DIMENSIONS
 from consent.audit.row import Reader
 from consent.audit.search import Search
 from consent.audit.share import FOR_REVIEW
 from consent.audit.span import spans
 from consent.audit.tally import tally
-from consent.ledger import Ledger
+from consent.ledger import Kind, Ledger
+from consent.ledger.tile import WIDTH
 from consent.storage import OwnStorage
 
-from .clinic import Auditor, Clock, MakeApp, visit
+from .clinic import Auditor, Clock, MakeApp, new_event, newest, visit
 
 DAY = 86_400
 
@@ -48,6 +52,38 @@ def test_each_day_has_what_was_answered_on_it(app: Flask, ledger: Ledger, clock:
         ("yes", 1, 4),
         ("no", 3, 4),
     ]
+
+
+@pytest.mark.parametrize("dimension", DIMENSIONS)
+def test_counting_together_what_it_does_not_tell_apart_changes_nothing_it_shows(
+    app: Flask, ledger: Ledger, dimension: str
+) -> None:
+    visit(app, "all")
+    policy = newest(app).policy  # on record, so that it is known which services a category has
+    sources = ("banner", "centre", "dialog")
+    acts = [
+        new_event(
+            kind=Kind.REFUSED if at % 4 == 0 else Kind.GIVEN,
+            policy=policy,
+            time=datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=7 * at),
+            granted=() if at % 4 == 0 else ("statistics",),
+            refused=("videos",) if at % 3 else (),
+            language=("en", "de")[at % 2],
+            profile=("eu", "uk")[at // 2 % 2],
+            signal=at % 5 == 0,
+            source=sources[at % 3],
+        )
+        for at in range(2 * WIDTH)
+    ]
+    ledger.record_all([(event, secrets.token_bytes(32)) for event in acts])
+    reader = Reader(ledger)
+    apart = tally(reader, Search(), cut=spans)
+    together = tally(reader, Search(), cut=spans, alike=told_apart(dimension, reader.policy))
+    assert len(together.rows) < len(apart.rows)
+    assert charts(together, reader.policy) == charts(apart, reader.policy)
+    tables = compared(together, dimension, reader.policy)
+    assert tables == compared(apart, dimension, reader.policy)
+    assert [len(table.rows) > (dimension != "revision") for table in tables[1:]] == [True, True]
 
 
 def test_rates_are_compared_by_what_is_asked_for(app: Flask, ledger: Ledger) -> None:

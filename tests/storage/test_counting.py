@@ -153,6 +153,24 @@ def test_counts_of_a_span_are_those_of_its_days(log: Ledger, url: URL | None) ->
     assert log.counts(today + 90, today + 99) == Counts(WIDTH, 0, [])
 
 
+def test_sums_are_the_counts_of_the_days_and_facets_that_belong_together(
+    log: Ledger, url: URL | None
+) -> None:
+    fill(log, 2 * WIDTH, url)
+    known, first = log.facets(), hour_of(EARLY) // 24 - 2
+    edges = [first, first + 1, first + 4, first + 10]
+    firsts = dict[str | None, int]()
+    groups = {id: firsts.setdefault(each.language, id) for id, each in known.items() if each.language != "ar"}
+    expected = Counter[tuple[int, int]]()
+    for day, id, many, _ in log.counts(edges[0], edges[-1]).rows:
+        if id in groups:
+            expected[max(edge for edge in edges if edge <= day), groups[id]] += many
+    found = log.sums(edges, groups)
+    assert found.size == 2 * WIDTH
+    assert {(edge, group): many for edge, group, many, _ in found.rows} == expected
+    assert len(found.rows) == len(expected) > len(edges)
+
+
 def test_events_are_found_by_their_facets_each_once_the_newest_first(log: Ledger, url: URL | None) -> None:
     fill(log, 2 * WIDTH, url)
     known = log.facets()
