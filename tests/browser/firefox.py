@@ -21,6 +21,7 @@ _PREFERENCES = {
     "marionette.port": 0,
     "remote.prefs.recommended": True,
     "browser.shell.checkDefaultBrowser": False,
+    "general.smoothScroll": False,  # while a page is on its way, clicks miss what they were meant for
 }
 
 
