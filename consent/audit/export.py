@@ -66,7 +66,7 @@ _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 #: Stands where what a row has of its own will; neither format has it anywhere else.
 _PLACE: Final = "\0"
 #: Forms of lines remembered at most.
-_MOST: Final = 4096
+MOST_FORMS: Final = 4096
 
 
 def json_line(members: object) -> str:
@@ -89,7 +89,7 @@ class Lines:
     def line(self, row: Row) -> str:
         """*row* as a line. What it has of its own are a number, ids and times, in which nothing is to be escaped."""
         if (form := self.known.get(row.like)) is None:
-            if len(self.known) >= _MOST:
+            if len(self.known) >= MOST_FORMS:
                 self.known.clear()
             form = self.known[row.like] = self.form(row.like)
         nothing, quote = self.nothing, self.quote

@@ -5,12 +5,13 @@ which field. Only what was given is exported as given: a reader who looks for va
 event says besides is there under the log's own names, so that nothing is left to guess.
 """
 
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Final
 
-from consent.audit.export import json_line
-from consent.audit.row import Reader, Row, stamp
+from consent.audit.export import MOST_FORMS, json_line
+from consent.audit.row import Like, Reader, Row
 from consent.ledger import Event, Kind
 from consent.policy import Policy
 from consent.policy.parts import Duration, Service
@@ -33,6 +34,9 @@ STATUS: Final = {
 }
 #: The kinds that a visitor's act makes; the others are the site's.
 _BY_VISITOR: Final = frozenset(STATUS) - {Kind.EXPIRED, Kind.INVALIDATED, Kind.IMPORTED}
+#: Where a line's form has what a record has of its own. Nobody can have written it into a policy.
+_PLACE: Final = secrets.token_hex(16)
+_OWN: Final = {name: f"{_PLACE}-{name}" for name in ("index", "id", "time", "subject")}
 #: Where a profile's law holds (DPV's codes of places); the default profile says nothing of a place.
 _PLACES: Final = {"eu": "loc:EU", "uk": "loc:GB", "fr": "loc:FR", "us_ca": "loc:US-CA", "us_other": "loc:US"}
 _UNITS: Final = {
@@ -55,6 +59,8 @@ class Records:
     left_out: int = 0
     """Events without a record: of the log itself, erased, or not as they were written."""
     _processes: dict[tuple[str, str], dict[str, object]] = field(default_factory=dict)
+    _forms: dict[tuple[Like, bool], str] = field(default_factory=dict)
+    """The lines of records that are alike, by whether they name a subject."""
 
     @classmethod
     def of(cls, site: Site, reader: Reader) -> "Records":
@@ -83,35 +89,70 @@ class Records:
         out.write(f'{{"@context":{json_line(self.context)},"@graph":[')
         written = 0
         for row in rows:
-            if (record := self.record(row)) is not None:
-                out.write(("," if written else "") + "\n" + json_line(record))
+            if (line := self._line(row)) is not None:
+                out.write(("," if written else "") + "\n" + line)
                 written += 1
         out.write("\n]}\n")
         return written
 
     def record(self, row: Row) -> dict[str, object] | None:
         """The record of *row*; None if it has none, which is counted."""
-        event = row.event
-        if event is None or row.problem is not None or event.kind not in STATUS:
+        event = self._answer(row)
+        if event is None:
+            return None
+        return self._record(row.like, event, index=row.index, id=row.id, time=row.time, subject=row.subject)
+
+    def _line(self, row: Row) -> str | None:
+        """As :meth:`record`, as JSON: what those that are alike have in common is written once for all of them."""
+        event = self._answer(row)
+        if event is None:
+            return None
+        named = row.subject is not None
+        if (form := self._forms.get((row.like, named))) is None:
+            if len(self._forms) >= MOST_FORMS:
+                self._forms.clear()
+            form = self._forms[row.like, named] = self._form(row.like, event, named=named)
+        index = "null" if row.index is None else row.index
+        return form % {"index": index, "id": row.id, "time": row.time, "subject": row.subject}
+
+    def _form(self, like: Like, event: Event, *, named: bool) -> str:
+        index, id, time = _OWN["index"], _OWN["id"], _OWN["time"]
+        subject = _OWN["subject"] if named else None
+        record = self._record(like, event, index=index, id=id, time=time, subject=subject)
+        form = json_line(record).replace("%", "%%")
+        form = form.replace(f'"{index}"', "%(index)s")  # the only one that is no text
+        for name, place in _OWN.items():
+            form = form.replace(place, f"%({name})s")
+        return form
+
+    def _answer(self, row: Row) -> Event | None:
+        """What those like *row* say, if it is a visitor's answer as it was recorded; else None, which is counted."""
+        event = row.like.event
+        if event is None or row.time is None or row.problem is not None or event.kind not in STATUS:
             self.left_out += 1
             return None
-        policy = self.policy_of(row.policy)
+        return event
+
+    def _record(
+        self, like: Like, event: Event, *, index: object, id: str, time: str | None, subject: str | None
+    ) -> dict[str, object]:
+        """The record of what is *like* this and has these of its own; *event* is any of them."""
+        policy = self.policy_of(like.policy)
         about = concerned(event)
         return {
             "@type": "dpv:ConsentRecord",
-            "@id": f"urn:uuid:{event.id}",
+            "@id": f"urn:uuid:{id}",
             "dct:conformsTo": VERSION,
-            "dct:identifier": str(event.id),
-            "dpv:hasDataSubject": _named(
-                "dpv:DataSubject", f"urn:uuid:{event.subject}" if event.subject else None
-            ),
+            "dct:identifier": id,
+            "dpv:hasDataSubject": _named("dpv:DataSubject", subject and f"urn:uuid:{subject}"),
             "dpv:hasDataController": _controller(policy),
             "dpv:hasNotice": self._notice(event),
             "dpv:hasJurisdiction": _PLACES.get(event.profile or ""),
-            "dpv:hasProcess": [self._process(row.policy, policy, key) for key in about],
+            "dpv:hasProcess": [self._process(like.policy, policy, key) for key in about],
             "dpv:hasConsentControl": {"@type": "dpv:WithdrawConsent", "dpv:isExercisedAt": self.address},
-            "dpv:hasConsentStatus": _status(event),
-            **{f"log:{name}": value for name, value in _besides(row, event).items()},
+            "dpv:hasConsentStatus": _status(event, time),
+            "log:index": index,
+            **{f"log:{name}": value for name, value in _besides(like, event).items()},
         }
 
     def _notice(self, event: Event) -> dict[str, object]:
@@ -140,24 +181,23 @@ def iso(duration: Duration) -> str:
     return _UNITS[duration.unit].format(duration.count)
 
 
-def _status(event: Event) -> dict[str, object]:
+def _status(event: Event, time: str | None) -> dict[str, object]:
     types = [STATUS[event.kind]]
     if event.kind in (Kind.GIVEN, Kind.GIVEN_ONCE):
         types.append("dpv:ExpressedConsent")
     return {
         "@type": types,
         "dpv:isIndicatedBy": "dpv:DataSubject" if event.kind in _BY_VISITOR else "dpv:DataController",
-        "dpv:isIndicatedAtTime": stamp(event.time, "milliseconds"),
+        "dpv:isIndicatedAtTime": time,
         "dpv:hasIndicationMethod": event.source,
     }
 
 
-def _besides(row: Row, event: Event) -> dict[str, object]:
+def _besides(like: Like, event: Event) -> dict[str, object]:
     return {
-        "index": row.index,
         "kind": event.kind.value,
-        "policy": row.policy,
-        "revision": row.revision,
+        "policy": like.policy,
+        "revision": like.revision,
         "profile": event.profile,
         "granted": list(event.granted),
         "refused": list(event.refused),

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from consent.audit.export import COLUMNS, schema_of, write_csv, write_jsonl
 from consent.audit.jsonld import STATUS, Records, iso
 from consent.audit.row import Reader, Row
 from consent.ledger import Kind, Ledger
+from consent.policy import Policy
 from consent.policy.parts import Duration
 
 from .clinic import record, visit
@@ -201,6 +203,22 @@ def test_each_record_is_written_before_the_next_event_is_read(history: Ledger) -
             yield row
 
     assert records.write(watched(), out) > 5
+
+
+def test_each_line_says_its_own_record_whatever_texts_the_policy_has(history: Ledger) -> None:
+    texts = r"100 % of %(id)s, %s and \u0000id"
+
+    def policy_of(digest: str | None) -> Policy | None:
+        found = reader.policy(digest)
+        return found and replace(found, controller=replace(found.controller, name=texts, address=texts))
+
+    reader, out = Reader(history), io.StringIO()
+    rows = list(reader.rows(history.records()))
+    Records(ADDRESS, policy_of).write(rows, out)
+    records = [record for row in rows if (record := Records(ADDRESS, policy_of).record(row))]
+    assert json.loads(out.getvalue())["@graph"] == records
+    assert len({record["dct:identifier"] for record in records}) == len(records) > 5
+    assert texts in out.getvalue().replace(r"\\", "\\")
 
 
 def test_who_refuses_is_a_data_subject_without_a_name(app: Flask, ledger: Ledger) -> None:
