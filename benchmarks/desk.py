@@ -192,15 +192,17 @@ def asked(ask: Callable[[], TestResponse], rounds: int) -> tuple[Spread, Spread]
 
 
 def exports(app: Flask, folder: Path, size: int, database: str) -> Iterator[Figure]:
-    """Exports in each format that is written row by row, and of a few events."""
+    """Exports in each format, and of a few events."""
+    rows = ("--output", str(folder / "export"))
     for what, arguments in (
-        ("JSON Lines", ("--format", "jsonl")),
-        ("CSV", ("--format", "csv")),
-        ("JSON-LD", ("--format", "jsonld")),
-        ("JSON Lines, withdrawals alone", ("--kind", "withdrawn")),
+        ("JSON Lines", ("--format", "jsonl", *rows)),
+        ("CSV", ("--format", "csv", *rows)),
+        ("JSON-LD", ("--format", "jsonld", *rows)),
+        ("JSON Lines, withdrawals alone", ("--kind", "withdrawn", *rows)),
+        ("a bundle", ("--bundle", str(folder / "export.zip"))),
     ):
         before, start = peak(), time.process_time()
-        run(app, "export", *arguments, "--output", str(folder / "export"))
+        run(app, "export", *arguments)
         taken = time.process_time() - start
         grown = Beside("memory grew by", peak() - before, "MiB")
         yield rate(f"export as {what}, {database}", size, taken, "≥ 20,000/s", beside=[grown])
