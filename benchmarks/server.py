@@ -19,13 +19,15 @@ from benchmarks.report import OURS, Beside, Figure, Section
 from benchmarks.spread import Spread
 from consent.ledger import Ledger
 from consent.storage import open_storage
+from consent.storage.sequencer import IN_PASSING
 from tests.storage.cluster import libpq, running
 
 WRITERS = 8
 METHOD = (
     f"{WRITERS} processes record for {{seconds:g}} s into one PostgreSQL database, as fast as they can, in each of "
-    "{rounds} rounds; those of the three kinds take turns. The component's seal meanwhile, each once a second at most, "
-    "as web workers do by default. “Bare” is one prepared statement by psycopg alone that writes the same two rows, "
+    "{rounds} rounds; those of the three kinds take turns. The component's seal meanwhile, each once a second at most "
+    "and up to {most} events, as web workers do by default; what they don't get to waits for the next. “Bare” is "
+    "one prepared statement by psycopg alone that writes the same two rows, "
     "whose bytes are made before the clock starts, each a commit; the component makes each event anew, with its leaf "
     "and its commitment. The hash chain does as bare, and locks one row, in which the newest hash stands, until its "
     "commit is synced: one statement too, so at its best."
@@ -53,7 +55,7 @@ def measure(folder: Path, *, quick: bool) -> Section:
     section = Section(
         name="server",
         title=f"{WRITERS} writers on PostgreSQL",
-        method=METHOD.format(seconds=seconds, rounds=rounds),
+        method=METHOD.format(seconds=seconds, rounds=rounds, most=IN_PASSING),
     )
     # A server doesn't run as root, and its folder must be reached by whom it runs as.
     folder.parent.chmod(0o711)
