@@ -139,6 +139,8 @@ class Records:
         """The record of what is *like* this and has these of its own; *event* is any of them."""
         policy = self.policy_of(like.policy)
         about = concerned(event)
+        # What ended because terms changed had others than those of that day.
+        terms = None if event.kind is Kind.INVALIDATED else policy
         return {
             "@type": "dpv:ConsentRecord",
             "@id": f"urn:uuid:{id}",
@@ -148,7 +150,7 @@ class Records:
             "dpv:hasDataController": _controller(policy),
             "dpv:hasNotice": self._notice(event),
             "dpv:hasJurisdiction": _PLACES.get(event.profile or ""),
-            "dpv:hasProcess": [self._process(like.policy, policy, key) for key in about],
+            "dpv:hasProcess": [self._process(like.policy, terms, key) for key in about],
             "dpv:hasConsentControl": {"@type": "dpv:WithdrawConsent", "dpv:isExercisedAt": self.address},
             "dpv:hasConsentStatus": _status(event, time),
             "log:index": index,

@@ -19,7 +19,15 @@ from consent.audit.search import Found, Search, SearchError, find, read_before
 from consent.audit.span import whole
 from consent.audit.tally import tally
 from consent.audit.untold import untold
-from consent.audit.wording import KINDS, PRUNED_BELOW, answers_text, details_text, kind_text, time_text
+from consent.audit.wording import (
+    KINDS,
+    LEAVES_OUT_ERASED,
+    PRUNED_BELOW,
+    answers_text,
+    details_text,
+    kind_text,
+    time_text,
+)
 from consent.errors import LedgerError
 from consent.ledger import Kind
 from consent.web.values import DAY
@@ -160,7 +168,7 @@ def rendered(
         command=shlex.join(["flask", "consent", "export", *query.options(listing.kinds)]),
         asked=query.among(listing.kinds),
         provable=bool(search and search.days),
-        leaves_out_erased=bool(search and search.of_opening),
+        leaves_out_erased=LEAVES_OUT_ERASED if search and search.of_opening else None,
         kinds={kind.value: KINDS[kind] for kind in listing.kinds},
         answers=SAID,
         signals=tuple(SIGNALS),

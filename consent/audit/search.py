@@ -296,9 +296,22 @@ def read_moment(text: str, *, end: bool = False) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        return moment + _DAY if end and len(text) <= len("2026-11-01") else moment
-    except (ValueError, OverflowError):
+    except ValueError:
         raise SearchError(
             f"{shown(text)} is not a date; expected one like 2026-11-01 or 2026-11-01T09:30 (UTC)."
         ) from None
+    try:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return moment + _DAY if end and _is_day(text) else moment
+    except OverflowError:
+        raise SearchError(
+            f"{shown(text)} lies at the end of the calendar; leave it out, or give a date like 2026-11-01."
+        ) from None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -47,6 +47,7 @@ PRUNED: Final = (
     "The event {} was pruned: what it said was erased before, and the log keeps its hash alone. A receipt of it, and "
     "every checkpoint, still verifies."
 )
+LEAVES_OUT_ERASED: Final = "Erased events don’t say enough to be found by this."
 PRUNED_BELOW: Final = "Entries below index {} were pruned, but for those that are still needed."
 
 

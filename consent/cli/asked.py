@@ -11,6 +11,7 @@ from consent.audit.offered import Offered
 from consent.audit.row import Reader
 from consent.audit.said import SAID
 from consent.audit.search import Revisions, Search, SearchError, read_moment, read_word
+from consent.audit.wording import LEAVES_OUT_ERASED
 from consent.cli.terminal import complain
 from consent.ledger import Kind
 
@@ -143,6 +144,11 @@ def _search_of(
 
 
 def say_absent(reader: Reader, search: Search) -> None:
-    """Say on standard error what *search* names that no event on record has: an empty answer doesn't tell."""
+    """Say on standard error what *search* names that no event on record has: an empty answer doesn't tell.
+
+    Also where it leaves out erased events, of which nobody knows any more whether they are meant.
+    """
+    if search.of_opening:
+        complain(LEAVES_OUT_ERASED)
     for sentence in Offered.of(reader).missing(search):
         complain(sentence)

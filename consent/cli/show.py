@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
+from uuid import UUID
 
 import click
 
@@ -12,13 +14,15 @@ from consent.audit.proof import Proof, proof_of
 from consent.audit.row import Reader, Row
 from consent.audit.search import SearchError, read_id
 from consent.audit.today import notice_today, often, policy_since
+from consent.audit.verification import as_kept
 from consent.audit.wording import PRUNED, facts_of, kind_text
 from consent.cli.command import IMPOSSIBLE, WRONG, command, ledger_of, site_of
 from consent.cli.diff import in_words as difference_in_words
 from consent.cli.diff import members as difference_members
 from consent.cli.operator import operator
 from consent.cli.terminal import complain, facts, say, say_json, table, visible
-from consent.errors import LedgerError
+from consent.errors import LedgerError, ProofError
+from consent.ledger.receipt import LONGEST_RECEIPT, Receipt
 from consent.policy import Policy
 from consent.web.site import Site
 
@@ -30,9 +34,15 @@ ID = "8f2b6c1e-9d4a-4c55-b1de-6a0f0c3e7a11"
     f"flask consent show {ID}",
     f"flask consent show {ID} --json",
     f"flask consent show {ID} --notice notice.html",
+    "flask consent show --receipt mine.tlog-proof",
     f"flask consent show {ID} --auditor auditor-1 --auditor auditor-2",
 )
-@click.argument("id")
+@click.argument("id", required=False)
+@click.option(
+    "--receipt",
+    type=click.File("rb"),
+    help="Show the event of this receipt, which a visitor kept, instead of ID; - is standard input.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Answer in one line of JSON.")
 @click.option(
     "--notice",
@@ -47,22 +57,28 @@ ID = "8f2b6c1e-9d4a-4c55-b1de-6a0f0c3e7a11"
     help="Name this auditor where they looked it up, by what CONSENT_AUDITOR gives or os:NAME. Repeat for more.",
 )
 @click.pass_context
-def show(ctx: click.Context, id: str, as_json: bool, notice: Path | None, auditors: tuple[str, ...]) -> None:
+def show(
+    ctx: click.Context,
+    id: str | None,
+    receipt: IO[bytes] | None,
+    as_json: bool,
+    notice: Path | None,
+    auditors: tuple[str, ...],
+) -> None:
     """Say everything that is recorded of the event ID, and who has looked it up.
 
-    ID is the event id that "flask consent log" lists. Its inclusion proof is made and checked, down to the signature.
-    Ends with 1 if the record is not as it was written, or its proof doesn't hold. Of an event that was pruned only
-    that is said. What the site's templates and policy of today give instead of the notice of that day, and what the
-    policy changed since, is said after it.
+    ID is the event id that "flask consent log" lists; or --receipt names a file that a visitor kept, and the log's
+    event of that receipt is shown. Whether the receipt itself is genuine says "flask consent verify --receipt".
+
+    The event's inclusion proof is made and checked, down to the signature. Ends with 1 if the record is not as it was
+    written, or its proof doesn't hold. Of an event that was pruned only that is said. What the site's templates and
+    policy of today give instead of the notice of that day, and what the policy changed since, is said after it.
 
     That it is looked up is recorded first, with what stands for your account on this machine: nothing is shown
     otherwise. Whoever looked it up, or another event of the same browser, is listed by what stands for them: an
     account on a machine is "os:NAME", others are whom CONSENT_AUDITOR named.
     """
-    try:
-        wanted = read_id(id)
-    except SearchError as error:
-        raise click.BadParameter(str(error), param_hint="ID") from error
+    wanted = meant(id, receipt)
     reader, site = Reader(ledger_of(ctx)), site_of(ctx)
     record = look_up(site, wanted, operator(), "show")
     if record is None and reader.ledger.was_pruned(wanted):
@@ -83,6 +99,22 @@ def show(ctx: click.Context, id: str, as_json: bool, notice: Path | None, audito
         words = in_words(row, reader.policy(row.policy), proof, seen_by, named)
         say("\n\n".join([words, *from_today(site, reader, row)]))
     ctx.exit(WRONG if row.problem or proof.holds is False else 0)
+
+
+def meant(id: str | None, receipt: IO[bytes] | None) -> UUID:
+    """The event that is meant, by its *id* or by its *receipt*; click's usage error for none, both, or a wrong one."""
+    if (id is None) == (receipt is None):
+        raise click.UsageError("Name one event: by its ID, or by --receipt FILE.")
+    try:
+        if id is not None:
+            return read_id(id)
+        text = receipt.read(LONGEST_RECEIPT + 1).decode() if receipt else ""
+        return Receipt.parse(as_kept(text)).outline().id
+    except SearchError as error:
+        raise click.BadParameter(str(error), param_hint="ID") from error
+    except (UnicodeDecodeError, ProofError, LedgerError) as error:
+        said = "This is no text." if isinstance(error, UnicodeDecodeError) else str(error)
+        raise click.BadParameter(said, param_hint="--receipt") from error
 
 
 def notice_of(reader: Reader, row: Row) -> bytes:

@@ -171,6 +171,7 @@ def test_an_erased_event_says_what_remains(ledger: Ledger, auditor: Auditor, tmp
     assert "(erased)" in auditor.open().text
     page = auditor.look_up(event.id)
     assert "has been erased" in page.text
+    assert "Which notice that was is erased" in page.text
     assert "between 09:00 and 09:59 UTC" in page.text
     assert str(event.subject) not in page.text
 

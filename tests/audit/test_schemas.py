@@ -171,6 +171,17 @@ def test_a_status_is_about_the_services_that_the_event_decided(history: Ledger) 
     assert all(services == ["statistics"] for services in about.values())
 
 
+def test_what_ended_because_terms_changed_is_not_described_by_the_new_ones(history: Ledger) -> None:
+    policy = next(document.hash for document in history.documents("policy"))
+    for kind in (Kind.WITHDRAWN, Kind.INVALIDATED):
+        record(history, kind=kind, policy=policy, before_granted=("statistics",), granted=())
+    _, document = exported(history)
+    withdrawn, invalidated = document["@graph"][-2:]
+    assert "dpv:hasPurpose" in withdrawn["dpv:hasProcess"][0]
+    assert invalidated["dpv:hasProcess"] == [{"@type": "dpv:Process", "dct:identifier": "statistics"}]
+    assert faults(schema_of("jsonld"), document) == []
+
+
 def test_what_is_no_answer_or_erased_or_altered_has_no_record_and_is_counted(history: Ledger) -> None:
     records, document = exported(history)
     # The log's opening, the set-up, a look-up; and the erased and the altered one.

@@ -256,6 +256,12 @@ def test_dates_are_read_in_utc_and_a_day_has_an_end() -> None:
     assert read_moment("2026-11-01", end=True) == datetime(2026, 11, 2, tzinfo=UTC)
     assert read_moment("2026-11-01T09:30", end=True) == datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
     assert read_moment("2026-11-01T09:30+02:00") == datetime(2026, 11, 1, 7, 30, tzinfo=UTC)
+    assert read_moment("2026W10T09", end=True) == datetime(2026, 3, 2, 9, tzinfo=UTC), (
+        "a moment, short as it is"
+    )
+    for text in ("9999-12-31", "0001-01-01T00:00+14:00"):
+        with pytest.raises(SearchError, match="end of the calendar"):
+            read_moment(text, end=True)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from flask import Flask
 from consent.cli import cli
 from consent.cli.command import Command
 from consent.cli.move import TO
-from tests.audit.clinic import newest, visit
+from tests.audit.clinic import newest, site_of, visit
 from tests.storage.cluster import Cluster
 
 from .conftest import Run, run_for
@@ -95,6 +95,9 @@ def test_each_documented_example_runs(
     app.add_url_rule("/", "home", lambda: "home")
     if " sample" not in typed:  # which is for logs in which nobody has answered
         visit(app, "all").answer("none")
+        receipt = site_of(app).recorder.ledger.receipt(newest(app).id)
+        assert receipt
+        (tmp_path / "mine.tlog-proof").write_text(receipt.to_text())
     (tmp_path / "consent-new.toml").write_text(
         (tmp_path / "consent.toml").read_text().replace("revision = 1", 'revision = 2\nchange = "New."')
     )

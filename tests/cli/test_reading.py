@@ -517,3 +517,50 @@ def test_on_a_server_a_look_up_is_recorded_once_a_minute_and_listed_before_it_is
     (listed,) = json.loads(run("show", str(event.id), "--json").stdout)["look_ups"]
     assert (listed["how"], listed["index"]) == ("show", None)
     assert ledger.seal() == 2
+
+
+@pytest.mark.requirement("REC-01")
+def test_show_finds_the_event_of_a_receipt(app: Flask, run: Run, tmp_path: Path) -> None:
+    visit(app, "all")
+    event = newest(app)
+    ledger = site_of(app).recorder.ledger
+    receipt = ledger.receipt(event.id)
+    assert receipt
+    file = tmp_path / "mine.tlog-proof"
+    file.write_bytes(receipt.to_text().replace("\n", "\r\n").encode())  # as an editor may leave it
+    words = run("show", "--receipt", str(file)).stdout
+    assert words.startswith("Consent given")
+    assert str(event.id) in words
+    shown = run("show", "--receipt", str(file), "--notice", "-")
+    stored = ledger.document(event.notice or "")
+    assert stored
+    assert shown.stdout_bytes == stored.body
+
+
+@pytest.mark.parametrize(
+    "body", [b"hello", b"", b"\xff\xfe", b"c2sp.org/tlog-proof@v1\nextra e30=\nindex 1\n\nx\n"]
+)
+def test_what_is_no_receipt_is_refused_and_nothing_is_looked_up(
+    app: Flask, run: Run, tmp_path: Path, body: bytes
+) -> None:
+    visit(app, "all")
+    size = site_of(app).recorder.ledger.size()
+    file = tmp_path / "mine.tlog-proof"
+    file.write_bytes(body)
+    result = run("show", "--receipt", str(file))
+    assert result.exit_code == 2
+    assert "--receipt" in result.stderr
+    assert "not a receipt" in result.stderr or "no text" in result.stderr
+    for arguments in ([], [str(newest(app).id), "--receipt", str(file)]):
+        assert "Name one event" in run("show", *arguments).stderr
+    assert site_of(app).recorder.ledger.size() == size
+
+
+@pytest.mark.parametrize("command", ["log", "stats", "export"])
+def test_it_is_said_where_erased_events_cannot_be_told_to_be_meant(
+    app: Flask, run: Run, command: str
+) -> None:
+    visit(app, "all")
+    said = "Erased events don’t say enough to be found by this."
+    assert said in run(command, "--category", "performance", "--answer", "yes").stderr
+    assert said not in run(command, "--kind", "given").stderr
