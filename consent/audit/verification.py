@@ -12,13 +12,19 @@ from consent.audit.page import context_of, page, reader, site
 from consent.audit.running import BUSY, Check, busy
 from consent.audit.untold import untold
 from consent.errors import LedgerError, ProofError
-from consent.ledger import Ledger, Receipt
+from consent.ledger import Checkpoint, Ledger, Receipt
+from consent.ledger.note import Note
 from consent.verify import FINE, VERDICTS, Report, shown
 
 #: Bytes of its form: a checkpoint or a receipt fits in, as forms send it.
 LARGEST: Final = 256 * 1024
 #: What the text that an auditor brings is called in what is found.
 BROUGHT: Final = "what you pasted"
+#: What is said of anything else.
+NOT_KEPT: Final = (
+    "What you pasted is neither a receipt nor a signed checkpoint, or not the whole of one. Paste the whole text of "
+    "the file, or nothing. The log was not checked."
+)
 TEMPLATE: Final = "verification.html"
 
 
@@ -47,6 +53,8 @@ def verified() -> Response:
     except LedgerError as error:
         return unavailable(error)
     text = as_kept(pasted)
+    if text and not is_kept(text):
+        return verification_page(NOT_KEPT, HTTPStatus.BAD_REQUEST, pasted)
     check = Check(ledger, [(BROUGHT, text)] if text else ())
     context = context_of(
         **said,
@@ -94,6 +102,17 @@ def as_kept(pasted: str) -> str:
     """A checkpoint or receipt as it was before a form sent it; empty if there was none."""
     text = pasted.replace("\r\n", "\n").replace("\r", "\n").strip()
     return f"{text}\n" if text else ""
+
+
+def is_kept(text: str) -> bool:
+    """Whether *text* looks like a receipt or a signed checkpoint, of whichever log."""
+    if event_in(text) is not None:
+        return True
+    try:
+        Checkpoint.parse(Note.parse(text).text)
+    except ProofError:
+        return False
+    return True
 
 
 def event_in(text: str) -> str | None:

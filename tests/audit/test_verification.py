@@ -109,11 +109,15 @@ def test_a_checkpoint_that_was_kept_elsewhere_is_compared(
 @pytest.mark.parametrize(
     "text", ["rubbish", "<script>alert(1)</script>", "c2sp.org/tlog-proof@v1\n", "\x00\x1b[2J"]
 )
-def test_what_is_no_checkpoint_is_said_to_be_none(answered: Ledger, auditor: Auditor, text: str) -> None:
+def test_what_is_neither_checkpoint_nor_receipt_is_no_verdict_on_the_log(
+    answered: Ledger, auditor: Auditor, text: str
+) -> None:
     page = check(auditor, outside=text)
     words = text_of(page.text)
-    assert "The verdict: bad-signature" in words
-    assert "bad-signature what you pasted" in words
+    assert page.status_code == 400
+    assert "What you pasted is neither a receipt nor a signed checkpoint" in words
+    assert "The verdict" not in words
+    assert page.text.partition("</textarea>")[0].endswith(html.escape(text))
     assert "<script" not in page.text
     assert "\x1b" not in html.unescape(page.text).split("<textarea")[0]
 
@@ -295,4 +299,6 @@ def test_from_a_receipt_that_was_confirmed_a_button_leads_to_its_event(
         auditor, outside=receipt.to_text().replace(f"index {receipt.index}\n", f"index {receipt.index - 1}\n")
     )
     assert "The log has the event" not in altered.text
+    assert "the log itself may be sound" in altered.text
+    assert "the log itself may be sound" not in page.text
     assert "The log has the event" not in check(auditor, outside=receipt.note).text
