@@ -12,10 +12,10 @@ from flask_wtf.csrf import generate_csrf
 
 from consent.audit.offered import Offered
 from consent.audit.page import page, reader, site
-from consent.audit.query import SIGNALS, Query
+from consent.audit.query import ASKED, BEFORE, SIGNALS, Query, place_before, require_known
 from consent.audit.row import Row, stamp
 from consent.audit.said import SAID
-from consent.audit.search import Found, Search, SearchError, find, read_before
+from consent.audit.search import Found, Search, SearchError, find
 from consent.audit.span import whole
 from consent.audit.tally import tally
 from consent.audit.untold import untold
@@ -60,11 +60,12 @@ def asked_list(listing: Listing) -> Response:
     """The page of *listing* that the address asks for; with ``before=<place>`` of older events."""
     query = Query.of(request.args)
     try:
+        require_known(request.args, ASKED)
         search = query.search(listing.kinds)
     except SearchError as error:
         return list_page(listing, query, None, misread=str(error), code=HTTPStatus.BAD_REQUEST)
     try:
-        return list_page(listing, query, search, before=read_before(request.args.get("before")))
+        return list_page(listing, query, search, before=place_before(request.args))
     except SearchError as error:
         return list_page(listing, query, search, problem=str(error), code=HTTPStatus.BAD_REQUEST)
 
@@ -129,7 +130,7 @@ def list_page(
 
 def address(listing: Listing, query: Query, before: int | None = None) -> str:
     """The page of *listing* with what *query* asks for, *before* a place in the log."""
-    values: dict[str, Any] = {**query.fields, "before": before}
+    values: dict[str, Any] = {**query.fields, BEFORE: before}
     return url_for(listing.endpoint, **values)
 
 

@@ -6,7 +6,8 @@ from typing import Final
 
 from werkzeug.datastructures import MultiDict
 
-from consent.audit.search import Revisions, Search, SearchError, is_word, read_moment, read_word
+from consent.audit.search import Revisions, Search, SearchError, is_word, read_before, read_moment, read_word
+from consent.errors import did_you_mean
 from consent.ledger import Kind
 from consent.policy.values import shown
 
@@ -14,6 +15,10 @@ from consent.policy.values import shown
 SEVERAL: Final = ("kind", "language", "profile")
 ONCE: Final = ("since", "until", "category", "answer", "revision", "signal")
 SIGNALS: Final = {"with": True, "without": False}
+#: The one with which an address asks for older events: those before this place.
+BEFORE: Final = "before"
+#: All that an address of a list may ask for.
+ASKED: Final = (*SEVERAL, *ONCE, BEFORE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +85,7 @@ class Query:
         return [*options, *("--signal" if SIGNALS.get(each) else "--no-signal" for each in signals)]
 
     def _one(self, name: str) -> str | None:
-        values = self.fields.get(name, ())
-        if len(values) > 1:
-            raise SearchError(
-                f"{name} is given {len(values)} times; expected it once. Take the others out of the address."
-            )
-        return values[0] if values else None
+        return only(name, self.fields.get(name, ()))
 
     @staticmethod
     def _kind(text: str, kinds: Collection[Kind]) -> Kind:
@@ -94,3 +94,28 @@ class Query:
                 f"{shown(text)} is no kind of event on this page; expected one of: {', '.join(kinds)}."
             )
         return Kind(text)
+
+
+def require_known(address: MultiDict[str, str], known: Collection[str]) -> None:
+    """SearchError for a parameter that isn't *known*: left out, it would let in events that weren't meant."""
+    for name in address:
+        if name not in known:
+            near = did_you_mean(name, known)
+            raise SearchError(
+                f"{shown(name)} is nothing that can be asked for here{f'. {near}' if near else '.'} "
+                f"There are: {', '.join(known)}."
+            )
+
+
+def place_before(address: MultiDict[str, str]) -> int | None:
+    """The place in *address* below which it asks for events; None without one, SearchError for what is none."""
+    return read_before(only(BEFORE, address.getlist(BEFORE)))
+
+
+def only(name: str, values: Sequence[str]) -> str | None:
+    """The one value that the parameter *name* has, None without any; SearchError for several."""
+    if len(values) > 1:
+        raise SearchError(
+            f"{name} is given {len(values)} times; expected it once. Take the others out of the address."
+        )
+    return values[0] if values else None

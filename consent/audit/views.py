@@ -34,6 +34,7 @@ from consent.audit.overview import charts as overviewed
 from consent.audit.page import page, reader, site
 from consent.audit.policies import policies_page
 from consent.audit.proof import Proof, proof_of
+from consent.audit.query import require_known
 from consent.audit.rates import DIMENSIONS
 from consent.audit.row import Reader, Row
 from consent.audit.search import Search, SearchError, read_id
@@ -63,6 +64,8 @@ NOTICE_POLICY: Final = (
     "sandbox; default-src 'none'; style-src 'self'; form-action 'none'; "
     "frame-ancestors 'self'; base-uri 'none'"
 )
+#: What an address of the overview may ask for.
+OVERVIEWED: Final = ("since", "until", "by")
 #: How Flask answers an address that is there, but not so.
 REVEALING: Final = (MethodNotAllowed, RequestRedirect)
 _HASH = re.compile("[0-9a-f]{64}")
@@ -146,9 +149,10 @@ def policies() -> Response:
 @blueprint.get("/overview")
 def overview() -> Response:
     """What the counts say: charts and rates, of the span of days and told apart by what the query asks for."""
-    wanted = {name: request.args.get(name, "").strip() for name in ("since", "until", "by")}
+    wanted = {name: request.args.get(name, "").strip() for name in OVERVIEWED}
     wanted["by"] = wanted["by"] or "revision"
     try:
+        require_known(request.args, OVERVIEWED)
         return overview_page(wanted, asked_for(wanted))
     except SearchError as error:
         return overview_page(wanted, None, str(error), HTTPStatus.BAD_REQUEST)

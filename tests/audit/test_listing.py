@@ -193,7 +193,20 @@ def test_what_nothing_can_meet_is_said(ledger: Ledger, auditor: Auditor, query: 
 
 
 @pytest.mark.parametrize(
-    "name", ["kind", "since", "until", "category", "answer", "revision", "language", "profile", "signal"]
+    "name",
+    [
+        "kind",
+        "since",
+        "until",
+        "category",
+        "answer",
+        "revision",
+        "language",
+        "profile",
+        "signal",
+        "before",
+        "x",
+    ],
 )
 def test_no_hostile_text_in_a_filter_is_an_error_page_or_markup(auditor: Auditor, name: str) -> None:
     for text in (*HOSTILE, '"><script>alert(1)</script>'):
@@ -201,6 +214,24 @@ def test_no_hostile_text_in_a_filter_is_an_error_page_or_markup(auditor: Auditor
         assert page.status_code in (200, 400), (name, text)
         assert "<script" not in page.text
         assert not re.search("[\x00\x1b\u202e]", page.text)
+
+
+@pytest.mark.parametrize("path", ["/", "/opt-outs", "/overview"])
+def test_a_name_that_asks_for_nothing_is_told_and_no_event_is_shown(
+    app: Flask, auditor: Auditor, path: str
+) -> None:
+    visit(app, "all")
+    page = auditor.open(path, sinse="2026-01-01")
+    assert page.status_code == 400
+    assert '"sinse" is nothing that can be asked for here. Did you mean "since"?' in text_of(page.text)
+    assert "<tbody" not in page.text
+    assert "<svg" not in page.text
+
+
+def test_a_place_is_given_once(auditor: Auditor) -> None:
+    page = auditor.client.get("/privacy-choices/audit/?before=9&before=12")
+    assert page.status_code == 400
+    assert "before is given 2 times; expected it once." in page.text
 
 
 @pytest.mark.parametrize("year", ["0001", "1969", "2926", "2999", "9999"])
