@@ -1,9 +1,13 @@
 """Many writers on PostgreSQL, while what they record is sealed: beside bare inserts, and beside a hash chain."""
 
 import hashlib
+import multiprocessing
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import psycopg
@@ -17,19 +21,25 @@ from benchmarks.progress import Progress
 from benchmarks.race import Share, compete
 from benchmarks.report import OURS, Beside, Figure, Section
 from benchmarks.spread import Spread
+from consent.cli.seal import batches, sign
 from consent.ledger import Ledger
 from consent.storage import open_storage
+from consent.storage.postgres import PostgresStorage
+from consent.storage.roles import APP, statements
 from consent.storage.sequencer import IN_PASSING
 from tests.storage.cluster import libpq, running
 
 WRITERS = 8
 METHOD = (
     f"{WRITERS} processes record for {{seconds:g}} s into one PostgreSQL database, as fast as they can, in each of "
-    "{rounds} rounds; those of the three kinds take turns. The component's seal meanwhile, each once a second at most "
-    "and up to {most} events, as web workers do by default; what they don't get to waits for the next. “Bare” is "
-    "one prepared statement by psycopg alone that writes the same two rows, "
-    "whose bytes are made before the clock starts, each a commit; the component makes each event anew, with its leaf "
-    "and its commitment. The hash chain does as bare, and locks one row, in which the newest hash stands, until its "
+    "{rounds} rounds; those of the five kinds take turns, and share the processors with the server. “Unsealed” is "
+    "the component as the role consent_app, while nothing seals; “live” is the same beside `flask consent seal "
+    "--every 1s`, which also signs; “in passing” is a role that may seal, so that each process seals up to {most} "
+    "events once a second, and goes on at its next event while more wait. What they don't get to waits for the "
+    "next. What sealing costs is live over unsealed. “Bare” is one prepared statement by psycopg alone that "
+    "writes the same two rows, whose bytes are made before the clock starts, each a commit: beside it the "
+    "component also pays for making each event with its leaf and its commitment, and for the function that finds "
+    "repetitions. The hash chain does as bare, and locks one row, in which the newest hash stands, until its "
     "commit is synced: one statement too, so at its best."
 )
 _TABLES = """
@@ -40,6 +50,7 @@ _TABLES = """
     INSERT INTO bare.head VALUES ('');
     ALTER TABLE bare.inbox ADD COLUMN hash bytea;
 """
+_WAITING = "SELECT count(*) FROM consent.inbox"
 _OPENING = "WITH opened AS (INSERT INTO bare.opening (uid, subject, salt, body) VALUES (%s, %s, %s, %s))"
 _BARE = f"{_OPENING} INSERT INTO bare.inbox (uid, leaf) VALUES (%s, %s)"
 _CHAIN = f"""{_OPENING}, before AS (SELECT hash FROM bare.head FOR UPDATE), linked AS (
@@ -59,59 +70,107 @@ def measure(folder: Path, *, quick: bool) -> Section:
     )
     # A server doesn't run as root, and its folder must be reached by whom it runs as.
     folder.parent.chmod(0o711)
+    key = folder / "consent.key"
     try:
         with running(folder) as cluster, cluster.database() as url:
             there = url.render_as_string(hide_password=False)
-            begin(there, folder / "consent.key")
+            begin(there, key)
             cluster.run(_TABLES, database=url.database)
-            kinds = {kind: partial(ready, kind, there) for kind in ("bare", "ledger", "chain")}
-            found: dict[str, list[Sequence[Share]]] = {kind: [] for kind in kinds}
+            recording = url.update_query_dict({"options": f"-c role={APP}"}).render_as_string(False)
+            urls = dict.fromkeys(("bare", "passing", "chain"), there) | dict.fromkeys(
+                ("unsealed", "live"), recording
+            )
+            kinds = {kind: Writers([], []) for kind in ("bare", "unsealed", "live", "passing", "chain")}
             for round_ in range(rounds):
                 progress.step(round_, rounds)
-                for kind, each in kinds.items():
-                    found[kind].append(compete(each, writers=WRITERS, seconds=seconds))
-            ((sealed, waiting),) = cluster.run(
-                "SELECT size, (SELECT count(*) FROM consent.inbox) FROM consent.head", database=url.database
-            )
+                for name, kind in kinds.items():
+                    with sealing(there, key) if name == "live" else nullcontext():
+                        shares = compete(partial(ready, name, urls[name]), writers=WRITERS, seconds=seconds)
+                        ((waiting,),) = cluster.run(_WAITING, database=url.database)
+                    assert isinstance(waiting, int)
+                    kind.rounds.append(shares)
+                    kind.waiting.append(waiting)
+                    rest(there)
     except RuntimeError as error:
         raise Unavailable(str(error)) from error
-    rates = {
-        kind: [sum(share.commits for share in shares) / seconds for shares in each]
-        for kind, each in found.items()
-    }
-    assert isinstance(sealed, int)
-    assert isinstance(waiting, int)
-    meanwhile = Beside("sealed meanwhile", 100 * sealed / (sealed + waiting), "%")
+    bare, unsealed = kinds["bare"], kinds["unsealed"]
     section.figures = [
-        figure(OURS, rates["ledger"], rates["bare"], found["ledger"], [meanwhile], goal="≥ 0.8"),
-        figure("hash chain", rates["chain"], rates["bare"], found["chain"], []),
+        figure("live", OURS, kinds["live"], unsealed, "unsealed", goal="≥ 0.8", seals=True),
+        figure("in passing", OURS, kinds["passing"], unsealed, "unsealed", seals=True),
+        figure("unsealed", OURS, unsealed, bare, "bare"),
+        figure("live", OURS, kinds["live"], bare, "bare", seals=True),
+        figure("in passing", OURS, kinds["passing"], bare, "bare", seals=True),
+        figure("hash chain", "hash chain", kinds["chain"], bare, "bare"),
     ]
     return section
 
 
+@dataclass(frozen=True, slots=True)
+class Writers:
+    """What the writers of one kind did in each round."""
+
+    rounds: list[Sequence[Share]]
+    waiting: list[int]
+    """Events that waited to be sealed when a round was over."""
+
+    @property
+    def events(self) -> list[int]:
+        """How many events each round recorded."""
+        return [sum(share.commits for share in shares) for shares in self.rounds]
+
+
 def figure(
-    who: str,
-    rates: Sequence[float],
-    bare: Sequence[float],
-    rounds: Sequence[Sequence[Share]],
-    beside: Sequence[Beside],
-    *,
-    goal: str = "",
+    what: str, who: str, own: Writers, other: Writers, of: str, *, goal: str = "", seals: bool = False
 ) -> Figure:
-    """Events each second of *who*, over bare inserts of the same round."""
+    """Events of *own* over those of *other* in the same round."""
+    longest = max(share.longest for shares in own.rounds for share in shares)
+    sealed = 100 - 100 * sum(own.waiting) / sum(own.events)
     return Figure(
-        what="events each second",
+        what=f"events each second, {what}",
         who=who,
-        spread=Spread.of([own / other for own, other in zip(rates, bare, strict=True)]),
-        unit="of bare inserts",
+        spread=Spread.of([one / two for one, two in zip(own.events, other.events, strict=True)]),
+        unit=f"of {of} inserts",
         beside=[
-            Beside("in all", Spread.of(rates).median, "/s"),
-            Beside("bare", Spread.of(bare).median, "/s"),
-            Beside("longest", 1e3 * max(share.longest for shares in rounds for share in shares), "ms"),
-            *beside,
+            Beside("recorded", Spread.of(own.events).median, "each round"),
+            Beside(of, Spread.of(other.events).median, "each round"),
+            Beside("longest", 1e3 * longest, "ms"),
+            *([Beside("sealed meanwhile", sealed, "%")] if seals else []),
         ],
         goal=goal,
     )
+
+
+@contextmanager
+def sealing(url: str, key: Path) -> Iterator[None]:
+    """A process that does as ``flask consent seal --every 200ms`` while the block runs."""
+    context = multiprocessing.get_context("spawn")
+    begun, ended = context.Event(), context.Event()
+    process = context.Process(target=_seal, args=(url, key, begun, ended))
+    process.start()
+    try:
+        begun.wait(timeout=60)
+        yield
+    finally:
+        ended.set()
+        process.join()
+
+
+def _seal(url: str, key: Path, begun: Event, ended: Event) -> None:
+    ledger = Ledger(open_storage(url, origin=acts.NAME, signing_key=key), acts.NAME)
+    while not ended.is_set():
+        for _ in batches(ledger):
+            pass
+        sign(ledger)
+        begun.set()
+        ended.wait(0.2)
+
+
+def rest(url: str) -> None:
+    """Seal all that waits, so that the next ones begin alike."""
+    storage = open_storage(url, origin=acts.NAME)
+    while storage.seal(patience=60):
+        pass
+    storage.close()
 
 
 def begin(url: str, key: Path) -> None:
@@ -120,14 +179,16 @@ def begin(url: str, key: Path) -> None:
     own = Ed25519PrivateKey.generate()
     key.write_bytes(own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     storage = open_storage(url, origin=acts.NAME, signing_key=key)
+    assert isinstance(storage, PostgresStorage)
     storage.upgrade()
+    storage.apply(statements())
     storage.close()
 
 
 def ready(kind: str, url: str) -> Callable[[], None]:
     """The function that commits one event; its connection is open."""
     ledger = Ledger(open_storage(url, origin=acts.NAME), acts.NAME)
-    if kind == "ledger":
+    if kind not in ("bare", "chain"):
         ledger.size()
         return lambda: acts.record(ledger, acts.given())
     connection = psycopg.connect(libpq(make_url(url)), autocommit=True)

@@ -52,7 +52,7 @@ def compare(ledger: Ledger, progress: Progress = lambda records, total: records)
     for record in progress(ledger.records(), counts.size):
         if record.index >= counts.size:
             break
-        hour, facets = Facets.read(record.leaf, record.body)
+        hour, facets, _ = Facets.read(record.leaf, record.body)
         there += 1
         (bare if record.body is None else here)[hour // 24, facets] += 1
     pruned = counts.size - counts.missing - there

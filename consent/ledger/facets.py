@@ -76,16 +76,16 @@ class Facets:
         )
 
     @classmethod
-    def read(cls, leaf: bytes, said: bytes | None) -> tuple[int, "Facets"]:
-        """Hour and facets of the event that is stored as *leaf*, and as *said*: its opening, or these members of it.
+    def read(cls, leaf: bytes, said: bytes | None) -> tuple[int, "Facets", int]:
+        """Hour, facets and their id, of the event stored as *leaf* and as *said*: its opening, or these members of it.
 
         The hour counts from 1970, UTC; 0 when the leaf can't be read, or says one that no place can have. Nothing is
         checked: what was altered is for verification to find, and what can't be read has fewer facets.
         """
         of_leaf, of_body = leaf_parted(leaf), parted(said or b"")
-        hour, kind, policy = _outline(of_leaf.like if of_leaf else leaf)
-        facets = _facets(kind, policy, of_body.like if of_body else said)
-        return _hour(of_leaf.hour.decode()) if of_leaf and hour is not None else hour or 0, facets
+        # Of many events all but the hour is the same, and looked at once.
+        hour, facets, id = _alike(of_leaf.like if of_leaf else leaf, of_body.like if of_body else said)
+        return _hour(of_leaf.hour.decode()) if of_leaf and hour is not None else hour or 0, facets, id
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,14 @@ def _parsed(data: bytes) -> Facets:
     return facets
 
 
-@lru_cache(1024)
+@lru_cache(8192)
+def _alike(leaf: bytes, said: bytes | None) -> tuple[int | None, Facets, int]:
+    """Hour (None if *leaf* can't be read), facets and their id of the events that are so but for what each has alone."""
+    hour, kind, policy = _outline(leaf)
+    facets = _facets(kind, policy, said)
+    return hour, facets, facets.id
+
+
 def _outline(leaf: bytes) -> tuple[int | None, str | None, str | None]:
     """Hour, kind and policy; no hour if *leaf* can't be read."""
     outline = _members(leaf)
@@ -141,9 +148,8 @@ def _outline(leaf: bytes) -> tuple[int | None, str | None, str | None]:
     )
 
 
-@lru_cache(8192)
 def _facets(kind: str | None, policy: str | None, said: bytes | None) -> Facets:
-    """The facets of such an event; the same object for the same, as most are of many events."""
+    """The facets of such an event."""
     members = _members(said)
     language, profile, source = (_text(members.get(name)) for name in ("language", "profile", "source"))
     granted, refused = _words(members.get("granted")), _words(members.get("refused"))

@@ -295,6 +295,7 @@ class PostgresStorage:
     def _seal_in_passing(self, patience: float = 2.0) -> None:
         """Seal some of what waits, unless this process tried just now, or may not. Whatever happens is not told.
 
+        If more waits than it seals at most, the next one goes on at once: what waits doesn't grow, however many come.
         No thread does it: one would have to be started anew in each forked worker, and hold a connection there.
         """
         if time.monotonic() < self._next_try:
@@ -304,7 +305,11 @@ class PostgresStorage:
         self._next_try = time.monotonic() + INTERVAL
         self._settle()
         try:
-            self._server.write(lambda connection: sequencer.seal(connection, sequencer.IN_PASSING), patience)
+            sealed = self._server.write(
+                lambda connection: sequencer.seal(connection, sequencer.IN_PASSING), patience
+            )
+            if sealed == sequencer.IN_PASSING:
+                self._next_try = 0.0
         except LedgerError as error:
             # What was recorded is durable all the same, and the next one tries again.
             log.warning("nothing was sealed: %s", error)

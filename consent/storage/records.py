@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, func, insert, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Select,
+    Table,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+)
 
 from consent.errors import LedgerError
 from consent.ledger import Document, Head, LogKey, Record, Sealed
@@ -199,12 +210,12 @@ class Hashes:
     def of_entries(self, first: int, count: int) -> Sequence[bytes]:
         """The leaf hashes of up to *count* entries from index *first* on."""
         values = {"first": first, "end": first + count}
-        return list(map(as_bytes, self.connection.execute(_OF_ENTRIES, values).scalars()))
+        return _column(self.connection.execute(_OF_ENTRIES, values))
 
     def of_tiles(self, level: int, first: int, count: int) -> Sequence[bytes]:
         """The roots of up to *count* full tiles of *level* from the tile *first* on."""
         values = {"level": level, "first": first, "end": first + count}
-        return list(map(as_bytes, self.connection.execute(_OF_TILES, values).scalars()))
+        return _column(self.connection.execute(_OF_TILES, values))
 
     def stored(self, level: int, index: int) -> bytes | None:
         """The hashes of this tile if it is full."""
@@ -214,6 +225,13 @@ class Hashes:
     def add(self, level: int, index: int, root: bytes, hashes: bytes) -> None:
         """Store this tile, which is full."""
         self.connection.execute(insert(tile), {"level": level, "n": index, "root": root, "hashes": hashes})
+
+
+def _column(found: CursorResult[Any]) -> Sequence[bytes]:
+    """The one column of *found*: the driver's own rows, which take a quarter of the time."""
+    rows = found.cursor.fetchall()
+    found.close()
+    return [as_bytes(value) for (value,) in rows]
 
 
 def paged(

@@ -19,8 +19,9 @@ SALT = bytes(32)
 @UNHURRIED
 @given(events())
 def test_an_events_bytes_say_the_same_facets_as_the_event(event: Event) -> None:
-    hour, facets = Facets.read(event.leaf(ORIGIN, SALT), event.body())
+    hour, facets, id = Facets.read(event.leaf(ORIGIN, SALT), event.body())
     assert facets == Facets.of(event)
+    assert id == facets.id
     assert hour == (hour_of(event.time) if event.time.year <= 2925 else hour)
     assert 0 <= place(hour, 2**BITS - 1) <= LAST
     assert Facets.from_bytes(facets.to_bytes()) == facets
@@ -37,7 +38,7 @@ def test_nothing_of_facets_names_anybody(event: Event) -> None:
 @UNHURRIED
 @given(events())
 def test_without_its_opening_an_event_has_the_facets_of_its_leaf(event: Event) -> None:
-    _, facets = Facets.read(event.leaf(ORIGIN, SALT), None)
+    _, facets, _ = Facets.read(event.leaf(ORIGIN, SALT), None)
     assert facets == Facets.of(event).bare
     assert not facets.known
     assert facets.bare == facets
@@ -53,7 +54,7 @@ def test_without_its_opening_an_event_has_the_facets_of_its_leaf(event: Event) -
     ),
 )
 def test_bytes_that_are_no_event_have_no_facets_and_raise_nothing(leaf: bytes, said: bytes | None) -> None:
-    hour, facets = Facets.read(leaf, said)
+    hour, facets, _ = Facets.read(leaf, said)
     assert hour == 0
     assert not facets.known
 

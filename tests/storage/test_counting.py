@@ -88,7 +88,7 @@ def fill(ledger: Ledger, size: int, url: URL | None) -> None:
 
 
 def read(record: Sealed) -> tuple[int, Facets]:
-    return Facets.read(record.leaf, record.body)
+    return Facets.read(record.leaf, record.body)[:2]
 
 
 def from_events(ledger: Ledger) -> Counter[tuple[int, Facets]]:

@@ -10,17 +10,17 @@ import pytest
 from sqlalchemy import URL
 
 from consent.errors import LedgerError
-from consent.ledger import Kind, Ledger, leaf_hash
+from consent.ledger import Event, Kind, Ledger, leaf_hash
 from consent.ledger.tile import WIDTH, tile_root
 from consent.storage import tree
 
-from .events import NOW, ORIGIN, change, new_event, open_ledger, open_served, record, rows, seal_all
+from .events import NOW, ORIGIN, change, new_event, open_ledger, open_served, record, refusal, rows, seal_all
 from .trees import check_growth, check_tree
 
 
 def refuse(ledger: Ledger, count: int) -> None:
     for _ in range(count):
-        record(ledger, new_event(kind=Kind.REFUSED, subject=None, granted=()))
+        record(ledger, refusal())
 
 
 @pytest.mark.requirement("REC-05")
@@ -220,3 +220,24 @@ def test_a_process_seals_in_passing_once_in_an_interval(
     assert served.head().size == 2
     monkeypatch.setattr("consent.storage.postgres.time.monotonic", lambda: 1e9)
     assert served.head().size == 4
+
+
+def test_where_more_waits_than_is_sealed_in_passing_the_next_events_go_on(
+    served: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consent.storage.postgres.INTERVAL", 3600.0)
+    monkeypatch.setattr("consent.storage.sequencer.IN_PASSING", 2)
+    events = [refusal() for _ in range(13)]
+
+    def wait_after(some: list[Event]) -> list[int]:
+        """How many events wait after each of *some*, which doesn't seal by itself."""
+        found = []
+        for event in some:
+            record(served, event)
+            kept = [served.get(each.id) for each in events]
+            found.append(sum(each is not None and each.index is None for each in kept))
+        return found
+
+    assert wait_after(events[:6]) == [0, 1, 2, 3, 4, 5]
+    monkeypatch.setattr("consent.storage.postgres.time.monotonic", lambda: 1e9)
+    assert wait_after(events[6:]) == [4, 3, 2, 1, 0, 0, 1]
