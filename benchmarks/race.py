@@ -19,14 +19,20 @@ class Share:
     longest: float
 
 
-def compete(ready: Ready, *, writers: int, seconds: float) -> Sequence[Share]:
-    """Let so many processes write at the same time for so many *seconds*; *ready* has to be picklable."""
+def compete(
+    ready: Ready, *, writers: int, seconds: float, then: Callable[[], object] = lambda: None
+) -> Sequence[Share]:
+    """Let so many processes write at the same time for so many *seconds*; *ready* has to be picklable.
+
+    *then* is called as soon as all have written their last.
+    """
     context = multiprocessing.get_context("spawn")
     start, told = context.Barrier(writers), context.Queue()
     processes = [context.Process(target=_write, args=(ready, seconds, start, told)) for _ in range(writers)]
     for process in processes:
         process.start()
     shares = [told.get(timeout=seconds + 120) for _ in processes]
+    then()
     for process in processes:
         process.join()
     return shares

@@ -16,7 +16,7 @@ from consent.audit.jsonld import Records
 from consent.audit.listing import problem_page
 from consent.audit.lookup import Untraced, stand_in
 from consent.audit.page import reader, site
-from consent.audit.query import Query
+from consent.audit.query import OF_FORM, ONCE, SEVERAL, Query, require_known
 from consent.audit.search import Search, SearchError
 from consent.audit.untold import untold
 from consent.errors import LedgerError
@@ -47,6 +47,7 @@ def downloaded(who: str) -> Response:
     """
     try:
         sent_form = sent("handed out")
+        require_known(sent_form, (*SEVERAL, *ONCE, *OF_FORM))
         name = sent_form.get("format", "")
         search = Query.of(sent_form).search(tuple(Kind))
         if name not in FORMS:

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -11,8 +10,8 @@ from flask import Response, request, url_for
 from flask_wtf.csrf import generate_csrf
 
 from consent.audit.offered import Offered
-from consent.audit.page import page, reader, site
-from consent.audit.query import ASKED, BEFORE, SIGNALS, Query, place_before, require_known
+from consent.audit.page import added, page, reader, site
+from consent.audit.query import ASKED, BEFORE, SIGNALS, Query, is_day, place_before, require_known
 from consent.audit.row import Row, stamp
 from consent.audit.said import SAID
 from consent.audit.search import Found, Search, SearchError, find
@@ -60,7 +59,7 @@ def asked_list(listing: Listing) -> Response:
     """The page of *listing* that the address asks for; with ``before=<place>`` of older events."""
     query = Query.of(request.args)
     try:
-        require_known(request.args, ASKED)
+        require_known(request.args, ASKED, added())
         search = query.search(listing.kinds)
     except SearchError as error:
         return list_page(listing, query, None, misread=str(error), code=HTTPStatus.BAD_REQUEST)
@@ -177,7 +176,7 @@ def rendered(
         lists=offered.with_typed(query.typed),
         missing=offered.missing(search) if search else (),
         typed=query.typed,
-        days={name: _is_day(query.typed.get(name, ())) for name in ("since", "until")},
+        days={name: all(map(is_day, query.typed.get(name, ()))) for name in ("since", "until")},
     )
 
 
@@ -205,11 +204,3 @@ def listed(row: Row) -> dict[str, object]:
         "erased": row.erased,
         "altered": row.problem,
     }
-
-
-def _is_day(typed: Sequence[str]) -> bool:
-    """Whether a browser's date field can show it, which shows nothing else."""
-    try:
-        return all(str(date.fromisoformat(text)) == text for text in typed)
-    except ValueError:
-        return False

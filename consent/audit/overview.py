@@ -1,15 +1,18 @@
 """What a log's counts say at a glance: charts of the answers by day, rates by what tells them apart."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from werkzeug.datastructures import MultiDict
+
 from consent.audit.chart import Bars, Chart, Lines, Series, Shares, Strip
+from consent.audit.query import given, only
 from consent.audit.rates import DIMENSIONS, Rates, outcome
 from consent.audit.said import NO, SAID, SOME, YES, Pattern, PolicyOf, is_answer, pattern_of, pattern_said
-from consent.audit.search import Search, SearchError, read_moment
+from consent.audit.search import Search, SearchError, is_word, read_moment
 from consent.audit.share import Share
 from consent.audit.span import Span
 from consent.audit.tally import Tally
@@ -19,6 +22,9 @@ from consent.ledger import Checkpoint, Facets, Ledger
 from consent.ledger.note import Note
 from consent.policy.values import shown
 
+#: What an address of the overview may ask for, and by what answers are told apart unless it says otherwise.
+ASKED: Final = ("since", "until", "by")
+DEFAULT: Final = "revision"
 #: What an answer came to as a whole, in words.
 OUTCOMES: Final = {YES: "yes to everything", SOME: "yes to some", NO: "no to everything"}
 
@@ -32,13 +38,18 @@ class Compared:
     rows: Sequence[Sequence[str]]
 
 
-def asked_for(wanted: Mapping[str, str]) -> Search:
-    """The span of days in the texts *wanted*; SearchError for what is none, and for no dimension."""
-    if wanted["by"] not in DIMENSIONS:
-        raise SearchError(
-            f"{shown(wanted['by'])} tells no answers apart; expected one of: {', '.join(DIMENSIONS)}."
-        )
-    since, until = wanted["since"], wanted["until"]
+def legible(address: MultiDict[str, str]) -> dict[str, str]:
+    """What *address* asks for, as the form shows it again: without what nobody can see, or could have typed."""
+    typed = {name: next(iter(given(address, name)), "") for name in ASKED}
+    by = typed["by"] if typed["by"] in DIMENSIONS else DEFAULT
+    return {name: text if is_word(text) else "" for name, text in typed.items()} | {"by": by}
+
+
+def asked_for(address: MultiDict[str, str]) -> Search:
+    """The span of days that *address* asks for; SearchError for what is none, and for no dimension."""
+    since, until, by = (only(name, given(address, name)) for name in ASKED)
+    if by is not None and by not in DIMENSIONS:
+        raise SearchError(f"{shown(by)} tells no answers apart; expected one of: {', '.join(DIMENSIONS)}.")
     return Search(
         since=read_moment(since) if since else None, until=read_moment(until, end=True) if until else None
     )

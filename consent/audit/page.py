@@ -1,7 +1,9 @@
 """An auditor's page: a template of ours, with what all of these pages have."""
 
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 from flask import Response, current_app, make_response, request, url_for
 
@@ -30,6 +32,11 @@ def site() -> Site:
 def reader() -> Reader:
     """The app's ledger, to read; LedgerError when it can't be opened."""
     return Reader(site().recorder.ledger)
+
+
+def added() -> Collection[str]:
+    """The names of what the app adds by itself to the address of this page (``url_defaults``)."""
+    return parse_qs(urlsplit(url_for(request.endpoint or "")).query, keep_blank_values=True).keys()
 
 
 def page(template: str, code: HTTPStatus, **context: object) -> Response:

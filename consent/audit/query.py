@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from werkzeug.datastructures import MultiDict
@@ -19,6 +20,8 @@ SIGNALS: Final = {"with": True, "without": False}
 BEFORE: Final = "before"
 #: All that an address of a list may ask for.
 ASKED: Final = (*SEVERAL, *ONCE, BEFORE)
+#: What else the form holds that hands them out.
+OF_FORM: Final = ("csrf_token", "format")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,7 @@ class Query:
     @classmethod
     def of(cls, typed: MultiDict[str, str]) -> "Query":
         """The search in *typed*; any other parameter is nothing to it."""
-        values = {
-            name: [value.strip() for value in typed.getlist(name) if value.strip()]
-            for name in (*SEVERAL, *ONCE)
-        }
+        values = {name: given(typed, name) for name in (*SEVERAL, *ONCE)}
         return cls({name: found for name, found in values.items() if found})
 
     def search(self, kinds: Collection[Kind]) -> Search:
@@ -96,15 +96,25 @@ class Query:
         return Kind(text)
 
 
-def require_known(address: MultiDict[str, str], known: Collection[str]) -> None:
-    """SearchError for a parameter that isn't *known*: left out, it would let in events that weren't meant."""
+def require_known(
+    address: MultiDict[str, str], known: Collection[str], besides: Collection[str] = ()
+) -> None:
+    """SearchError for a parameter that isn't *known*: left out, it would let in events that weren't meant.
+
+    Those *besides* ask for nothing and are let pass: the app itself puts them there.
+    """
     for name in address:
-        if name not in known:
-            near = did_you_mean(name, known)
+        if name not in known and name not in besides:
+            near = did_you_mean(name.lower(), known)
             raise SearchError(
                 f"{shown(name)} is nothing that can be asked for here{f'. {near}' if near else '.'} "
                 f"There are: {', '.join(known)}."
             )
+
+
+def given(address: MultiDict[str, str], name: str) -> Sequence[str]:
+    """What *address* says under *name*, without blanks around it and what is blank."""
+    return [value.strip() for value in address.getlist(name) if value.strip()]
 
 
 def place_before(address: MultiDict[str, str]) -> int | None:
@@ -119,3 +129,11 @@ def only(name: str, values: Sequence[str]) -> str | None:
             f"{name} is given {len(values)} times; expected it once. Take the others out of the address."
         )
     return values[0] if values else None
+
+
+def is_day(text: str) -> bool:
+    """Whether a browser's date field can show *text*, which shows nothing else."""
+    try:
+        return str(date.fromisoformat(text)) == text
+    except ValueError:
+        return False

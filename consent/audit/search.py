@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from heapq import merge, nlargest
@@ -210,12 +210,15 @@ def all_found(reader: Reader, search: Search) -> Iterator[Sealed]:
         yield from reader.ledger.records()
         return
     counted = reader.catch_up()
-    hour, end = search.hours()
-    indexed = reader.ledger.chosen(
-        admitted(reader, search), place(hour, 0), LAST if end is None else place(end, 0)
-    )
-    yield from takewhile(lambda record: record.index < counted, indexed)
+    yield from counted_of(reader, search, admitted(reader, search), counted)
     yield from reader.ledger.records(counted - 1)
+
+
+def counted_of(reader: Reader, search: Search, ids: Collection[int], below: int) -> Iterator[Sealed]:
+    """The counted ones of them below the index *below*, which have any of the facets *ids*."""
+    hour, end = search.hours()
+    indexed = reader.ledger.chosen(ids, place(hour, 0), LAST if end is None else place(end, 0))
+    return takewhile(lambda record: record.index < below, indexed)
 
 
 def with_a_place(hour: int) -> int:

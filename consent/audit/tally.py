@@ -4,7 +4,6 @@ They count answers, not people: who answers twice counts twice. For compliance r
 with the days, not with the events: full tiles are counted as they fill up, and only the few events after them are read.
 """
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,10 +14,10 @@ from typing import TypeVar
 
 from consent.audit.row import Reader, Row
 from consent.audit.said import is_answer
-from consent.audit.search import Search, admitted, found, with_a_place
+from consent.audit.search import Search, admitted, counted_of, with_a_place
 from consent.audit.span import Span
 from consent.ledger import Facets
-from consent.ledger.facets import LAST, hour_of, place
+from consent.ledger.facets import hour_of, place
 
 Label = TypeVar("Label")
 #: Passes rows on and says how far it is; the number is of entries that may come.
@@ -159,8 +158,8 @@ def tally(
     of_ends = (
         row
         for end in at_the_ends
-        for _, row in found(reader, end, LAST, sys.maxsize)
-        if row.index is None or row.index < counts.size
+        for row in reader.rows(counted_of(reader, end, known, counts.size))
+        if end.in_span(row)
     )
     read = of_rows(chain(newest, of_ends))
     facets = {**known, **read.facets}

@@ -29,12 +29,12 @@ from consent.audit.download import downloaded
 from consent.audit.form import FormError, sent
 from consent.audit.listing import ENDED, LOG, asked_list, listed, problem_page, unavailable
 from consent.audit.lookup import LookUps, Untraced, look_up, look_ups, stand_in
-from consent.audit.overview import Compared, asked_for, compared, state_of, told_apart
+from consent.audit.overview import ASKED, Compared, asked_for, compared, legible, state_of, told_apart
 from consent.audit.overview import charts as overviewed
-from consent.audit.page import page, reader, site
+from consent.audit.page import added, page, reader, site
 from consent.audit.policies import policies_page
 from consent.audit.proof import Proof, proof_of
-from consent.audit.query import require_known
+from consent.audit.query import is_day, require_known
 from consent.audit.rates import DIMENSIONS
 from consent.audit.row import Reader, Row
 from consent.audit.search import Search, SearchError, read_id
@@ -64,8 +64,6 @@ NOTICE_POLICY: Final = (
     "sandbox; default-src 'none'; style-src 'self'; form-action 'none'; "
     "frame-ancestors 'self'; base-uri 'none'"
 )
-#: What an address of the overview may ask for.
-OVERVIEWED: Final = ("since", "until", "by")
 #: How Flask answers an address that is there, but not so.
 REVEALING: Final = (MethodNotAllowed, RequestRedirect)
 _HASH = re.compile("[0-9a-f]{64}")
@@ -149,11 +147,10 @@ def policies() -> Response:
 @blueprint.get("/overview")
 def overview() -> Response:
     """What the counts say: charts and rates, of the span of days and told apart by what the query asks for."""
-    wanted = {name: request.args.get(name, "").strip() for name in OVERVIEWED}
-    wanted["by"] = wanted["by"] or "revision"
+    wanted = legible(request.args)
     try:
-        require_known(request.args, OVERVIEWED)
-        return overview_page(wanted, asked_for(wanted))
+        require_known(request.args, ASKED, added())
+        return overview_page(wanted, asked_for(request.args))
     except SearchError as error:
         return overview_page(wanted, None, str(error), HTTPStatus.BAD_REQUEST)
     except LedgerError as error:
@@ -253,6 +250,7 @@ def overview_page(
         "overview.html",
         code,
         wanted=wanted,
+        days={name: not wanted[name] or is_day(wanted[name]) for name in ("since", "until")},
         dimensions=list(DIMENSIONS),
         charts=charts,
         tables=tables,

@@ -132,12 +132,13 @@ def _parsed(data: bytes) -> Facets:
 
 @lru_cache(8192)
 def _alike(leaf: bytes, said: bytes | None) -> tuple[int | None, Facets, int]:
-    """Hour (None if *leaf* can't be read), facets and their id of the events that are so but for what each has alone."""
+    """Hour (None if *leaf* can't be read), facets and their id of the events that are alike in *leaf* and *said*."""
     hour, kind, policy = _outline(leaf)
     facets = _facets(kind, policy, said)
     return hour, facets, facets.id
 
 
+@lru_cache(1024)
 def _outline(leaf: bytes) -> tuple[int | None, str | None, str | None]:
     """Hour, kind and policy; no hour if *leaf* can't be read."""
     outline = _members(leaf)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, bindparam, func, literal_column, select, text, union_all
 
 from consent.ledger import Counts, Facets, Sealed
+from consent.ledger.facets import BITS
 from consent.storage import records
 from consent.storage.altered import as_bytes, require_counts
 from consent.storage.schema import counted, indexed, tally
@@ -16,7 +17,9 @@ from consent.storage.schema import facets as facets_table
 #: Events that one statement finds at most; as many parts it may have.
 MOST = 200
 #: Events that are looked at in one go where all are asked for.
-LOOKED_AT = 2000
+LOOKED_AT = 10_000
+#: Hours so few that looking for each facets in them takes less than looking at all events.
+FEW_HOURS = 24
 
 _FACETS = select(facets_table.c.id, facets_table.c.said)
 _MANY = select(func.count()).select_from(facets_table)
@@ -91,6 +94,12 @@ _PLACED = (
     .where(indexed.c.leaf_index > bindparam("after"), *_BETWEEN)
     .order_by(indexed.c.leaf_index)
     .limit(bindparam("limit"))
+)
+# Where they are few of many, by a look into the index for each facets.
+_PLACED_IN_FEW_HOURS = (
+    "SELECT leaf_index, {0}facets.id FROM {0}facets CROSS JOIN {0}indexed "
+    "WHERE {0}indexed.facets = {0}facets.id AND place >= :first AND place < :before AND leaf_index > :after "
+    "ORDER BY leaf_index LIMIT :limit"
 )
 
 
@@ -198,7 +207,11 @@ def chosen(
     In index order; and after which index to go on, None after the last.
     """
     span = {"first": first, "before": before, "after": after, "limit": LOOKED_AT}
-    placed = connection.execute(_PLACED, span).all()
+    if before - first > FEW_HOURS << BITS:
+        placed = connection.execute(_PLACED, span).all()
+    else:
+        schema = "" if connection.dialect.name == "sqlite" else "consent."
+        placed = connection.execute(text(_PLACED_IN_FEW_HOURS.format(schema)), span).all()
     wanted = [index for index, facets in placed if facets in ids]
     stored = records.at(connection, wanted) if wanted else {}
     going_on = placed[-1][0] if len(placed) == LOOKED_AT else None

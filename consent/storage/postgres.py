@@ -22,8 +22,8 @@ from consent.storage.server import Server
 
 log = logging.getLogger("consent")
 
-#: Seconds between two tries of one process to seal in passing.
-INTERVAL = 1.0
+#: Seconds between two tries of one process to seal in passing, and after one that failed; and that one may take.
+INTERVAL, PAUSE, LONGEST = 1.0, 10.0, 1.0
 #: How many are in memory at a time where all are read.
 _DOCUMENTS = 20
 
@@ -43,8 +43,9 @@ _BY_ID = text("""
 class PostgresStorage:
     """Keeps the promises of ``consent.ledger.Storage``: an append is one commit, and sealing another.
 
-    Each process seals in passing: after recording and before reading the log, at most once a second, if its role
-    may. Where that is left to ``flask consent seal --every 1s``, workers need no right to do it.
+    Each process seals in passing: after recording and before reading the log, at most once a second, if its role may;
+    while more waits than it sealed, after each event that it records. Where that is left to ``flask consent seal
+    --every 1s``, workers need no right to do it.
     """
 
     def __init__(self, server: Server, desk: Desk | None, listing: Listing | None = None) -> None:
@@ -53,6 +54,7 @@ class PostgresStorage:
         self._listing = listing
         self.desk: Desk | None = desk
         self._next_try = 0.0
+        self._behind = False
 
     def append(
         self,
@@ -67,7 +69,7 @@ class PostgresStorage:
         written = self._server.pipeline(append.run, patience)
         if written is None:
             raise LedgerUnavailable(f"event {entry.id} is being recorded by somebody else", retry_after=1)
-        self._seal_in_passing(patience)
+        self._seal_in_passing(patience, True)
         return written
 
     def append_all(self, entries: Sequence[Entry], *, patience: float) -> None:
@@ -292,26 +294,27 @@ class PostgresStorage:
         """Close the connections of this process; the next use opens new ones."""
         self._server.close()
 
-    def _seal_in_passing(self, patience: float = 2.0) -> None:
+    def _seal_in_passing(self, patience: float = LONGEST, recorded: bool = False) -> None:
         """Seal some of what waits, unless this process tried just now, or may not. Whatever happens is not told.
 
-        If more waits than it seals at most, the next one goes on at once: what waits doesn't grow, however many come.
+        Where more waited than one try seals, whoever *recorded* an event goes on: so a burst is worked off by those
+        who come, a little by each. Who reads doesn't, as one page reads many times.
         No thread does it: one would have to be started anew in each forked worker, and hold a connection there.
         """
-        if time.monotonic() < self._next_try:
+        if time.monotonic() < self._next_try and not (recorded and self._behind):
             return
         if not self._server.may_seal:
             return
-        self._next_try = time.monotonic() + INTERVAL
+        self._next_try, self._behind = time.monotonic() + INTERVAL, False
         self._settle()
         try:
             sealed = self._server.write(
-                lambda connection: sequencer.seal(connection, sequencer.IN_PASSING), patience
+                lambda connection: sequencer.seal(connection, sequencer.IN_PASSING), min(patience, LONGEST)
             )
-            if sealed == sequencer.IN_PASSING:
-                self._next_try = 0.0
+            self._behind = sealed >= sequencer.IN_PASSING
         except LedgerError as error:
-            # What was recorded is durable all the same, and the next one tries again.
+            # What was recorded is durable all the same. What fails may take its time: not everybody waits for that.
+            self._next_try = time.monotonic() + PAUSE
             log.warning("nothing was sealed: %s", error)
 
     def _settle(self) -> None:

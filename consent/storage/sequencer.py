@@ -18,7 +18,7 @@ from consent.storage.tree import Tree
 
 log = logging.getLogger("consent")
 
-#: Events that one transaction seals, and that a visitor's request does at most.
+#: Events that one transaction seals, and that one does which seals in passing.
 BATCH, IN_PASSING = 5000, 500
 #: Entries of a partition; the next one is made when half of the last is filled.
 SPAN = 2**24

@@ -53,15 +53,15 @@ def site(request: pytest.FixtureRequest, make_app: MakeApp) -> Iterator[Flask]:
         yield served
 
 
-def fill(app: Flask, tiles: int) -> None:
-    """Record until so many tiles are full and counted, each with the same answers over four days."""
+def fill(app: Flask, tiles: int, minutes: int = 22) -> None:
+    """Record until so many tiles are full and counted, each with the same answers, so many *minutes* apart."""
     ledger = site_of(app).recorder.ledger
     while ledger.counted() < tiles * WIDTH:
         made = [
             new_event(
                 kind=Kind.REFUSED if number % 2 else Kind.GIVEN,
                 granted=() if number % 2 else ("statistics",),
-                time=START + timedelta(minutes=22 * number),
+                time=START + timedelta(minutes=minutes * number),
                 language=("en", "de")[number % 3 == 0],
             )
             for number in range(WIDTH)
@@ -145,3 +145,12 @@ def test_a_page_asks_about_as_often_of_a_long_log_as_of_a_short_one(app: Flask) 
     # The proof on an event's page reads a tile of each level; a look-up, which is recorded, may come to one more row.
     assert [many for few, many in zip(short, long, strict=True) if many > few + 2] == []
     assert max(short) < 60
+
+
+def test_a_part_of_an_hour_is_read_in_one_go_however_many_events_it_has(app: Flask) -> None:
+    page = {"path": "/overview", "since": "2026-11-01T00:00:30"}
+    asked = []
+    for tiles in (2, 12):
+        fill(app, tiles, minutes=0)
+        asked.append([statement for statement, _ in shown(app, page) if "indexed" in statement])
+    assert len(asked[0]) == len(asked[1]) <= 2

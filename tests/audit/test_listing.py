@@ -208,9 +208,12 @@ def test_what_nothing_can_meet_is_said(ledger: Ledger, auditor: Auditor, query: 
         "x",
     ],
 )
-def test_no_hostile_text_in_a_filter_is_an_error_page_or_markup(auditor: Auditor, name: str) -> None:
+@pytest.mark.parametrize("path", ["/", "/overview"])
+def test_no_hostile_text_in_a_filter_is_an_error_page_or_markup(
+    auditor: Auditor, path: str, name: str
+) -> None:
     for text in (*HOSTILE, '"><script>alert(1)</script>'):
-        page = auditor.open(**{name: text.encode("utf-8", "surrogatepass")})
+        page = auditor.open(path, **{name: text.encode("utf-8", "surrogatepass")})
         assert page.status_code in (200, 400), (name, text)
         assert "<script" not in page.text
         assert not re.search("[\x00\x1b\u202e]", page.text)
@@ -226,6 +229,51 @@ def test_a_name_that_asks_for_nothing_is_told_and_no_event_is_shown(
     assert '"sinse" is nothing that can be asked for here. Did you mean "since"?' in text_of(page.text)
     assert "<tbody" not in page.text
     assert "<svg" not in page.text
+
+
+@pytest.mark.parametrize("path", ["/", "/opt-outs", "/overview", "/event"])
+def test_what_the_app_itself_adds_to_each_address_is_no_name_that_asks_for_nothing(
+    app: Flask, auditor: Auditor, path: str
+) -> None:
+    @app.url_defaults
+    def add(endpoint: str, values: dict[str, object]) -> None:
+        values.setdefault("lang", "de")
+
+    for address in (path, "/"):
+        page = auditor.client.get(f"{AUDIT}{address}?lang=de", follow_redirects=True)
+        assert page.status_code == 200
+        assert "?lang=de" in page.text
+    assert auditor.open(path if path != "/event" else "/", lang="de", sinse="2026").status_code == 400
+
+
+@pytest.mark.parametrize("name", ["sinse", "before"])
+def test_nothing_is_handed_out_for_a_name_that_asks_for_nothing(
+    app: Flask, auditor: Auditor, name: str
+) -> None:
+    visit(app, "all")
+    form = {"csrf_token": auditor.token(), "format": "jsonl", name: "2026-01-01"}
+    response = auditor.client.post(f"{AUDIT}/export", data=form, headers=SAME)
+    assert response.status_code == 400
+    assert f'"{name}" is nothing that can be asked for here' in text_of(response.text)
+
+
+@pytest.mark.parametrize("name", ["since", "until", "by"])
+def test_the_overview_takes_one_of_each(auditor: Auditor, name: str) -> None:
+    page = auditor.client.get(f"{AUDIT}/overview?{name}=&{name}=2026-11-01&{name}=2020-01-01")
+    assert page.status_code == 400
+    assert f"{name} is given 2 times; expected it once." in page.text
+
+
+def test_the_overview_goes_by_what_a_blank_one_stands_beside(app: Flask, auditor: Auditor) -> None:
+    visit(app, "all")
+    page = auditor.client.get(f"{AUDIT}/overview?since=&since=2030-01-01")
+    assert "Nothing was answered then." in page.text
+
+
+def test_the_overview_shows_a_time_of_day_again(auditor: Auditor) -> None:
+    page = auditor.open("/overview", since="2026-11-02T09:30", until="2026-11-04")
+    assert 'name="since" type="text" value="2026-11-02T09:30"' in page.text
+    assert 'name="until" type="date" value="2026-11-04"' in page.text
 
 
 def test_a_place_is_given_once(auditor: Auditor) -> None:

@@ -14,7 +14,19 @@ from consent.ledger import Event, Kind, Ledger, leaf_hash
 from consent.ledger.tile import WIDTH, tile_root
 from consent.storage import tree
 
-from .events import NOW, ORIGIN, change, new_event, open_ledger, open_served, record, refusal, rows, seal_all
+from .events import (
+    NOW,
+    ORIGIN,
+    change,
+    new_event,
+    open_ledger,
+    open_served,
+    owner,
+    record,
+    refusal,
+    rows,
+    seal_all,
+)
 from .trees import check_growth, check_tree
 
 
@@ -241,3 +253,26 @@ def test_where_more_waits_than_is_sealed_in_passing_the_next_events_go_on(
     assert wait_after(events[:6]) == [0, 1, 2, 3, 4, 5]
     monkeypatch.setattr("consent.storage.postgres.time.monotonic", lambda: 1e9)
     assert wait_after(events[6:]) == [4, 3, 2, 1, 0, 0, 1]
+
+
+def test_whoever_reads_seals_a_part_and_no_more_however_much_waits(
+    served: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consent.storage.postgres.INTERVAL", 3600.0)
+    monkeypatch.setattr("consent.storage.sequencer.IN_PASSING", 2)
+    refuse(served, 6)  # the first of them was sealed as it was recorded
+    monkeypatch.setattr("consent.storage.postgres.time.monotonic", lambda: 1e9)
+    assert [served.size(), served.head().size, len(list(served.records())), served.counted()] == [4, 4, 4, 0]
+
+
+def test_when_sealing_in_passing_fails_those_who_record_do_not_all_wait_for_it(
+    served: Ledger, begun_url: URL, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("consent.storage.postgres.INTERVAL", 0.0)
+    monkeypatch.setattr("consent.storage.postgres.LONGEST", 0.2)
+    with owner(begun_url) as connection:
+        connection.exec_driver_sql("LOCK TABLE consent.entry IN SHARE MODE")  # as CREATE INDEX does
+        refuse(served, 5)
+    assert [each.message.partition(":")[0] for each in caplog.records] == ["nothing was sealed"]
+    monkeypatch.setattr("consent.storage.postgres.time.monotonic", lambda: 1e9)
+    assert served.size() == 6
