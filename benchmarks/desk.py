@@ -4,13 +4,9 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import cycle, islice
 from pathlib import Path
-from secrets import token_bytes
-from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -26,10 +22,7 @@ from benchmarks.report import OURS, Beside, Figure, Section
 from benchmarks.spread import Spread
 from consent import Consent
 from consent.audit.rates import DIMENSIONS
-from consent.audit.recount import catch_up
 from consent.cli import cli
-from consent.ledger import KEPT
-from consent.ledger.tile import WIDTH
 from consent.storage import OwnStorage
 from consent.web.site import Site
 from demo_site.earlier import earlier
@@ -43,14 +36,10 @@ OLDER = re.compile(r'href="([^"]*before=[0-9]+[^"]*)"')
 METHOD = (
     "A made-up history of a year, {size:,} events by `flask consent sample` on the sample site's policy, on SQLite and "
     "on PostgreSQL. Each page is asked for {rounds} times by Flask's test client, after once that isn't counted; the "
-    "time is the response's. An export is `flask consent export` to a file, of all events unless it says otherwise. "
-    "The overview reads the roll-up, which has a row for each day and each combination of kind, language, profile, "
-    "signal, source and answers that occurred on it, and takes longer the more of these there are. How it grows is "
-    "measured twice: with a history of so many, on whose days ever rarer combinations occur; and with the answers of a "
-    "shorter one recorded again and again, so that there are more events and nothing else, which no site's log is."
+    "time is the response's. How the overview grows is taken from two such histories of a year: on each day of the "
+    "longer one ten times as many answer, and in more ways. An export is `flask consent export` to a file, of all "
+    "events unless it says otherwise."
 )
-#: Events that are recorded in one go.
-AT_ONCE = 16 * WIDTH
 MILLI = 1e3
 
 
@@ -61,23 +50,25 @@ def measure(folder: Path, *, quick: bool) -> Section:
         name="desk", title="The auditor's pages", method=METHOD.format(size=sizes[1], rounds=rounds)
     )
     progress, (few, many) = Progress("desk"), sizes
+    taken = list[float]()
     for size in sizes:
+        progress.say(f"a log of {size:,} events on SQLite")
         (folder / str(size)).mkdir()
-    progress.say(f"a log of {few:,} events on SQLite")
-    with site(folder / str(few)) as app:
-        section.figures.append(sampled(app, few, "SQLite"))
-        short, rows = overview(app, rounds)
-        progress.say(f"the same answers, up to {many:,} events")
-        repeat(app, many // few - 1)
-        long, more = overview(app, rounds)
-        section.figures.append(grown("the same answers", many // few, long / short, more / rows))
-    progress.say(f"a log of {many:,} events on SQLite")
-    with site(folder / str(many)) as app:
-        section.figures.append(sampled(app, many, "SQLite"))
-        long, more = overview(app, rounds)
-        section.figures.append(grown("a history of so many", many // few, long / short, more / rows, "≈ 1"))
-        section.figures += pages(app, rounds, "SQLite")
-        section.figures += exports(app, folder, many, "SQLite")
+        with site(folder / str(size)) as app:
+            section.figures.append(sampled(app, size, "SQLite"))
+            taken.append(asked(partial(app.test_client().get, f"{AUDIT}/overview"), rounds)[1].median)
+            if size == many:
+                section.figures += pages(app, rounds, "SQLite")
+                section.figures += exports(app, folder, size, "SQLite")
+    section.figures.append(
+        Figure(
+            what=f"overview, {many:,} events over {few:,}, SQLite",
+            who=OURS,
+            spread=Spread.exactly(taken[1] / taken[0]),
+            unit=f"× the CPU time for {many // few} × the events",
+            goal="≈ 1",
+        )
+    )
     progress.say(f"a log of {many:,} events on PostgreSQL")
     # A server doesn't run as root, and its folder must be reached by whom it runs as.
     folder.parent.chmod(0o711)
@@ -131,36 +122,6 @@ def sampled(app: Flask, size: int, database: str) -> Figure:
     start = time.process_time()
     run(app, "sample", "--events", str(size))
     return rate(f"a history of {size:,}, {database}", size, time.process_time() - start)
-
-
-def repeat(app: Flask, times: int) -> None:
-    """Record each answer of the log *times* more, under other ids; in whole tiles, so that as many are left over."""
-    ledger = consent_of(app).recorder.ledger
-    found = (record.event() for record in ledger.records(after=0))
-    answers = [event for event in found if event and event.kind not in KEPT]
-    again = islice(cycle(answers), times * len(answers) // WIDTH * WIDTH)
-    while some := [(replace(event, id=uuid4()), token_bytes(32)) for event in islice(again, AT_ONCE)]:
-        ledger.record_all(some, patience=60)
-    for _ in catch_up(ledger):
-        pass
-
-
-def overview(app: Flask, rounds: int) -> tuple[float, int]:
-    """CPU time of the overview, in milliseconds, and of how many rows it sums up."""
-    rows = consent_of(app).recorder.ledger.counts(0, 1 << 31).rows
-    return asked(partial(app.test_client().get, f"{AUDIT}/overview"), rounds)[1].median, len(rows)
-
-
-def grown(of: str, times: int, longer: float, rows: float, goal: str = "") -> Figure:
-    """How many times *longer* the overview takes of *times* the events."""
-    return Figure(
-        what=f"overview of {times} × the events, {of}, SQLite",
-        who=OURS,
-        spread=Spread.exactly(longer),
-        unit="× the CPU time",
-        beside=[Beside("rows of the roll-up", rows, "×")],
-        goal=goal,
-    )
 
 
 def pages(app: Flask, rounds: int, database: str) -> Iterator[Figure]:

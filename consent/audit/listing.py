@@ -13,7 +13,6 @@ from consent.audit.offered import Offered
 from consent.audit.page import added, page, reader, site
 from consent.audit.query import ASKED, BEFORE, SIGNALS, Query, is_day, place_before, require_known
 from consent.audit.row import Row, stamp
-from consent.audit.said import SAID
 from consent.audit.search import Found, Search, SearchError, find
 from consent.audit.span import whole
 from consent.audit.tally import tally
@@ -29,6 +28,7 @@ from consent.audit.wording import (
 )
 from consent.errors import LedgerError
 from consent.ledger import Kind
+from consent.ledger.replies import SAID
 from consent.web.values import DAY
 
 #: Events on one page.

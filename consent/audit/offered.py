@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from consent.audit.row import Reader
-from consent.audit.said import is_answer, pattern_of, pattern_said
+from consent.audit.said import pattern_of, pattern_said
 from consent.audit.search import Search
 from consent.errors import did_you_mean
+from consent.ledger.replies import is_answer
 from consent.policy.values import shown
 
 

@@ -1,25 +1,23 @@
 """What a log's counts say at a glance: charts of the answers by day, rates by what tells them apart."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 from werkzeug.datastructures import MultiDict
 
 from consent.audit.chart import Bars, Chart, Lines, Series, Shares, Strip
 from consent.audit.query import given, only
-from consent.audit.rates import DIMENSIONS, Rates, outcome
-from consent.audit.said import NO, SAID, SOME, YES, Pattern, PolicyOf, is_answer, pattern_of, pattern_said
+from consent.audit.rates import DIMENSIONS
 from consent.audit.search import Search, SearchError, is_word, read_moment
 from consent.audit.share import Share
-from consent.audit.span import Span
-from consent.audit.tally import Tally
+from consent.audit.totals import Totals
 from consent.audit.wording import PRUNED_BELOW
 from consent.errors import LedgerError, ProofError
-from consent.ledger import Checkpoint, Facets, Ledger
+from consent.ledger import Checkpoint, Ledger
 from consent.ledger.note import Note
+from consent.ledger.replies import NO, SAID, SOME, YES
 from consent.policy.values import shown
 
 #: What an address of the overview may ask for, and by what answers are told apart unless it says otherwise.
@@ -55,35 +53,24 @@ def asked_for(address: MultiDict[str, str]) -> Search:
     )
 
 
-def told_apart(dimension: str, policy_of: PolicyOf) -> Callable[[Facets], Hashable]:
-    """What the charts, and the rates by *dimension*, tell events apart by: other events can be counted as one."""
-    of = DIMENSIONS[dimension]
-
-    def label(facets: Facets) -> Hashable:
-        return (pattern_of(facets), of(facets, policy_of(facets.policy))) if is_answer(facets) else None
-
-    return label
-
-
-def charts(tally: Tally, policy_of: PolicyOf) -> list[Chart]:
-    """The charts of *tally*: all answers, those to each category, and when there were any; none without answers."""
-    steps, counted = by_span(tally, policy_of)
+def charts(totals: Totals) -> list[Chart]:
+    """The charts of *totals*: all answers, those to each category, and when there were any; none without answers."""
+    steps, counts = tuple(totals.spans), totals.counts
     if not steps:
         return []
     whole: dict[str, Any] = {"step": "Days", "steps": steps}
     outcomes = tuple(
-        Series(words, tuple(each["", said] for each in counted)) for said, words in OUTCOMES.items()
+        Series(words, tuple(each["", said] for each in counts)) for said, words in OUTCOMES.items()
     )
-    totals = tuple(sum(each["", said] for said in SAID) for each in counted)
-    categories = sorted({key for each in counted for key, _ in each} - {""})
+    sums = tuple(sum(each["", said] for said in SAID) for each in counts)
     lines = [
-        Lines(key=f"category-{at}", title=f"Answers to {key}", lines=tuple(shares(counted, key)), **whole)
-        for at, key in enumerate(categories)
+        Lines(key=f"category-{at}", title=f"Answers to {key}", lines=tuple(shares(counts, key)), **whole)
+        for at, key in enumerate(totals.categories)
     ]
     return [
         Bars(key="answers", title="Answers", unit="answers", series=outcomes, **whole),
         *lines,
-        Strip(key="recorded", title="Days with and without answers", unit="answers", counts=totals, **whole),
+        Strip(key="recorded", title="Days with and without answers", unit="answers", counts=sums, **whole),
     ]
 
 
@@ -96,19 +83,18 @@ def shares(counted: Sequence[Counter[tuple[str, str]]], category: str) -> Iterat
             yield Shares(said, tuple(map(Share, parts, totals)))
 
 
-def compared(tally: Tally, dimension: str, policy_of: PolicyOf) -> list[Compared]:
-    """The rates of each category, told apart by *dimension* (``rates.DIMENSIONS``)."""
-    found = Rates.of(tally, policy_of, dimension)
+def compared(totals: Totals, dimension: str) -> list[Compared]:
+    """The rates of each category, told apart by *dimension*, as *totals* are."""
     return [
         Compared(
             category,
             (dimension, "answers", *SAID),
             [
                 (value, f"{rate.answers:,}", *(rate.share(said).in_words() for said in SAID))
-                for value, rate in found.by(dimension, category).items()
+                for value, rate in totals.rates(category).items()
             ],
         )
-        for category in sorted(found.categories)
+        for category in totals.categories
     ]
 
 
@@ -142,30 +128,3 @@ def guarded(ledger: Ledger) -> int:
         return Checkpoint.parse(Note.parse(guard).text).size if guard else 0
     except (LedgerError, ProofError):
         return 0
-
-
-def by_span(tally: Tally, policy_of: PolicyOf) -> tuple[tuple[Span, ...], Sequence[Counter[tuple[str, str]]]]:
-    """The spans from the first day with an answer to the last, and for each how many said what.
-
-    That is counted by category, and under an empty name by what answers came to as a whole.
-    """
-
-    @cache
-    def to_categories(pattern: Pattern) -> tuple[tuple[str, str], ...]:
-        answers, policy = dict(pattern_said(pattern, policy_of)), policy_of(pattern[0])
-        keys = [each.key for each in policy.optional_categories] if policy else []
-        return tuple((key, answers[key]) for key in keys if key in answers)
-
-    def label(facets: Facets) -> tuple[str, tuple[tuple[str, str], ...]] | None:
-        return None if (whole := outcome(facets)) is None else (whole, to_categories(pattern_of(facets)))
-
-    steps = tuple(tally.spans)
-    found = [Counter[tuple[str, str]]() for _ in steps]
-    at = 0
-    for day, counts in tally.per_day(label).items() if steps else ():
-        while day > steps[at].last and at + 1 < len(steps):  # one may have come on a new day meanwhile
-            at += 1
-        for (whole, said), events in counts.items():
-            for each in (("", whole), *said):
-                found[at][each] += events
-    return steps, found

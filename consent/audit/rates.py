@@ -1,25 +1,25 @@
 """What share of answers said yes, some or no to a category or a service, with how sure that is."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from consent.audit.said import NO, SAID, SOME, YES, Pattern, PolicyOf, is_answer, pattern_of, pattern_said
+from consent.audit.said import Pattern, PolicyOf, pattern_of, pattern_said
 from consent.audit.share import Share
-from consent.audit.summary import UNKNOWN, revision
+from consent.audit.summary import revision
 from consent.audit.tally import Tally
 from consent.ledger import Facets
+from consent.ledger.replies import NO, SAID, SOME, VALUES, YES, is_answer
 from consent.policy import Policy
 
+
+def _of_policy(of: Callable[[Facets, str], str]) -> Callable[[Facets, Policy | None], str]:
+    return lambda facets, policy: of(facets, revision(policy))
+
+
 #: What answers are told apart by: the name, and what one is.
-DIMENSIONS: Final[dict[str, Callable[[Facets, Policy | None], str]]] = {
-    "revision": lambda facets, policy: revision(policy),
-    "language": lambda facets, policy: facets.language or UNKNOWN,
-    "profile": lambda facets, policy: facets.profile or UNKNOWN,
-    "signal": lambda facets, policy: "sent" if facets.signal else "not sent",
-    "source": lambda facets, policy: facets.source or UNKNOWN,
-}
+DIMENSIONS: Final = {name: _of_policy(of) for name, of in VALUES.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,18 +98,13 @@ class Rates:
     def by(self, dimension: str, key: str) -> dict[str, Rate]:
         """The answers to *key* by what they were under *dimension*; numbers in their order, before words."""
         values = {value for name, value, of, _ in self.counts if (name, of) == (dimension, key)}
-        in_order = sorted(values, key=lambda value: (not value.isdigit(), value.zfill(9)))
-        return {value: self._rate(dimension, value, key) for value in in_order}
+        return {value: self._rate(dimension, value, key) for value in in_order(values)}
 
     def _rate(self, *place: str) -> Rate:
         name, value, key = place
         return Rate(**{said: self.counts.get((name, value, key, said), 0) for said in SAID})
 
 
-def outcome(facets: Facets) -> str | None:
-    """What an answer came to as a whole: ``yes`` to everything, ``some``, or ``no`` to everything; None for others."""
-    if not is_answer(facets):
-        return None
-    if not facets.granted:
-        return NO
-    return SOME if facets.refused else YES
+def in_order(values: Iterable[str]) -> list[str]:
+    """*values* as tables have them: numbers in their order, before words."""
+    return sorted(values, key=lambda value: (not value.isdigit(), value.zfill(9)))

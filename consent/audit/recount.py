@@ -1,12 +1,14 @@
 """The counts compared with the events, and made anew from them. Verification doesn't depend on either."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain
 from typing import Final
 
-from consent.ledger import Facets, Ledger, Sealed
+from consent.ledger import Counts, Facets, Ledger, Sealed
+from consent.ledger.replies import VALUES, Outline, Reply, replies_of
 
 #: Seconds that one step of counting may wait.
 PATIENCE: Final = 30.0
@@ -22,18 +24,21 @@ _END = 3_000_000
 class Difference:
     """The first day whose counts the events don't bear out."""
 
-    day: date
-    facets: Facets
+    day: date | None
+    """None for all days together."""
+    what: str
     counted: int
     found: int
 
     def in_words(self) -> str:
         """In one sentence for a person."""
-        what = ", ".join([self.facets.kind or "unreadable", self.facets.language or "of any language"])
-        return f"{self.day}: {self.counted:,} events were counted ({what}), and {self.found:,} are there."
+        day = self.day or "All days"
+        return f"{day}: {self.counted:,} events were counted ({self.what}), and {self.found:,} are there."
 
 
 Counted = Counter[tuple[int, Facets]]
+#: By the day, None for all of them.
+Replied = Counter[tuple[int | None, Reply]]
 
 
 def compare(ledger: Ledger, progress: Progress = lambda records, total: records) -> Difference | None:
@@ -56,7 +61,50 @@ def compare(ledger: Ledger, progress: Progress = lambda records, total: records)
         there += 1
         (bare if record.body is None else here)[hour // 24, facets] += 1
     pruned = counts.size - counts.missing - there
-    return next(_differences(events, erased, here, bare, pruned), None)
+    differences = chain(
+        _differences(events, erased, here, bare, pruned), _differences_of_replies(ledger, counts, known)
+    )
+    return next(differences, None)
+
+
+def _differences_of_replies(
+    ledger: Ledger, counts: Counts, known: Mapping[int, Facets]
+) -> Iterator[Difference]:
+    """Where what was counted of replies isn't what follows from the *counts*; none while it is of other entries."""
+    outlines = dict[str | None, Outline | None]()
+
+    def said(id: int) -> tuple[Reply, ...]:
+        facets = known.get(id) or Facets(kind=None, policy=None)
+        if facets.policy not in outlines:
+            outlines[facets.policy] = _outline(ledger, facets.policy)
+        return replies_of(facets, outlines[facets.policy])
+
+    def add(total: Replied, day: int, id: int, events: int) -> None:
+        for reply in said(id):  # under a dimension they are counted by the day, and read of all days
+            total[None if reply.dimension else day, reply] += events
+
+    there = Replied()
+    for day, id, events, _ in counts.rows:
+        add(there, day, id, events)
+    for dimension in VALUES:
+        found, counted, faded = ledger.replies(dimension, 0, _END), Replied(), Replied()
+        if found.size != counts.size:
+            return
+        for day, id, events in found.faded:
+            add(faded, day, id, events)
+        counted.update({(day, Reply("", "", *told)): many for day, *told, many in found.whole})
+        counted.update({(None, Reply(dimension, *told)): many for told, many in found.apart.items()})
+        for at, reply in sorted({*counted, *there}, key=str):
+            one, other = counted[at, reply] - faded[at, reply], there[at, reply]
+            if one != other and reply.dimension in ("", dimension):
+                of = f", {reply.dimension} {reply.value}" if reply.dimension else ""
+                what = f"{reply.said} to {reply.category or 'everything'}{of}"
+                yield Difference(None if at is None else _FIRST + timedelta(days=at), what, one, other)
+
+
+def _outline(ledger: Ledger, policy: str | None) -> Outline | None:
+    document = ledger.document(policy) if policy else None
+    return Outline.read(document.body) if document and document.kind == "policy" else None
 
 
 def _differences(
@@ -80,7 +128,7 @@ def _differences(
     if more != pruned and not found and gone:
         day, facets = min(gone, key=_day)
         found.append(_difference(day, facets, sum(gone.values()), sum(bare.values())))
-    yield from sorted(found, key=lambda each: each.day)
+    yield from sorted(found, key=lambda each: each.day or date.min)
 
 
 def _day(key: tuple[int, Facets]) -> int:
@@ -88,7 +136,8 @@ def _day(key: tuple[int, Facets]) -> int:
 
 
 def _difference(day: int, facets: Facets, counted: int, found: int) -> Difference:
-    return Difference(_FIRST + timedelta(days=day), facets, counted, found)
+    what = ", ".join([facets.kind or "unreadable", facets.language or "of any language"])
+    return Difference(_FIRST + timedelta(days=day), what, counted, found)
 
 
 def recount(ledger: Ledger) -> Iterator[int]:

@@ -1,25 +1,15 @@
 """What an event says to a category or to a service: yes, no, or of a category to some of it."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Set
-from typing import Final
+from collections.abc import Callable, Collection, Mapping
 
 from consent.ledger import Facets
-from consent.ledger.event import ANSWERS
+from consent.ledger.replies import is_answer, to_category, to_services
 from consent.policy import Policy
-
-#: What somebody can have said to a category: to all of its services, to some, or to none.
-YES, SOME, NO = "yes", "some", "no"
-SAID: Final = (YES, SOME, NO)
 
 #: Digest of the policy, services granted, services refused.
 Pattern = tuple[str | None, tuple[str, ...], tuple[str, ...]]
 #: Finds a policy by its digest.
 PolicyOf = Callable[[str | None], Policy | None]
-
-
-def is_answer(facets: Facets) -> bool:
-    """Whether a visitor answered, and what is known."""
-    return facets.known and facets.kind in ANSWERS
 
 
 def said_to(facets: Facets, policy: Policy | None, key: str) -> str | None:
@@ -29,7 +19,7 @@ def said_to(facets: Facets, policy: Policy | None, key: str) -> str | None:
     """
     if not is_answer(facets):
         return None
-    services = _to_services(facets.granted or (), facets.refused or ())
+    services = to_services(facets.granted or (), facets.refused or ())
     return _to_category(services, policy, key) or services.get(key)
 
 
@@ -44,23 +34,10 @@ def pattern_said(pattern: Pattern, policy_of: PolicyOf) -> Collection[tuple[str,
     *policy_of* finds a policy by its digest.
     """
     digest, granted, refused = pattern
-    services, policy = _to_services(granted, refused), policy_of(digest)
+    services, policy = to_services(granted, refused), policy_of(digest)
     keys = [category.key for category in policy.optional_categories] if policy else []
     return (services | {key: said for key in keys if (said := _to_category(services, policy, key))}).items()
 
 
-def _to_services(granted: Iterable[str], refused: Iterable[str]) -> dict[str, str]:
-    return dict.fromkeys(granted, YES) | dict.fromkeys(refused, NO)
-
-
 def _to_category(services: Mapping[str, str], policy: Policy | None, key: str) -> str | None:
     return to_category({services.get(each.key) for each in policy.services_in(key)}) if policy else None
-
-
-def to_category(answers: Set[str | None]) -> str | None:
-    """What *answers* to its services amount to for a category; None when nothing was answered."""
-    if answers <= {None}:
-        return None
-    if YES not in answers:
-        return NO
-    return YES if answers == {YES} else SOME

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from consent.audit.said import NO, SOME, YES
 from consent.ledger import Event, Kind, Ledger, derived_id
+from consent.ledger.replies import NO, SOME, YES
 from consent.policy import Policy
 
 #: What an auditor reads of such a log.

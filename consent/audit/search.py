@@ -9,10 +9,11 @@ from heapq import merge, nlargest
 from itertools import islice, takewhile
 
 from consent.audit.row import Reader, Row
-from consent.audit.said import SAID, said_to
+from consent.audit.said import said_to
 from consent.errors import ConsentError
 from consent.ledger import Facets, Kind, Sealed
 from consent.ledger.facets import BITS, LAST, hour_of, place
+from consent.ledger.replies import SAID
 from consent.policy import Policy
 from consent.policy.values import shown
 

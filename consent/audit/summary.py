@@ -7,13 +7,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 
-from consent.audit.said import NO, SAID, YES, Pattern, PolicyOf, is_answer, pattern_of, pattern_said
+from consent.audit.said import Pattern, PolicyOf, pattern_of, pattern_said
 from consent.audit.tally import Tally
 from consent.ledger import Facets
+from consent.ledger.replies import NO, SAID, UNKNOWN, YES, is_answer
 from consent.policy import Policy
-
-#: What stands for what isn't known.
-UNKNOWN = "unknown"
 
 
 @dataclass(slots=True)

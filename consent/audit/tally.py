@@ -1,7 +1,8 @@
 """How many events there were of each kind and answer on each day, without anything that names a browser.
 
 They count answers, not people: who answers twice counts twice. For compliance review only (LOG-07). What it costs grows
-with the days, not with the events: full tiles are counted as they fill up, and only the few events after them are read.
+with the days and the ways in which events differ on them: full tiles are counted as they fill up, and only the few
+events after them are read. What an overview shows costs less (``totals``).
 """
 
 from collections import Counter
@@ -13,17 +14,17 @@ from itertools import chain
 from typing import TypeVar
 
 from consent.audit.row import Reader, Row
-from consent.audit.said import is_answer
 from consent.audit.search import Search, admitted, counted_of, with_a_place
 from consent.audit.span import Span
 from consent.ledger import Facets
 from consent.ledger.facets import hour_of, place
+from consent.ledger.replies import is_answer
 
 Label = TypeVar("Label")
 #: Passes rows on and says how far it is; the number is of entries that may come.
 Progress = Callable[[Iterable[Row], int], Iterable[Row]]
 
-_DAY, _HOUR, _FIRST = timedelta(days=1), timedelta(hours=1), date(1970, 1, 1)
+DAY, _HOUR, _FIRST = timedelta(days=1), timedelta(hours=1), date(1970, 1, 1)
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 #: A day that no log reaches, counted from 1970: the last of the calendar.
 _END = (date.max - _FIRST).days
@@ -135,7 +136,7 @@ def tally(
     reader.catch_up()
     between = None if cut is None else _with_answers(reader, search)
     spans = () if cut is None or between is None else tuple(cut(*between))
-    days, parts = _whole(search, _DAY)
+    days, parts = whole(search, DAY)
     known = admitted(reader, search)
     if cut is None:
         counts = reader.ledger.counts(days.start, days.stop)
@@ -144,26 +145,40 @@ def tally(
         edges = [days.start, *(day for day in firsts if day in days[1:]), days.stop]
         counts = reader.ledger.sums(edges, _groups(known, alike))
     rows = [row for row in counts.rows if row[1] in known]
-    rest = reader.ledger.size() - counts.size
+    others = rest(reader, search, parts, known, counts.size, progress)
+    return Tally([*rows, *others.rows], others.facets, counts.missing, others.read, spans)
+
+
+def rest(
+    reader: Reader,
+    search: Search,
+    parts: Sequence[Search],
+    known: Mapping[int, Facets],
+    size: int,
+    progress: Progress = lambda rows, total: rows,
+) -> Tally:
+    """The counts of what *search* asks for besides the whole days among the first *size* entries.
+
+    That is what comes after these, and of them the *parts* of days, with any of the *known* facets.
+    """
     newest = (
         row
-        for row in progress(reader.rows(reader.ledger.records(counts.size - 1)), rest)
+        for row in progress(reader.rows(reader.ledger.records(size - 1)), reader.ledger.size() - size)
         if search.matches(row, reader.policy(row.policy))
     )
-    at_the_ends = list[Search]()
+    rows, at_the_ends = list[tuple[int, int, int, int]](), list[Search]()
     for part in parts:
-        hours, ends = _whole(part, _HOUR)
+        hours, ends = whole(part, _HOUR)
         at_the_ends += ends
         rows += _of_hours(reader, known, hours)
     of_ends = (
         row
         for end in at_the_ends
-        for row in reader.rows(counted_of(reader, end, known, counts.size))
+        for row in reader.rows(counted_of(reader, end, known, size))
         if end.in_span(row)
     )
     read = of_rows(chain(newest, of_ends))
-    facets = {**known, **read.facets}
-    return Tally([*rows, *read.rows], facets, counts.missing, sum(row[2] for row in read.rows), spans)
+    return Tally([*rows, *read.rows], {**known, **read.facets}, read=sum(row[2] for row in read.rows))
 
 
 def _groups(known: Mapping[int, Facets], alike: Callable[[Facets], Hashable]) -> Mapping[int, int]:
@@ -175,8 +190,8 @@ def _groups(known: Mapping[int, Facets], alike: Callable[[Facets], Hashable]) ->
 def _with_answers(reader: Reader, search: Search) -> tuple[date, date] | None:
     """The first day and the last with an answer, of those that *search* asks for, be it for a part; None if on none."""
     since, until, ledger = search.since, search.until, reader.ledger
-    first = 0 if since is None else (since - _START) // _DAY
-    beyond = _END if until is None else -((_START - until) // _DAY)
+    first = 0 if since is None else (since - _START) // DAY
+    beyond = _END if until is None else -((_START - until) // DAY)
     other = [id for id, facets in ledger.facets().items() if not is_answer(facets)]
     found = [day_of(day) for day in ledger.counted_days(first, beyond, other) or ()]
     for row in reader.rows(ledger.records(ledger.counted() - 1)):
@@ -209,7 +224,7 @@ def of_rows(rows: Iterable[Row]) -> Tally:
     return Tally([(*key, many, erased[key]) for key, many in events.items()], facets)
 
 
-def _whole(search: Search, unit: timedelta) -> tuple[range, list[Search]]:
+def whole(search: Search, unit: timedelta) -> tuple[range, list[Search]]:
     """The whole units of *search*, counted from 1970, and what is left of it before and after them."""
     since, until = search.since, search.until
     first = 0 if since is None else -((_START - since) // unit)

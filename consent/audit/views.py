@@ -29,7 +29,7 @@ from consent.audit.download import downloaded
 from consent.audit.form import FormError, sent
 from consent.audit.listing import ENDED, LOG, asked_list, listed, problem_page, unavailable
 from consent.audit.lookup import LookUps, Untraced, look_up, look_ups, stand_in
-from consent.audit.overview import ASKED, Compared, asked_for, compared, legible, state_of, told_apart
+from consent.audit.overview import ASKED, Compared, asked_for, compared, legible, state_of
 from consent.audit.overview import charts as overviewed
 from consent.audit.page import added, page, reader, site
 from consent.audit.policies import policies_page
@@ -39,9 +39,8 @@ from consent.audit.rates import DIMENSIONS
 from consent.audit.row import Reader, Row
 from consent.audit.search import Search, SearchError, read_id
 from consent.audit.share import FOR_REVIEW
-from consent.audit.span import spans
-from consent.audit.tally import tally
 from consent.audit.today import notice_today, policy_since
+from consent.audit.totals import totals
 from consent.audit.untold import untold
 from consent.audit.verification import verification_page, verified
 from consent.audit.wording import PRUNED, facts_of
@@ -242,9 +241,8 @@ def overview_page(
     state: Sequence[tuple[str, str]] = ()
     if search is not None:
         source = reader()
-        counted = tally(source, search, cut=spans, alike=told_apart(wanted["by"], source.policy))
-        charts = overviewed(counted, source.policy)
-        tables = compared(counted, wanted["by"], source.policy)
+        found = totals(source, search, wanted["by"])
+        charts, tables = overviewed(found), compared(found, wanted["by"])
         state = state_of(source.ledger)
     return page(
         "overview.html",

@@ -9,11 +9,11 @@ import click
 
 from consent.audit.offered import Offered
 from consent.audit.row import Reader
-from consent.audit.said import SAID
 from consent.audit.search import Revisions, Search, SearchError, read_moment, read_word
 from consent.audit.wording import LEAVES_OUT_ERASED
 from consent.cli.terminal import complain
 from consent.ledger import Kind
+from consent.ledger.replies import SAID
 
 #: The names of the options' values, in the order of the help.
 NAMES = (

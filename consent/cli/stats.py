@@ -6,10 +6,9 @@ from datetime import date
 
 import click
 
-from consent.audit.rates import DIMENSIONS, Rate, Rates, outcome
+from consent.audit.rates import DIMENSIONS, Rate, Rates
 from consent.audit.recount import compare, recount
 from consent.audit.row import Reader, Row
-from consent.audit.said import NO, SAID, YES
 from consent.audit.search import Search
 from consent.audit.share import FOR_REVIEW, Share, percent
 from consent.audit.summary import Summary, tallies
@@ -19,6 +18,7 @@ from consent.cli.asked import say_absent, search_options
 from consent.cli.command import WRONG, command, ledger_of
 from consent.cli.terminal import progressing, say, say_json, table, with_progress
 from consent.ledger import Ledger
+from consent.ledger.replies import NO, SAID, YES, outcome
 
 #: So many days have a line each; of more, each month has one.
 MOST_DAYS = 62
@@ -52,7 +52,7 @@ def stats(ctx: click.Context, search: Search, by: str, check: bool, rebuild: boo
     Answers are counted, not people: who answers twice counts twice. A category counts as yes when all its
     services were granted, as no when none was. For reviewing compliance; don't tune banners by it.
 
-    The counts are kept as events are recorded, so that they cost the same however many there are. What was erased
+    The counts are kept as events are recorded, so that none but the newest events are read for them. What was erased
     counts by its kind and revision only. --check names the first day whose events say something else, and ends
     with 1; --rebuild counts anew. Verification doesn't depend on the counts.
     """

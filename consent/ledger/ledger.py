@@ -11,6 +11,7 @@ from consent.ledger.keys import LogKey
 from consent.ledger.merkle import root_of
 from consent.ledger.receipt import Outcome, Receipt, check_receipt, made
 from consent.ledger.record import Document, Entry, Head, Record, Recorded, Sealed, Written
+from consent.ledger.replies import Replies
 from consent.ledger.signing import Signing
 from consent.ledger.storage import Storage
 from consent.ledger.tile import TileReader
@@ -169,6 +170,13 @@ class Ledger:
         Facets are counted as those that *groups* names for them, by their ids; and not at all if it names none.
         """
         return self.storage.sums(edges, groups)
+
+    def replies(self, dimension: str, first: int, beyond: int) -> Replies:
+        """What was counted of the replies in the days from *first* until *beyond*, which count from 1970, UTC.
+
+        As a whole, and apart under *dimension* (``replies.VALUES``).
+        """
+        return self.storage.replies(dimension, first, beyond)
 
     def counted_days(self, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:
         """The first and the last of these days with a counted event of other facets than *other*; None if on none."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from consent.ledger.facets import Counts, Facets
 from consent.ledger.record import Document, Entry, Record, Sealed, Written
+from consent.ledger.replies import Replies
 from consent.ledger.signing import SignedStorage
 
 
@@ -152,6 +153,9 @@ class Storage(SignedStorage, Protocol):
 
         Facets are counted as those that *groups* names for them, by their ids; and not at all if it names none.
         """
+
+    def replies(self, dimension: str, first: int, beyond: int) -> Replies:
+        """What the answers of the days from *first* until *beyond* said, and what under *dimension*."""
 
     def counted_days(self, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:
         """The first and the last of these days with a counted event of other facets than *other*; None if on none."""

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, CursorResult, bindparam, func, literal_column
 
 from consent.ledger import Counts, Facets, Sealed
 from consent.ledger.facets import BITS
+from consent.ledger.replies import Replies
 from consent.storage import records
 from consent.storage.altered import as_bytes, require_counts
 from consent.storage.schema import counted, indexed, tally
@@ -58,6 +59,16 @@ _SUMS = {
         )
     """,
 }
+# One statement, so that all of it is of as many entries as the row without a day says.
+_REPLIES = """
+    SELECT -1 AS kind, 0 AS day, '' AS a, '' AS b, '' AS c, size AS events FROM {0}replied
+    UNION ALL SELECT 0, day, category, said, '', events FROM {0}replies
+        WHERE dimension = '' AND day >= :first AND day < :beyond
+    UNION ALL SELECT 1, 0, value, category, said, CAST(sum(events) AS bigint) FROM {0}replies
+        WHERE dimension = :dimension AND day >= :first AND day < :beyond GROUP BY value, category, said
+    UNION ALL SELECT 2, day, CAST(facets AS text), '', '', events FROM {0}faded
+        WHERE day >= :first AND day < :beyond
+"""
 _DAYS = select(tally.c.day).where(
     *_OF_DAYS, tally.c.facets.not_in(bindparam("other", expanding=True, literal_execute=True))
 )
@@ -147,6 +158,23 @@ def _read(found: CursorResult[Any]) -> Counts:
     _, _, size, missing = rows.pop(at)
     require_counts(rows)
     return Counts(size, missing, rows)
+
+
+def replies(connection: Connection, dimension: str, first: int, beyond: int) -> Replies:
+    """What the answers of the days from *first* until *beyond* said, and what under *dimension*.
+
+    LedgerError where it can be no counts any more.
+    """
+    schema = "" if connection.dialect.name == "sqlite" else "consent."
+    values = {"dimension": dimension, "first": first, "beyond": beyond}
+    rows = connection.execute(text(_REPLIES.format(schema)), values).all()
+    require_counts([(events, 0) for *_, events in rows] + [(day, 0) for _, day, *_ in rows])
+    return Replies(
+        size=next((events for kind, *_, events in rows if kind < 0), 0),
+        whole=[(day, str(a), str(b), events) for kind, day, a, b, _, events in rows if kind == 0],
+        apart={(str(a), str(b), str(c)): events for kind, _, a, b, c, events in rows if kind == 1},
+        faded=[(day, int(a), events) for kind, day, a, _, _, events in rows if kind > 1],
+    )
 
 
 def days(connection: Connection, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:

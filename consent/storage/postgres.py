@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Table, TextClause, text
 
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Counts, Document, Entry, Facets, Head, Record, Sealed, Written, leaf_hash
+from consent.ledger.replies import Replies
 from consent.ledger.signing import Desk
 from consent.storage import eraser, inbox, index, moved, pruner, records, roles, sequencer
 from consent.storage.birth import first_leaf
@@ -219,6 +220,10 @@ class PostgresStorage:
     def sums(self, edges: Sequence[int], groups: Mapping[int, int]) -> Counts:
         self._seal_in_passing()
         return self._server.read(lambda connection: index.sums(connection, edges, groups))
+
+    def replies(self, dimension: str, first: int, beyond: int) -> Replies:
+        self._seal_in_passing()
+        return self._server.read(lambda connection: index.replies(connection, dimension, first, beyond))
 
     def counted_days(self, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:
         return self._server.read(lambda connection: index.days(connection, first, beyond, other))

@@ -13,7 +13,7 @@ PRUNER = "consent_pruner"
 #: What each role may do with which tables. All may read, but for openings those that have no need to.
 _READ = (
     "entry, document, account, tile, head, checkpoint, erased, bound, unlisted, conflict, consent_alembic_version, "
-    "facets, tally, counted, indexed"
+    "facets, tally, counted, indexed, replies, replied, faded"
 )
 _RIGHTS = {
     APP: {
@@ -24,9 +24,9 @@ _RIGHTS = {
     },
     SEALER: {
         "SELECT": f"{_READ}, inbox",
-        "DELETE": "inbox, unlisted, indexed, tally, counted",
-        "INSERT": "entry, tile, checkpoint, conflict, facets, indexed, tally, counted",
-        "UPDATE": "head, facets, tally, counted",
+        "DELETE": "inbox, unlisted, indexed, tally, counted, replies, replied, faded",
+        "INSERT": "entry, tile, checkpoint, conflict, facets, indexed, tally, counted, replies, replied",
+        "UPDATE": "head, facets, tally, counted, replies, replied",
     },
     ERASER: {
         "SELECT": f"{_READ}, opening, inbox",
@@ -74,6 +74,7 @@ def statements() -> Sequence[str]:
     triggers = [trigger for revision in revisions for trigger in revision.POSTGRESQL_TRIGGERS]
     triggers += import_module("consent.storage.migrations.versions.r0006_partitions").POSTGRESQL_STATEMENTS
     triggers += import_module("consent.storage.migrations.versions.r0008_tally").POSTGRESQL_STATEMENTS
+    triggers += import_module("consent.storage.migrations.versions.r0010_replies").POSTGRESQL_STATEMENTS
     recording = import_module("consent.storage.migrations.versions.r0009_record")
     return [
         *(_create(role) for role in _RIGHTS),

@@ -57,7 +57,7 @@ FUNCTIONS = {
         "deb7c4389a638a32cbd33d9607cc1b6e00507b73dc4e2204e189c4ed7253bd29", anybody=True
     ),
     "take_turn": Routine("d13975400e0e083a9418f441f41b78062b327fa150eb98bfc6d44df0d60f860b", anybody=True),
-    "uncount": Routine("cbdb063761d3d7fab4ff31b095efaeb819bf9058d8d6e487e5cdebd130d1d0d6", definer=True),
+    "uncount": Routine("9ee2af2be8d89aeaf4c31dea846559f848d4d5418bc963a357014c05939da309", definer=True),
 }
 #: Of each trigger the function, when it is called, as PostgreSQL has it (``pg_trigger.tgtype``), and under what
 #: condition. Its name begins with that of its table.

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 #: The schema's revisions that this release knows, oldest first; a test compares them with the migrations.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 VERSION_TABLE = "consent_alembic_version"
 #: Where all of them are on PostgreSQL.
 SCHEMA = "consent"
@@ -175,6 +175,38 @@ counted = Table(
     Column("one", SmallInteger, CheckConstraint("one = 1"), primary_key=True, autoincrement=False),
     Column("size", BigInteger, nullable=False),
     Column("missing", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: How many answers of a day said what (``consent.ledger.replies``). It follows from the tally, names nobody, and stays.
+replies = Table(
+    "replies",
+    metadata,
+    Column("dimension", String, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("value", String, primary_key=True),
+    Column("category", String, primary_key=True),
+    Column("said", String, primary_key=True),
+    Column("events", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: The number of entries, in full tiles, whose replies are counted.
+replied = Table(
+    "replied",
+    metadata,
+    Column("one", SmallInteger, CheckConstraint("one = 1"), primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: How many events with these facets were erased since their replies were counted.
+faded = Table(
+    "faded",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("facets", BigInteger, primary_key=True, autoincrement=False),
+    Column("events", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

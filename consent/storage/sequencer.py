@@ -85,7 +85,7 @@ def seal(connection: Connection, limit: int = BATCH) -> int:
 def count(connection: Connection, most: int = tally.AT_ONCE) -> int:
     """Count up to *most* tiles that aren't counted yet; how many entries are left. 0 when somebody else is sealing."""
     head = connection.execute(text(_HEAD)).one_or_none()
-    return 0 if head is None else tally.count_on_server(connection, head.size, most)
+    return 0 if head is None else tally.count_on_server(connection, head.size, most, whole=True)
 
 
 def recount(connection: Connection) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from sqlalchemy import Table
 
 from consent.ledger import Counts, Document, Entry, Facets, Head, Record, Sealed, Written
+from consent.ledger.replies import Replies
 from consent.ledger.signing import Desk
 from consent.storage import appending, erasing, index, pruning, records, sealing, tally
 from consent.storage.birth import first_leaf
@@ -227,6 +228,10 @@ class SqliteStorage:
         with self._database.reading() as connection:
             return index.sums(connection, edges, groups)
 
+    def replies(self, dimension: str, first: int, beyond: int) -> Replies:
+        with self._database.reading() as connection:
+            return index.replies(connection, dimension, first, beyond)
+
     def counted_days(self, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:
         with self._database.reading() as connection:
             return index.days(connection, first, beyond, other)
@@ -249,7 +254,8 @@ class SqliteStorage:
 
     def count(self, *, patience: float) -> int:
         with self._database.writing(patience) as connection:
-            return tally.count_in_file(connection, sealing.read(connection).edge.size, tally.AT_ONCE)
+            size = sealing.read(connection).edge.size
+            return tally.count_in_file(connection, size, tally.AT_ONCE, whole=True)
 
     def recount(self, *, patience: float) -> None:
         with self._database.writing(patience) as connection:

@@ -1,23 +1,34 @@
 """Counting in the database: each full tile's events come into the index and into their days' counts, once.
 
 Nothing is done as an event is recorded. Whoever completes a tile counts it in the same transaction, and a few more that
-were not counted yet: those of an older release, or of a log that is counted anew.
+were not counted yet: those of an older release, or of a log that is counted anew. What answers said is counted beside
+that, by itself (``consent.ledger.replies``).
 """
 
+import hashlib
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from consent.errors import LedgerError
 from consent.ledger.facets import Facets, place
+from consent.ledger.replies import Outline, Reply, is_answer, replies_of
 from consent.ledger.tile import WIDTH
+from consent.storage.altered import as_bytes
 
 log = logging.getLogger("consent")
+
+#: Rows of what has faded that one tile's count takes out at most.
+FADED = 500
+#: Outlines of policies that a process remembers, by the digests of these.
+MOST_OUTLINES = 256
+_OUTLINES = dict[str, Outline]()
 
 #: Tiles that one recording counts at most, and one step of whoever counts and does nothing else.
 IN_PASSING, AT_ONCE = 4, 16
@@ -44,7 +55,27 @@ _MOVE = (
     "INSERT INTO {0}counted AS c (one, size, missing) VALUES (1, :size, :missing) "
     "ON CONFLICT (one) DO UPDATE SET size = excluded.size, missing = c.missing + excluded.missing"
 )
-_FORGET = ("DELETE FROM {0}tally", "DELETE FROM {0}counted")
+_FORGET = tuple(f"DELETE FROM {{0}}{table}" for table in ("tally", "counted", "replies", "replied", "faded"))
+
+_REPLIED = "SELECT size FROM {0}replied"
+_REPLY = (
+    "INSERT INTO {0}replies AS r (dimension, day, value, category, said, events) "
+    "VALUES (:dimension, :day, :value, :category, :said, :events) "
+    "ON CONFLICT (dimension, day, value, category, said) DO UPDATE SET events = r.events + excluded.events"
+)
+_MOVE_REPLIED = (
+    "INSERT INTO {0}replied AS r (one, size) VALUES (1, :size) "
+    "ON CONFLICT (one) DO UPDATE SET size = excluded.size"
+)
+_FADED = (
+    "SELECT d.day, d.events, f.said, d.facets FROM {0}faded d JOIN {0}facets f ON f.id = d.facets "
+    "ORDER BY d.day, d.facets LIMIT :most"
+)
+_TAKE_OUT = "DELETE FROM {0}faded WHERE day = :day AND facets = :facets"
+_CLEAR_FADED = "DELETE FROM {0}faded"
+_CLEAR_REPLIES = "DELETE FROM {0}replies"
+_TALLIED = "SELECT t.day, t.events, f.said FROM {0}tally t JOIN {0}facets f ON f.id = t.facets"
+_POLICY = "SELECT body FROM {0}document WHERE hash = :hash AND kind = 'policy'"
 
 _OPENED = (
     "SELECT e.leaf_index, e.leaf, o.body FROM entry e LEFT JOIN opening o USING (uid) "
@@ -70,8 +101,12 @@ class Tables:
     """Run a statement, in which the tables are named, once for each of the values."""
     place: Callable[[Sequence[Place]], object]
     """Put these into the index."""
-    size: Callable[[], int]
-    """How many entries are counted."""
+    read: Callable[[str, Values], Iterable[Sequence[Any]]]
+    """What a statement finds, in which the tables are named."""
+
+    def size(self, statement: str) -> int:
+        """The one number that *statement* finds; 0 when it finds none."""
+        return next((int(row[0]) for row in self.read(statement, {})), 0)
 
 
 @dataclass(slots=True)
@@ -95,13 +130,81 @@ class _Tile:
 
 def count(tables: Tables, sealed: int, most: int) -> int:
     """Count up to *most* full tiles of the *sealed* entries that aren't counted yet; how many entries are left."""
-    size, end = tables.size(), sealed // WIDTH * WIDTH
+    size, end = tables.size(_SIZE), sealed // WIDTH * WIDTH
+    replied = tables.size(_REPLIED)
     for first in range(size, min(end, size + most * WIDTH), WIDTH):
-        _count_tile(tables, first)
+        tile = _count_tile(tables, first)
+        if first == replied:
+            _count_replies(
+                tables, ((day, events, tile.facets[id]) for (day, id), events in tile.events.items())
+            )
+            replied = first + WIDTH
+            tables.write(_MOVE_REPLIED, [{"size": replied}])
     return max(0, end - size - most * WIDTH)
 
 
-def _count_tile(tables: Tables, first: int) -> None:
+def sum_up(tables: Tables) -> None:
+    """Count the replies anew from the tally, unless they are of as many entries; then only take out what has faded."""
+    size = tables.size(_SIZE)
+    if size == tables.size(_REPLIED):
+        while _count_replies(tables, ()):
+            pass
+        return
+    tables.write(_CLEAR_REPLIES, [{}])
+    tables.write(_CLEAR_FADED, [{}])
+    _count_replies(tables, _facets_in(tables.read(_TALLIED, {})))
+    tables.write(_MOVE_REPLIED, [{"size": size}])
+
+
+def _count_replies(tables: Tables, events: Iterable[tuple[int, int, Facets]]) -> bool:
+    """Add what so many *events* of a day with these facets reply, and take out some of what has faded since.
+
+    Whether there may be more of that.
+    """
+    found = Counter[tuple[int, Reply]]()
+    for day, many, facets in events:
+        for reply in _replies(tables, facets):
+            found[day, reply] += many
+    faded = list(tables.read(_FADED, {"most": FADED}))
+    for day, many, facets in _facets_in(row[:3] for row in faded):
+        for reply in _replies(tables, facets):
+            found[day, reply] -= many
+    tables.write(_TAKE_OUT, [{"day": day, "facets": id} for day, _, _, id in faded])
+    tables.write(
+        _REPLY,
+        [
+            {"day": day, "events": many, **reply._asdict()}
+            for (day, reply), many in sorted(found.items())
+            if many
+        ],
+    )
+    return len(faded) == FADED
+
+
+def _facets_in(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[int, int, Facets]]:
+    for day, events, said in rows:
+        yield day, events, Facets.from_bytes(as_bytes(said))
+
+
+def _replies(tables: Tables, facets: Facets) -> Sequence[Reply]:
+    return replies_of(facets, _outline(tables, facets.policy)) if is_answer(facets) else ()
+
+
+def _outline(tables: Tables, policy: str | None) -> Outline | None:
+    """The outline of the policy with this digest; None when it isn't on record as it was."""
+    if policy is None:
+        return None
+    if policy not in _OUTLINES:
+        body = next((as_bytes(row[0]) for row in tables.read(_POLICY, {"hash": policy})), b"")
+        if hashlib.sha256(body).hexdigest() != policy or (outline := Outline.read(body)) is None:
+            return None
+        if len(_OUTLINES) >= MOST_OUTLINES:
+            _OUTLINES.clear()
+        _OUTLINES[policy] = outline
+    return _OUTLINES[policy]
+
+
+def _count_tile(tables: Tables, first: int) -> _Tile:
     span = {"first": first, "beyond": first + WIDTH}
     tile = _Tile()
     for row in tables.opened(span):
@@ -122,6 +225,7 @@ def _count_tile(tables: Tables, first: int) -> None:
         ],
     )
     tables.write(_MOVE, [{"size": first + WIDTH, "missing": WIDTH - len(tile.places)}])
+    return tile
 
 
 def in_file(connection: sqlite3.Connection) -> Tables:
@@ -130,15 +234,11 @@ def in_file(connection: sqlite3.Connection) -> Tables:
     def write(statement: str, values: Sequence[Values]) -> None:
         connection.executemany(statement.format(""), values)
 
-    def size() -> int:
-        row = connection.execute(_SIZE.format("")).fetchone()
-        return 0 if row is None else int(row[0])
-
     return Tables(
         lambda span: connection.execute(_OPENED, span),
         write,
         lambda places: connection.executemany(_PLACE, places),
-        size,
+        lambda statement, values: connection.execute(statement.format(""), values),
     )
 
 
@@ -155,18 +255,25 @@ def on_server(connection: Connection) -> Tables:
             values = {name: f"{{{','.join(map(str, column))}}}" for name, column in columns}
             connection.execute(_PLACE_ALL, values)
 
-    def size() -> int:
-        return int(connection.execute(text(_SIZE.format("consent."))).scalar() or 0)
+    def read(statement: str, values: Values) -> Iterable[Sequence[Any]]:
+        return connection.execute(text(statement.format("consent.")), values)
 
-    return Tables(lambda span: connection.execute(text(_SHOWN), span).all(), write, place, size)
+    return Tables(lambda span: connection.execute(text(_SHOWN), span).all(), write, place, read)
 
 
-def count_in_file(connection: sqlite3.Connection, sealed: int, most: int = IN_PASSING) -> int:
-    """As ``count``. Whatever keeps it from being done keeps nobody from answering."""
+def count_in_file(
+    connection: sqlite3.Connection, sealed: int, most: int = IN_PASSING, *, whole: bool = False
+) -> int:
+    """As ``count``. Whatever keeps it from being done keeps nobody from answering.
+
+    With *whole* also what an older release has left out, once nothing else is left.
+    """
     connection.execute("SAVEPOINT counting")
     try:
         left = count(in_file(connection), sealed, most)
-    except sqlite3.Error as error:
+        if whole and not left:
+            sum_up(in_file(connection))
+    except (sqlite3.Error, LedgerError) as error:
         connection.execute("ROLLBACK TO counting")
         log.warning("the newest events could not be counted: %s", error)
         left = 0
@@ -174,14 +281,21 @@ def count_in_file(connection: sqlite3.Connection, sealed: int, most: int = IN_PA
     return left
 
 
-def count_on_server(connection: Connection, sealed: int, most: int = IN_PASSING) -> int:
-    """As ``count``, by whoever holds the head's row. While somebody erases it is left for later, as when it fails."""
+def count_on_server(
+    connection: Connection, sealed: int, most: int = IN_PASSING, *, whole: bool = False
+) -> int:
+    """As ``count_in_file``, by whoever holds the head's row. While somebody erases it is left for later."""
     try:
         with connection.begin_nested():
             if connection.execute(text(_TURN)).scalar_one():
-                return count(on_server(connection), sealed, most)
+                left = count(on_server(connection), sealed, most)
+                if whole and not left:
+                    sum_up(on_server(connection))
+                return left
     except DBAPIError as error:
         log.warning("the newest events could not be counted: %s", error.orig)
+    except LedgerError as error:
+        log.warning("the newest events could not be counted: %s", error)
     return 0
 
 

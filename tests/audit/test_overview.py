@@ -4,6 +4,7 @@ import re
 import secrets
 import shutil
 import sqlite3
+import uuid
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,26 +13,27 @@ import pytest
 from flask import Flask
 
 from consent.audit.chart import Bars, Lines, Strip
-from consent.audit.overview import charts, compared, state_of, told_apart
+from consent.audit.overview import charts, compared, state_of
 from consent.audit.rates import DIMENSIONS
 from consent.audit.row import Reader
 from consent.audit.search import Search
 from consent.audit.share import FOR_REVIEW
-from consent.audit.span import spans
 from consent.audit.tally import tally
-from consent.ledger import Kind, Ledger
+from consent.audit.totals import totals, totals_of
+from consent.errors import LedgerError
+from consent.ledger import Kind, Ledger, erasure
 from consent.ledger.tile import WIDTH
 from consent.storage import OwnStorage
 
 from .clinic import Auditor, Clock, MakeApp, new_event, newest, visit
 
 DAY = 86_400
+EVERY_DAY = (0, 10**6)
 
 
 def seen(ledger: Ledger) -> tuple[Bars, list[Lines], Strip]:
     """The charts of all that is recorded."""
-    reader = Reader(ledger)
-    bars, *lines, strip = charts(tally(reader, Search(), cut=spans), reader.policy)
+    bars, *lines, strip = charts(totals(Reader(ledger), Search(), "revision"))
     assert isinstance(bars, Bars)
     assert isinstance(strip, Strip)
     return bars, [each for each in lines if isinstance(each, Lines)], strip
@@ -55,9 +57,7 @@ def test_each_day_has_what_was_answered_on_it(app: Flask, ledger: Ledger, clock:
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)
-def test_counting_together_what_it_does_not_tell_apart_changes_nothing_it_shows(
-    app: Flask, ledger: Ledger, dimension: str
-) -> None:
+def test_the_sums_of_replies_say_what_the_events_say(app: Flask, ledger: Ledger, dimension: str) -> None:
     visit(app, "all")
     policy = newest(app).policy  # on record, so that it is known which services a category has
     sources = ("banner", "centre", "dialog")
@@ -77,21 +77,50 @@ def test_counting_together_what_it_does_not_tell_apart_changes_nothing_it_shows(
     ]
     ledger.record_all([(event, secrets.token_bytes(32)) for event in acts])
     reader = Reader(ledger)
-    apart = tally(reader, Search(), cut=spans)
-    together = tally(reader, Search(), cut=spans, alike=told_apart(dimension, reader.policy))
-    assert len(together.rows) < len(apart.rows)
-    assert charts(together, reader.policy) == charts(apart, reader.policy)
-    tables = compared(together, dimension, reader.policy)
-    assert tables == compared(apart, dimension, reader.policy)
+    assert ledger.replies(dimension, *EVERY_DAY).size == ledger.counted() > 0
+    ids = [each.id for each in ledger.records() if each.index in range(20, 300, 40)]
+    erased = erasure("operator", id=uuid.uuid4(), time=acts[-1].time, policy=policy)
+    ledger.erase(erased, salt=secrets.token_bytes(32), ids=ids, listed=False)
+    assert ledger.replies(dimension, *EVERY_DAY).faded
+    for search in (
+        Search(),
+        Search(since=datetime(2026, 3, 9, 9, 30, tzinfo=UTC), until=datetime(2026, 5, 2, 4, tzinfo=UTC)),
+        Search(since=datetime(2026, 3, 9, 9, 30, tzinfo=UTC), until=datetime(2026, 3, 9, 19, 45, tzinfo=UTC)),
+        Search(since=datetime(2026, 7, 1, tzinfo=UTC)),
+        Search(until=datetime(2026, 3, 1, tzinfo=UTC)),
+    ):
+        assert totals(reader, search, dimension) == totals_of(tally(reader, search), dimension, reader.policy)
+    tables = compared(totals(reader, Search(), dimension), dimension)
     assert [len(table.rows) > (dimension != "revision") for table in tables[1:]] == [True, True]
+
+
+def test_where_replies_are_of_fewer_entries_than_are_counted_those_are_summed_up_instead(
+    app: Flask, ledger: Ledger, auditor: Auditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit(app, "all")
+    policy = newest(app).policy
+    acts = [new_event(policy=policy, time=datetime(2026, 3, 1, tzinfo=UTC)) for _ in range(WIDTH)]
+    ledger.record_all([(event, secrets.token_bytes(32)) for event in acts])
+    shown = auditor.open("/overview").text
+    with closing(sqlite3.connect(Path(app.instance_path) / "consent.sqlite3")) as connection, connection:
+        connection.execute("UPDATE replied SET size = 0")
+        connection.execute("UPDATE replies SET events = 0")
+
+    def refuse(*_: object, **__: object) -> int:
+        raise LedgerError("this role may not count")
+
+    with monkeypatch.context() as context:
+        context.setattr(Ledger, "count", refuse)
+        assert auditor.open("/overview").text == shown
+    assert ledger.replies("revision", *EVERY_DAY).size == 0
+    assert auditor.open("/overview").text == shown
+    assert ledger.replies("revision", *EVERY_DAY).size == ledger.counted()
 
 
 def test_rates_are_compared_by_what_is_asked_for(app: Flask, ledger: Ledger) -> None:
     visit(app, "all")
     visit(app, "none")
-    reader = Reader(ledger)
-    counted = tally(reader, Search())
-    tables = compared(counted, "language", reader.policy)
+    tables = compared(totals(Reader(ledger), Search(), "language"), "language")
     assert [table.category for table in tables] == ["functionality", "media", "performance"]
     assert tables[0].columns == ("language", "answers", "yes", "some", "no")
     assert tables[0].rows == [

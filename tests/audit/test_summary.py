@@ -6,11 +6,11 @@ import pytest
 from flask import Flask
 
 from consent.audit.row import Reader
-from consent.audit.said import to_category
 from consent.audit.search import Search
 from consent.audit.summary import Summary
 from consent.audit.tally import tally
 from consent.ledger import Kind
+from consent.ledger.replies import to_category
 
 from .clinic import NEXT_POLICY, MakeApp, record, site_of, visit
 from .tampering import alter, erase

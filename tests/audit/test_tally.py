@@ -1,5 +1,6 @@
 """The counts that are kept say what the events say; erased ones stay counted; rates say how sure they are."""
 
+import re
 import secrets
 import uuid
 from collections import Counter
@@ -18,17 +19,17 @@ from hypothesis import strategies as st
 from consent.audit.rates import Rate, Rates
 from consent.audit.recount import compare, recount
 from consent.audit.row import Reader
-from consent.audit.said import YES, is_answer
 from consent.audit.search import Search, all_found
 from consent.audit.span import MOST, Span, spans
 from consent.audit.summary import Summary
 from consent.audit.tally import Tally, of_rows, tally
 from consent.ledger import Facets, Kind, Ledger, erasure
+from consent.ledger.replies import YES, is_answer
 from consent.ledger.tile import WIDTH
 from consent.storage import open_storage
 from tests.ledger.strategies import UNHURRIED
 
-from .clinic import new_event
+from .clinic import new_event, newest, visit
 from .tampering import alter
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -211,6 +212,28 @@ def test_the_first_day_that_differs_is_named(app: Flask, ledger: Ledger, tmp_pat
     for _ in recount(ledger):
         pass
     assert compare(ledger) is None
+
+
+@pytest.mark.parametrize(
+    ("altered", "said"),
+    [
+        ("dimension = ''", r"2026-\d\d-\d\d: \d+ events were counted \(\w+ to \w+\), and \d+ are there\."),
+        (
+            "dimension = 'language'",
+            r"All days: \d+ events were counted \(\w+ to \w+, language \w+\), and ",
+        ),
+    ],
+)
+def test_a_reply_that_is_not_counted_as_the_events_say_is_named(
+    app: Flask, ledger: Ledger, tmp_path: Path, altered: str, said: str
+) -> None:
+    visit(app, "all")
+    fill(ledger, WIDTH, policy=newest(app).policy)
+    assert compare(ledger) is None
+    alter(tmp_path, f"UPDATE replies SET events = events + 100 WHERE {altered}")
+    found = compare(ledger)
+    assert found is not None
+    assert re.match(said, found.in_words()), found.in_words()
 
 
 def test_an_opening_that_went_past_all_triggers_is_a_difference(

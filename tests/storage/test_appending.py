@@ -164,6 +164,7 @@ def test_a_database_of_the_release_before_is_upgraded_and_its_workers_go_on_with
     server.run(
         f"DROP FUNCTION {RECORD}",
         "DROP TABLE consent.facets, consent.indexed, consent.tally, consent.counted",
+        "DROP TABLE consent.replies, consent.replied, consent.faded",
         "UPDATE consent.consent_alembic_version SET version_num = '0006'",
         database=begun_url.database,
     )
@@ -194,6 +195,7 @@ def test_what_was_recorded_by_the_function_of_the_release_before_stays_as_it_is_
         f"DROP FUNCTION {RECORD}",
         *before.POSTGRESQL_STATEMENTS,
         *counting.POSTGRESQL_STATEMENTS,
+        "DROP TABLE consent.replies, consent.replied, consent.faded",
         "UPDATE consent.consent_alembic_version SET version_num = '0008'",
         database=begun_url.database,
     )
@@ -204,7 +206,7 @@ def test_what_was_recorded_by_the_function_of_the_release_before_stays_as_it_is_
             [event.id, event.leaf(ORIGIN, salt), event.subject, salt, event.body()],
         )
     assert isinstance(served.storage, GuardedStorage)
-    assert [done[:4] for done in served.storage.upgrade()] == ["0009"]
+    assert [done[:4] for done in served.storage.upgrade()] == ["0009", "0010"]
     assert served.problems() == []
     assert record(served, event, salt=salt).index is None
     record(served, new_event(subject=uuid.uuid4()))

@@ -137,7 +137,10 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OlderRelease:
         *(f"DROP TRIGGER {name}" for (name,) in triggers),
         "DROP TRIGGER opening_uncounted",
         *(f"DROP TABLE {table}" for table in ("tile", "head", "checkpoint", "erased", "bound")),
-        *(f"DROP TABLE {table}" for table in ("facets", "indexed", "tally", "counted")),
+        *(
+            f"DROP TABLE {table}"
+            for table in ("facets", "indexed", "tally", "counted", "replies", "replied", "faded")
+        ),
         "UPDATE consent_alembic_version SET version_num = '0002'",
     )
     release = OlderRelease(tmp_path)
@@ -156,6 +159,7 @@ def test_an_upgrade_builds_the_tree_over_the_stored_leaf_hashes(older: OlderRele
         "0007: on PostgreSQL, recording as a function of the database",
         "0008: counts by day, and where events with the same facets are",
         "0009: on PostgreSQL, recording by one statement, and openings that are alike counted together",
+        "0010: what answers said, counted by itself, so that sums of it cost the same however different they are",
     ]
     assert check_tree(ledger).size == 300
     assert rows(tmp_path, "SELECT * FROM entry") == before

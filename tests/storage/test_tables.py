@@ -70,7 +70,7 @@ def test_the_tables_are_those_that_the_documentation_names(recorded: Path) -> No
     assert [name for (name,) in rows(recorded, "SELECT name FROM sqlite_schema WHERE type = 'table'")] == [
         *("consent_alembic_version", "entry", "opening", "document", "account"),
         *("tile", "head", "checkpoint", "erased", "bound"),
-        *("facets", "indexed", "tally", "counted"),
+        *("facets", "indexed", "tally", "counted", "replies", "replied", "faded"),
     ]
     for table, names in {
         "entry": ["leaf_index", "uid", "leaf", "leaf_hash"],
@@ -180,6 +180,7 @@ def test_upgrading_says_what_it_did_once(tmp_path: Path) -> None:
         "0007: on PostgreSQL, recording as a function of the database",
         "0008: counts by day, and where events with the same facets are",
         "0009: on PostgreSQL, recording by one statement, and openings that are alike counted together",
+        "0010: what answers said, counted by itself, so that sums of it cost the same however different they are",
     ]
     assert list(second.upgrade()) == []
     first.close()
@@ -206,7 +207,10 @@ def test_a_database_of_the_first_schema_is_upgraded_and_keeps_its_events(tmp_pat
         "DROP TRIGGER head_remains",
         *(f"DROP TABLE {table}" for table in ("account", "head", "tile", "checkpoint", "erased", "bound")),
         "DROP TRIGGER opening_uncounted",
-        *(f"DROP TABLE {table}" for table in ("facets", "indexed", "tally", "counted")),
+        *(
+            f"DROP TABLE {table}"
+            for table in ("facets", "indexed", "tally", "counted", "replies", "replied", "faded")
+        ),
         "UPDATE consent_alembic_version SET version_num = '0001'",
     )
     ledger, storage = open_ledger(tmp_path)
@@ -219,6 +223,7 @@ def test_a_database_of_the_first_schema_is_upgraded_and_keeps_its_events(tmp_pat
         "0007",
         "0008",
         "0009",
+        "0010",
     ]
     assert record(ledger).index == 2
     assert not ledger.opted_out("A" * 22)
