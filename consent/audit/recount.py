@@ -45,9 +45,11 @@ def compare(ledger: Ledger, progress: Progress = lambda records, total: records)
     """The first day on which the counts differ from the events; None when they agree.
 
     What is counted of events must be what their openings say; of erased ones their leaves, which say kind and policy.
-    Entries that were pruned stay counted: there are as many more.
+    Entries that were pruned stay counted: there are as many more. What was counted of replies must follow from that.
     """
     counts, known = ledger.counts(0, _END), ledger.facets()
+    # At once, as erasures go on.
+    of_replies = list(_differences_of_replies(ledger, counts, known))
     events, erased = Counted(), Counted()
     for day, id, many, gone in counts.rows:
         facets = known.get(id) or Facets(kind=None, policy=None)
@@ -61,10 +63,7 @@ def compare(ledger: Ledger, progress: Progress = lambda records, total: records)
         there += 1
         (bare if record.body is None else here)[hour // 24, facets] += 1
     pruned = counts.size - counts.missing - there
-    differences = chain(
-        _differences(events, erased, here, bare, pruned), _differences_of_replies(ledger, counts, known)
-    )
-    return next(differences, None)
+    return next(chain(_differences(events, erased, here, bare, pruned), of_replies), None)
 
 
 def _differences_of_replies(
