@@ -26,7 +26,7 @@ from consent.ledger import Ledger
 from consent.storage import open_storage
 from consent.storage.postgres import PostgresStorage
 from consent.storage.roles import APP, statements
-from consent.storage.sequencer import IN_PASSING
+from consent.storage.sequencer import BATCH, IN_PASSING
 from tests.storage.cluster import libpq, running
 
 WRITERS = 8
@@ -34,7 +34,7 @@ METHOD = (
     f"{WRITERS} processes record for {{seconds:g}} s into one PostgreSQL database, as fast as they can, in each of "
     "{rounds} rounds; the five kinds take turns, another first each time, and share the processors with the "
     "server. “Unsealed” is the component as the role consent_app while nothing seals; “live” is the same beside "
-    "a process that does as `flask consent seal --every 200ms`, which also signs; “in passing” is a role that "
+    "a process that does as `flask consent seal --every 1s`, which also signs; “in passing” is a role that "
     "may seal, so that each process seals up to {most} events once a second, and after each of its events while "
     "more wait. Sealed is what no longer waited when the last writer ended; the rest is sealed before the next "
     "kind's turn. “Bare” is one prepared statement by psycopg alone that writes the same two rows, whose bytes "
@@ -63,7 +63,7 @@ _CHAIN = f"""{_OPENING}, before AS (SELECT hash FROM bare.head FOR UPDATE), link
 
 def measure(folder: Path, *, quick: bool) -> Section:
     """The section; the server's files lie in *folder*, unless CONSENT_TEST_PG_URL names one."""
-    rounds, seconds = (2, 1.5) if quick else (6, 3.0)
+    rounds, seconds = (2, 1.5) if quick else (6, 5.0)
     progress = Progress("server")
     section = Section(
         name="server",
@@ -149,7 +149,7 @@ def figure(
 
 @contextmanager
 def sealing(url: str, key: Path) -> Iterator[None]:
-    """A process that does as ``flask consent seal --every 200ms`` while the block runs."""
+    """A process that does as ``flask consent seal --every 1s`` while the block runs."""
     context = multiprocessing.get_context("spawn")
     begun, ended = context.Event(), context.Event()
     process = context.Process(target=_seal, args=(url, key, begun, ended))
@@ -168,11 +168,12 @@ def sealing(url: str, key: Path) -> Iterator[None]:
 def _seal(url: str, key: Path, begun: Event, ended: Event) -> None:
     ledger = Ledger(open_storage(url, origin=acts.NAME, signing_key=key), acts.NAME)
     while not ended.is_set():
-        for _ in batches(ledger):
-            pass
+        for count in batches(ledger):
+            if count < BATCH:
+                break
         sign(ledger)
         begun.set()
-        ended.wait(0.2)
+        ended.wait(1.0)
 
 
 def rest(url: str) -> None:

@@ -12,6 +12,7 @@ from consent.cli.command import command, site_of
 from consent.cli.terminal import complain, say
 from consent.errors import LedgerUnavailable, SigningRefused
 from consent.ledger import Ledger
+from consent.storage.sequencer import BATCH
 
 #: Seconds that one transaction may take.
 _PATIENCE = 30.0
@@ -55,8 +56,9 @@ def seal(ctx: click.Context, every: float | None) -> None:
         well = True
         while not stopped.is_set():
             try:
-                for _ in batches(ledger):
-                    if stopped.is_set():
+                for count in batches(ledger):
+                    # What came meanwhile waits for the next time: one batch costs less than many.
+                    if count < BATCH or stopped.is_set():
                         break
                 sign(ledger)
                 well = True

@@ -24,7 +24,7 @@ from consent.storage.altered import as_bytes
 
 log = logging.getLogger("consent")
 
-#: Rows of what has faded that one tile's count takes out at most.
+#: Rows of what has faded that one count takes out at most.
 FADED = 500
 #: Outlines of policies that a process remembers, by the digests of these.
 MOST_OUTLINES = 256
@@ -93,7 +93,7 @@ Place = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """How a transaction reads a tile and writes what was counted."""
+    """How a transaction reads tiles and writes what was counted."""
 
     opened: Callable[[Values], Iterable[Sequence[Any]]]
     """Index, leaf, and opening or the part of it that names nobody, of the entries from ``first`` to ``beyond``."""
@@ -110,8 +110,8 @@ class Tables:
 
 
 @dataclass(slots=True)
-class _Tile:
-    """What the events of one tile come to."""
+class _Events:
+    """What the events of some tiles come to."""
 
     places: list[Place] = field(default_factory=list)
     facets: dict[int, Facets] = field(default_factory=dict)
@@ -131,16 +131,15 @@ class _Tile:
 def count(tables: Tables, sealed: int, most: int) -> int:
     """Count up to *most* full tiles of the *sealed* entries that aren't counted yet; how many entries are left."""
     size, end = tables.size(_SIZE), sealed // WIDTH * WIDTH
-    replied = tables.size(_REPLIED)
-    for first in range(size, min(end, size + most * WIDTH), WIDTH):
-        tile = _count_tile(tables, first)
-        if first == replied:
+    beyond = min(end, size + most * WIDTH)
+    if size < beyond:
+        found = _count_events(tables, size, beyond)
+        if size == tables.size(_REPLIED):
             _count_replies(
-                tables, ((day, events, tile.facets[id]) for (day, id), events in tile.events.items())
+                tables, ((day, many, found.facets[id]) for (day, id), many in found.events.items())
             )
-            replied = first + WIDTH
-            tables.write(_MOVE_REPLIED, [{"size": replied}])
-    return max(0, end - size - most * WIDTH)
+            tables.write(_MOVE_REPLIED, [{"size": beyond}])
+    return max(0, end - max(size, beyond))
 
 
 def sum_up(tables: Tables) -> None:
@@ -204,28 +203,29 @@ def _outline(tables: Tables, policy: str | None) -> Outline | None:
     return _OUTLINES[policy]
 
 
-def _count_tile(tables: Tables, first: int) -> _Tile:
-    span = {"first": first, "beyond": first + WIDTH}
-    tile = _Tile()
+def _count_events(tables: Tables, first: int, beyond: int) -> _Events:
+    """Count the events of the tiles from index *first* until *beyond*: together, as each statement takes its time."""
+    span = {"first": first, "beyond": beyond}
+    found = _Events()
     for row in tables.opened(span):
-        tile.add(*row)
+        found.add(*row)
     # In order, so that two who write the same wait for each other and not both.
-    facets = tile.facets | {each.bare.id: each.bare for each in tile.facets.values()}
+    facets = found.facets | {each.bare.id: each.bare for each in found.facets.values()}
     tables.write(
         _DEFINE,
         [{"id": id, "bare": each.bare.id, "said": each.to_bytes()} for id, each in sorted(facets.items())],
     )
     tables.write(_CLEAR, [span])
-    tables.place(tile.places)
+    tables.place(found.places)
     tables.write(
         _ADD,
         [
-            {"day": day, "facets": id, "events": events, "erased": tile.erased[day, id]}
-            for (day, id), events in sorted(tile.events.items())
+            {"day": day, "facets": id, "events": events, "erased": found.erased[day, id]}
+            for (day, id), events in sorted(found.events.items())
         ],
     )
-    tables.write(_MOVE, [{"size": first + WIDTH, "missing": WIDTH - len(tile.places)}])
-    return tile
+    tables.write(_MOVE, [{"size": beyond, "missing": beyond - first - len(found.places)}])
+    return found
 
 
 def in_file(connection: sqlite3.Connection) -> Tables:

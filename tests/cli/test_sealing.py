@@ -10,9 +10,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import make_url
 
-from consent.ledger import KeyState
+from consent.ledger import KeyState, Ledger
 from consent.web.metrics import Metrics
-from tests.audit.clinic import POLICY, MakeApp, site_of, visit
+from tests.audit.clinic import POLICY, MakeApp, record, site_of, visit
 from tests.storage.cluster import Cluster
 from tests.storage.events import new_event
 
@@ -117,6 +117,27 @@ def test_seal_goes_on_until_it_is_stopped(waiting: Flask) -> None:
     assert (result.exit_code, result.stdout) == (0, "")
     assert seen[0] > 1
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_comes_while_it_seals_waits_for_the_next_time(
+    waiting: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit(waiting, "all")
+    ledger, sealed = site_of(waiting).recorder.ledger, list[int]()
+    seal = Ledger.seal
+
+    def seal_while_somebody_answers(self: Ledger, *, patience: float) -> int:
+        sealed.append(seal(self, patience=patience))
+        record(ledger)
+        if len(sealed) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return sealed[-1]
+
+    monkeypatch.setattr(Ledger, "seal", seal_while_somebody_answers)
+    before = time.monotonic()
+    assert run_for(waiting)("seal", "--every", "500ms").exit_code == 0
+    assert [count > 0 for count in sealed] == [True, True]
+    assert time.monotonic() - before >= 0.5
 
 
 def test_accounts_that_no_key_links_here_are_a_fault(
