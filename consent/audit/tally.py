@@ -136,7 +136,7 @@ def tally(
     reader.catch_up()
     between = None if cut is None else _with_answers(reader, search)
     spans = () if cut is None or between is None else tuple(cut(*between))
-    days, parts = whole(search, DAY)
+    days, parts = whole_units(search, DAY)
     known = admitted(reader, search)
     if cut is None:
         counts = reader.ledger.counts(days.start, days.stop)
@@ -168,7 +168,7 @@ def rest(
     )
     rows, at_the_ends = list[tuple[int, int, int, int]](), list[Search]()
     for part in parts:
-        hours, ends = whole(part, _HOUR)
+        hours, ends = whole_units(part, _HOUR)
         at_the_ends += ends
         rows += _of_hours(reader, known, hours)
     of_ends = (
@@ -224,7 +224,7 @@ def of_rows(rows: Iterable[Row]) -> Tally:
     return Tally([(*key, many, erased[key]) for key, many in events.items()], facets)
 
 
-def whole(search: Search, unit: timedelta) -> tuple[range, list[Search]]:
+def whole_units(search: Search, unit: timedelta) -> tuple[range, list[Search]]:
     """The whole units of *search*, counted from 1970, and what is left of it before and after them."""
     since, until = search.since, search.until
     first = 0 if since is None else -((_START - since) // unit)

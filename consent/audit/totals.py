@@ -16,7 +16,7 @@ from consent.audit.said import PolicyOf
 from consent.audit.search import Search
 from consent.audit.span import Span, spans
 from consent.audit.summary import revision
-from consent.audit.tally import DAY, Tally, day_of, number_of, rest, tally, whole
+from consent.audit.tally import DAY, Tally, day_of, number_of, rest, tally, whole_units
 from consent.errors import LedgerError
 from consent.ledger import Facets
 from consent.ledger.replies import SAID, Outline, Reply, replies_of
@@ -96,7 +96,7 @@ def totals_of(tally: Tally, dimension: str, policy_of: PolicyOf) -> Totals:
 def totals(reader: Reader, search: Search, dimension: str) -> Totals:
     """The totals of what *search* asks for, which is a span of time and nothing else, told apart by *dimension*."""
     reader.catch_up()
-    days, parts = whole(search, DAY)
+    days, parts = whole_units(search, DAY)
     found = reader.ledger.replies(dimension, days.start, days.stop)
     if found.size < reader.ledger.counted():
         _settle(reader)

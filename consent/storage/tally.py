@@ -209,8 +209,8 @@ def _count_events(tables: Tables, first: int, beyond: int) -> _Events:
     found = _Events()
     for row in tables.opened(span):
         found.add(*row)
-    # In order, so that two who write the same wait for each other and not both.
     facets = found.facets | {each.bare.id: each.bare for each in found.facets.values()}
+    # In order, so that two who write the same wait for each other and not both.
     tables.write(
         _DEFINE,
         [{"id": id, "bare": each.bare.id, "said": each.to_bytes()} for id, each in sorted(facets.items())],
@@ -300,6 +300,6 @@ def count_on_server(
 
 
 def forget(tables: Tables) -> None:
-    """Forget what was counted, so that all of it is counted anew; the index is replaced tile by tile."""
+    """Forget what was counted, so that all of it is counted anew; the index is replaced as that is done."""
     for statement in _FORGET:
         tables.write(statement, [{}])
