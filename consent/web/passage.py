@@ -20,15 +20,16 @@ REQUEST = cast("LocalProxy[Request]", request)
 class Passage:
     """One request's way through one app."""
 
-    environ: dict[str, Any]
-    """The server's; Flask's, once its request has been seen: a middleware may have given it a copy."""
-    request: Request | None = None
-    """Flask's, once it has been seen."""
-    left = False
-    """Whether the response's headers have left."""
-    strayed = False
-    """Whether it has been seen with another ``environ`` than the server's."""
-    _endpoint: str | None = None
+    def __init__(self, environ: dict[str, Any]) -> None:
+        #: The server's; Flask's, once its request has been seen: a middleware may have given it a copy.
+        self.environ = environ
+        #: Flask's, once it has been seen.
+        self.request: Request | None = None
+        #: Whether the response's headers have left.
+        self.left = False
+        #: Whether it has been seen with another ``environ`` than the server's.
+        self.strayed = False
+        self._endpoint: str | None = None
 
     @property
     def endpoint(self) -> str | None:

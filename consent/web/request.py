@@ -33,6 +33,8 @@ SEALED = (
     "Cross-Origin-Resource-Policy",
     "Referrer-Policy",
 )
+#: What the gate seals where nobody asked for more.
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 #: What holds as long as nobody knows which page it will be: only what may run on every one.
 UNROUTED = Circumstances(mark=Mark.SENSITIVE)
 #: What is noted of an answer that is asked for too late.
@@ -49,34 +51,34 @@ class ConsentRequest(Passage):
     ``allows(key)`` for categories, services and carriers; LookupError for an unknown key.
     """
 
-    #: Whether this response depends on the answer, so that no shared cache may keep it.
-    read = False
-    #: Whether it depends on the language that the browser asks for.
-    spoken = False
-    #: Whether this request brought an answer.
-    answered = False
-    #: Headers that the gate sends whatever the site's hooks make of them.
-    sealed: Mapping[str, str] = MappingProxyType({})
-    #: Whether a script of the page has seen the browser's signal, as the form it sent says.
-    heard = False
-    #: The answer that the browser sent, once that was asked for and if it can be trusted.
-    sent: Sent | None = None
-    #: The nonce that the page gave to its head.
-    nonce: str | None = None
-    #: Keys of services that run in this response besides those of the verdict: loaded once.
-    lent: frozenset[str] = frozenset()
-    _account: Account | Literal[False] | None = False
-    _asked = False
-    _decision: Decision | None = None
-    _verdict: Verdict | None = None
-    _language: str | None = None
-    _now: int | None = None
-
     def __init__(self, site: Site, environ: dict[str, Any]) -> None:
+        # All are set here: what stands on the class is looked up the slow way.
+        super().__init__(environ)
         self.site = site
-        self.environ = environ
+        #: Whether this response depends on the answer, so that no shared cache may keep it.
+        self.read = False
+        #: Whether it depends on the language that the browser asks for.
+        self.spoken = False
+        #: Whether this request brought an answer.
+        self.answered = False
+        #: Headers that the gate sends whatever the site's hooks make of them.
+        self.sealed: Mapping[str, str] = NO_HEADERS
+        #: Whether a script of the page has seen the browser's signal, as the form it sent says.
+        self.heard = False
+        #: The answer that the browser sent, once that was asked for and if it can be trusted.
+        self.sent: Sent | None = None
+        #: The nonce that the page gave to its head.
+        self.nonce: str | None = None
+        #: Keys of services that run in this response besides those of the verdict: loaded once.
+        self.lent: frozenset[str] = frozenset()
         #: The origins of the embeds in whose place this page has a way to load them once, by their service's key.
         self.placed: dict[str, str] = {}
+        self._account: Account | Literal[False] | None = False
+        self._asked = False
+        self._decision: Decision | None = None
+        self._verdict: Verdict | None = None
+        self._language: str | None = None
+        self._now: int | None = None
 
     @property
     def now(self) -> int:
