@@ -108,6 +108,8 @@ class Report:
     remarks: list[str] = field(default_factory=list)
     """Worth knowing, and no fault."""
     facts: dict[str, object] = field(default_factory=dict)
+    unusable: Sequence[Finding] | None = None
+    """The findings about what was given from outside, which tell nothing of the log; None until that is looked at."""
 
     def add(self, verdict: str, place: str, said: str) -> None:
         """One more finding; Enough when there are too many."""
@@ -122,12 +124,25 @@ class Report:
     @property
     def verdict(self) -> str:
         """The worst verdict."""
-        return next(name for name in VERDICTS if name == "ok" or self.has(name))
+        return worst(self.findings)
+
+    @property
+    def log(self) -> str | None:
+        """The worst verdict on the log, without what was given and can't be used; None if it wasn't looked at."""
+        if (unusable := self.unusable) is None:
+            return None
+        return worst([finding for finding in self.findings if finding not in unusable])
 
     @property
     def right(self) -> bool:
         """Whether nothing is wrong."""
         return self.verdict in FINE
+
+
+def worst(findings: Sequence[Finding]) -> str:
+    """The verdict of *findings* as a whole."""
+    found = {finding.verdict for finding in findings}
+    return next(name for name in VERDICTS if name == "ok" or name in found)
 
 
 # --- where the bytes come from --------------------------------------------------------------------------
@@ -1560,7 +1575,7 @@ def check(
     looking: Callable[[Source, int, str, Report], Entries] = Entries,
 ) -> None:
     """Everything that ``verify`` looks at, into *report*."""
-    known = [found for place, text in outside if (found := read_outside(place, text, trust, report))]
+    known = read_given(outside, trust, report)
     check_documents(source, report)
     if (signed := signed_in(source, trust, report)) is not None:
         tree, entries = check_log(source, report, signed, now=now, max_age=max_age, looking=looking)
@@ -1701,6 +1716,14 @@ def check_age(report: Report, place: str, newest: bytes, now: datetime, max_age:
         report.remarks.append(f"The newest entry is dated {newest.decode()}, which is yet to come.")
 
 
+def read_given(outside: Sequence[tuple[str, str]], trust: Trust, report: Report) -> Sequence[Outside]:
+    """What of *outside*, the names and texts of what was kept there, can be used."""
+    before = len(report.findings)
+    known = [found for place, text in outside if (found := read_outside(place, text, trust, report))]
+    report.unusable = report.findings[before:]
+    return known
+
+
 def read_outside(place: str, text: str, trust: Trust, report: Report) -> Outside | None:
     """What *text* is, which was kept outside: a checkpoint or a receipt; None, and a finding, if it is neither.
 
@@ -1790,7 +1813,10 @@ def in_words(report: Report) -> str:
         lines.append(
             f"Openings checked: {facts['openings']:,}. Confirmed from outside: {facts['anchored']:,} entries."
         )
-    return "\n".join([*lines, "", f"{report.verdict}: {VERDICTS[report.verdict]}"]).lstrip("\n")
+    lines += ["", f"{report.verdict}: {VERDICTS[report.verdict]}"]
+    if not report.right and (log := report.log) in FINE:
+        lines.append(f"All that is wrong is in what you gave. The log without it is {log}: {VERDICTS[log]}")
+    return "\n".join(lines).lstrip("\n")
 
 
 def as_data(report: Report) -> dict[str, object]:
@@ -1798,6 +1824,7 @@ def as_data(report: Report) -> dict[str, object]:
     return {
         "ok": report.right,
         "verdict": report.verdict,
+        **({"log": log} if (log := report.log) else {}),
         "findings": [{**finding._asdict(), "said": shown(finding.said)} for finding in report.findings],
         "remarks": report.remarks,
         **report.facts,

@@ -30,7 +30,7 @@ from consent.verify import (
     check_log,
     check_prunings,
     confirm,
-    read_outside,
+    read_given,
 )
 
 Progress = Callable[[Iterator[Sealed], int], Iterator[Sealed]]
@@ -230,7 +230,7 @@ def _look(
     size, head = ledger.size(), ledger.head()
     source = Live(ledger, head.size)
     signed = Checkpoint(ledger.origin, head.size, head.root, ())
-    known = [found for place, text in outside if (found := read_outside(place, text, trust, report))]
+    known = read_given(outside, trust, report)
     rows = Rows(source, head.size, report, progress)
     try:
         with source.stack:

@@ -131,7 +131,10 @@ def outcome(check: Check) -> dict[str, object]:
     return {
         "verdict": report.verdict,
         "said": VERDICTS[report.verdict],
-        "right": report.verdict in FINE,
+        "log": report.log,
+        "log_said": VERDICTS.get(report.log or ""),
+        "right": report.right,
+        "log_right": report.log in FINE,
         "findings": [(each.verdict, each.place, shown(each.said)) for each in report.findings],
         "remarks": report.remarks,
         "facts": list(facts_of(report, check.seconds)),

@@ -299,6 +299,6 @@ def test_from_a_receipt_that_was_confirmed_a_button_leads_to_its_event(
         auditor, outside=receipt.to_text().replace(f"index {receipt.index}\n", f"index {receipt.index - 1}\n")
     )
     assert "The log has the event" not in altered.text
-    assert "the log itself may be sound" in altered.text
-    assert "the log itself may be sound" not in page.text
+    assert "All that is wrong is in what you pasted. The log without it is" in altered.text
+    assert "what you pasted. The log" not in page.text
     assert "The log has the event" not in check(auditor, outside=receipt.note).text

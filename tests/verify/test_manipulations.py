@@ -228,6 +228,7 @@ def test_a_log_rewritten_by_who_holds_the_key(tmp_path: Path, log: MemoryLog, re
         assert (report.verdict, report.right) == ("forked", False)
     report = checked(path, receipts=(log.receipt(rewritten).to_text(),))
     assert (report.verdict, places(report, "forked")) == ("forked", [str(tmp_path / "receipt-0")])
+    assert report.log == "forked"  # the receipt is sound, so it is the log that isn't
 
 
 def test_a_checkpoint_of_the_same_size_with_another_root_is_a_fork(tmp_path: Path, log: MemoryLog) -> None:
@@ -269,6 +270,7 @@ def test_a_receipt_that_was_altered_confirms_nothing(tmp_path: Path, log: Memory
     for receipt in wrong:
         report = checked(path, receipts=(receipt.to_text(),))
         assert (report.verdict, report.has("unanchored")) == ("tampered", True)
+        assert report.log == "unanchored"  # nobody can make a sound log look bad by bringing rubbish
     assert checked(path, receipts=(good.to_text(),)).verdict == "erased"
 
 

@@ -52,6 +52,23 @@ def test_the_program_in_the_bundle_checks_the_bundle(bundle: Path, tmp_path: Pat
     assert done.stdout.splitlines()[-1].startswith("erased: ")
 
 
+def test_what_is_wrong_with_a_receipt_is_not_said_of_the_log(bundle: Path, tmp_path: Path) -> None:
+    forged = tmp_path / "kept.tlog-proof"
+    forged.write_text(forged.read_text().replace("index 7", "index 8"))
+    options = (".", "--key", KEY, "--checkpoint", "../kept", "--receipt", "../kept.tlog-proof")
+    verdict, log = run(bundle, *options).stdout.splitlines()[-2:]
+    assert (verdict[:9], log[:65]) == (
+        "tampered:",
+        "All that is wrong is in what you gave. The log without it is eras",
+    )
+    answer = json.loads(run(bundle, *options, "--json").stdout)
+    assert (answer["ok"], answer["verdict"], answer["log"]) == (False, "tampered", "erased")
+    # Where the log itself is at fault, nothing excuses it.
+    (bundle / "tile" / "0" / "000").write_bytes(bytes(8192))
+    assert "what you gave" not in run(bundle, *options).stdout.splitlines()[-1]
+    assert json.loads(run(bundle, *options, "--json").stdout)["log"] == "tampered"
+
+
 def test_a_copy_in_an_empty_folder_works_and_answers_in_json(bundle: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
