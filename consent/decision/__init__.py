@@ -9,6 +9,7 @@ from consent.decision.cookie import LONGEST as LONGEST
 from consent.decision.cookie import MOST_SERVICES as MOST_SERVICES
 from consent.decision.cookie import CookieCodec as CookieCodec
 from consent.decision.cookie import counts_from as counts_from
+from consent.decision.decision import LEFT_ALONE as LEFT_ALONE
 from consent.decision.decision import SOURCES as SOURCES
 from consent.decision.decision import Decision as Decision
 from consent.decision.decision import Lifetimes as Lifetimes

@@ -8,7 +8,7 @@ One line of printable ASCII without ``;``, ``,``, quotes or spaces, its fields p
 ``1``        this format; another number isn't read. A release that changes the format reads both
 ``at``       epoch seconds, decimal
 ``source``   its first letter: banner, centre, dialog, mine, signal, navigator
-``opt-out``  ``o`` or nothing
+``opt-out``  of sale and sharing: the last day it was said on, in days since the epoch, decimal; or nothing
 ``granted``  terms of the services that are granted and not confirmed, 9 characters each, sorted, without
              a separator; so too those that are confirmed, and those that are refused
 ``subject``  16 bytes, base64url without padding; nothing without a grant
@@ -32,7 +32,7 @@ from uuid import UUID
 
 from itsdangerous import Signer
 
-from consent.decision.decision import SOURCES, Decision, Pending
+from consent.decision.decision import DAY, SOURCES, Decision, Pending
 
 FORMAT: Final = "1"
 #: Longer texts aren't parsed; characters, which are bytes.
@@ -126,7 +126,7 @@ def _body(decision: Decision) -> str:
         str(decision.at),
         decision.profile,
         decision.source[0],
-        "o" if decision.opted_out else "",
+        "" if decision.opted_out_on is None else str(decision.opted_out_on // DAY),
         _joined(decision.granted - decision.confirmed if decision.confirmed else decision.granted),
         _joined(decision.confirmed),
         _joined(decision.refused),
@@ -165,7 +165,7 @@ def _parse(body: str) -> Decision:
         source=_SOURCE_OF.get(source, source),
         subject=_id(subject),
         confirmed=sure,
-        opted_out=bool(opted_out),
+        opted_out_on=int(opted_out) * DAY if opted_out else None,
         pending=_parse_pending(pending) if pending else None,
     )
 

@@ -13,6 +13,8 @@ from consent.policy.terms import KEY_PART, TERMS_PART
 
 #: Seconds.
 DAY: Final = 86_400
+#: After an opt-out nobody is asked to opt in again for so many seconds (TTL-06).
+LEFT_ALONE: Final = 365 * DAY
 #: The controls a decision can come from. The browser's signal is one: in a header, or where only scripts see it.
 SOURCES: Final = ("banner", "centre", "dialog", "mine", "embed", "signal", "navigator")
 #: The first time, in epoch seconds, that is too late for a decision; it keeps every number in it short.
@@ -103,8 +105,9 @@ class Decision:
     """The random id that links this browser's events; there is one exactly while there is a grant."""
     confirmed: frozenset[str] = frozenset()
     """Those of the granted that were confirmed in two steps against an opt-out."""
-    opted_out: bool = False
-    """A stored opt-out of sale and sharing; it doesn't expire, nor does a missing signal end it (GPC-05)."""
+    opted_out_on: int | None = None
+    """When sale and sharing were opted out of, the last time that was said: 00:00 UTC of that day, in epoch seconds;
+    None where they weren't. An opt-out doesn't expire, nor does a missing signal end it (GPC-05)."""
     pending: Pending | None = None
     said: tuple[frozenset[str], frozenset[str], frozenset[str], bool] = field(
         init=False, repr=False, compare=False
@@ -122,12 +125,26 @@ class Decision:
             raise ValueError(f"subject {self.subject}; expected one with a grant and none without")
         if not _NAME.fullmatch(self.profile):
             raise ValueError(f"profile {self.profile!r}; expected up to 16 lower-case letters")
+        if self.opted_out_on is not None and (
+            not 0 <= self.opted_out_on < TOO_LATE or self.opted_out_on % DAY
+        ):
+            raise ValueError(f"opted_out_on {self.opted_out_on}; expected epoch seconds of a whole day")
         if self.source not in SOURCES:
             raise ValueError(f"source {self.source!r}; expected one of {', '.join(SOURCES)}")
         if self.pending and len(self.pending.before) != len(self._by_service):
             raise ValueError(
                 f"{len(self.pending.before)} services in before; expected {len(self._by_service)}"
             )
+
+    @property
+    def opted_out(self) -> bool:
+        """Whether sale and sharing are opted out of."""
+        return self.opted_out_on is not None
+
+    @property
+    def left_alone_until(self) -> int:
+        """Until when nobody asks for what sells or shares, in epoch seconds (TTL-06); 0 without an opt-out."""
+        return 0 if self.opted_out_on is None else self.opted_out_on + DAY + LEFT_ALONE
 
     def answer_to(self, terms: str) -> Given | None:
         """The answer about the service of *terms*, a ``Policy.terms`` value; None when there is none.
@@ -153,6 +170,16 @@ class Decision:
         """Whether at *now* (epoch seconds) its grants have expired, and whether its refusals have."""
         grants, refusals = self.lapses(lifetimes)
         return now >= grants, now >= refusals
+
+    def seconds_left(self, lifetimes: Lifetimes, *, now: int) -> int:
+        """For how many seconds from *now* (epoch seconds) it has to be remembered: as long as any of it counts.
+
+        After a refusal as after a grant (TTL-01), and never longer than right after the answer, whose hour isn't known.
+        """
+        end, longest = self.lapses(lifetimes)[1], lifetimes.refusal
+        if self.opted_out:
+            end, longest = max(end, self.left_alone_until), max(longest, LEFT_ALONE)
+        return max(0, min(end - now, longest))
 
     def standing(self, lifetimes: Lifetimes, *, now: int) -> Self | None:
         """What of it still holds at *now* (epoch seconds); None when nothing does.
@@ -215,8 +242,8 @@ def decide(
     subject goes on while there is a grant; a first grant takes *new_subject*, a random id. A pending event
     isn't kept.
 
-    An opt-out is stored when the answer says so, or comes with the browser's *signal*, and stays through all
-    later answers, with the signal or without it (GPC-05). It ends when every service that sells or shares is
+    An opt-out is stored, with its day, when the answer says so, or comes with the browser's *signal*, and stays through
+    all later answers, with the signal or without it (GPC-05). It ends when every service that sells or shares is
     confirmed.
     """
     granted, refused, kept = set[str](), set[str](), set[str]()
@@ -236,9 +263,11 @@ def decide(
     sold = selling(policy)
     sure = {policy.terms[key] for key in answer.confirmed if key in policy.terms}
     confirmed = granted & (sure | before.confirmed if before else sure)
-    opted_out = answer.opts_out or (before is not None and before.opted_out) or (signal and bool(sold))
+    opted_out_on = before.opted_out_on if before else None
+    if answer.opts_out or (signal and sold):
+        opted_out_on = _midnight(now)
     if answer.confirmed and sold and sold <= confirmed:
-        opted_out = False
+        opted_out_on = None
     return Decision(
         granted=frozenset(granted),
         refused=frozenset(refused),
@@ -247,14 +276,14 @@ def decide(
         source=source,
         subject=((before and before.subject) or new_subject) if granted else None,
         confirmed=frozenset(confirmed),
-        opted_out=opted_out,
+        opted_out_on=opted_out_on,
     )
 
 
-def end_by_signal(policy: Policy, before: Decision, *, source: str = "signal") -> Decision | None:
-    """What the browser's signal leaves of *before* (what stood of it); None when it ends nothing (GPC-06).
+def end_by_signal(policy: Policy, before: Decision, *, now: int, source: str = "signal") -> Decision | None:
+    """What the browser's signal leaves at *now* (epoch seconds) of *before*, what stood of it; None if it ends nothing.
 
-    It ends the grants of services that sell or share, unless they were given in spite of it: confirmed in two
+    It ends the grants of services that sell or share (GPC-06), unless they were given in spite of it: confirmed in two
     steps, or under an opt-out stored already, by which they aren't in force. These are refused from now on,
     and the opt-out is stored. All else stays, the time too.
     """
@@ -269,7 +298,7 @@ def end_by_signal(policy: Policy, before: Decision, *, source: str = "signal") -
         at=before.at if granted else _midnight(before.at),
         source=source,
         subject=before.subject if granted else None,
-        opted_out=True,
+        opted_out_on=_midnight(now),
         pending=None,
     )
 

@@ -246,10 +246,14 @@ def asking(policy: Policy, decision: Decision | None, *, now: int, lifetimes: Li
       without an answer in a category granted in full, that is one with a grant and without a refusal. There
       a refusal of a special-category service doesn't count beside others, because Accept all refuses it.
 
-    Nothing else asks again: refusals stand until they expire, and a service without an answer beside a
+    After an opt-out of sale and sharing nothing asks for what sells or shares for a year, as if all of it were refused
+    (TTL-06). Nothing else asks again: refusals stand until they expire, and a service without an answer beside a
     refused one waits with them, whether it is new or its Yes came too late for its terms.
     """
     answers = _answers(policy, decision, now=now, lifetimes=lifetimes)
+    if decision is not None and now < decision.left_alone_until:
+        sold = (service.key for service in policy.optional_services if service.sells_or_shares)
+        answers |= dict.fromkeys(sold, Reason.REFUSED)
     found = set(answers.values())
     if found <= _SETTLED:
         return Asking(None)

@@ -147,7 +147,7 @@ def take_signal(
     """
     policy = recorder.policy
     before = held.standing(lifetimes, now=int(now))
-    after = end_by_signal(policy, before, source=asked.source) if before else None
+    after = end_by_signal(policy, before, now=int(now), source=asked.source) if before else None
     if before is None or after is None:
         return None
     kind, ended = Kind.SIGNAL_OPT_OUT, sorted(before.granted - after.granted)

@@ -57,4 +57,4 @@ def readable_cookie(visitor: ConsentRequest) -> str | None:
 
 def seconds_left(site: Site, decision: Decision) -> int:
     """How long the cookies with *decision* live from now on."""
-    return max(0, decision.at + site.lifetimes_of(decision.profile).refusal - int(site.clock()))
+    return decision.seconds_left(site.lifetimes_for(decision), now=int(site.clock()))

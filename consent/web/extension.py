@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app, url_for
 
 from consent import audit
-from consent.decision import CookieCodec, Mark, selling
+from consent.decision import LEFT_ALONE, PROFILES, CookieCodec, Mark, lifetimes, selling
 from consent.errors import ConfigurationError, LedgerUnavailable
 from consent.ledger import Ledger
 from consent.ledger.pruning import SIGNED
@@ -181,10 +181,23 @@ def declared_whole(policy: Policy, chosen: Settings, *, session_cookie: str) -> 
         policy,
         session_cookie=session_cookie,
         choice_cookie=chosen.cookie(secure=True),
-        choice_lifetime=Duration(chosen.refusal_lifetime // DAY, "day"),
+        choice_lifetime=longest(policy, chosen),
         readable_cookie=chosen.readable_cookie(secure=True) if chosen.cache_safe else None,
         reserved=chosen.own_cookies,
     )
+
+
+def longest(policy: Policy, chosen: Settings) -> Duration:
+    """The longest that the cookie with an answer lives, under any of the profiles that *chosen* allows."""
+    names = [chosen.profile] if isinstance(chosen.profile, str) else [*PROFILES]
+    spans = (
+        lifetimes(PROFILES[name], grant=chosen.grant_lifetime, refusal=chosen.refusal_lifetime)
+        for name in names
+    )
+    seconds = max(span.refusal for span in spans)
+    if selling(policy):
+        seconds = max(seconds, LEFT_ALONE)
+    return Duration(-(-seconds // DAY), "day")
 
 
 def clashes(policy: Policy, chosen: Settings, server_name: str | None) -> Iterator[str]:

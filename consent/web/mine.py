@@ -112,9 +112,9 @@ def asked_now(visitor: ConsentRequest, words: Catalogue) -> Markup | None:
 
 
 def ends(visitor: ConsentRequest, decision: Decision) -> int:
-    """When the visitor is asked again (epoch seconds)."""
-    spans = visitor.lifetimes
-    return decision.at + (spans.grant if decision.granted else spans.refusal)
+    """The last second before the visitor is asked again (epoch seconds)."""
+    grants, refusals = decision.lapses(visitor.lifetimes)
+    return (grants if decision.granted else refusals) - 1
 
 
 def groups(visitor: ConsentRequest, words: Catalogue) -> list[Group]:

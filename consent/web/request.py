@@ -192,6 +192,7 @@ class ConsentRequest(Passage):
             *(sorted(terms) for terms in decision.said[:3]),
             decision.opted_out,
             decision.lapsed(self.lifetimes, now=self.now),
+            self.now < decision.left_alone_until,
         ]
         parts = (
             *(site.policy.digest, self.mount, self.address, self.language, self.profile),

@@ -22,7 +22,7 @@ def signalled(visitor: ConsentRequest) -> Decision | None:
     read = visitor.read
     held = visitor.decision
     standing = held.standing(visitor.lifetimes, now=visitor.now) if held else None
-    after = end_by_signal(visitor.site.policy, standing) if standing else None
+    after = end_by_signal(visitor.site.policy, standing, now=visitor.now) if standing else None
     if after is None:
         visitor.read = read  # a response that doesn't depend on the answer stays as it was
     return after

@@ -43,7 +43,9 @@ class Verdicts:
 
     def asking(self, decision: Decision | None, *, lifetimes: Lifetimes, now: int) -> Asking:
         """Whether to ask whoever holds *decision* at *now* (epoch seconds), and why."""
-        key = (decision.said, decision.lapsed(lifetimes, now=now)) if decision else ()
+        key: Key = ()
+        if decision:
+            key = (decision.said, decision.lapsed(lifetimes, now=now), now < decision.left_alone_until)
         if (found := self.asked.get(key)) is None:
             found = asking(self.policy, decision, now=now, lifetimes=lifetimes)
             self.keep(self.asked, key, found)

@@ -106,7 +106,7 @@ def given(site: Site, case: Case) -> Decision | None:
         source="centre",
         subject=UUID("6f9619ff-8b86-4011-b42d-00c04fc964ff") if granted else None,
         confirmed=terms if case.answer == "confirmed" else frozenset(),
-        opted_out=case.stored,
+        opted_out_on=now - now % DAY if case.stored else None,
     )
 
 

@@ -53,7 +53,7 @@ def decisions(
         source=draw(st.sampled_from(SOURCES)),
         subject=draw(st.uuids()) if granted else None,
         confirmed=frozenset(confirmed),
-        opted_out=draw(st.booleans()),
+        opted_out_on=draw(st.none() | _TIMES.map(lambda time: time - time % DAY)),
         pending=draw(st.none() | pendings(len(answered))) if events else None,
     )
 
@@ -92,7 +92,12 @@ def worldly_decisions() -> st.SearchStrategy[Decision]:
 
 def _of_now(decision: Decision) -> Decision:
     at = NOW - decision.at % (400 * DAY)
-    return replace(decision, at=at if decision.granted else at - at % DAY)
+    out = decision.opted_out_on
+    return replace(
+        decision,
+        at=at if decision.granted else at - at % DAY,
+        opted_out_on=None if out is None else (NOW - out % (400 * DAY)) // DAY * DAY,
+    )
 
 
 @st.composite

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from consent.decision import Answer, Circumstances, Decision, asking, decide, judge
 from consent.policy import Policy
 
-from .samples import DAY, LIFETIMES, NEW, NOW, decision, policy, service
+from .samples import DAY, LIFETIMES, MIDNIGHT, NEW, NOW, decision, policy, service
 from .strategies import policies, worldly_decisions
 
 # maps and letters are one category, statistics and testing the other; health is special within the second.
@@ -35,7 +35,7 @@ GRANT, REFUSAL = LIFETIMES.grant, LIFETIMES.refusal
 CASES = {
     "no answer": (None, "first", ALL),
     "an answer about nothing we have": (decision({"AAAAaaaaa"}), "first", ALL),
-    "an opt-out and nothing else": (decision(opted_out=True), "first", ALL),
+    "an opt-out and nothing else": (decision(opted_out_on=MIDNIGHT), "first", ALL),
     "everything granted": (answered(" ".join(ALL)), None, ()),
     "everything refused": (answered(refused=" ".join(ALL)), None, ()),
     "accept all, which refuses the special": (answered(ORDINARY, "health"), None, ()),

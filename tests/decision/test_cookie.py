@@ -26,7 +26,7 @@ from consent.decision import (
 )
 from consent.policy import Policy
 
-from .samples import LIFETIMES, NEW, NOW, SUBJECT, decision, numbered
+from .samples import DAY, LIFETIMES, MIDNIGHT, NEW, NOW, SUBJECT, decision, numbered
 from .strategies import decisions
 
 ORIGIN = "https://clinic.example"
@@ -48,7 +48,7 @@ EVENT = Pending(
     before=(2, 0),
 )
 SAMPLES = {
-    "a mixture": decision({A, C}, {B}, confirmed=frozenset({C}), opted_out=True, source="dialog"),
+    "a mixture": decision({A, C}, {B}, confirmed=frozenset({C}), opted_out_on=MIDNIGHT, source="dialog"),
     "a refusal": decision(None, {A, B}),
     "nothing": decision(),
     "an event": decision(None, {A, B}, pending=EVENT),
@@ -82,7 +82,7 @@ def test_every_source_survives_encoding(source: str) -> None:
 
 def test_the_text_is_fixed_to_the_byte() -> None:
     """Such texts are in visitors' browsers: a release that reads them otherwise needs another number."""
-    body = "1.1728043210.eu.d.o.AAAAaaaaa.CCCCccccc.BBBBbbbbb.b5YZ_4uGQBG0LQDAT8lk_w"
+    body = "1.1728043210.eu.d.20000.AAAAaaaaa.CCCCccccc.BBBBbbbbb.b5YZ_4uGQBG0LQDAT8lk_w"
     assert CODEC.encode(SAMPLES["a mixture"]) == signed(body)
     assert CODEC.encode(SAMPLES["a refusal"]) == signed("1.1728000000.eu.b....AAAAaaaaaBBBBbbbbb.")
     assert CODEC.encode(SAMPLES["nothing"]) == signed("1.1728000000.eu.b.....")
@@ -190,7 +190,7 @@ def test_not_even_a_signed_text_raises(body: str) -> None:
         assert read is None or CODEC.encode(read) == text
 
 
-GOOD = "1.1728043210.eu.d.o.AAAAaaaaa.CCCCccccc.BBBBbbbbb.b5YZ_4uGQBG0LQDAT8lk_w"
+GOOD = "1.1728043210.eu.d.20000.AAAAaaaaa.CCCCccccc.BBBBbbbbb.b5YZ_4uGQBG0LQDAT8lk_w"
 DAY_ONLY = "1.1728000000.eu.b....AAAAaaaaaBBBBbbbbb."
 EVENT_BODY = CODEC.encode(SAMPLES["an event"]).rpartition(".")[0]
 NOT_CANONICAL = {
@@ -223,8 +223,10 @@ NOT_CANONICAL = {
     "a source in capitals": GOOD.replace(".d.", ".D."),
     "an unknown source": GOOD.replace(".d.", ".x."),
     "no source": GOOD.replace(".d.", ".."),
-    "another sign of an opt-out": GOOD.replace(".o.", ".x."),
-    "a sign of an opt-out that says 0": GOOD.replace(".o.", ".0."),
+    "an opt-out on no day": GOOD.replace(".20000.", ".o."),
+    "an opt-out with a leading zero": GOOD.replace(".20000.", ".020000."),
+    "an opt-out before all days": GOOD.replace(".20000.", ".-1."),
+    "an opt-out after all days": GOOD.replace(".20000.", ".1157408."),
     "a grant without a subject": GOOD.rpartition(".")[0] + ".",
     "a subject without a grant": DAY_ONLY + "b5YZ_4uGQBG0LQDAT8lk_w",
     "a subject with padding": GOOD + "==",
@@ -347,7 +349,7 @@ def longest(services: int, profile: str) -> Decision:
         {there.terms[f"service{number}"] for number in range(half)},
         {there.terms[f"service{number}"] for number in range(half, services)},
         profile=profile,
-        opted_out=True,
+        opted_out_on=AT_THE_END - AT_THE_END % DAY - DAY,
         at=AT_THE_END - 1,
     )
     event = replace(

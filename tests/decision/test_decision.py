@@ -126,7 +126,22 @@ def test_leaving_out_the_hour_of_a_refusal_never_ends_it_earlier() -> None:
         new_subject=NEW,
     )
     assert refusal.at == MIDNIGHT
-    assert refusal.standing(LIFETIMES, now=last_second + LIFETIMES.refusal - 1) is refusal
+    last = last_second + LIFETIMES.refusal - 1
+    assert refusal.standing(LIFETIMES, now=last) is refusal
+    assert refusal.seconds_left(LIFETIMES, now=last) >= 1
+
+
+@pytest.mark.requirement("TTL-01")
+@pytest.mark.requirement("CK-03")
+@pytest.mark.parametrize(("granted", "refused"), [({A}, {B}), (set(), {A, B})])
+def test_a_refusal_is_remembered_as_long_as_a_grant_and_neither_longer_than_was_said(
+    granted: set[str], refused: set[str]
+) -> None:
+    given = decision(granted, refused)
+    assert given.seconds_left(LIFETIMES, now=NOW) == LIFETIMES.refusal
+    assert given.seconds_left(LIFETIMES, now=NOW + 10 * DAY) <= LIFETIMES.refusal - 9 * DAY
+    end = given.lapses(LIFETIMES)[1]
+    assert [given.seconds_left(LIFETIMES, now=end - left) for left in (1, 0, -DAY)] == [1, 0, 0]
 
 
 def test_what_stands_after_the_grants_lapse_is_the_refusals_without_subject_or_hour() -> None:
@@ -139,8 +154,8 @@ def test_what_stands_after_the_grants_lapse_is_the_refusals_without_subject_or_h
 
 @pytest.mark.requirement("GPC-05")
 def test_an_opt_out_outlives_every_answer() -> None:
-    given = decision({A}, {B}, opted_out=True)
-    assert given.standing(LIFETIMES, now=NOW + 5000 * DAY) == decision(opted_out=True)
+    given = decision({A}, {B}, opted_out_on=MIDNIGHT)
+    assert given.standing(LIFETIMES, now=NOW + 5000 * DAY) == decision(opted_out_on=MIDNIGHT)
 
 
 def after(policy: Policy, answer: Answer, before: Decision | None = None, now: int = NOW) -> Decision:
@@ -192,7 +207,7 @@ def test_a_grant_that_is_kept_is_not_renewed() -> None:
 
 def test_a_confirmation_stands_while_its_grant_does() -> None:
     maps = SITE.terms["maps"]
-    confirmed = decision({maps}, confirmed=frozenset({maps}), opted_out=True)
+    confirmed = decision({maps}, confirmed=frozenset({maps}), opted_out_on=MIDNIGHT)
     assert after(SITE, Answer(frozenset({"maps"})), confirmed).confirmed == {maps}
     withdrawn = after(SITE, Answer(refused=EVERYTHING), confirmed)
     assert (withdrawn.confirmed, withdrawn.opted_out) == (frozenset(), True)

@@ -15,6 +15,7 @@ from consent.decision import (
     FormInvalid,
     Lifetimes,
     Reason,
+    asking,
     decide,
     end_by_signal,
     if_granted,
@@ -24,7 +25,7 @@ from consent.decision import (
 )
 from consent.policy import Policy, Service
 
-from .samples import LIFETIMES, MIDNIGHT, NEW, NOW, SUBJECT, policy, service
+from .samples import DAY, LIFETIMES, MIDNIGHT, NEW, NOW, SUBJECT, policy, service
 from .strategies import decisions
 
 ADS = service("ads", "performance", provider="adtech", sells_or_shares=True)
@@ -94,7 +95,7 @@ def test_a_refusal_of_everything_may_say_so_too() -> None:
 def test_an_opt_out_refuses_what_sells_or_shares_and_leaves_the_other_answers() -> None:
     after = answered(judged("choice=opt_out"), answered(YES))
     assert (after.granted, after.refused) == (terms("maps"), terms(*SOLD))
-    assert (after.opted_out, after.subject) == (True, NEW)
+    assert (after.opted_out_on, after.subject) == (MIDNIGHT, NEW)
 
 
 def test_an_opt_out_without_any_other_grant_identifies_nobody() -> None:
@@ -110,21 +111,62 @@ def test_an_opt_out_stays_through_later_answers() -> None:
     assert says(after, "maps") is Reason.GRANTED
 
 
+@pytest.mark.requirement("TTL-06")
+@pytest.mark.parametrize("days", [0, 175, 360])
+@pytest.mark.parametrize("by_signal", [False, True])
+def test_for_a_year_after_an_opt_out_nobody_asks_for_what_it_ended_however_old_the_other_answers(
+    days: int, by_signal: bool
+) -> None:
+    before, out = answered(YES), NOW + days * DAY
+    lasting = Lifetimes(grant=365 * DAY, refusal=365 * DAY)
+    after = (
+        end_by_signal(SITE, before, now=out)
+        if by_signal
+        else decide(
+            SITE,
+            judged("choice=opt_out"),
+            before=before,
+            now=out,
+            profile="us_ca",
+            source="centre",
+            new_subject=NEW,
+        )
+    )
+    assert after is not None
+    assert after.at == NOW, "what was kept is as old as it is"
+    for later in (out, out + 200 * DAY, out + 365 * DAY - 1):
+        assert after.seconds_left(lasting, now=later) > 0
+        asked = asking(SITE, after.standing(lasting, now=later), now=later, lifetimes=lasting)
+        assert SOLD.isdisjoint(asked.services)
+    year = out + 366 * DAY
+    assert after.seconds_left(lasting, now=year) == 0
+    assert {*asking(SITE, after, now=year, lifetimes=lasting).services} >= SOLD
+
+
+@pytest.mark.requirement("TTL-06")
+def test_a_year_is_counted_from_the_last_opt_out() -> None:
+    first = answered(Answer(opts_out=True))
+    again = replace(first, opted_out_on=MIDNIGHT - 300 * DAY)
+    assert answered(Answer(opts_out=True), again).opted_out_on == MIDNIGHT
+    assert answered(Answer(granted=frozenset({"maps"})), again).opted_out_on == MIDNIGHT - 300 * DAY
+
+
 # -- the signal
 
 
 @pytest.mark.requirement("GPC-06")
 def test_the_signal_ends_the_grants_of_what_sells_or_shares_and_keeps_the_time() -> None:
     before = answered(YES)
-    after = end_by_signal(SITE, replace(before, at=NOW - 500))
+    after = end_by_signal(SITE, replace(before, at=NOW - 500), now=NOW)
     assert after is not None
     assert (after.granted, after.refused) == (terms("maps"), terms(*SOLD))
     assert (after.at, after.subject, after.source) == (NOW - 500, NEW, "signal")
-    assert after.opted_out
+    assert after.opted_out_on == MIDNIGHT
 
 
 def test_with_its_last_grant_the_signal_ends_the_subject_and_the_hour() -> None:
-    after = end_by_signal(SITE, answered(Answer(granted=frozenset({"ads"}), refused=frozenset({"maps"}))))
+    before = answered(Answer(granted=frozenset({"ads"}), refused=frozenset({"maps"})))
+    after = end_by_signal(SITE, before, now=NOW)
     assert after is not None
     assert (after.granted, after.refused) == (frozenset(), terms("ads", "maps"))
     assert (after.at, after.subject) == (MIDNIGHT, None)
@@ -151,7 +193,7 @@ def test_with_its_last_grant_the_signal_ends_the_subject_and_the_hour() -> None:
     ids=["maps only", "all refused", "given under it", "opted out before", "confirmed", "other terms"],
 )
 def test_the_signal_ends_nothing_where_no_grant_is_in_force_against_it(before: Decision) -> None:
-    assert end_by_signal(SITE, before) is None
+    assert end_by_signal(SITE, before, now=NOW) is None
 
 
 @pytest.mark.requirement("GPC-05")
@@ -178,7 +220,7 @@ def test_where_nothing_is_sold_the_signal_leaves_no_trace() -> None:
 
 @given(decisions(st.sampled_from(sorted(SITE.terms.values())), most=len(EVERYTHING)))
 def test_a_signal_only_narrows_and_what_it_leaves_it_leaves_again(before: Decision) -> None:
-    after = end_by_signal(SITE, before)
+    after = end_by_signal(SITE, before, now=NOW)
     if after is None:
         return
     assert after.granted < before.granted
@@ -186,7 +228,7 @@ def test_a_signal_only_narrows_and_what_it_leaves_it_leaves_again(before: Decisi
     assert after.granted | after.refused == before.granted | before.refused
     assert after.at <= before.at
     assert (after.subject is None) is not bool(after.granted)
-    assert end_by_signal(SITE, after) is None
+    assert end_by_signal(SITE, after, now=NOW) is None
 
 
 # -- opting in again, in two steps

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from consent.decision import Circumstances, Decision, Mark, Reason, Verdict, asking, judge
 from consent.policy import Carrier, Policy
 
-from .samples import DAY, LIFETIMES, NEW, NOW, decision, numbered, policy, service
+from .samples import DAY, LIFETIMES, MIDNIGHT, NEW, NOW, decision, numbered, policy, service
 from .strategies import policies, worldly_decisions
 from .verdict_table import ANSWERS, KINDS, ROWS, TELLING, Row, expected
 
@@ -101,7 +101,7 @@ def test_an_opt_out_in_the_decision_counts_as_the_signal_does(row: Row) -> None:
     there = site(row.kind)
     given = given_answer(row.answer, there.terms["it"])
     assert given is not None
-    inside = replace(given, opted_out=row.signal)
+    inside = replace(given, opted_out_on=MIDNIGHT if row.signal else None)
     verdict = judge(there, inside, circumstances(replace(row, signal=False)), now=NOW, lifetimes=LIFETIMES)
     assert (verdict.allows("it"), verdict.reason("it")) == expected(row)
 

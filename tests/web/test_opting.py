@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Mapping
 
 import pytest
 from flask import Flask
@@ -56,6 +57,46 @@ def fields_of(html: str, choice: str) -> dict[str, str]:
 
 
 # -- out
+
+
+@pytest.mark.requirement("TTL-06")
+@pytest.mark.parametrize("by_signal", [False, True])
+def test_the_cookie_with_an_opt_out_outlives_the_grants_that_it_leaves_by_a_year(
+    visitor: Visitor, site: Site, clock: Clock, by_signal: bool
+) -> None:
+    visitor.answer("all")
+    clock.pass_days(175)
+    response = (
+        visitor.client.get("/", headers=GPC) if by_signal else visitor.answer("opt_out", from_="centre")
+    )
+    [age] = re.findall(r"Max-Age=(\d+)", "; ".join(response.headers.getlist("Set-Cookie")))
+    assert int(age) == 365 * 86_400
+    clock.pass_days(364)  # the browser has kept the cookie so long
+    after = decided(site, visitor)
+    assert after
+    assert after.opted_out
+    assert (
+        "videos"
+        not in site.verdicts.asking(after, lifetimes=site.lifetimes["default"], now=int(clock.now)).services
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "settings", "days"),
+    [
+        (UNSOLD, {"CONSENT_PROFILE": "us_ca"}, 365),
+        (UNSOLD, {"CONSENT_PROFILE": "eu"}, 200),
+        (UNSOLD, {"CONSENT_PROFILE": lambda: "eu"}, 365),
+        (POLICY, {"CONSENT_PROFILE": "eu"}, 365),
+    ],
+)
+def test_the_declaration_says_the_longest_that_an_answer_is_kept(
+    make_app: MakeSite, policy: str, settings: Mapping[str, object], days: int
+) -> None:
+    short = {"CONSENT_GRANT_LIFETIME": 200 * 86_400, "CONSENT_REFUSAL_LIFETIME": 200 * 86_400}
+    page = make_app(policy, **short, **settings).test_client().get("/privacy-choices/declaration").text
+    name = page.index("consent</code>") if "consent</code>" in page else page.index(">consent<")
+    assert re.findall(r"(\d+) days", page[name:])[0] == str(days)
 
 
 @pytest.mark.requirement("CA-02")
