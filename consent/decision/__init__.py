@@ -13,7 +13,6 @@ from consent.decision.decision import LEFT_ALONE as LEFT_ALONE
 from consent.decision.decision import SOURCES as SOURCES
 from consent.decision.decision import Decision as Decision
 from consent.decision.decision import Lifetimes as Lifetimes
-from consent.decision.decision import Pending as Pending
 from consent.decision.decision import decide as decide
 from consent.decision.decision import earlier as earlier
 from consent.decision.decision import end_by_signal as end_by_signal
@@ -21,6 +20,7 @@ from consent.decision.decision import keys as keys
 from consent.decision.decision import kind_of as kind_of
 from consent.decision.decision import selling as selling
 from consent.decision.decision import settled as settled
+from consent.decision.pending import Pending as Pending
 from consent.decision.profiles import PROFILES as PROFILES
 from consent.decision.profiles import Profile as Profile
 from consent.decision.profiles import lifetimes as lifetimes

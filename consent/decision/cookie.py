@@ -32,7 +32,8 @@ from uuid import UUID
 
 from itsdangerous import Signer
 
-from consent.decision.decision import DAY, SOURCES, Decision, Pending
+from consent.decision.decision import DAY, SOURCES, Decision
+from consent.decision.pending import Pending
 
 FORMAT: Final = "1"
 #: Longer texts aren't parsed; characters, which are bytes.

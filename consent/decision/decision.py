@@ -1,6 +1,5 @@
 """A visitor's decision: what was granted and refused, under which terms, when, by which control."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -8,6 +7,7 @@ from typing import Final, Literal, Self
 from uuid import UUID
 
 from consent.decision.answer import Answer
+from consent.decision.pending import BASE64URL, NAME, TOO_LATE, Pending
 from consent.policy import Policy
 from consent.policy.terms import KEY_PART, TERMS_PART
 
@@ -17,15 +17,8 @@ DAY: Final = 86_400
 LEFT_ALONE: Final = 365 * DAY
 #: The controls a decision can come from. The browser's signal is one: in a header, or where only scripts see it.
 SOURCES: Final = ("banner", "centre", "dialog", "mine", "embed", "signal", "navigator")
-#: The first time, in epoch seconds, that is too late for a decision; it keeps every number in it short.
-TOO_LATE: Final = 10**11
 
 _LENGTH: Final = KEY_PART + TERMS_PART
-_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
-# A later release may know more profiles and kinds than this one; what it writes is read all the same.
-_NAME = re.compile(r"[a-z_]{1,16}")
-_LANGUAGE = re.compile(r"[A-Za-z0-9_-]{1,35}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Given = Literal["granted", "refused", "changed"]
 DecisionKind = Literal["given", "refused", "withdrawn"]
@@ -41,50 +34,6 @@ class Lifetimes:
     def __post_init__(self) -> None:
         if not 0 < self.grant <= self.refusal:
             raise ValueError(f"grant {self.grant}, refusal {self.refusal}; expected 0 < grant <= refusal")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """An event that the ledger could not take, carried in the cookie until it can.
-
-    With the decision around it, it holds all that leaf and opening are made of, so that every attempt to
-    record it writes the same bytes under the same id. ValueError when a part isn't what it should be.
-    """
-
-    id: UUID
-    salt: bytes
-    """32 random bytes."""
-    time_ms: int
-    """Epoch milliseconds, UTC."""
-    subject: UUID | None
-    """The subject that a withdrawal ended."""
-    kind: str
-    policy: str
-    """SHA-256 of the policy it was given under, 64 hex digits."""
-    notice: str | None
-    """SHA-256 of the notice, 64 hex digits; None when it was unknown."""
-    language: str
-    signal: bool
-    before: tuple[int, ...]
-    """By :func:`earlier`: for each of the decision's sorted terms 0 nothing, 1 refused, 2 granted."""
-    account: str | None = None
-    """The link of the account whose opt-out it begins or ends."""
-
-    def __post_init__(self) -> None:
-        if len(self.salt) != 32:
-            raise ValueError(f"a salt of {len(self.salt)} bytes; expected 32")
-        if not 0 <= self.time_ms < TOO_LATE * 1000:
-            raise ValueError(f"time_ms {self.time_ms}; expected epoch milliseconds")
-        if not (_NAME.fullmatch(self.kind) and _LANGUAGE.fullmatch(self.language)):
-            raise ValueError(
-                f"kind {self.kind!r}, language {self.language!r}; expected an event kind, a language tag"
-            )
-        if not (_SHA256.fullmatch(self.policy) and (self.notice is None or _SHA256.fullmatch(self.notice))):
-            raise ValueError(f"policy {self.policy!r}, notice {self.notice!r}; expected 64 hex digits each")
-        if self.account is not None and not (len(self.account) == 22 and _BASE64URL.fullmatch(self.account)):
-            raise ValueError(f"account {self.account!r}; expected 22 characters of base64url")
-        if not {0, 1, 2}.issuperset(self.before):
-            raise ValueError(f"before {self.before}; expected 0, 1 or 2 for each service")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +72,7 @@ class Decision:
             raise ValueError(f"at {self.at}; expected epoch seconds, of a whole day where nothing is granted")
         if (self.subject is None) is bool(self.granted):
             raise ValueError(f"subject {self.subject}; expected one with a grant and none without")
-        if not _NAME.fullmatch(self.profile):
+        if not NAME.fullmatch(self.profile):
             raise ValueError(f"profile {self.profile!r}; expected up to 16 lower-case letters")
         if self.opted_out_on is not None and (
             not 0 <= self.opted_out_on < TOO_LATE or self.opted_out_on % DAY
@@ -181,6 +130,19 @@ class Decision:
             end, longest = max(end, self.left_alone_until), max(longest, LEFT_ALONE)
         return max(0, min(end - now, longest))
 
+    def refusing(self, terms: frozenset[str]) -> Self:
+        """It, with those of the granted *terms* refused; with its last grant go the subject and the hour."""
+        ended = terms & self.granted
+        granted = self.granted - ended
+        return replace(
+            self,
+            granted=granted,
+            refused=self.refused | ended,
+            at=self.at if granted else _midnight(self.at),
+            subject=self.subject if granted else None,
+            confirmed=self.confirmed & granted,
+        )
+
     def standing(self, lifetimes: Lifetimes, *, now: int) -> Self | None:
         """What of it still holds at *now* (epoch seconds); None when nothing does.
 
@@ -213,7 +175,7 @@ def _by_service(
     Remembered, because visitors are many and their answers few.
     """
     terms = granted | refused
-    if {*map(len, terms)} - {_LENGTH} or not _BASE64URL.fullmatch("".join(terms)):
+    if {*map(len, terms)} - {_LENGTH} or not BASE64URL.fullmatch("".join(terms)):
         raise ValueError(f"terms {sorted(terms)}; expected 9 characters of base64url each")
     found = {each[:KEY_PART]: each for each in terms}
     if len(found) != len(granted) + len(refused):
@@ -290,17 +252,7 @@ def end_by_signal(policy: Policy, before: Decision, *, now: int, source: str = "
     ended = selling(policy) & before.granted - before.confirmed
     if before.opted_out or not ended:
         return None
-    granted = before.granted - ended
-    return replace(
-        before,
-        granted=granted,
-        refused=before.refused | ended,
-        at=before.at if granted else _midnight(before.at),
-        source=source,
-        subject=before.subject if granted else None,
-        opted_out_on=_midnight(now),
-        pending=None,
-    )
+    return replace(before.refusing(ended), source=source, opted_out_on=_midnight(now), pending=None)
 
 
 def settled(policy: Policy, decision: Decision | None) -> bool:

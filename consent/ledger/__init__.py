@@ -2,6 +2,7 @@
 
 from consent.ledger.checkpoint import Checkpoint as Checkpoint
 from consent.ledger.checkpoint import open_checkpoint as open_checkpoint
+from consent.ledger.event import ANSWERS as ANSWERS
 from consent.ledger.event import KEPT as KEPT
 from consent.ledger.event import Event as Event
 from consent.ledger.event import Kind as Kind

@@ -21,10 +21,11 @@ from consent.decision import (
     end_by_signal,
     keys,
     kind_of,
+    selling,
     settled,
 )
 from consent.errors import LedgerError
-from consent.ledger import Document, Event, Kind, derived_id
+from consent.ledger import ANSWERS, Document, Event, Kind, derived_id
 from consent.policy import Policy
 from consent.web.recorder import Recorder, moment, new_id
 
@@ -150,7 +151,9 @@ def take_signal(
     after = end_by_signal(policy, before, now=int(now), source=asked.source) if before else None
     if before is None or after is None:
         return None
-    kind, ended = Kind.SIGNAL_OPT_OUT, sorted(before.granted - after.granted)
+    if after.granted and patient:
+        after = after.refusing(withdrawn(recorder, after))
+    kind, ended = Kind.SIGNAL_OPT_OUT, sorted(after.refused & before.granted & selling(policy))
     pending = replace(
         pending_event(policy, before, after, asked, now, Answer(opts_out=True)),
         id=derived_id(kind, str(before.subject), str(before.at), *ended),
@@ -170,6 +173,25 @@ def take_signal(
     if late:  # two acts become one event, which no other request can write
         pending = replace(pending, id=new_id())
     return kept(before, after, pending, late=late, failure=failure)
+
+
+def withdrawn(recorder: Recorder, held: Decision) -> frozenset[str]:
+    """The grants of *held* that its visitor's newest answer on record has no more: another tab took them back.
+
+    None while the ledger can't say. No act of the visitor leads to what the signal sets, so it must bring back nothing.
+    """
+    if held.subject is None:
+        return frozenset()
+    try:
+        events = [each.event() for each in recorder.of_subject(held.subject)]
+    except LedgerError:
+        return frozenset()
+    answers = [{*event.granted} for event in events if event is not None and event.kind in ANSWERS]
+    if not answers:
+        return frozenset()
+    return frozenset(
+        each for each in held.granted if not answers[-1].issuperset(keys(recorder.policy, {each}))
+    )
 
 
 def take_account(recorder: Recorder, asked: Asked, *, now: float) -> None:

@@ -58,6 +58,26 @@ def test_the_signal_ends_a_grant_on_its_own_response_and_stays_ended(visitor: Vi
     assert visitor.allowed("statistics")
 
 
+@pytest.mark.requirement("GPC-06")
+@pytest.mark.requirement("WD-06")
+@pytest.mark.parametrize("choice", ["none", "some"])
+def test_the_signal_brings_back_nothing_that_another_tab_has_withdrawn_meanwhile(
+    visitor: Visitor, app: Flask, site: Site, choice: str
+) -> None:
+    visitor.answer("all")
+    slow = Visitor(app.test_client())
+    slow.client.set_cookie("consent", visitor.cookie() or "")  # its request left before the answer came
+    visitor.answer(choice, category__functionality="yes")
+    response = slow.client.get("/", headers=GPC)
+    assert "Set-Cookie" in response.headers, "the opt-out is stored"
+    held, after = decided(site, visitor), decided(site, slow)
+    assert after.opted_out
+    assert after.granted == held.granted
+    assert after.refused >= held.refused
+    assert not slow.allowed("statistics")
+    assert events(site)[-1].granted == events(site)[-2].granted
+
+
 @pytest.mark.parametrize("method", ["HEAD", "POST"])
 def test_only_a_page_that_is_asked_for_ends_a_grant_but_everything_goes_by_the_signal(
     app: Flask, visitor: Visitor, site: Site, method: str
