@@ -124,7 +124,8 @@ def take(
         noes = Answer(refused=answer.refused, opts_out=answer.opts_out)
         refused = follow(noes)
         if refused == after:
-            return kept(before, after, pending, late=late)
+            lost = late is not None and of_two_accounts(late, pending)
+            return kept(before, after, pending, late=late, failure=failure if lost else None)
         pending = pending_event(policy, before, refused, asked, now, noes)
         if noes == Answer() or answers_alike(before, refused):
             return Outcome(before=before, after=None, event=None, failure=failure)
@@ -220,11 +221,21 @@ def kept(
     failure: LedgerError | None = None,
 ) -> Outcome:
     """What holds though it couldn't be recorded: *after*, which grants nothing new, with its event in the cookie."""
-    if late and late.pending and answers_alike(before, after):
-        return Outcome(before=before, after=late, event=late.pending.id, failure=failure)
+    waiting = late.pending if late else None
+    brings_account = pending.account is not None and waiting is not None and waiting.account is None
+    if waiting and answers_alike(before, after) and not brings_account:
+        return Outcome(before=before, after=late, event=waiting.id, failure=failure)
     if late:
         pending = joined(late, pending, after)
     return Outcome(before=before, after=replace(after, pending=pending), event=pending.id, failure=failure)
+
+
+def of_two_accounts(late: Decision, newer: Pending) -> bool:
+    """Whether the event that *late* carries and the *newer* one are about two accounts: one event can't tell both.
+
+    The first stays, whose owner was told so; whoever says the second is told to say it again.
+    """
+    return bool(late.pending and late.pending.account and newer.account not in (None, late.pending.account))
 
 
 def answers_alike(before: Decision | None, after: Decision) -> bool:
@@ -307,7 +318,7 @@ def joined(late: Decision, newer: Pending, after: Decision) -> Pending:
     return replace(
         newer,
         subject=newer.subject or (None if after.subject else missed.subject),
-        account=newer.account or missed.account,
+        account=missed.account or newer.account,
         kind=next((kind for kind in ENDING if kind in kinds), newer.kind),
         before=tuple(
             first.get(terms, rank) for terms, rank in zip(answered(after), newer.before, strict=True)

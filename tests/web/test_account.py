@@ -516,6 +516,36 @@ def test_an_opt_out_that_cannot_be_recorded_holds_at_once_and_reaches_the_accoun
     assert reason(second) == "no: opted_out"
 
 
+def test_an_opt_out_said_again_after_signing_in_reaches_the_account_though_the_first_still_waits(
+    app: Flask, site: Site
+) -> None:
+    first, second = device(app, name=None), device(app)
+    with locked(app):
+        first.answer("opt_out")
+        first.client.get("/in/ada")
+        assert first.answer("opt_out").status_code == 303
+    site.recorder.steady = lambda: time.monotonic() + 3600
+    first.client.get("/")
+    assert [each.kind for each in events(site)] == [Kind.GIVEN, Kind.GIVEN, Kind.OPTED_OUT]
+    assert reason(second) == "no: opted_out"
+
+
+def test_who_opts_out_while_another_accounts_opt_out_still_waits_is_told_to_say_it_again(
+    app: Flask, site: Site
+) -> None:
+    shared, ada, bob = device(app), device(app), device(app, "bob")
+    with locked(app):
+        assert shared.answer("opt_out").status_code == 303
+        shared.client.get("/in/bob")
+        assert shared.answer("opt_out").status_code == 503
+        assert not shared.allowed("videos"), "it holds in this browser all the same"
+    site.recorder.steady = lambda: time.monotonic() + 3600
+    shared.client.get("/")
+    assert (reason(ada), reason(bob)) == ("no: opted_out", "yes")
+    assert shared.answer("opt_out").status_code == 303
+    assert reason(bob) == "no: opted_out"
+
+
 def test_a_signal_that_cannot_be_recorded_reaches_the_account_with_a_later_page(
     app: Flask, site: Site
 ) -> None:
