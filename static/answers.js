@@ -6,7 +6,10 @@ let [page, latest, last, asked, answered] = /** @type {any[]} */ ([]);
 let stop = () => {};
 // The page's own policy may keep scripts from asking; then the form goes by itself, as without them.
 let barred = false;
-addEventListener("securitypolicyviolation", ({ blockedURI }) => (barred ||= blockedURI.endsWith(page.pcUrl)));
+addEventListener("securitypolicyviolation", ({ blockedURI, disposition, effectiveDirective }) => {
+  barred ||= blockedURI.endsWith(page.pcUrl);
+  if (disposition === "enforce" && effectiveDirective === "frame-src") page.blocked?.(blockedURI);
+});
 
 /** @type {(selector: string, change: (part: any) => void) => void} */
 const each = (selector, change) => document.querySelectorAll(selector).forEach(change);
@@ -104,10 +107,9 @@ const answer = (form, row) => {
  */
 const once = async (form, row, leave) => {
   const box = row.closest(".pc-embed");
-  const [key] = [...form].find(([name]) => name.startsWith("service."));
-  // What the page's own policy keeps out, as its headers say; unknown in browsers that don't tell.
+  // What the page's own policy keeps out, as its headers say (`pc-service.KEY`); unknown in browsers that don't tell.
   const timing = page.visit?.serverTiming;
-  if (!timing || timing.some((/** @type {any} */ { name }) => name === "pc-" + key)) return;
+  if (!timing || timing.some((/** @type {any} */ { name }) => form.has(name.slice(3)))) return;
   if (box.ariaBusy) return true;
   box.ariaBusy = "true";
   const answer = await post(form)
@@ -120,12 +122,12 @@ const once = async (form, row, leave) => {
   // Nothing moves.
   box.style.blockSize = `${box.offsetHeight}px`;
   box.classList.add("pc-loaded");
-  const before = [...box.childNodes];
-  document.addEventListener("securitypolicyviolation", ({ blockedURI, disposition }) => {
-    if (disposition !== "enforce" || !frame.src.startsWith(blockedURI)) return;
-    box.replaceChildren(...before);
+  // For the frame that was loaded last.
+  page.blocked = (/** @type {string} */ uri) => {
+    if (!frame.src.startsWith(uri)) return;
+    frame.replaceWith(row.closest("form"));
     leave();
-  });
+  };
   box.replaceChildren(frame);
   frame.focus();
   return true;

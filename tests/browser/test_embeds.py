@@ -147,6 +147,32 @@ def test_the_demos_witness_sees_a_film_only_once_it_is_asked_for(visit: NewVisit
     assert not visitor.allowed()
 
 
+def test_what_a_policy_keeps_out_elsewhere_on_the_page_takes_no_film_away(page: Page, address: str) -> None:
+    told = """([directive, disposition, blockedURI]) => document.dispatchEvent(new SecurityPolicyViolationEvent(
+        "securitypolicyviolation",
+        { bubbles: true, blockedURI, documentURI: location.href, violatedDirective: directive,
+          effectiveDirective: directive, originalPolicy: "", statusCode: 200, disposition },
+    ))"""
+    page.goto(address)
+    page.get_by_role("button", name="Load once").click()
+    expect(page.frame_locator("iframe").get_by_text("playing")).to_be_visible()
+    film = page.locator("iframe").get_attribute("src") or ""
+    origin = "/".join(film.split("/")[:3])
+    for directive, disposition, uri in (
+        ("img-src", "enforce", origin),
+        ("script-src-elem", "enforce", ""),
+        ("frame-src", "report", film),
+        ("frame-src", "enforce", "https://another.example/"),
+    ):
+        page.evaluate(told, [directive, disposition, uri])
+    page.wait_for_timeout(500)
+    assert page.url == address
+    expect(page.frame_locator("iframe").get_by_text("playing")).to_be_visible()
+    # What keeps out the film itself leaves by the form, as without scripts.
+    page.evaluate(told, ["frame-src", "enforce", origin])
+    page.wait_for_url(f"{address}privacy-choices")
+
+
 @pytest.mark.parametrize("width", [320, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_its_buttons_are_alike_and_large_enough(visit: NewVisit, width: int, scheme: str) -> None:
