@@ -10,7 +10,17 @@ from pathlib import Path
 import click
 
 from consent.cli.browser import Broken, looked_at
-from consent.cli.command import WRONG, app_of, command, database_file, has_database, on_server, said, site_in
+from consent.cli.command import (
+    WRONG,
+    app_of,
+    bereaved,
+    command,
+    database_file,
+    has_database,
+    on_server,
+    said,
+    site_in,
+)
 from consent.cli.host import host_advice, host_faults
 from consent.cli.terminal import say, say_json
 from consent.errors import ConfigurationError, ConsentError, Fault, PolicyError, did_you_mean
@@ -116,11 +126,14 @@ def configuration_faults(error: ConfigurationError) -> tuple[Fault, ...]:
 
 
 def ledger_faults(site: Site) -> list[Fault]:
-    """What is wrong with the ledger; while there is no database yet, whether one could be made, but none is."""
+    """What is wrong with the ledger; while there is no database yet, whether one could be made, but none is.
+
+    One that was there, and is missing, is wrong.
+    """
     if (file := database_file(site)) is not None and (fault := unwritable(file)):
         return [fault]
     if not has_database(site):
-        return []
+        return [Fault("ledger", problem.rstrip("."), "") for problem in bereaved(site)]
     try:
         problems = site.recorder.problems()
     except ConsentError as error:

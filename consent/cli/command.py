@@ -137,6 +137,16 @@ def has_database(site: Site) -> bool:
     return file is None or file.exists()
 
 
+def bereaved(site: Site) -> Sequence[str]:
+    """What is wrong where there is no database, though a log was begun: its guard file is there."""
+    file = database_file(site)
+    if file is None or file.exists():
+        return []
+    key = site.settings.signing_key or file.with_suffix(".key")
+    # Looked for first, since who opens a ledger makes its folder.
+    return site.recorder.ledger.problems() if key.with_suffix(".guard").exists() else []
+
+
 def database_file(site: Site) -> Path | None:
     """The file that the site's ledger is kept in; None when it is kept in memory, or on a server."""
     url = make_url(site.settings.database)
@@ -150,8 +160,10 @@ def on_server(site: Site) -> bool:
 
 
 def ledger_of(ctx: click.Context) -> Ledger:
-    """The app's ledger, to read; LedgerError as long as there is no database."""
+    """The app's ledger, to read; LedgerError as long as there is no database, or when it is gone."""
     site = site_of(ctx)
+    if lost := bereaved(site):
+        raise LedgerError("\n".join(lost))
     if not has_database(site):
         raise LedgerError(
             f"nothing is recorded yet: there is no database at {site.settings.database}. It is made when the "

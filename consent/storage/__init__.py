@@ -22,6 +22,7 @@ from consent.storage.keyfile import KeyFile
 from consent.storage.place import Place, require_local
 from consent.storage.sqlite import SqliteStorage as SqliteStorage
 from consent.storage.tombstones import Tombstones
+from consent.storage.trials import afresh
 
 #: Bytes that must stay free on the disk, unless the caller says otherwise.
 FLOOR = 64 * 2**20
@@ -106,9 +107,16 @@ def open_storage(
         return SqliteStorage(Database(None, birth), MemoryDesk(origin, birth.unnamed))
     require_local(file)
     key = KeyFile(signing_key.absolute() if signing_key else file.with_suffix(".key"), origin)
-    birth = Birth(origin, key, clock, accounts=accounts)
+    birth = Birth(origin, key, clock, accounts=accounts, file=file)
     database = Database(Place(file, floor), birth, first_use, Tombstones(key.erased))
     return SqliteStorage(database, FileDesk(key, signers, served=False))
+
+
+def begin_afresh(url: str, signing_key: Path | None) -> str:
+    """How another log is begun in the place of the one that ``open_storage`` finds there, if it holds trials only."""
+    parsed = _parsed(url)
+    file = _file(parsed) if parsed.get_backend_name() == "sqlite" else None
+    return afresh(file, signing_key or (file and file.with_suffix(".key")))
 
 
 def _served(url: URL, birth: Birth, signers: Sequence[Signer], first_use: float) -> OwnStorage:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, insert
@@ -22,6 +23,7 @@ from consent.storage import records
 from consent.storage.accountkey import PURPOSE, AccountKey
 from consent.storage.keyfile import KeyFile
 from consent.storage.schema import entry, opening
+from consent.storage.trials import afresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Birth:
     served: bool = False
     accounts: AccountKey | None = None
     """Where accounts are linked without the log's key being there."""
+    file: Path | None = None
+    """The database's file; None in memory and on a server."""
     unnamed: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate, repr=False)
     """The key of a log in memory."""
 
@@ -95,7 +99,7 @@ class Birth:
         return LedgerUnavailable(
             f"The database holds the log {name}, but this site's is {self.origin}. Name another file in "
             f"CONSENT_DATABASE, or set CONSENT_SITE if the site is still {name.partition('/')[0]}. "
-            "Where only trials are recorded, the ledger's files can be deleted instead.",
+            f"{afresh(self.file, self.keys.path if self.keys else None)}",
             retry_after=300,
         )
 

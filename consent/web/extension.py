@@ -18,7 +18,7 @@ from consent.errors import ConfigurationError, LedgerUnavailable
 from consent.ledger import Ledger
 from consent.ledger.pruning import SIGNED
 from consent.policy import Duration, Policy, complete, load
-from consent.storage import open_storage
+from consent.storage import begin_afresh, open_storage
 from consent.web import guard, monitoring, settings, wellknown
 from consent.web.account import Accounts
 from consent.web.choices import blueprint
@@ -105,12 +105,14 @@ class Consent:
             faults.append(str(error))
         if faults:
             raise ConfigurationError("\n".join(faults))
+        afresh = begin_afresh(chosen.database, chosen.signing_key)
         if urlsplit(origin).hostname in PLACEHOLDERS:
             log.warning(
                 "%s still says controller.site = %s: what is answered now is recorded for that site. Write your "
-                "own before anything counts, and delete the ledger's files if you have tried it already.",
+                "own before anything counts. %s",
                 chosen.policy.name,
                 origin,
+                afresh,
             )
         languages = offered(policy, chosen)
         notices = Notices(
@@ -135,6 +137,7 @@ class Consent:
             once=Limits(secrets.token_bytes(32), ONCE),
             clock=self.clock,
             steady=time.monotonic,
+            afresh=afresh,
             metrics=Metrics(time.monotonic, self.clock) if chosen.metrics else None,
         )
         return Site(

@@ -76,6 +76,8 @@ class Recorder:
     """Those of what is loaded once."""
     clock: Callable[[], float]
     steady: Callable[[], float]
+    afresh: str
+    """How another log is begun where this one holds trials only: a sentence."""
     waiters: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(MOST_WAITERS)
     )
@@ -209,7 +211,7 @@ class Recorder:
             if earlier.revision == self.policy.revision and (
                 problem := compare(earlier, self.policy).problem
             ):
-                return f"{problem} Where only trials are recorded, the ledger's files can be deleted instead."
+                return f"{problem} {self.afresh}"
         return None
 
     def policy_of(self, digest: str) -> Policy | None:

@@ -59,6 +59,14 @@ def close(app: Flask) -> None:
         opened.storage.close()
 
 
+def lose_database(app: Flask) -> None:
+    """Record an answer, then take the database away; key and guard stay."""
+    visit(app, "all")
+    close(app)
+    for file in Path(app.instance_path).glob("consent.sqlite3*"):
+        file.unlink()
+
+
 @contextmanager
 def making(folder: Path, clock: Clock, **usual: object) -> Iterator[MakeApp]:
     """Makes apps on *folder*: ``make_app(policy=…, CONSENT_…=…)``, besides the *usual* settings."""

@@ -12,7 +12,7 @@ from flask import Flask
 from flask_login import LoginManager
 
 from consent import Consent
-from tests.audit.clinic import POLICY, MakeApp, site_of, visit
+from tests.audit.clinic import POLICY, MakeApp, close, lose_database, site_of, visit
 
 from .conftest import Run, run_for
 
@@ -106,6 +106,31 @@ def test_the_same_revision_with_other_terms_than_on_record_is_a_fault(make_app: 
     (fault,) = faults(changed)
     assert fault.startswith("ledger: ")
     assert "revision 1" in fault
+
+
+def test_where_trials_stand_in_the_way_the_files_to_delete_are_named(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    app = make_app()
+    visit(app, "all")
+    changed = make_app(POLICY.replace('retention = "30 days"', 'retention = "90 days"'))
+    (fault,) = faults(changed)
+    for each in (app, changed):
+        close(each)
+    folder = tmp_path / "instance"
+    assert f"delete {folder}/consent.sqlite3* and {folder}/consent.guard instead" in fault
+    for file in (*folder.glob("consent.sqlite3*"), folder / "consent.guard"):
+        file.unlink()
+    visit(changed, "all")
+    assert faults(changed) == []
+
+
+def test_a_database_that_is_missing_beside_its_guard_is_a_fault(app: Flask, tmp_path: Path) -> None:
+    lose_database(app)
+    (fault,) = faults(app)
+    assert fault.startswith("ledger: The database is missing")
+    assert str(tmp_path / "instance" / "consent.guard") in fault
+    assert not (tmp_path / "instance" / "consent.sqlite3").exists()
 
 
 def test_a_database_whose_folder_is_not_there_is_a_fault(make_app: MakeApp, tmp_path: Path) -> None:

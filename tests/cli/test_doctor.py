@@ -11,7 +11,7 @@ from flask import Flask, Response, redirect, render_template_string
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent import current_consent
-from tests.audit.clinic import POLICY, MakeApp, site_of, visit
+from tests.audit.clinic import POLICY, MakeApp, lose_database, site_of, visit
 
 from .conftest import Run, run_for
 
@@ -246,6 +246,12 @@ def test_files_that_others_may_read_are_wrong(site: Flask) -> None:
     assert any("key and guard lie beside the database" in line for line in found["look"])
     os.chmod(Path(site.instance_path) / "consent.key", 0o644)
     assert any("mode 0644" in line for line in lines(site, "--page", "/home")["wrong"])
+
+
+def test_a_database_that_is_missing_beside_its_guard_is_wrong(site: Flask) -> None:
+    lose_database(site)
+    (wrong,) = lines(site, "--page", "/home")["wrong"]
+    assert wrong.startswith("ledger: The database is missing")
 
 
 def test_what_check_finds_is_found_here_too(make_app: MakeApp) -> None:

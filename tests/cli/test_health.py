@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Flask
 
 from consent.ledger import Ledger
-from tests.audit.clinic import NEXT_POLICY, MakeApp, visit
+from tests.audit.clinic import NEXT_POLICY, MakeApp, lose_database, visit
 
 from .conftest import Run, run_for
 
@@ -49,3 +49,19 @@ def test_where_nothing_is_recorded_it_ends_with_3_and_makes_no_database(run: Run
     assert (result.exit_code, result.stdout) == (3, "")
     assert "nothing is recorded yet" in result.stderr
     assert not (tmp_path / "instance").exists()
+
+
+def test_a_database_that_is_missing_beside_its_guard_is_wrong_and_ends_with_1(app: Flask, run: Run) -> None:
+    lose_database(app)
+    result = run("health")
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout.startswith("The database is missing, but the guard file")
+    assert json.loads(run("health", "--json").stdout)["problems"] == result.stdout.splitlines()
+
+
+def test_what_reads_the_log_says_that_its_database_is_missing(app: Flask, run: Run) -> None:
+    lose_database(app)
+    for command in ("log", "stats"):
+        result = run(command)
+        assert result.exit_code == 3
+        assert result.stderr.startswith("Error: The database is missing, but the guard file")
