@@ -134,8 +134,22 @@ def keys_required(view: View) -> tuple[str, ...]:
     return tuple(getattr(view, REQUIRED, ()))
 
 
+def require_key(key: object) -> None:
+    """TypeError if *key* is no text."""
+    if not isinstance(key, str):
+        found = getattr(key, "__name__", None) or repr(key)
+        raise TypeError(
+            f"consent.required was given {found}; expected the key of a category or service. "
+            'Write @consent.required("key").'
+        )
+
+
 def requiring(key: str, allows: Callable[[str], bool]) -> Callable[[View], View]:
-    """A decorator that lets a view run only when *allows* says so for *key*; async views too."""
+    """A decorator that lets a view run only when *allows* says so for *key*; async views too.
+
+    TypeError for what is no key, as when the decorator stands there bare and gets the view.
+    """
+    require_key(key)
 
     def decorate(view: View) -> View:
         @wraps(view)

@@ -94,3 +94,14 @@ def test_what_is_meant_to_have_no_mark_has_none_and_a_mark_beside_it_holds() -> 
     assert [left_unmarked(app, name) for name in "abc"] == [True, True, False]
     with pytest.raises(TypeError, match="can't be marked"):
         CONSENT.unmarked(len)
+
+
+def test_a_guard_without_its_key_is_refused_where_it_stands() -> None:
+    with pytest.raises(TypeError, match=r'was given home; .*Write @consent\.required\("key"\)\.'):
+
+        @CONSENT.required  # type: ignore[arg-type]
+        def home() -> str:
+            return ""
+
+    with pytest.raises(TypeError, match="was given None"):
+        CONSENT.required(None)  # type: ignore[arg-type]
