@@ -39,21 +39,26 @@ class ConsentClient(FlaskClient):
 
     The browser holds it for every host that it calls. Categories stand for their services. Without *grant*
     and *refuse* the visitor hasn't answered; ``refuse=True`` refuses everything. LookupError for a
-    key that the policy doesn't have.
+    key that the policy doesn't have, TypeError for a text that stands alone, ValueError for *grant* beside *refuse*.
     """
 
     def __init__(self, *args: Any, grant: Iterable[str] = (), refuse: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._answers: dict[bool, str] = {}
         self._hosts: set[str] = set()
-        keys = frozenset(grant)
+        keys = listed(grant)
+        if keys and refuse:
+            raise ValueError(
+                f"grant={set(keys)} and refuse=True contradict each other; expected one of them. "
+                "With grant alone all else is refused."
+            )
         if keys or refuse:
             self.answer(keys)
 
     def answer(self, grant: Iterable[str]) -> None:
         """From now on the visitor's answer is: *grant*, and no to everything else."""
         site: Site = self.application.extensions["consent"]
-        granted = services(site.policy, grant)
+        granted = services(site.policy, listed(grant))
         optional = frozenset(service.key for service in site.policy.optional_services)
         decision = decide(
             site.policy,
@@ -126,6 +131,13 @@ def set_around(site: Site, response: TestResponse) -> Iterator[Fault]:
             f"no service of {site.settings.policy.name} declares it, and no answer keeps it back (INF-03)",
             "Declare it, and wrap app.wsgi_app in that middleware before consent.init_app(app).",
         )
+
+
+def listed(grant: Iterable[str]) -> frozenset[str]:
+    """The keys in *grant*; TypeError for a text, which would count as its letters."""
+    if isinstance(grant, str):
+        raise TypeError(f'grant is {grant!r}, a text; expected keys. Write grant={{"{grant}"}}.')
+    return frozenset(grant)
 
 
 def services(policy: Policy, names: Iterable[str]) -> frozenset[str]:

@@ -60,6 +60,18 @@ def test_a_new_answer_replaces_the_given_one(make_app: MakeSite, config: dict[st
     assert not visitor.allowed("statistics")
 
 
+def test_a_grant_without_braces_is_refused_with_the_braces(app: Flask) -> None:
+    with pytest.raises(TypeError, match=r'Write grant=\{"statistics"\}\.'):
+        ConsentClient(app, grant="statistics")
+    with pytest.raises(TypeError, match=r'Write grant=\{"statistics"\}\.'):
+        ConsentClient(app).answer("statistics")
+
+
+def test_a_client_grants_or_refuses_and_not_both(app: Flask) -> None:
+    with pytest.raises(ValueError, match="contradict each other"):
+        ConsentClient(app, grant={"statistics"}, refuse=True)
+
+
 def test_a_client_is_told_who_it_is_later_too(app: Flask) -> None:
     client = app.test_client()
     assert isinstance(client, ConsentClient)
