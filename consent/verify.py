@@ -223,7 +223,7 @@ class Zip:
             self._list(path.stat().st_size)
         except (*_BROKEN, RuntimeError) as error:
             self.stack.close()
-            raise Unreadable(f"It is neither a folder nor a zip that can be read ({error}).") from error
+            raise Unreadable(f"{path} is neither a folder nor a zip that can be read ({error}).") from error
         except Unreadable:
             self.stack.close()
             raise

@@ -279,7 +279,8 @@ def _taken(policy: Policy, reserved: Collection[str]) -> list[Fault]:
 def _find(what: str, known: Mapping[str, _Part], key: str) -> _Part:
     if key in known:
         return known[key]
-    raise LookupError(f'There is no {what} "{key}" in the policy. {did_you_mean(key, known)}'.rstrip())
+    hint = did_you_mean(key, known) or (f"There are: {', '.join(sorted(known))}." if known else "")
+    raise LookupError(f'There is no {what} "{key}" in the policy. {hint}'.rstrip())
 
 
 def _not_canonical() -> PolicyError:

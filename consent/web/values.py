@@ -56,7 +56,9 @@ def seconds(config: Mapping[str, object], name: str, default: int, most: int = L
 def strings(config: Mapping[str, object], name: str) -> tuple[str, ...]:
     """The texts listed in the setting *name*."""
     value = config.get(f"CONSENT_{name}", ())
-    if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
+    if isinstance(value, str):
+        raise wrong(name, value, f"a list of texts. Write [{value!r}]")
+    if not isinstance(value, Sequence | set | frozenset):
         raise wrong(name, value, "a list of texts")
     if not all(isinstance(each, str) for each in value):
         raise wrong(name, value, "a list of texts")
@@ -76,8 +78,10 @@ def function(config: Mapping[str, object], name: str) -> Callable[[], Any] | Non
 
 def one_of(config: Mapping[str, object], name: str, default: str, *others: str) -> str:
     """The setting *name*, one of a few words."""
-    value = text(config, name, default)
-    if value not in (default, *others):
+    value = config.get(f"CONSENT_{name}")
+    if value is None:
+        return default
+    if not isinstance(value, str) or value not in (default, *others):
         raise wrong(name, value, " or ".join([default, *others]))
     return value
 

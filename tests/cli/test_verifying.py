@@ -397,7 +397,7 @@ def test_what_is_no_bundle_ends_with_3(answered: Ledger, run: Run, tmp_path: Pat
     (tmp_path / "notes.txt").write_text("no zip")
     result = run("verify", str(tmp_path / "notes.txt"))
     assert (result.exit_code, result.stdout) == (3, "")
-    assert "neither a folder nor a zip" in result.stderr
+    assert f"{tmp_path / 'notes.txt'} is neither a folder nor a zip" in result.stderr
 
 
 def test_a_log_whose_newest_entry_is_too_old_is_stale(ledger: Ledger, run: Run) -> None:

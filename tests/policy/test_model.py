@@ -162,11 +162,19 @@ def test_the_controller_is_the_provider_self() -> None:
         (POLICY.service, "statistic", 'no service "statistic" in the policy. Did you mean "statistics"?'),
         (POLICY.carrier, "gmt", 'no carrier "gmt" in the policy. Did you mean "gtm"?'),
         (POLICY.provider, "gogle", 'no provider "gogle" in the policy. Did you mean "google"?'),
-        (POLICY.always_on, "zzz", 'no service "zzz" in the policy.'),
-        (POLICY.material, "", 'no service "" in the policy.'),
+        (
+            POLICY.always_on,
+            "zzz",
+            'no service "zzz" in the policy. There are: adverts, payment, remember, statistics.',
+        ),
+        (
+            POLICY.material,
+            "",
+            'no service "" in the policy. There are: adverts, payment, remember, statistics.',
+        ),
     ],
 )
-def test_an_unknown_key_is_a_lookup_error_that_names_the_nearest(
+def test_an_unknown_key_is_a_lookup_error_that_names_the_nearest_or_all(
     look_up: object, key: str, message: str
 ) -> None:
     assert callable(look_up)
