@@ -65,7 +65,7 @@ class ProofError(ConsentError):
     """A receipt, proof or checkpoint does not hold. The message gives no detail a forger could use."""
 
 
-def did_you_mean(found: str, known: Iterable[str]) -> str:
-    """A sentence naming the known word nearest to *found*, or ``""`` when none is near."""
-    near = difflib.get_close_matches(found[:100], list(known), n=1)
-    return f'Did you mean "{near[0]}"?' if near else ""
+def did_you_mean(found: str, known: Iterable[str], *, near: float = 0.6) -> str:
+    """A sentence naming the known word nearest to *found*, or ``""`` when none is as near as *near* (1 is equal)."""
+    nearest = difflib.get_close_matches(found[:100], list(known), n=1, cutoff=near)
+    return f'Did you mean "{nearest[0]}"?' if nearest else ""

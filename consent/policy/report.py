@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from ..errors import Fault, did_you_mean
+from ..errors import Fault
 from .shape import (
     HIGHEST_REVISION,
     CarrierTable,
@@ -21,6 +21,7 @@ from .shape import (
     Table,
     WordingTable,
 )
+from .synonyms import meant
 from .values import found, shown
 from .weakening import refused
 
@@ -38,6 +39,7 @@ _TABLES: dict[tuple[str, ...], type[Table]] = {
     ("services", "*"): ServiceTable,
     ("services", "*", "cookies", "*"): CookieTable,
 }
+_WORDS: dict[str, type[Table]] = {"services": ServiceWords, "categories": CategoryTable}
 #: Pydantic's word for what was expected → ours, and an example of it.
 _EXPECTED = {
     "string_type": ("a text", 'Write it in quotes: "…".'),
@@ -145,13 +147,13 @@ def _unknown_key(place: Place, shape: type[Table]) -> tuple[str, str]:
     if told := refused(key):
         return told
     if shape is WordingTable:
-        known: Iterable[str] = (ServiceWords if around[:1] == ["services"] else shape).model_fields
+        known: Iterable[str] = _WORDS.get(around[0] if around else "", shape).model_fields
         problem = f"{shown(key)} is not wording, and this file holds only wording"
-        return problem, did_you_mean(key, known) or "Facts stand in the policy itself; remove it here."
+        return problem, meant(key, known) or "Facts stand in the policy itself; remove it here."
     pattern = tuple("*" if position % 2 else part for position, part in enumerate(around))
     known = _TABLES.get(pattern, shape).model_fields
     return f"{shown(key)} is not a key of this table", (
-        did_you_mean(key, known) or f"Known here: {', '.join(sorted(known))}."
+        meant(key, known) or f"Known here: {', '.join(sorted(known))}."
     )
 
 

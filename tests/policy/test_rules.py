@@ -1,9 +1,13 @@
 """Each rule of the policy file, broken once: exactly one fault, with its place, problem and fix."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from consent.policy.codes import FOR_ADVERTISING
 from consent.policy.model import BUILT_IN
+from consent.policy.shape import Table
+from consent.policy.synonyms import FORMS, WORDS
 from consent.policy.terms import key_part
 
 from .example import FULL, GERMAN, SMALL, faults, only_fault, spoilt
@@ -109,6 +113,42 @@ def test_a_wrong_line_of_a_service_is_one_fault_with_its_place_and_fix(line: str
     found = [fault for fault in faults(f"{SMALL}{line}\n") if "third party runs this" not in fault]
     assert len(found) == 1
     assert found[0].startswith(f"services.remember.{expected}")
+
+
+@pytest.mark.parametrize(
+    ("line", "fix"),
+    [
+        ('name = "Stats"', 'Did you mean "title"?'),
+        ('description = "Counts."', 'Did you mean "text"?'),
+        ('type = "statistics"', 'Did you mean "category"?'),
+        ('vendor = "google"', 'Did you mean "provider"?'),
+        ('Max-Age = "30 days"', 'Did you mean "retention"?'),
+        ('iframe = ["https://a.example"]', 'Did you mean "frame"?'),
+        ('scripts = ["https://a.example"]', 'Did you mean "script"?'),
+        ('flavour = "x"', "Known here: agreement, "),
+    ],
+)
+def test_what_people_call_a_key_leads_to_the_key_that_is_meant(line: str, fix: str) -> None:
+    (found,) = (fault for fault in faults(f"{SMALL}{line}\n") if "is not a key of this table" in fault)
+    assert f"is not a key of this table. {fix}" in found
+
+
+def test_every_word_that_people_use_stands_for_a_key_that_there_is() -> None:
+    known = {key for table in all_below(Table) for key in table.model_fields}
+    assert {*WORDS, *FORMS} <= known
+
+
+def all_below(table: type[Table]) -> Iterator[type[Table]]:
+    """The tables of the policy file."""
+    for each in table.__subclasses__():
+        yield each
+        yield from all_below(each)
+
+
+def test_what_people_call_a_cookies_lifetime_leads_to_it_and_its_form() -> None:
+    fault = next(iter(faults(spoilt('"30 days"', "{ max_age = 3600 }"))))
+    assert fault.startswith(f'{COOKIES}.remember_token.max_age: "max_age" is not a key of this table. ')
+    assert fault.endswith('Did you mean "lifetime"? Write it like lifetime = "13 months", or "session".')
 
 
 @pytest.mark.requirement("GCM-04")

@@ -12,6 +12,15 @@ from .example import SMALL, faults, only_fault
             "revision = 1",
             'revision: "revision" is not wording, and this file holds only wording. Facts stand in',
         ),
+        (
+            'services.remember.description = "x"',
+            'services.remember.description: "description" is not wording, and this file holds only wording. '
+            'Did you mean "text"?',
+        ),
+        (
+            'categories.performance.name = "x"',
+            'categories.performance.name: "name" is not wording, and this file holds only wording. Did you mean "title',
+        ),
         ('services.remember.category = "x"', 'services.remember.category: "category" is not wording'),
         (
             'services.remember.txt = "x"',
