@@ -11,10 +11,12 @@ from consent.errors import Fault, did_you_mean
 from consent.policy import Cookie, Policy
 from consent.policy.parts import matches
 from consent.web import guard
+from consent.web.trespass import trespasses
 
 
 def host_faults(app: Flask, policy: Policy) -> Iterator[Fault]:
     """What cannot be meant in *app* under *policy*."""
+    yield from trespasses(app)
     yield from guarded_views(app, policy)
     yield from template_faults(app, policy)
     yield from pages(app, policy)

@@ -36,6 +36,7 @@ from consent.web.recorder import Recorder, moment
 from consent.web.request import ConsentRequest, current_consent, here, see
 from consent.web.settings import Settings
 from consent.web.site import Site
+from consent.web.trespass import trespasses
 from consent.web.values import DAY
 from consent.web.verdicts import Verdicts
 
@@ -88,6 +89,8 @@ class Consent:
             audit.register(app, site)
         if chosen.metrics:
             monitoring.register(app, site)
+        if hidden := list(trespasses(app)):  # what views are added later, ``check`` looks at
+            raise ConfigurationError("\n".join(map(str, hidden)))
         if not leads_straight(app):
             app.url_value_preprocessor(partial(see, site))
         app.wsgi_app = Gate(app.wsgi_app, site)  # type: ignore[method-assign]

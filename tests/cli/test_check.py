@@ -183,6 +183,33 @@ def test_a_guard_on_a_key_that_the_policy_lacks_is_a_fault(app: Flask) -> None:
     assert 'Did you mean "functionality"?' in fault
 
 
+@pytest.mark.parametrize(
+    ("rule", "method", "page"),
+    [
+        ("/privacy-choices", "GET", "consent.choices"),
+        ("/privacy-choices", "POST", "consent.decide"),
+        ("/privacy-choices/mine", "GET", "consent.mine"),
+        ("/privacy-choices/receipts/<id>", "GET", "consent.receipt"),
+    ],
+)
+def test_a_view_at_the_address_of_a_page_of_ours_is_a_fault(
+    app: Flask, rule: str, method: str, page: str
+) -> None:
+    app.add_url_rule(rule, "own", lambda: "own", methods=[method])
+    (fault,) = faults(app)
+    assert fault == (
+        f"view own: it never answers {method} {rule}, where the component's page {page} is. "
+        "Give it another address, or the component's pages: CONSENT_URL_PREFIX."
+    )
+
+
+def test_views_beside_our_pages_are_no_fault(app: Flask) -> None:
+    for number, rule in enumerate(("/<path:page>", "/<page>/mine", "/privacy-choices/more", "/x/<int:y>")):
+        app.add_url_rule(rule, f"own{number}", lambda **_: "own", methods=["GET", "POST"])
+    app.add_url_rule("/privacy-choices", "others", lambda: "own", methods=["PUT"])
+    assert faults(app) == []
+
+
 def test_a_key_in_a_template_that_the_policy_lacks_is_a_fault_with_its_line(
     app: Flask, tmp_path: Path
 ) -> None:

@@ -60,6 +60,23 @@ def test_a_second_init_app_is_refused(app: Flask) -> None:
         Consent(app)
 
 
+@pytest.mark.parametrize(
+    ("rule", "method", "page"),
+    [("/privacy-choices", "GET", "choices"), ("/privacy-choices/mine/erase", "POST", "erase")],
+)
+def test_a_view_that_hides_a_page_of_ours_stops_the_start(
+    tmp_path: Path, rule: str, method: str, page: str
+) -> None:
+    (tmp_path / "consent.toml").write_text(POLICY)
+    app = Flask("clinic", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
+    app.secret_key = "a key for tests, long enough"
+    app.add_url_rule(rule, "own", lambda: "own", methods=[method])
+    with pytest.raises(
+        ConfigurationError, match=f"view own: .*{method} {rule}.*consent.{page}\\. .*URL_PREFIX"
+    ):
+        Consent(app)
+
+
 OWN = {name: (ROOT / "templates" / "consent" / name).read_text() for name in ("banner.html", "centre.html")}
 FORM = '<form method="post" action="{{ urls.centre }}">{{ notice_field }}'
 OK = '<button name="choice" value="all">OK</button>'
