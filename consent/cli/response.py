@@ -200,6 +200,7 @@ def proxy(patient: Patient) -> Iterator[Line]:
         yield Line("ok", "proxy", f"trusted origins are {', '.join(sorted(trusted))}")
     else:
         fix = (
-            "If one does, wrap the app in werkzeug's ProxyFix: else answers are refused, and share one limit."
+            "If one does, wrap the app in werkzeug's ProxyFix: else cookies go out without Secure, all visitors share "
+            "one limit, and answers of older browsers are refused."
         )
         yield Line("look", "proxy", "the app believes that none stands in front of it", fix)

@@ -9,12 +9,13 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from consent.errors import LedgerError, ProofError
 from consent.ledger import Outcome, Receipt
-from consent.web.deciding import failed, sender_of, wants_json
+from consent.web.deciding import failed, wants_json
 from consent.web.form import read_form
 from consent.web.mine import Checked, mine_page, said
 from consent.web.origin import Origin
 from consent.web.receipts import wait_after
 from consent.web.request import ConsentRequest
+from consent.web.sender import sender_of
 
 log = logging.getLogger("consent")
 

@@ -17,10 +17,11 @@ from consent.web.cookie import choice_cookie
 from consent.web.embed import Embed, once_page, record_once
 from consent.web.form import read_form
 from consent.web.limits import TooMany
-from consent.web.origin import Origin, origin_of
+from consent.web.origin import Origin
 from consent.web.page import answers, opt_in_in_words, opt_in_page, page, result_in_words
 from consent.web.request import ConsentRequest
 from consent.web.returning import referring_path, returnable, safe_path, with_status
+from consent.web.sender import note_refused, own_origin, sender_of
 from consent.web.signalled import end_by_script
 from consent.web.signals import announce
 from consent.web.site import Shown, Site
@@ -81,17 +82,6 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
     if outcome.failure:
         return carrying(unavailable(visitor, request, outcome, outcome.failure), visitor, outcome)
     return carrying(taken(visitor, request, form, outcome), visitor, outcome)
-
-
-def sender_of(visitor: ConsentRequest, request: Request) -> Origin:
-    """Who sent the form. Only the site's own pages speak of the browser's signal and for an account."""
-    trusted = visitor.site.settings.trusted_origins
-    return origin_of(request.headers, own=own_origin(request), trusted=trusted)
-
-
-def own_origin(request: Request) -> str:
-    """Scheme and host that *request* was sent to."""
-    return f"{request.scheme}://{request.host or request.environ.get('HTTP_HOST', '')}"
 
 
 def shown_to(site: Site, form: Form) -> Shown | None:
@@ -307,6 +297,8 @@ def failed(
     reason: str = "",
 ) -> Response:
     """A plain page, or JSON, that says what happened and that nothing was turned on."""
+    if code is HTTPStatus.FORBIDDEN and not about:  # for where it came from, which the site may have to mend
+        note_refused(visitor.site, request)
     problem = Problem(code=int(code), held=held, about=about, reason=reason)
     if wants_json(request):
         return told(visitor, problem)

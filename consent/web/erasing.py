@@ -16,13 +16,14 @@ from consent.decision import Form, judge_form
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.web.answering import record_late
 from consent.web.cookie import choice_cookie
-from consent.web.deciding import failed, record, sender_of
+from consent.web.deciding import failed, record
 from consent.web.erasure import ASKED, OFFERED, ask, own, read
 from consent.web.form import read_form
 from consent.web.origin import Origin
 from consent.web.page import page
 from consent.web.receipts import UNTIL_MENDED, wait_after
 from consent.web.request import ConsentRequest
+from consent.web.sender import sender_of
 
 log = logging.getLogger("consent")
 

@@ -1,4 +1,6 @@
-"""What the gate found: cookies undeclared, stopped, not as declared or not ours; security policies that fail."""
+"""What requests show to be amiss: cookies undeclared, stopped, not as declared or not ours; security policies that
+fail; answers from elsewhere, or by another scheme.
+"""
 
 import logging
 import threading
@@ -13,7 +15,7 @@ log = logging.getLogger("consent")
 #: Findings of one kind that are named; a name made of what a visitor sends must not fill the log.
 MOST = 512
 
-About = Literal["undeclared", "stopped", "drift", "answer", "policy", "defeated", "late"]
+About = Literal["undeclared", "stopped", "drift", "answer", "policy", "defeated", "late", "origin", "scheme"]
 #: Those about cookies that a site has to mend: declare, set otherwise, or call by another name.
 OF_COOKIES: Final[tuple[About, ...]] = ("undeclared", "drift", "answer")
 

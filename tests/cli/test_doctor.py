@@ -231,6 +231,12 @@ def test_a_site_without_https_or_with_an_open_session_is_wrong(make_app: MakeApp
     assert any(line.startswith("SESSION_COOKIE_SECURE") for line in lines(make_app(HTTPS))["wrong"])
 
 
+def test_what_comes_of_a_proxy_that_is_not_trusted_is_said(site: Flask) -> None:
+    (look,) = (line for line in lines(site, "--page", "/home")["look"] if line.startswith("proxy: "))
+    assert "without Secure" in look
+    assert "answers of older browsers are refused" in look
+
+
 def test_a_proxy_that_is_trusted_is_seen(site: Flask) -> None:
     assert any(line.startswith("proxy: ") for line in lines(site, "--page", "/home")["look"])
     site.wsgi_app = ProxyFix(site.wsgi_app)  # type: ignore[method-assign]

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask, request
 from flask.testing import FlaskClient
 
+from consent.web.findings import MOST
 from consent.web.site import Site
 
 from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, held
@@ -140,6 +141,80 @@ def test_from_another_site_or_a_frame_a_refusal_is_taken_and_a_grant_is_not(
     assert events(site) == []
     assert visitor.answer("none", headers=headers).status_code == 303
     assert [event.kind for event in events(site)] == ["refused"]
+
+
+def told(caplog: pytest.LogCaptureFixture, about: str) -> list[str]:
+    """What the operator was told *about*."""
+    return [record.message for record in caplog.records if record.message.startswith(f"{about}: ")]
+
+
+@pytest.mark.parametrize(
+    ("headers", "says", "fix"),
+    [
+        (
+            {"Origin": "https://clinic.example"},
+            "Origin 'https://clinic.example' and no Sec-Fetch-Site, and Flask sees this site as 'http://localhost'.",
+            "ProxyFix, or name it in CONSENT_TRUSTED_ORIGINS",
+        ),
+        (
+            {"Origin": "https://www.clinic.example", "Sec-Fetch-Site": "same-site"},
+            "Origin 'https://www.clinic.example' and Sec-Fetch-Site 'same-site'",
+            "name its origin in CONSENT_TRUSTED_ORIGINS",
+        ),
+        ({}, "no Origin and no Sec-Fetch-Site", "has to send such a header itself"),
+        ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "iframe"}, "no Origin", "a frame"),
+        ({"Origin": "x\x1b[2J\u0085" + "y" * 200}, f"Origin 'x\\x1b[2J\\x85{'y' * 94}' and", "ProxyFix"),
+    ],
+)
+def test_an_answer_refused_for_its_origin_is_told_to_the_operator_once(
+    visitor: Visitor, headers: dict[str, str], says: str, fix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        assert visitor.answer("all", headers=headers).status_code == 403
+    (said,) = told(caplog, "an answer refused (403)")
+    assert says in said
+    assert fix in said
+
+
+def test_however_many_origins_are_refused_only_so_many_are_told(
+    visitor: Visitor, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(MOST + 3):
+        headers = {"Origin": f"https://{number}.example"}
+        answer = visitor.client.post("/privacy-choices/mine/erase", data={"step": ""}, headers=headers)
+        assert answer.status_code == 403
+    assert len(told(caplog, "an answer refused (403)")) == MOST
+    assert len(site.findings.about("origin")) == MOST
+
+
+def test_a_refusal_by_age_is_not_told_as_one_by_origin(
+    make_app: MakeSite, caplog: pytest.LogCaptureFixture
+) -> None:
+    minor = Visitor(make_app(CONSENT_MINOR=lambda: True).test_client())
+    assert minor.answer("all").status_code == 403
+    assert told(caplog, "an answer refused (403)") == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "seen"),
+    [
+        ({"Origin": "https://localhost", "Sec-Fetch-Site": "same-origin"}, True),
+        ({"Origin": "https://clinic.example", "Sec-Fetch-Site": "same-origin"}, True),
+        ({"Origin": "https://localhost"}, True),
+        ({"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}, False),
+        ({"Origin": "https://evil.example"}, False),
+        ({"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, False),
+        (SAME, False),
+    ],
+)
+def test_a_site_on_https_that_flask_sees_without_is_told_once(
+    visitor: Visitor, headers: dict[str, str], seen: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        visitor.answer("all", headers=headers)
+    said = told(caplog, "HTTPS")
+    assert len(said) == seen
+    assert all("without Secure and without the name __Host-" in each and "ProxyFix" in each for each in said)
 
 
 def test_old_browsers_are_judged_by_their_origin(visitor: Visitor, make_app: MakeSite) -> None:
