@@ -5,11 +5,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from flask import Flask, render_template_string
 
-from consent import Consent
+import consent
+from consent import Consent, ConsentError
 from consent.policy import lint, parse
 from consent.testing import ConsentClient
 
@@ -65,6 +67,29 @@ def test_the_guides_views_run(tmp_path: Path) -> None:
     assert client.get("/").text == "Welcome"
     assert client.get("/beta").status_code == 403
     assert client.get("/portal").status_code == client.get("/topics/x").status_code == 200
+
+
+def test_the_guides_tests_pass(app_of_the_readme: Flask) -> None:
+    app_of_the_readme.add_url_rule("/contact", "contact", lambda: "Call us.")
+    (code,) = (each for each in examples("docs/embedding.md", "py") if "def test_" in each)
+    module = ModuleType("example")
+    exec(code, module.__dict__)
+
+    def consent_client(**answer: Any) -> ConsentClient:
+        return ConsentClient(app_of_the_readme, app_of_the_readme.response_class, **answer)
+
+    module.test_everything_is_declared(app_of_the_readme)
+    module.test_visits_are_counted_once_that_is_allowed(consent_client)
+    module.test_a_no_in_the_preference_centre_is_taken(app_of_the_readme.test_client())
+
+
+def test_the_guide_names_every_error_that_the_package_exports() -> None:
+    chapter = (ROOT / "docs/embedding.md").read_text().partition("\n## Errors\n")[2].partition("\n## ")[0]
+    named = re.findall(r"^\| `(\w+)` \|", chapter, re.MULTILINE)
+    exported = [name for name, each in vars(consent).items() if isinstance(each, type)]
+    assert sorted(named) == sorted(
+        name for name in exported if issubclass(getattr(consent, name), ConsentError)
+    )
 
 
 def test_the_guides_tag_manager_runs_as_it_stands(tmp_path: Path) -> None:
