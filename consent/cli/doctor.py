@@ -7,6 +7,7 @@ import click
 from consent.cli import keeping, response
 from consent.cli.check import found as checked
 from consent.cli.command import WRONG, command
+from consent.cli.page import pieces
 from consent.cli.patient import Line, Patient, admitted
 from consent.cli.terminal import say, say_json
 from consent.web.returning import safe_path
@@ -14,6 +15,7 @@ from consent.web.returning import safe_path
 EXAMINATIONS: tuple[Callable[[Patient], Iterator[Line]], ...] = (
     response.gate,
     response.answer,
+    pieces,
     response.security_policy,
     response.caches,
     response.transport,

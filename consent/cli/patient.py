@@ -48,6 +48,7 @@ class Patient:
 def admitted(site: Site, page: str) -> Patient:
     """What there is to examine of *site*, with its answer for *page*."""
     unrecorded(site)
+    site.app.config["PROPAGATE_EXCEPTIONS"] = False  # a view that fails answers 500, in debug mode too
     address = site.settings.site or site.policy.controller.site
     url = urlsplit(address)
     left: list[tuple[dict[str, Any], Sequence[tuple[str, str]]]] = []

@@ -60,6 +60,10 @@ def answer(patient: Patient) -> Iterator[Line]:
     """Whether the page can be had, and nothing is set or shared that should not be."""
     page = patient.page
     about = f"page {page.request.path}"
+    if page.status_code >= 500:
+        fix = "See the traceback, above or in the site's log."
+        yield Line("wrong", about, f"it fails ({page.status_code}), so nothing else of it is looked at", fix)
+        return
     if page.status_code >= 400:
         yield Line(
             "wrong", about, f"it answers {page.status_code}", "Name a page that anybody can see: --page."
@@ -72,17 +76,18 @@ def answer(patient: Patient) -> Iterator[Line]:
         )
         return
     cookies = [(SetCookie.read(value, now=0), value) for value in page.headers.getlist("Set-Cookie")]
-    secure = patient.address.startswith("https:")
+    secure, config = patient.address.startswith("https:"), patient.site.app.config
     for cookie, value in cookies:
         if cookie is None:
             continue
-        if secure and not cookie.attributes.secure:
+        told = cookie.name == config["SESSION_COOKIE_NAME"] and not config["SESSION_COOKIE_SECURE"]
+        if secure and not cookie.attributes.secure and not told:  # the setting has a line of its own
             yield Line(
                 "wrong", f"cookie {cookie.name}", "it is sent over HTTPS without Secure", "Set Secure."
             )
         if cookie.attributes.same_site is None:
             yield Line("look", f"cookie {cookie.name}", "it names no SameSite", "Set SameSite=Lax.")
-        if "httponly" not in value.lower() and cookie.name == patient.site.app.config["SESSION_COOKIE_NAME"]:
+        if "httponly" not in value.lower() and cookie.name == config["SESSION_COOKIE_NAME"]:
             yield Line(
                 "wrong", f"cookie {cookie.name}", "scripts can read it", "Set SESSION_COOKIE_HTTPONLY."
             )
@@ -95,6 +100,8 @@ def answer(patient: Patient) -> Iterator[Line]:
 
 def security_policy(patient: Patient) -> Iterator[Line]:
     """Whether the browser is told what may be loaded."""
+    if patient.page.status_code >= 500:
+        return
     if not patient.site.origins:
         yield from own_kept_out(patient)
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, Response, redirect, render_template_string
+from flask import Flask, Response, redirect, render_template_string, session
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent import current_consent
@@ -116,6 +116,78 @@ def test_a_folder_that_others_may_write_to_is_wrong(site: Flask) -> None:
     visit(site, "all")
     os.chmod(site.instance_path, 0o777)
     assert any("others may write to it" in line for line in lines(site, "--page", "/home")["wrong"])
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_page_that_fails_is_said_to_and_not_judged_further(site: Flask, debug: bool) -> None:
+    site.debug = debug
+
+    def fail() -> str:
+        raise RuntimeError("the site's own fault")
+
+    site.add_url_rule("/fails", "fails", fail)
+    found = lines(site, "--page", "/fails")
+    (wrong,) = found["wrong"]
+    assert wrong.startswith("page /fails: it fails (500)")
+    assert "traceback" in wrong
+    assert not any("content security policy" in line for line in [*found["ok"], *found["look"]])
+
+
+BANNER, HEAD = "{{ consent_banner() }}", "{{ consent_head() }}"
+LINK = "{{ consent_link() }}"
+
+
+@pytest.mark.parametrize(
+    ("html", "level", "says"),
+    [
+        (
+            BANNER + LINK,
+            "wrong",
+            "without the component's style sheet and module. Put {{ consent_head() }} first",
+        ),
+        (
+            '<script src="/privacy-choices/static/choices.js?v=1"></script>' + BANNER + LINK,
+            "wrong",
+            "without the component's style sheet.",
+        ),
+        (HEAD + BANNER + BANNER + LINK, "look", "it shows 2 banners"),
+        (HEAD + BANNER, "look", "no link to the choices"),
+        (HEAD + LINK, "look", "no banner to who comes for the first time"),
+        (HEAD + BANNER + LINK, None, ""),
+        (HEAD + BANNER + '<a href="/privacy-choices">Cookies</a>', None, ""),
+    ],
+)
+def test_what_a_page_lacks_of_the_component_is_said(
+    site: Flask, html: str, level: str | None, says: str
+) -> None:
+    site.add_url_rule("/page", "page", lambda: render_template_string(html))
+    found = lines(site, "--page", "/page")
+    said = {
+        each: [line for line in found[each] if line.startswith("page /page: it ")]
+        for each in ("wrong", "look")
+    }
+    assert {each: len(there) for each, there in said.items()} == {
+        each: int(each == level) for each in ("wrong", "look")
+    }
+    assert level is None or says in said[level][0]
+
+
+def test_the_pages_of_the_component_itself_lack_nothing_of_it(site: Flask) -> None:
+    assert not any(line.startswith("page ") for line in lines(site, "--page", "/privacy-choices")["look"])
+
+
+def test_a_session_cookie_without_secure_is_told_once(make_app: MakeApp) -> None:
+    app = make_app(HTTPS)
+
+    def sign_in() -> str:
+        session["name"] = "Anna"
+        return "in"
+
+    app.add_url_rule("/in", "in", sign_in)
+    wrong = lines(app, "--page", "/in")["wrong"]
+    assert [line for line in wrong if "ecure" in line or "SECURE" in line] == [
+        "SESSION_COOKIE_SECURE: it is off on a site with HTTPS. Set it to True."
+    ]
 
 
 def test_a_page_that_cannot_be_had_is_wrong(site: Flask) -> None:
