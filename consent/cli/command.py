@@ -132,15 +132,18 @@ def site_of(ctx: click.Context) -> Site:
 
 
 def has_database(site: Site) -> bool:
-    """Whether the site's database is there. Reading must not make one: it would be owned by whoever reads."""
+    """Whether the site's database is there, and not empty.
+
+    Reading must not make one: it would be owned by whoever reads.
+    """
     file = database_file(site)
-    return file is None or file.exists()
+    return file is None or (file.exists() and file.stat().st_size > 0)
 
 
 def bereaved(site: Site) -> Sequence[str]:
     """What is wrong where there is no database, though a log was begun: its guard file is there."""
     file = database_file(site)
-    if file is None or file.exists():
+    if file is None or has_database(site):
         return []
     key = site.settings.signing_key or file.with_suffix(".key")
     # Looked for first, since who opens a ledger makes its folder.

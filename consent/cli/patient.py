@@ -67,6 +67,7 @@ def unrecorded(site: Site) -> None:
     if not has_database(site):
         # A database made for this would belong to whoever looks.
         site.recorder.open = nothing_yet
+        site.recorder.opened = None
 
 
 def nothing_yet() -> Ledger:

@@ -328,8 +328,10 @@ def test_files_that_others_may_read_are_wrong(site: Flask) -> None:
 
 def test_a_database_that_is_missing_beside_its_guard_is_wrong(site: Flask) -> None:
     lose_database(site)
-    (wrong,) = lines(site, "--page", "/home")["wrong"]
+    there = sorted(file.name for file in Path(site.instance_path).iterdir())
+    (wrong,) = lines(site, "--page", "/privacy-choices/declaration")["wrong"]
     assert wrong.startswith("ledger: The database is missing")
+    assert sorted(file.name for file in Path(site.instance_path).iterdir()) == there
 
 
 def test_what_check_finds_is_found_here_too(make_app: MakeApp) -> None:

@@ -57,6 +57,8 @@ def test_a_database_that_is_missing_beside_its_guard_is_wrong_and_ends_with_1(ap
     assert (result.exit_code, result.stderr) == (1, "")
     assert result.stdout.startswith("The database is missing, but the guard file")
     assert json.loads(run("health", "--json").stdout)["problems"] == result.stdout.splitlines()
+    (Path(app.instance_path) / "consent.sqlite3").touch()  # an empty one is none
+    assert run("health").stdout == result.stdout
 
 
 def test_what_reads_the_log_says_that_its_database_is_missing(app: Flask, run: Run) -> None:
