@@ -71,6 +71,8 @@ MOST_AHEAD = 2**21
 MOST_ENTRIES = 2**32
 #: A zip's list of contents in bytes, and how far its files may shrink.
 LONGEST_LIST, SMALL, STEEPEST = 16 * 2**20, 2**20, 100
+#: Policies and notices that are asked for.
+MOST_NAMED = 65_536
 #: After so many findings there is nothing more to learn.
 MOST_FINDINGS = 200
 
@@ -906,6 +908,32 @@ def joined(edge: Sequence[bytes | None]) -> bytes | None:
     return rest[0]
 
 
+# --- what is named -------------------------------------------------------------------------------------------
+
+_POLICY = re.compile(rb'"policy":"([0-9a-f]{64})"')
+#: What an opening begins with may end within this, and a browser and a time stand behind it: of several, the last one
+#: is its own, since others are texts within it.
+_NOTICE = re.compile(rb'.*"notice":"([0-9a-f]{64})"', re.DOTALL)
+
+
+def policy_in(tail: bytes) -> bytes | None:
+    """The digest of the policy that the end of a leaf names."""
+    found = _POLICY.search(tail)
+    return found and found[1]
+
+
+def notice_in(opening: bytes) -> bytes | None:
+    """The hash of the notice that an opening names."""
+    found = _NOTICE.match(opening)
+    return found and found[1]
+
+
+def name(named: dict[bytes, int], digest: bytes | None, index: int) -> None:
+    """Note that entry *index* names *digest*, unless an earlier one does. So many are enough for any log."""
+    if digest is not None and len(named) < MOST_NAMED:
+        named.setdefault(digest, index)
+
+
 # --- tiles in which nothing is unusual -----------------------------------------------------------------------
 
 
@@ -920,6 +948,8 @@ class Plain(NamedTuple):
     """How many openings and tombstones are beside these leaves."""
     bare: int
     """How many entries have neither."""
+    named: dict[bytes, int]
+    """The digests of policies and notices that those name whose openings are here, each with the first entry."""
 
 
 _IDS = re.compile(rb"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})*")
@@ -947,6 +977,7 @@ def plain(
     *act* is that of ``Leaves``. *may_lack* says of an hour whether its entries may have neither opening nor tombstone.
     """
     ids, unopened, turns = list[bytes](), list[bytes](), list[tuple[int, bytes]]()
+    tails, beginnings = dict[bytes, int](), dict[bytes, int]()
     open_lines, closed_lines = iter(openings), iter(tombstones)
     line, tombstone = next(open_lines, b""), next(closed_lines, b"")
     opened = erased = bare = 0
@@ -966,7 +997,10 @@ def plain(
             if line.startswith(start):
                 salt = binascii.a2b_base64(line[_SALT_AT], strict_mode=True)
                 rest = binascii.a2b_base64(line[_REST_AT], strict_mode=True)
-                opening = _begun(line[len(start) : _REST_AT.start]) + rest
+                beginning = line[len(start) : _REST_AT.start]
+                beginnings.setdefault(beginning, index)
+                tails.setdefault(tail, index)
+                opening = _begun(beginning) + rest
                 if line[_AHEAD_AT] != b'","salt":"' or line[_END_AT] != b'"}\n' or opening[-34:-12] != time:
                     return None
                 if (commitment := commitment_of(salt, opening)) is None:
@@ -985,13 +1019,18 @@ def plain(
             if leaf != spelt:
                 return None
             ids.append(id)
+        named = dict[bytes, int]()
+        for tail, index in tails.items():
+            name(named, policy_in(tail), index)
+        for beginning, index in beginnings.items():
+            name(named, notice_in(_begun(beginning)), index)
     except ValueError:
         return None
     joined = b"".join(ids)
     if not _IDS.fullmatch(joined) or not _COMMITMENTS.fullmatch(b"".join(unopened)):
         return None
     numbers = binascii.unhexlify(joined.replace(b"-", b""))
-    return Plain(hashes_of(leaves), numbers, turns, (opened, erased), bare)
+    return Plain(hashes_of(leaves), numbers, turns, (opened, erased), bare, named)
 
 
 @lru_cache(256)
@@ -1018,6 +1057,8 @@ class Entries:
         known = Leaves(origin)
         self.read, self.act = known.read, known.act
         self.ids = bytearray()
+        self.named = dict[bytes, int]()
+        """The digests of policies and notices that entries name whose openings are here, each with the first entry."""
         self.kept = list[int]()
         """Entries that were pruned all around; their ids come first."""
         self.kept_hours, self.kept_open = list[bytes](), array("Q")
@@ -1111,6 +1152,8 @@ class Entries:
             if hour != self.last_hour:
                 self._clock(index, hour)
         self.ids += found.ids
+        for digest, index in found.named.items():
+            name(self.named, digest, index)
         opened, erased = found.lines
         self.opened, self.erased = self.opened + opened, self.erased + erased
         self.left_out += found.bare if self.personal else 0
@@ -1165,6 +1208,9 @@ class Entries:
             if hour != self.last_hour:
                 self._clock(index, hour)
             opening = self._open(index, commitment, hour, id, always) if beside else None
+            if opening is not None:
+                name(self.named, policy_in(leaf[_TAIL_AT]), index)
+                name(self.named, notice_in(opening), index)
             if index < self.pruned:
                 self.kept_hours.append(self.last_hour)
                 if opening is not None and not always:
@@ -1311,8 +1357,9 @@ class Entries:
         if self.erased:
             self.report.add("erased", "erased.jsonl", f"{self.erased:,} openings were erased")
         if self.late:
+            times = "once" if self.late == 1 else f"{self.late:,} times"
             self.report.remarks.append(
-                f"{self.late:,} times an entry is dated before the one ahead of it, first entry {self.first_late}: "
+                f"An entry is dated before the one ahead of it {times}, first entry {self.first_late}: "
                 "an answer that was recorded late, or a clock that was set back."
             )
         if not self.personal:
@@ -1579,6 +1626,7 @@ def check(
     check_documents(source, report)
     if (signed := signed_in(source, trust, report)) is not None:
         tree, entries = check_log(source, report, signed, now=now, max_age=max_age, looking=looking)
+        check_named(source, report, entries)
         check_prunings(trust, tree, entries)
         confirm(known, signed, tree, entries)
 
@@ -1703,6 +1751,17 @@ def check_documents(source: Source, report: Report) -> None:
         report.remarks.append(
             f"Not part of a bundle, and not looked at: {listed}{', …' if others[5:] else ''}."
         )
+
+
+def check_named(source: Source, report: Report, entries: Entries) -> None:
+    """Whether each policy and notice is there that *entries* name whose openings are here: nobody knows else what was
+    asked. What they left out who took the openings of some days only is not missed.
+    """
+    there = {*source.names("documents")}
+    missing = {digest.decode(): index for digest, index in entries.named.items()}
+    for digest in sorted(missing.keys() - there, key=lambda each: (missing[each], each)):
+        said = f"is missing: entry {missing[digest]} was recorded under this policy, or after this notice"
+        report.add("tampered", f"documents/{digest}", said)
 
 
 def check_age(report: Report, place: str, newest: bytes, now: datetime, max_age: timedelta | None) -> None:

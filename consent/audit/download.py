@@ -113,6 +113,7 @@ def record(ledger: Ledger, form: str, search: Search, below: int, who: str) -> N
     recorder = site().recorder
     try:
         with recorder.turn():
+            recorder.keep_policy()
             record_export(
                 ledger,
                 form,

@@ -28,6 +28,7 @@ from consent.verify import (
     Trust,
     check_documents,
     check_log,
+    check_named,
     check_prunings,
     confirm,
     read_given,
@@ -238,7 +239,8 @@ def _look(
             tree, _ = check_log(
                 source, report, signed, place="head", now=now, max_age=max_age, looking=lambda *_: rows
             )
-            _check_head(head, size, report)
+            check_named(source, report, rows)
+            _check_head(ledger, head, size, report)
             compare_notes(ledger, trust, signed, tree, rows)
             check_prunings(trust, tree, rows)
             compare_guard(ledger, trust, signed, tree)
@@ -258,13 +260,17 @@ def _look(
     return report
 
 
-def _check_head(head: Head, size: int, report: Report) -> None:
+def _check_head(ledger: Ledger, head: Head, size: int, report: Report) -> None:
+    """Whether the head is that of a tree, and no entry stands outside it; *size* was read before it."""
     try:
         root = Frontier.from_bytes(head.size, head.frontier).root()
     except LedgerError:
         root = b""
     if root != head.root:
         report.add("tampered", "head", "its frontier doesn't lead to its root")
+    for stray in ledger.storage.strays():
+        report.add("tampered", f"entry {stray}", "stands outside the tree, where no event is ever recorded")
+        return
     if size > head.size:
         report.remarks.append(f"{size - head.size:,} entries are not under the tree yet, and not checked.")
 

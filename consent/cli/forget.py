@@ -241,7 +241,11 @@ def list_them(site: Site, ids: Sequence[str], rows: Sequence[Row]) -> None:
 
 
 def said(site: Site) -> Event:
-    """What goes on record of the erasure; of whoever does it only where the key is that they are recorded under."""
+    """What goes on record of the erasure, beside the policy that it names.
+
+    Of whoever does it only where the key is that they are recorded under.
+    """
+    site.recorder.keep_policy()
     try:
         who = stand_in(site.recorder, operator())
     except LedgerError:

@@ -91,6 +91,9 @@ class Storage(SignedStorage, Protocol):
     def remaining(self) -> tuple[int, int]:
         """That bound, and how many entries there are below it: as long as neither changes, none was deleted."""
 
+    def strays(self) -> Sequence[int]:
+        """The first index, if any, of an entry where none is ever recorded: before entry 0, or behind a gap."""
+
     def orphans(self) -> Iterator[tuple[str, uuid.UUID]]:
         """What is filed under the id of an event that has no entry, sealed or waiting: the table, and the id.
 

@@ -15,7 +15,7 @@ from typing import cast
 from sqlalchemy import Connection, Engine
 
 from consent.errors import LedgerUnavailable
-from consent.storage import appending, erasing, faults, migrate, moved, records, sealing
+from consent.storage import appending, erasing, extent, faults, migrate, moved, sealing
 from consent.storage import engine as engines
 from consent.storage.birth import Birth
 from consent.storage.place import Identity, Place
@@ -116,7 +116,7 @@ class Database:
         if to := self.moved_to():
             return [str(moved.gone(self.name, to))]
         with self.reading() as connection:
-            found = [*self._birth.problems(connection), *records.tree_problems(connection)]
+            found = [*self._birth.problems(connection), *extent.problems(connection)]
             found += _unguarded(connection)
         try:
             if self._tombstones is not None:

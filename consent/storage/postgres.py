@@ -13,7 +13,7 @@ from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Counts, Document, Entry, Facets, Head, Record, Sealed, Written, leaf_hash
 from consent.ledger.replies import Replies
 from consent.ledger.signing import Desk
-from consent.storage import eraser, inbox, index, moved, pruner, records, roles, sequencer
+from consent.storage import eraser, extent, inbox, index, moved, pruner, records, roles, sequencer
 from consent.storage.birth import first_leaf
 from consent.storage.connections import bounded
 from consent.storage.departure import Departure, Progress
@@ -184,6 +184,9 @@ class PostgresStorage:
 
     def remaining(self) -> tuple[int, int]:
         return self._server.read(records.remaining)
+
+    def strays(self) -> Sequence[int]:
+        return self._server.read(extent.strays)
 
     def orphans(self) -> Iterator[tuple[str, uuid.UUID]]:
         for table in records.FILED:

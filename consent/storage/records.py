@@ -72,7 +72,6 @@ _OF_TILES = (
     .where(tile.c.level == bindparam("level"), tile.c.n >= bindparam("first"), tile.c.n < bindparam("end"))
     .order_by(tile.c.n)
 )
-_TILES = select(func.count()).where(tile.c.level == 0)
 _TILE = select(tile.c.hashes).where(tile.c.level == bindparam("level"), tile.c.n == bindparam("n"))
 _NOTE = (
     select(checkpoint.c.note)
@@ -175,6 +174,11 @@ def head(connection: Connection) -> Head:
     row = connection.execute(_HEAD).one_or_none()
     if row is None:
         raise LedgerError("The database has no tree head. Restore it from a backup.")
+    if not (type(row.size) is type(row.sealed_at) is int and 0 <= row.size <= END):
+        raise LedgerError(
+            f"Somebody altered the tree's head: a size of {row.size!r}, sealed at {row.sealed_at!r}. Restore the "
+            "database from a backup."
+        )
     return Head(
         size=row.size,
         root=as_bytes(row.root),
@@ -193,12 +197,6 @@ def notes(connection: Connection, below: int, limit: int) -> Sequence[tuple[int,
     """Up to *limit* signed notes of trees of fewer entries than *below*, with their sizes, the largest first."""
     rows = connection.execute(_NOTES, {"below": below, "limit": limit})
     return [(row.size, as_bytes(row.note).decode(errors="replace")) for row in rows]
-
-
-def tree_problems(connection: Connection) -> list[str]:
-    """What is wrong with the tree, as far as counting tells."""
-    tiles = connection.execute(_TILES).scalar_one()
-    return list(tree.problems(head(connection).size, size(connection), tiles))
 
 
 @dataclass(frozen=True, slots=True)

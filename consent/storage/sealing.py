@@ -10,6 +10,12 @@ from consent.storage.tree import Tree
 
 # For the driver itself, as all that an append runs (``engine.immediate`` says why).
 _HEAD = "SELECT size, frontier, (SELECT coalesce(max(leaf_index), -1) + 1 FROM entry) FROM head"
+# An older release, which knows no tree, writes entries that follow it.
+_END_OF_RUN = """
+    SELECT leaf_index + 1 FROM entry AS last WHERE leaf_index >= :size
+    AND NOT EXISTS (SELECT 1 FROM entry WHERE leaf_index = last.leaf_index + 1)
+    AND EXISTS (SELECT 1 FROM entry WHERE leaf_index = :size) ORDER BY leaf_index LIMIT 1
+"""
 _MOVE = "UPDATE head SET size = ?, root = ?, frontier = ?, sealed_at = ?"
 _OF_ENTRIES = "SELECT leaf_hash FROM entry WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
 _OF_TILES = "SELECT root FROM tile WHERE level = ? AND n >= ? AND n < ? ORDER BY n"
@@ -23,6 +29,9 @@ def read(connection: sqlite3.Connection) -> Tree:
     if row is None:
         raise LedgerError("The database has no tree head. Restore it from a backup.")
     size, frontier, following = row
+    if following > size:
+        found = connection.execute(_END_OF_RUN, {"size": size}).fetchone()
+        following = found[0] if found else size  # what stands behind a gap is nobody's of ours
     return Tree(_Hashes(connection), size, frontier, following)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from consent.errors import LedgerError
 from consent.ledger.merkle import HASH_BYTES
 from consent.ledger.tile import WIDTH
-from consent.storage import records, routines, tally
+from consent.storage import extent, records, routines, tally
 from consent.storage.tree import Tree
 
 log = logging.getLogger("consent")
@@ -68,7 +68,7 @@ def seal(connection: Connection, limit: int = BATCH) -> int:
     if head is None:
         return 0
     make_room(connection, head.size)
-    tree = Tree(records.Hashes(connection), head.size, head.frontier, records.size(connection))
+    tree = Tree(records.Hashes(connection), head.size, head.frontier, extent.following(connection, head.size))
     hashes = connection.execute(_TAKE, {"limit": limit, "next": tree.next}).scalar_one() or b""
     if count := tree.grow(hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)):
         edge = tree.edge

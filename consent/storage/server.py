@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from consent.errors import LedgerUnavailable
-from consent.storage import arrival, migrate, moved, outages, records, sequencer
+from consent.storage import arrival, extent, migrate, moved, outages, records, sequencer
 from consent.storage.birth import Birth
 from consent.storage.bounded import BoundedConnection
 from consent.storage.connections import READING, Connections, bounded, driver
@@ -170,7 +170,7 @@ class Server:
             return [str(error)]
         found = [
             *self.read(self._birth.problems),
-            *self.read(records.tree_problems),
+            *self.read(extent.problems),
             *self.read(sequencer.problems),
         ]
         if process.refused is not None and str(process.refused) not in found:

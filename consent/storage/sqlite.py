@@ -9,7 +9,7 @@ from sqlalchemy import Table
 from consent.ledger import Counts, Document, Entry, Facets, Head, Record, Sealed, Written
 from consent.ledger.replies import Replies
 from consent.ledger.signing import Desk
-from consent.storage import appending, erasing, index, pruning, records, sealing, tally
+from consent.storage import appending, erasing, extent, index, pruning, records, sealing, tally
 from consent.storage.birth import first_leaf
 from consent.storage.database import Database
 from consent.storage.departure import Departure
@@ -189,6 +189,10 @@ class SqliteStorage:
     def remaining(self) -> tuple[int, int]:
         with self._database.reading() as connection:
             return records.remaining(connection)
+
+    def strays(self) -> Sequence[int]:
+        with self._database.reading() as connection:
+            return extent.strays(connection)
 
     def orphans(self) -> Iterator[tuple[str, uuid.UUID]]:
         for table in records.FILED:

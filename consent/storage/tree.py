@@ -82,8 +82,17 @@ def tile(hashes: Hashes, level: int, index: int) -> bytes:
     return found
 
 
-def problems(sealed: int, entries: int, tiles: int) -> Iterator[str]:
-    """What is wrong with a tree over *sealed* entries, of which there are *entries*, and *tiles* of level 0."""
+def problems(sealed: int, entries: int, tiles: int, stray: int | None) -> Iterator[str]:
+    """What is wrong with a tree over *sealed* entries, of which there are *entries*, and *tiles* of level 0.
+
+    *stray*: the index of an entry that stands where none is ever recorded.
+    """
+    if stray is not None:
+        yield (
+            f"An entry stands at index {stray}, where none is ever recorded, and the tree of {sealed} is not over it: "
+            "somebody else wrote it. Run flask consent verify, find out who can write to the database, and restore "
+            "it from a backup."
+        )
     if entries < sealed:
         yield (
             f"The database has {entries} entries, but its tree was sealed over {sealed}: entries were removed. "

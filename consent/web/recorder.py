@@ -191,6 +191,10 @@ class Recorder:
             self.prepare()
             self.ledger.keep(documents, patience=PATIENCE)
 
+    def keep_policy(self) -> None:
+        """Put the policy on record, for an event of no visitor's that names it; LedgerUnavailable as above."""
+        self.ledger.keep([policy_document(self.policy)], patience=PATIENCE)
+
     def prepare(self) -> None:
         """Once per process: put the policy on record, and what the site runs under (``operated``)."""
         if self.ready:
@@ -198,7 +202,7 @@ class Recorder:
         if problem := self.contradiction():
             raise LedgerConflict(problem)
         ledger = self.ledger
-        ledger.keep([policy_document(self.policy)], patience=PATIENCE)
+        self.keep_policy()
         event = operated(
             self.fingerprint, origin=ledger.origin, time=moment(self.clock()), policy=self.policy.digest
         )

@@ -107,6 +107,7 @@ class Retention:
                 time=now,
                 policy=self.recorder.policy.digest,
             )
+            self.recorder.keep_policy()
             # Not listed: after a restore this erases it again.
             passed.erased = ledger.erase(said, salt=secrets.token_bytes(32), ids=due, listed=False)
         if passed.whole:

@@ -149,7 +149,7 @@ def test_an_entry_of_the_log_itself_is_read_without_a_trace(desk: Desk) -> None:
 def test_while_a_look_up_cannot_be_recorded_nothing_is_shown(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    event, auditor = record(desk.ledger), desk.named("auditor-1")
+    event, auditor = record(desk.ledger, policy="ab" * 32), desk.named("auditor-1")
     token = auditor.token()
     monkeypatch.setattr("consent.audit.lookup.PATIENCE", 0.05)
     database = Path(desk.app.instance_path) / "consent.sqlite3"

@@ -162,7 +162,7 @@ def test_a_policy_that_came_back_is_said_to_be_the_same_again(make_app: MakeApp,
 
 
 def test_a_policy_that_is_not_on_record_has_no_history(app: Flask) -> None:
-    event = record(site_of(app).recorder.ledger)
+    event = record(site_of(app).recorder.ledger, policy="ab" * 32)
     assert policy_of(app, event).times is None
 
 

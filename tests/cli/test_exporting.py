@@ -83,7 +83,7 @@ def fill(folder: Path, ledger: Ledger, count: int) -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     entries, openings = [], []
     for index in range(first, first + count):
-        event = new_event(id=uuid.uuid4(), time=start + timedelta(minutes=index), policy=None)
+        event = new_event(id=uuid.uuid4(), time=start + timedelta(minutes=index), policy=None, notice=None)
         salt, body = os.urandom(32), event.body()
         leaf = event.leaf_over(commitment(salt, body), ledger.origin)
         entries.append((index, event.id.hex, leaf, leaf_hash(leaf)))

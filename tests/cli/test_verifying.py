@@ -86,6 +86,7 @@ def test_a_log_that_nobody_touched_is_sound_and_unanchored_until_something_from_
     assert "Openings checked: 605." in result.stdout
 
 
+ANOTHER = "'00' || substr(uid, 3), leaf, leaf_hash FROM entry WHERE leaf_index = 300"
 ONE_BIT = "CAST(substr(body, 1, 40) || '~' || substr(body, 42) AS BLOB)"
 
 
@@ -101,6 +102,8 @@ ONE_BIT = "CAST(substr(body, 1, 40) || '~' || substr(body, 42) AS BLOB)"
         ("UPDATE entry SET uid = 'none' WHERE leaf_index = 300", "entry 300"),
         ("DELETE FROM entry WHERE leaf_index = 300", "entry 300"),
         ("UPDATE entry SET leaf_index = 900 WHERE leaf_index = 604", "entry 604"),
+        (f"INSERT INTO entry SELECT 1000000, {ANOTHER}", "entry 1000000"),
+        (f"INSERT INTO entry SELECT -5, {ANOTHER}", "entry -5"),
         (
             f"UPDATE opening SET body = {ONE_BIT} WHERE uid = (SELECT uid FROM entry WHERE leaf_index = 3)",
             "entry 3",
@@ -125,6 +128,8 @@ ONE_BIT = "CAST(substr(body, 1, 40) || '~' || substr(body, 42) AS BLOB)"
         ),
         ("UPDATE checkpoint SET size = 6 WHERE size = 605", "checkpoint of 6 entries"),
         ("UPDATE document SET body = replace(body, 'Clinic', 'Klinik') WHERE kind = 'policy'", "documents/"),
+        ("DELETE FROM document WHERE kind = 'policy'", "documents/"),
+        ("DELETE FROM document WHERE kind = 'notice'", "documents/"),
     ],
 )
 def test_whatever_is_altered_in_the_database_is_found_and_named(
@@ -133,6 +138,25 @@ def test_whatever_is_altered_in_the_database_is_found_and_named(
     assert found(run, code=0) == ["unanchored head"]
     alter(tmp_path, statement)
     assert any(each.startswith(f"tampered {expected}") for each in found(run)), found(run)
+
+
+@pytest.mark.parametrize("statement", ["size = -1", "size = 'many'", "sealed_at = 'now'"])
+def test_a_head_that_is_none_is_named_and_nothing_hangs(
+    large: Ledger, run: Run, tmp_path: Path, statement: str
+) -> None:
+    alter(tmp_path, f"UPDATE head SET {statement}")
+    for command in ("verify", "check", "health"):
+        result = run(command)
+        assert result.exit_code
+        assert "Somebody altered the tree's head" in " ".join((result.stdout + result.stderr).split())
+
+
+def test_check_and_health_name_an_entry_outside_the_tree(large: Ledger, run: Run, tmp_path: Path) -> None:
+    alter(tmp_path, f"INSERT INTO entry SELECT 1000000, {ANOTHER}")
+    for command in ("check", "health"):
+        result = run(command)
+        assert result.exit_code
+        assert "index 1000000" in " ".join((result.stdout + result.stderr).split())
 
 
 def test_rows_that_change_places_are_both_named(large: Ledger, run: Run, tmp_path: Path) -> None:

@@ -280,3 +280,42 @@ def test_when_sealing_in_passing_fails_those_who_record_do_not_all_wait_for_it(
     assert [each.message.partition(":")[0] for each in caplog.records] == ["nothing was sealed"]
     monkeypatch.setattr("consent.storage.postgres.time.monotonic", lambda: 1e9)
     assert served.size() == 6
+
+
+def stray(folder: Path, url: URL | None) -> None:
+    """Put an entry far behind the end of the tree, as only somebody else would."""
+    far = "SELECT 1000000, {}, leaf, leaf_hash FROM {} WHERE leaf_index = 1"
+    if url is None:
+        change(
+            folder, "DROP TRIGGER entry_in_order", f"INSERT INTO entry {far.format(repr('00' * 16), 'entry')}"
+        )
+        return
+    with owner(url) as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO consent.entry {far.format(repr(str(uuid.UUID(int=1))), 'consent.entry')}"
+        )
+
+
+@pytest.mark.requirement("REC-05")
+@pytest.mark.parametrize("ledger", ["file", "server"], indirect=True)
+def test_an_entry_far_behind_the_tree_keeps_nothing_out_of_it_and_is_a_problem(
+    ledger: Ledger, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    refuse(ledger, 2)
+    seal_all(ledger)
+    kind = request.node.callspec.params["ledger"]
+    stray(tmp_path, request.getfixturevalue("begun_url") if kind == "server" else None)
+    refuse(ledger, 3)
+    seal_all(ledger)
+    assert ledger.head().size == 6
+    assert ledger.root(6) == ledger.head().root
+    assert [*ledger.storage.strays()] == [1_000_000]
+    assert any("index 1000000" in each for each in ledger.problems())
+
+
+def test_with_its_triggers_in_place_a_file_takes_nothing_behind_a_gap(tmp_path: Path) -> None:
+    ledger, storage = open_ledger(tmp_path)
+    refuse(ledger, 2)
+    with pytest.raises(sqlite3.IntegrityError, match="each at the next index"):
+        change(tmp_path, "INSERT INTO entry SELECT 9, 'x', leaf, leaf_hash FROM entry WHERE leaf_index = 1")
+    storage.close()

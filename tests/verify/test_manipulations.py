@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import consent.verify
 from consent.ledger import Checkpoint, Receipt, leaf_hash
 from consent.ledger.note import sign
 from consent.ledger.tile import entry_bundle
@@ -295,3 +296,36 @@ def test_a_rewritten_log_under_a_checkpoint_of_the_true_one(
     files = fork.grow(SIZE).files() | {"checkpoint": log.files()["checkpoint"]}
     report = checked(folder(tmp_path / "b", files))
     assert (report.verdict, places(report)) == ("tampered", ["checkpoint"])
+
+
+@pytest.mark.parametrize("kind", ["policy", "notice"])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_policy_or_notice_that_events_name_and_that_is_gone_is_found(
+    tmp_path: Path, log: MemoryLog, monkeypatch: pytest.MonkeyPatch, kind: str, processes: int
+) -> None:
+    monkeypatch.setattr(consent.verify, "FEW_ENTRIES", 1)
+    gone = f"documents/{log.policy if kind == 'policy' else log.notice}"
+    files = {name: data for name, data in log.files().items() if name != gone}
+    report = checked(folder(tmp_path / "b", files), processes=processes)
+    assert (report.verdict, places(report)) == ("tampered", [gone])
+    assert "entry 1 " in next(each.said for each in report.findings if each.place == gone)
+
+
+@pytest.mark.parametrize("there", ["nothing", "a file", "a link"])
+def test_what_stands_for_the_folder_of_documents_hides_nothing(
+    tmp_path: Path, log: MemoryLog, there: str
+) -> None:
+    path = folder(tmp_path / "b", log.files())
+    (path / "documents").rename(tmp_path / "elsewhere")
+    if there == "a file":
+        (path / "documents").write_bytes(b"")
+    if there == "a link":
+        (path / "documents").symlink_to(tmp_path / "elsewhere")
+    assert places(checked(path)) == [f"documents/{each}" for each in sorted((log.policy, log.notice))]
+
+
+def test_the_notice_of_an_event_is_the_one_that_it_names_itself(tmp_path: Path, log: MemoryLog) -> None:
+    # What else stands in an opening may look like it.
+    event = log.event(9_000, detail={"confirmed": [], "x": {"notice": "ef" * 32}})
+    log.append(event)
+    assert checked(folder(tmp_path / "b", log.files())).right

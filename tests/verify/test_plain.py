@@ -350,7 +350,7 @@ def astray(reading: Connection, writing: Connection, *_: object) -> None:
     """A process that says of tile 1 that it has more lines than there are, and of tile 3 what it says of another."""
     reading.close()
     for place, numbers, count in ((1, [257, 1], 9999), (2, [765, 5], 1)):
-        writing.send((place, numbers, (b"", b"", [], (count, 0), 0)))
+        writing.send((place, numbers, (b"", b"", [], (count, 0), 0, {})))
 
 
 PLAIN, SEND = consent.verify.plain, consent.verify.send_plain
