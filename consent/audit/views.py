@@ -19,8 +19,6 @@ from flask import (
     url_for,
 )
 from markupsafe import Markup
-from werkzeug.exceptions import MethodNotAllowed
-from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from consent.audit.answers import answer_lines
@@ -47,6 +45,7 @@ from consent.audit.wording import PRUNED, facts_of
 from consent.errors import LedgerError
 from consent.policy import Policy
 from consent.web.assets import asset
+from consent.web.concealment import REVEALING, gives_away
 from consent.web.declaration import declared
 from consent.web.language import Catalogue, catalogue, shipped
 from consent.web.request import here
@@ -63,10 +62,7 @@ NOTICE_POLICY: Final = (
     "sandbox; default-src 'none'; style-src 'self'; form-action 'none'; "
     "frame-ancestors 'self'; base-uri 'none'"
 )
-#: How Flask answers an address that is there, but not so.
-REVEALING: Final = (MethodNotAllowed, RequestRedirect)
 _HASH = re.compile("[0-9a-f]{64}")
-_SLASHES = re.compile("/{2,}")
 
 blueprint = Blueprint("consent_audit", __name__)
 
@@ -83,14 +79,8 @@ def exempt_from_tokens(endpoint: str | None, values: dict[str, object] | None) -
 
 @blueprint.before_app_request
 def hide() -> None:
-    """An address of these pages asked for with another method, or with a slash too many.
-
-    A stranger's 405, or the way to the right address, would say that it is there.
-    """
-    path = _SLASHES.sub("/", request.path)
-    if isinstance(request.routing_exception, REVEALING) and path.startswith(
-        url_for("consent_audit.newest").removeprefix(request.root_path)
-    ):
+    """An address of these pages asked for in a way that Flask answers before :func:`admit` is asked."""
+    if gives_away(f"{site().settings.url_prefix}/audit"):
         admit()
 
 

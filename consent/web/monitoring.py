@@ -2,9 +2,9 @@
 
 from http import HTTPStatus
 
-from flask import Blueprint, Flask, Response, abort, current_app, make_response, request
-from werkzeug.exceptions import MethodNotAllowed
+from flask import Blueprint, Flask, Response, abort, current_app, make_response
 
+from consent.web.concealment import gives_away
 from consent.web.signals import item_blocked
 from consent.web.site import Site, asked
 
@@ -24,12 +24,9 @@ def register(app: Flask, site: Site) -> None:
 
 @blueprint.before_app_request
 def hide() -> None:
-    """One of these addresses asked for with another method: a stranger's 405 would say that it is there."""
+    """One of these addresses asked for in a way that Flask answers before :func:`admit` is asked."""
     prefix = here().settings.url_prefix
-    if isinstance(request.routing_exception, MethodNotAllowed) and request.path in (
-        f"{prefix}/metrics",
-        f"{prefix}/health",
-    ):
+    if gives_away(f"{prefix}/metrics", f"{prefix}/health"):
         admit()
 
 

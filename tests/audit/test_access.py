@@ -28,6 +28,10 @@ def told(client: FlaskClient, method: str, path: str, **options: Any) -> tuple[o
     return response.status_code, response.data, *(response.headers.get(name) for name in REVEALING)
 
 
+#: The same pages with a slash too many.
+DOUBLED = AUDIT.replace("/audit", "//audit")
+
+
 @pytest.fixture
 def stranger(app: Flask) -> FlaskClient:
     """Somebody whom the site doesn't name."""
@@ -58,11 +62,22 @@ def test_to_a_stranger_no_method_gives_a_page_away(
 
 @pytest.mark.requirement("LOG-07")
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "OPTIONS"])
-@pytest.mark.parametrize("path", [f"{AUDIT}//policies", f"{AUDIT.replace('/audit', '//audit')}/event"])
+@pytest.mark.parametrize("path", [f"{AUDIT}//policies", f"{DOUBLED}/event", f"{DOUBLED}/", DOUBLED])
 def test_to_a_stranger_a_doubled_slash_gives_no_page_away(
     stranger: FlaskClient, method: str, path: str
 ) -> None:
     assert told(stranger, method, path) == told(stranger, method, "/nothing/here")
+
+
+@pytest.mark.requirement("LOG-07")
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+@pytest.mark.parametrize("path", ["//policies", "/event"])
+def test_names_that_the_app_adds_to_addresses_give_no_page_away(
+    app: Flask, stranger: FlaskClient, method: str, path: str
+) -> None:
+    app.url_defaults(lambda _endpoint, values: values.update(lang="de"))
+    told_of_it = told(stranger, method, f"{AUDIT}{path}")
+    assert told_of_it == told(stranger, method, "/nothing/here")
 
 
 def test_an_auditor_is_led_from_a_doubled_slash_to_the_page(auditor: Auditor) -> None:

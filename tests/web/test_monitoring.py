@@ -73,6 +73,22 @@ def test_whom_the_site_does_not_let_in_finds_nothing_there(app: Flask, path: str
         assert (found.status_code, found.data) == (404, b"" if method == "HEAD" else nothing.data), method
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/health"])
+def test_whom_the_site_does_not_let_in_is_not_led_there_from_a_doubled_slash(app: Flask, path: str) -> None:
+    client = app.test_client()
+    for method in ("GET", "HEAD", "OPTIONS", "POST", "DELETE"):
+        nothing, found = (
+            client.open(f"/privacy-choices/{asked}", method=method) for asked in ("/nothing", path)
+        )
+        assert (found.status_code, found.data) == (404, nothing.data), method
+        assert [*found.headers.keys()] == [*nothing.headers.keys()], method
+
+
+def test_whom_the_site_lets_in_is_led_from_a_doubled_slash_to_the_address(app: Flask) -> None:
+    found = app.test_client().get("/privacy-choices//health", headers={"Authorization": "Bearer t"})
+    assert (found.status_code, found.headers["Location"]) == (308, "http://localhost/privacy-choices/health")
+
+
 def test_a_function_that_fails_lets_nobody_in(make_app: MakeSite) -> None:
     def fails() -> bool:
         raise RuntimeError
