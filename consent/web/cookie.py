@@ -6,22 +6,22 @@ from werkzeug.http import dump_cookie
 
 from consent.decision import Decision
 from consent.web.request import ConsentRequest
-from consent.web.site import Site
 
 #: Characters of the readable cookie. Browsers keep 4,096 of one at most, and proxies so much of all headers.
 MOST_SHOWN: Final = 1024
 
 
-def choice_cookie(site: Site, decision: Decision, *, secure: bool) -> str:
+def choice_cookie(visitor: ConsentRequest, decision: Decision) -> str:
     """The ``Set-Cookie`` value that carries *decision*. It lives as long after a refusal as after a grant (TTL-01).
 
     Its end counts from the time of the answer, so that sending it again renews nothing (CK-03, CK-05).
     """
+    site = visitor.site
     return dump_cookie(
-        site.settings.cookie(secure=secure),
+        site.settings.cookie(secure=visitor.secure),
         site.codec.encode(decision),
-        max_age=seconds_left(site, decision),
-        secure=secure,
+        max_age=seconds_left(visitor, decision),
+        secure=visitor.secure,
         httponly=True,
         samesite="Lax",
         path="/",
@@ -47,7 +47,7 @@ def readable_cookie(visitor: ConsentRequest) -> str | None:
     return dump_cookie(
         name,
         on if settled else "",
-        max_age=seconds_left(site, decision) if decision is not None and settled else 0,
+        max_age=seconds_left(visitor, decision) if decision is not None and settled else 0,
         secure=visitor.secure,
         samesite="Lax",
         path="/",
@@ -55,6 +55,8 @@ def readable_cookie(visitor: ConsentRequest) -> str | None:
     )
 
 
-def seconds_left(site: Site, decision: Decision) -> int:
+def seconds_left(visitor: ConsentRequest, decision: Decision) -> int:
     """How long the cookies with *decision* live from now on."""
-    return decision.seconds_left(site.lifetimes_for(decision), now=int(site.clock()))
+    site = visitor.site
+    lifetimes = site.lifetimes_for(decision, visitor.profile)
+    return decision.seconds_left(lifetimes, now=int(site.clock()))

@@ -37,6 +37,7 @@ RETURNING = frozenset({"banner", "dialog", "embed"})
 def decide(visitor: ConsentRequest, request: Request) -> Response:
     """Take the answer that *request* brings, in the order of :func:`consent.decision.judge_form`."""
     site = visitor.site
+    visitor.ask_anew()
     try:
         form = read_form(request)
     except RequestEntityTooLarge:
@@ -68,7 +69,7 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
     if answer.granted or answer.withheld:
         if sender is not Origin.SAME:
             return forbidden(visitor, request, form, answer, shown)
-        if site.minor():
+        if visitor.minor:
             return forbidden(visitor, request, form, answer, shown, about="minor")
     if form.once:
         return loaded(visitor, request, form, answer, shown)
@@ -117,7 +118,7 @@ def record(
         now=site.clock(),
         lifetimes=visitor.lifetimes,
         documents=site.documents(notice),
-        minor=site.minor(),
+        minor=visitor.minor,
     )
     if outcome.after is not None:
         visitor.replace(outcome.after)
@@ -130,7 +131,7 @@ def record(
 def carrying(response: Response, visitor: ConsentRequest, outcome: Outcome) -> Response:
     """*response* with the cookie of what now holds; the gate sends along the end of what is refused."""
     if outcome.after is not None:
-        cookie = choice_cookie(visitor.site, outcome.after, secure=visitor.secure)
+        cookie = choice_cookie(visitor, outcome.after)
         response.headers.add("Set-Cookie", visitor.sets(cookie))
     return response
 

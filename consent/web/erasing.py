@@ -75,7 +75,7 @@ def erased(visitor: ConsentRequest, request: Request, about: str) -> Response:
             outcome = record(visitor, request, form, answer, shown=None)
             about = str(outcome.event) if outcome.event else about
             if outcome.after is not None:
-                cookie = choice_cookie(site, outcome.after, secure=visitor.secure)
+                cookie = choice_cookie(visitor, outcome.after)
                 if outcome.after.pending:
                     raise LedgerUnavailable("the withdrawal couldn't be recorded", retry_after=UNTIL_MENDED)
         if subject is not None:
@@ -98,4 +98,4 @@ def recorded(visitor: ConsentRequest, request: Request, id: uuid.UUID) -> str | 
         return None
     record_late(visitor.site.recorder, held, address=request.remote_addr)
     visitor.replace(replace(held, pending=None))
-    return choice_cookie(visitor.site, replace(held, pending=None), secure=visitor.secure)
+    return choice_cookie(visitor, replace(held, pending=None))

@@ -337,5 +337,5 @@ def late(visitor: ConsentRequest, held: Decision) -> Headers:
             site.late.clear()
         site.late.add(event.id)
         return []
-    cookie = choice_cookie(site, replace(held, pending=None), secure=visitor.secure)
+    cookie = choice_cookie(visitor, replace(held, pending=None))
     return [("Set-Cookie", visitor.sets(cookie))]

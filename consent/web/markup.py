@@ -69,7 +69,7 @@ class Helpers:
             return NOTHING
         if site.settings.cache_safe:
             return banner(visitor)
-        if site.minor():
+        if visitor.minor:
             return NOTHING
         return status(visitor) if visitor.decided else banner(visitor)
 
@@ -82,7 +82,7 @@ class Helpers:
         visitor, site = here(), self.site
         if site.sells and not site.one_profile:
             visitor.read = True  # no shared cache may bring one jurisdiction's link to another
-        key = ("link", visitor.language, text, site.profile())
+        key = ("link", visitor.language, text, visitor.profile)
         end = site.pieces.get(key)
         if end is None:
             name = link_name(visitor)

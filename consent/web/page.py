@@ -181,7 +181,7 @@ def again(visitor: ConsentRequest) -> Markup:
 def signal_status(visitor: ConsentRequest) -> Markup:
     """Whether an opt-out was honoured, where the profile wants that said (GPC-07, GPC-08); else nothing."""
     site, optout = visitor.site, OptOut.of(visitor)
-    if not optout.honored or not profile_of(visitor).signal_status or site.minor():
+    if not optout.honored or not profile_of(visitor).signal_status or visitor.minor:
         return Markup()
     off = tuple(service.key for service in optout.off)
     key = ("signal", visitor.language, optout.signal, optout.stored, off, visitor.mount)
@@ -203,7 +203,7 @@ def sale(visitor: ConsentRequest) -> Markup:
     """The ways to opt out of sale and sharing and, in two steps, in again; nothing where there is nothing to say."""
     optout = OptOut.of(visitor)
     out = profile_of(visitor).choices_link and (bool(optout.on) or not (optout.stored or optout.signal))
-    if not (optout.on or optout.off) or not (out or optout.conflicts) or visitor.site.minor():
+    if not (optout.on or optout.off) or not (out or optout.conflicts) or visitor.minor:
         return Markup()
     words = visitor.words
     asked = frozenset(service.key for service in optout.conflicts)

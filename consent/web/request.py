@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, cast
 from uuid import UUID
 
 from flask import Flask, Request, current_app
@@ -12,13 +12,12 @@ from werkzeug.local import LocalProxy
 
 from consent.decision import Asking, Circumstances, Decision, Lifetimes, Mark, Reason, Verdict
 from consent.errors import Fault
-from consent.web.account import Account
-from consent.web.language import Catalogue, accepted, catalogue, negotiate
 from consent.web.notice import Notice
-from consent.web.passage import REQUEST, VIEWS, Passage
+from consent.web.passage import REQUEST, VIEWS
+from consent.web.person import Person
 from consent.web.sent import Sent
 from consent.web.setcookie import pair_of
-from consent.web.site import Site, asked
+from consent.web.site import Site
 
 #: Where the answers stand that our own responses to this request set, of all apps that make one: ``name=value``.
 ANSWERS = "consent.answers"
@@ -45,7 +44,7 @@ TOO_LATE = Fault(
 )
 
 
-class ConsentRequest(Passage):
+class ConsentRequest(Person):
     """What the visitor of one request has answered, and what may therefore run.
 
     ``allows(key)`` for categories, services and carriers; LookupError for an unknown key.
@@ -53,12 +52,9 @@ class ConsentRequest(Passage):
 
     def __init__(self, site: Site, environ: dict[str, Any]) -> None:
         # All are set here: what stands on the class is looked up the slow way.
-        super().__init__(environ)
-        self.site = site
+        super().__init__(site, environ)
         #: Whether this response depends on the answer, so that no shared cache may keep it.
         self.read = False
-        #: Whether it depends on the language that the browser asks for.
-        self.spoken = False
         #: Whether this request brought an answer.
         self.answered = False
         #: Headers that the gate sends whatever the site's hooks make of them.
@@ -73,11 +69,9 @@ class ConsentRequest(Passage):
         self.lent: frozenset[str] = frozenset()
         #: The origins of the embeds in whose place this page has a way to load them once, by their service's key.
         self.placed: dict[str, str] = {}
-        self._account: Account | Literal[False] | None = False
         self._asked = False
         self._decision: Decision | None = None
         self._verdict: Verdict | None = None
-        self._language: str | None = None
         self._now: int | None = None
 
     @property
@@ -113,37 +107,17 @@ class ConsentRequest(Passage):
     @property
     def asking(self) -> Asking:
         """Whether to ask, why, and for which services."""
-        site, decision = self.site, self.decision
-        return site.verdicts.asking(decision, lifetimes=site.lifetimes_for(decision), now=self.now)
-
-    @property
-    def profile(self) -> str:
-        """Name of the profile that holds for this request."""
-        return self.site.profile()
+        return self.site.verdicts.asking(self.decision, lifetimes=self.lifetimes, now=self.now)
 
     @property
     def lifetimes(self) -> Lifetimes:
         """How long the answer holds: of the profile it was given under and the one of now, the stricter."""
-        return self.site.lifetimes_for(self.decision)
+        return self.site.lifetimes_for(self.decision, self.profile)
 
     @property
     def signal(self) -> bool:
         """Whether the browser says Global Privacy Control, to us or to the page's script (GPC-10)."""
         return self.heard or self.sends_signal
-
-    @property
-    def account(self) -> Account | None:
-        """The account that the visitor is signed in to; None when there is none, or when nothing sells or shares."""
-        if self._account is False:
-            site, who = self.site, self.site.settings.account
-            self._account = site.accounts.of(who) if who and site.accounts else None
-        return self._account
-
-    @property
-    def opted_out(self) -> bool:
-        """Whether the account that the visitor is signed in to is opted out of sale and sharing (GPC-09)."""
-        account = self.account
-        return account is not None and account.opted_out
 
     @property
     def circumstances(self) -> Circumstances:
@@ -152,7 +126,7 @@ class ConsentRequest(Passage):
         page = site.places[endpoint].circumstances if endpoint or self.routed else UNROUTED
         signal = self.heard or ("HTTP_SEC_GPC" in self.environ and self.sends_signal)
         opted_out = site.accounts is not None and self.opted_out
-        minor = site.settings.minor is not None and site.minor()
+        minor = site.settings.minor is not None and self.minor
         if not (signal or opted_out or minor):
             return page
         return page._replace(signal=signal, opted_out=opted_out, minor=minor)
@@ -207,37 +181,10 @@ class ConsentRequest(Passage):
         return self.decision.subject if self.decision else None
 
     @property
-    def language(self) -> str:
-        """The visitor's language: the host's Flask-Babel, else the host's function, else ``Accept-Language``."""
-        if self._language is None:
-            self._language = self._find_language()
-        return self._language
-
-    def _find_language(self) -> str:
-        site = self.site
-        offered = site.languages
-        if len(offered) == 1:
-            return offered[0]
-        if "babel" in site.app.extensions:
-            from flask_babel import get_locale
-
-            return negotiate(str(asked(get_locale, "")), offered) or offered[0]
-        chosen = site.settings.languages
-        if callable(chosen) and (found := negotiate(str(asked(chosen, "")), offered)):
-            return found
-        self.spoken = True
-        return accepted(self.environ.get("HTTP_ACCEPT_LANGUAGE", ""), offered)
-
-    @property
-    def words(self) -> Catalogue:
-        """The catalogue of the visitor's language."""
-        return catalogue(self.language)
-
-    @property
     def notice(self) -> Notice:
         """The notice for this request, stored before it is first used where that is possible."""
         site = self.site
-        notice = site.notices.get(self.language, site.profile(), self.mount)
+        notice = site.notices.get(self.language, self.profile, self.mount)
         if notice.hash not in site.stored:
             site.store(notice)
         return notice
@@ -269,6 +216,11 @@ class ConsentRequest(Passage):
     def forget_account(self) -> None:
         """Look the account's opt-out up again where it matters: this request may have changed it."""
         self._account, self._verdict = False, None
+
+    def ask_anew(self) -> None:
+        """Ask the site once more who the visitor is: by now all of its own hooks have run, and a Yes hangs on it."""
+        self._profile = self._minor = None
+        self.forget_account()
 
     def hear(self, *, script: bool) -> None:
         """Take it from a *script* of the page that the browser has the signal."""

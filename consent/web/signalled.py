@@ -17,7 +17,7 @@ def signalled(visitor: ConsentRequest) -> Decision | None:
 
     Nothing of a child's is changed or recorded: everything optional is off as it is (CH-01).
     """
-    if not visitor.signal or visitor.site.minor():
+    if not visitor.signal or visitor.minor:
         return None
     read = visitor.read
     held = visitor.decision
@@ -63,7 +63,7 @@ def end(visitor: ConsentRequest, source: str) -> list[tuple[str, str]]:
         site.late_at = now + TRY_AGAIN
     visitor.replace(outcome.after)
     announce(site, outcome)
-    cookie = choice_cookie(site, outcome.after, secure=visitor.secure)
+    cookie = choice_cookie(visitor, outcome.after)
     return [("Set-Cookie", visitor.sets(cookie))]
 
 
@@ -97,7 +97,7 @@ def opt_out_account(visitor: ConsentRequest, source: str) -> None:
 def awaits_opt_out(visitor: ConsentRequest) -> bool:
     """Whether a signal of this visitor's would opt out an account: not one that confirmed all in spite of it."""
     account = visitor.account
-    if account is None or account.link is None or account.opted_out or visitor.site.minor():
+    if account is None or account.link is None or account.opted_out or visitor.minor:
         return False
     read = visitor.read
     sure = settled(visitor.site.policy, visitor.decision)
@@ -112,7 +112,7 @@ def unheard(visitor: ConsentRequest) -> tuple[str, bool] | None:
     where there is nothing to hear: nothing sells or shares, the request has the signal, or the visitor is a child.
     """
     site = visitor.site
-    if not site.sells or visitor.sends_signal or site.minor():
+    if not site.sells or visitor.sends_signal or visitor.minor:
         return None
     under = site.verdicts.verdict(
         visitor.decision,

@@ -228,16 +228,15 @@ class Site:
         return found
 
     def profile(self) -> str:
-        """Name of the profile for the current request; what nobody knows is ``default``."""
+        """Name of the profile for the current request, asked now; what nobody knows is ``default``."""
         chosen = self.settings.profile
         if isinstance(chosen, str):
             return chosen
         name = asked(chosen, "default")
         return name if isinstance(name, str) and name in PROFILES else "default"
 
-    def lifetimes_for(self, decision: Decision | None) -> Lifetimes:
-        """How long *decision* holds: of the profile it was given under and the one of now, the stricter."""
-        profile = self.profile()
+    def lifetimes_for(self, decision: Decision | None, profile: str) -> Lifetimes:
+        """How long *decision* holds: of the profile it was given under and *profile*, that of now, the stricter."""
         now = self.lifetimes[profile]
         if decision is None or decision.profile == profile:
             return now
@@ -249,7 +248,7 @@ class Site:
         return self.lifetimes.get(profile) or self.lifetimes["default"]
 
     def minor(self) -> bool:
-        """Whether the host says that the visitor is a child (CH-01)."""
+        """Whether the host says, asked now, that the visitor is a child (CH-01)."""
         return self.settings.minor is not None and bool(asked(self.settings.minor, True))
 
     def mark(self, endpoint: str | None) -> Mark | None:

@@ -17,7 +17,7 @@ NEVER_ALWAYS = ".pc-embed [value=always] { display: none !important; }\n"
 
 def settled_for(visitor: ConsentRequest) -> bool:
     """Whether *visitor* is not to be asked: they have answered, or are a child (CH-01)."""
-    return visitor.decided or visitor.site.minor()
+    return visitor.decided or visitor.minor
 
 
 def state(visitor: ConsentRequest) -> dict[str, object]:
