@@ -281,8 +281,10 @@ def unavailable(
     visitor: ConsentRequest, request: Request, outcome: Outcome | None, error: LedgerError
 ) -> Response:
     """429 or 503: the grant couldn't be recorded, so nothing was turned on."""
-    log.error("a grant could not be recorded: %s", error)
-    code = HTTPStatus.TOO_MANY_REQUESTS if isinstance(error, TooMany) else HTTPStatus.SERVICE_UNAVAILABLE
+    code = HTTPStatus.TOO_MANY_REQUESTS
+    if not isinstance(error, TooMany):  # that says something of its sender, who would fill the site's log
+        log.error("a grant could not be recorded: %s", error)
+        code = HTTPStatus.SERVICE_UNAVAILABLE
     response = failed(visitor, request, code, held=outcome is not None and outcome.after is not None)
     response.headers["Retry-After"] = str(receipts.wait_after(error))
     return response

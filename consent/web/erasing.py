@@ -13,15 +13,16 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from consent.decision import Form, judge_form
-from consent.errors import LedgerError, LedgerUnavailable
+from consent.errors import LedgerError
 from consent.web.answering import record_late
 from consent.web.cookie import choice_cookie
 from consent.web.deciding import failed, record
 from consent.web.erasure import ASKED, OFFERED, ask, own, read
 from consent.web.form import read_form
+from consent.web.limits import TooMany
 from consent.web.origin import Origin
 from consent.web.page import page
-from consent.web.receipts import UNTIL_MENDED, wait_after
+from consent.web.receipts import wait_after
 from consent.web.request import ConsentRequest
 from consent.web.sender import sender_of
 
@@ -76,12 +77,13 @@ def erased(visitor: ConsentRequest, request: Request, about: str) -> Response:
             about = str(outcome.event) if outcome.event else about
             if outcome.after is not None:
                 cookie = choice_cookie(visitor, outcome.after)
-                if outcome.after.pending:
-                    raise LedgerUnavailable("the withdrawal couldn't be recorded", retry_after=UNTIL_MENDED)
+            if outcome.failure:
+                raise outcome.failure
         if subject is not None:
             site.recorder.erase(subject, "visitor", address=request.remote_addr)
     except LedgerError as error:
-        log.error("a visitor's history could not be erased: %s", error)
+        if not isinstance(error, TooMany):
+            log.error("a visitor's history could not be erased: %s", error)
         response = make_response(asking(visitor, about, unable=True), HTTPStatus.SERVICE_UNAVAILABLE)
         response.headers["Retry-After"] = str(wait_after(error))
     else:

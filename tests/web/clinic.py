@@ -200,3 +200,12 @@ def locked(app: Flask) -> Iterator[None]:
         yield
     finally:
         holder.close()
+
+
+def use_up_limits(site: Site) -> None:
+    """Let the tests' own address have sent as much as it may; it regains nothing as time passes."""
+    now = site.recorder.steady()
+    site.recorder.steady = lambda: now
+    site.recorder.limits.take("127.0.0.1", now)
+    for bucket in site.recorder.limits.buckets.values():
+        bucket.tokens = 0.0

@@ -1,5 +1,6 @@
 """A visitor has their history erased: in two steps, from our own pages only, and no proof breaks (LOG-05)."""
 
+import logging
 import re
 import sqlite3
 from contextlib import closing
@@ -12,7 +13,7 @@ from werkzeug.test import TestResponse
 from consent.ledger import Kind
 from consent.web.site import Site
 
-from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, locked
+from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, locked, use_up_limits
 
 ERASE = "/privacy-choices/mine/erase"
 STEP = re.compile(r'name="step" value="([^"]+)"')
@@ -191,6 +192,25 @@ def test_where_nothing_can_be_erased_now_the_withdrawal_holds_and_it_can_be_trie
     left = site.codec.decode(answered.cookie() or "", now=int(site.clock()))
     assert left is not None
     assert left.pending is None
+
+
+def test_an_erasure_over_the_limits_writes_no_errors_into_the_sites_own_log(
+    answered: Visitor, app: Flask, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    step = step_in(send(answered).text)
+    use_up_limits(site)
+    with caplog.at_level(logging.ERROR, "consent"):
+        for _ in range(2):
+            failed = send(answered, step=step)
+            assert failed.status_code == 503
+            assert "We could not erase your history" in failed.text
+            assert not answered.allowed("statistics")
+            step = step_in(failed.text)
+        assert caplog.records == []
+        site.recorder.limits.buckets.clear()
+        with locked(app):
+            assert send(answered, step=step).status_code == 503
+    assert [each.getMessage()[:40] for each in caplog.records] == ["a visitor's history could not be erased:"]
 
 
 def test_a_list_that_cannot_be_written_erases_nothing_and_says_so(answered: Visitor, app: Flask) -> None:

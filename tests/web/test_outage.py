@@ -1,5 +1,6 @@
 """When the ledger can't write: nothing is turned on, every refusal holds and is recorded later, once (rule 9)."""
 
+import logging
 import threading
 import time
 
@@ -10,7 +11,7 @@ from consent.errors import LedgerUnavailable
 from consent.ledger import Kind, Ledger
 from consent.web.site import Site
 
-from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, locked
+from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, locked, use_up_limits
 
 
 @pytest.fixture
@@ -215,6 +216,20 @@ def test_over_the_limits_a_grant_waits_and_a_refusal_still_holds(app: Flask, sit
     response = late.answer("none")
     assert response.status_code == 303
     assert late.client.get("/allowed/statistics").text == "no: refused"
+
+
+def test_who_is_over_the_limits_writes_no_errors_into_the_sites_own_log(
+    visitor: Visitor, app: Flask, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitor.notice()
+    use_up_limits(site)
+    with caplog.at_level(logging.ERROR, "consent"):
+        assert visitor.answer("all").status_code == 429
+        assert caplog.records == []
+        site.recorder.limits.buckets.clear()
+        with locked(app):
+            assert visitor.answer("all").status_code == 503
+    assert [each.getMessage()[:30] for each in caplog.records] == ["a grant could not be recorded:"]
 
 
 def test_a_hospital_behind_one_address_may_answer_all_at_once(
