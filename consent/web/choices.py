@@ -42,7 +42,7 @@ def exempt_from_tokens(endpoint: str | None, values: dict[str, object] | None) -
 @blueprint.after_request
 def protect(response: Response) -> Response:
     """Nobody may frame these pages, nobody but the visitor keep them, and no other origin load what they say."""
-    if request.endpoint == "consent.static":
+    if request.endpoint == "consent.static" and response.status_code < HTTPStatus.BAD_REQUEST:
         return response
     response.headers.setdefault("X-Frame-Options", "DENY")
     response.headers.setdefault("Content-Security-Policy", "frame-ancestors 'none'")

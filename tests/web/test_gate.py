@@ -111,7 +111,7 @@ def test_what_is_for_everybody_is_private_once_a_hook_asks_who_it_is_for(app: Fl
         assert headers.getlist("Cache-Control") == [says]
 
 
-@pytest.mark.parametrize("path", ["", "/mine", "/declaration", "/state"])
+@pytest.mark.parametrize("path", ["", "/mine", "/declaration", "/state", "/static/nothing", "/shown/nothing"])
 def test_no_hook_of_the_site_lets_others_frame_keep_or_load_our_pages(app: Flask, path: str) -> None:
     @app.after_request
     def loosen(response: Response) -> Response:
@@ -126,6 +126,7 @@ def test_no_hook_of_the_site_lets_others_frame_keep_or_load_our_pages(app: Flask
     assert headers.getlist("Content-Security-Policy") == ["default-src *", "frame-ancestors 'none'"]
     assert headers.getlist("Cache-Control") == ["no-store"]
     assert headers.getlist("Cross-Origin-Resource-Policy") == ["same-origin"]
+    assert headers.getlist("X-Robots-Tag") == ["noindex"]
     assert app.test_client().get("/plain").headers.getlist("X-Frame-Options") == ["ALLOWALL"]
 
 
