@@ -78,7 +78,7 @@ def exports(ledger: Ledger) -> Iterator[Export]:
             continue
         try:
             event = record.event()
-        except (LedgerError, RecursionError):
+        except LedgerError:
             continue
         found = (event.detail or {}).get("export") if event else None
         if event and isinstance(found, dict):

@@ -106,7 +106,7 @@ def look_ups(ledger: Ledger, record: Record) -> LookUps:
 def _of_nobody(record: Record) -> bool:
     try:
         return record.outline().kind in KEPT
-    except (LedgerError, RecursionError):
+    except LedgerError:
         return False
 
 
@@ -140,5 +140,5 @@ def _of(ledger: Ledger, record: Record) -> Iterator[LookUp]:
 def _readable(record: Record) -> Event | None:
     try:
         return record.event()
-    except (LedgerError, RecursionError):
+    except LedgerError:
         return None

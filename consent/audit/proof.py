@@ -44,8 +44,6 @@ def proof_of(ledger: Ledger, id: uuid.UUID) -> Proof:
         return Proof(untold("The proof can't be had now.", error), None)
     except LedgerError as error:
         return Proof(str(error), False)
-    except RecursionError:
-        return Proof("The leaf is nested more deeply than anything that is recorded.", False)
     if receipt is None:
         return Proof(NOT_YET, None)
     checkpoint, signers = receipt.checkpoint, Note.parse(receipt.note).signed_by(keys)

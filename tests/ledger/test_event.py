@@ -19,6 +19,8 @@ from .strategies import UNHURRIED, events
 ORIGIN = "clinic.example/privacy-choices"
 NOW = datetime(2026, 11, 21, 18, 4, 5, 123000, UTC)
 SALT = bytes(32)
+#: Nested more deeply than anything that is recorded.
+DEEP = b"[" * 5_000 + b"]" * 5_000
 SUBJECT = uuid.UUID("c1a5e0de-0000-4000-8000-00000000abcd")
 
 
@@ -109,6 +111,8 @@ LEAF, BODY = event(subject=SUBJECT).leaf(ORIGIN, SALT), event(subject=SUBJECT).b
         LEAF.replace(b"T18:00:00Z", b"T18:04:00Z"),
         LEAF.replace(b"T18:00:00Z", b"T18:00:00+00:00"),
         LEAF.replace(b'"given"', b'"agreed"'),
+        b"[" * 100_000,
+        LEAF.replace(b'"given"', DEEP),
     ],
 )
 def test_bytes_that_are_no_leaf_of_this_format_are_refused(leaf: bytes) -> None:
@@ -138,6 +142,8 @@ def test_bytes_that_are_no_leaf_of_this_format_are_refused(leaf: bytes) -> None:
         BODY.replace(b'"opted_out":false', b'"opted_out":null'),
         BODY.replace(b'"granted":[]', b'"granted":[5]'),
         BODY.replace(b'"granted":[]', b'"granted":[null]'),
+        b"[" * 100_000,
+        BODY.replace(b'"detail":null', b'"detail":{"a":%s}' % DEEP),
     ],
 )
 def test_bytes_that_are_no_opening_of_the_leaf_are_refused(body: bytes) -> None:
