@@ -153,9 +153,3 @@ def filled(controller: dict[str, str | None], *, today: date) -> str:
         )
         raise click.UsageError("\n".join(faults)) from error
     return text
-
-
-def option_at(place: str) -> str:
-    """The option whose value stands at *place* in the policy, else *place*."""
-    option = place.rpartition(".")[2]
-    return f"--{option}" if option in PLACEHOLDERS else place

@@ -15,7 +15,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -83,11 +83,6 @@ class Note:
     def to_text(self) -> str:
         """Text, empty line and signature lines."""
         return f"{self.text}\n{''.join(signature.to_line() for signature in self.signatures)}"
-
-    def with_signature(self, signature: Signature) -> "Note":
-        """The note with this signature below the others, and without an earlier one of the same key."""
-        others = [other for other in self.signatures if other[:2] != signature[:2]]
-        return replace(self, signatures=(*others, signature))
 
     def signed_by(self, keys: Iterable[str]) -> frozenset[str]:
         """Those of the verifier keys *keys* that signed it: maybe none.

@@ -10,7 +10,6 @@ from consent.web.guard import is_ours
 from consent.web.inert import possible
 from consent.web.request import ConsentRequest
 from consent.web.signalled import unheard
-from consent.web.site import Place
 
 NOTHING = Markup()
 
@@ -19,7 +18,7 @@ def head(visitor: ConsentRequest, *, inert: bool) -> Markup:
     """The elements, with the nonce that the page gave if it has one; with *inert* those that inert markup needs."""
     site = visitor.site
     place = site.places[visitor.endpoint]
-    said = told(visitor, place) if place.apart else NOTHING
+    said = told(visitor) if place.apart else NOTHING
     google = bool(site.consent_mode.services) and tells_google(visitor)
     shared = site.settings.cache_safe
     who = site.widest(visitor.endpoint) if shared else visitor.verdict
@@ -46,8 +45,8 @@ def head(visitor: ConsentRequest, *, inert: bool) -> Markup:
     return with_nonce(html, visitor.nonce) if visitor.nonce else html
 
 
-def told(visitor: ConsentRequest, place: Place) -> Markup:
-    """What HTMX and Turbo must know at *place*, so that no document holds pages of different marks."""
+def told(visitor: ConsentRequest) -> Markup:
+    """What HTMX and Turbo must know of the page, so that no document holds pages of different marks."""
     site, environ = visitor.site, visitor.environ
     if not site.marks_any():
         return navigation.MARKED

@@ -59,24 +59,16 @@ def test_while_keys_change_a_note_is_signed_with_both_and_opens_with_either() ->
     assert open_note(note, [OLD.key, NEW.key]).keys == {OLD.key, NEW.key}
 
 
-def test_a_signature_is_added_below_the_others_and_takes_the_place_of_an_earlier_one_of_its_key() -> None:
-    both = Note.parse(sign(TEXT, OLD)).with_signature(NEW.signature(TEXT))
-    assert both.to_text() == sign(TEXT, OLD, NEW)
-    assert both.with_signature(NEW.signature(TEXT)) == both
-    stale = Note(TEXT, (NEW.signature("other\n"), *Note.parse(NOTE).signatures))
-    assert stale.with_signature(NEW.signature(TEXT)).signed_by([KEY, NEW.key]) == {KEY, NEW.key}
-
-
 def test_the_line_of_a_witness_is_read_from_its_text() -> None:
     signature = Signature.from_line(f"{SIGNATURE}\n")
-    assert Note(TEXT, (OLD.signature(TEXT),)).with_signature(signature).to_text().endswith(f"\n{SIGNATURE}\n")
+    assert Note(TEXT, (OLD.signature(TEXT), signature)).to_text().endswith(f"\n{SIGNATURE}\n")
     for line in ("", SIGNATURE[2:], f"{SIGNATURE}\n\n", SIGNATURE.replace("JnAM=", "JnAN="), "— a AAAAAA=="):
         with pytest.raises(ProofError):
             Signature.from_line(line)
 
 
 def test_signatures_of_unknown_keys_are_ignored_also_under_a_known_name() -> None:
-    both = Note.parse(NOTE).with_signature(OLD.signature(TEXT)).to_text()
+    both = NOTE + OLD.signature(TEXT).to_line()
     assert open_note(both, [KEY]).text == open_note(both, [OLD.key]).text == TEXT
     namesake = NOTE + "— PeterNeumann AAAAAAAAAAA=\n"
     assert open_note(namesake, [KEY]).keys == {KEY}
@@ -84,7 +76,7 @@ def test_signatures_of_unknown_keys_are_ignored_also_under_a_known_name() -> Non
 
 def test_a_known_key_whose_signature_fails_spoils_the_note_also_beside_one_that_holds() -> None:
     stale = OLD.signature("other\n")
-    note = Note.parse(NOTE).with_signature(stale).to_text()
+    note = NOTE + stale.to_line()
     assert open_note(note, [KEY]).keys == {KEY}
     with pytest.raises(ProofError, match="isn't what was signed"):
         open_note(note, [KEY, OLD.key])
