@@ -29,14 +29,14 @@ from consent.web.recorder import moment, new_id
 from consent.web.request import ConsentRequest
 from consent.web.signing import serializer
 from consent.web.site import Site
+from consent.web.values import DAY
 
 #: Reasons that a Yes doesn't settle.
 STOPPING: Final = frozenset({Reason.MINOR, Reason.OPTED_OUT, Reason.PAGE, Reason.MARKED})
 #: Reasons that a placeholder tells, besides.
 TOLD: Final = STOPPING | {Reason.CHANGED, Reason.EXPIRED}
 
-#: Seconds of a day, and for how long an embed can be loaded once by the page that asked: caches keep pages for long.
-DAY: Final = 86_400
+#: Seconds for which an embed can be loaded once by the page that asked: caches keep pages for long.
 LASTING: Final = 30 * DAY
 
 

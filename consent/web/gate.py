@@ -23,15 +23,14 @@ from consent.web.limits import TooMany
 from consent.web.navigation import VARY, VARY_ERROR, full_load, is_soft, marks_at, matters, seen
 from consent.web.request import ANSWERS, ConsentRequest, entered, look_again
 from consent.web.setcookie import SetCookie, pair_of
-from consent.web.signalled import end_by_script, honour
+from consent.web.signalled import TRY_AGAIN, end_by_script, honour
 from consent.web.signals import item_blocked, tell
 from consent.web.site import Site
 from consent.web.weakness import weaknesses
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-#: Seconds until a late event is tried again, and how many are remembered that a cookie still carries.
-TRY_AGAIN: Final = 2.0
+#: Late events remembered that a cookie still carries.
 MOST_LATE: Final = 4096
 #: The headers of policies, of which several hold together, so that adding one only narrows (CSP3 §4.1).
 POLICY, REPORTED = POLICIES = csp.HEADERS
