@@ -15,7 +15,7 @@ from consent.audit.form import FormError, sent
 from consent.audit.jsonld import Records
 from consent.audit.listing import problem_page
 from consent.audit.lookup import Untraced, stand_in
-from consent.audit.page import reader, site
+from consent.audit.page import reader
 from consent.audit.query import OF_FORM, ONCE, SEVERAL, Query, require_known
 from consent.audit.search import Search, SearchError
 from consent.audit.untold import untold
@@ -23,6 +23,7 @@ from consent.errors import LedgerError
 from consent.ledger import Kind, Ledger
 from consent.policy.values import shown
 from consent.web.recorder import PATIENCE, moment
+from consent.web.site import current_site
 
 
 class Form(NamedTuple):
@@ -97,7 +98,7 @@ def write_to(file: IO[bytes], form: str, search: Search, who: str) -> None:
         return
     size = ledger.size()
     record(ledger, form, search, size, who)
-    writer = Records.of(site(), source).write if form == "jsonld" else WRITERS[form]
+    writer = Records.of(current_site(), source).write if form == "jsonld" else WRITERS[form]
     write_rows(writer, rows_below(size, source, search), file)
 
 
@@ -110,7 +111,7 @@ def emptied(file: IO[bytes]) -> IO[bytes]:
 
 def record(ledger: Ledger, form: str, search: Search, below: int, who: str) -> None:
     """Put on record that the auditor *who* is handed this; Untraced when that can't be done."""
-    recorder = site().recorder
+    recorder = current_site().recorder
     try:
         with recorder.turn():
             recorder.keep_policy()
@@ -120,8 +121,8 @@ def record(ledger: Ledger, form: str, search: Search, below: int, who: str) -> N
                 search,
                 below,
                 who=stand_in(recorder, who),
-                time=moment(site().clock()),
-                policy=site().policy.digest,
+                time=moment(current_site().clock()),
+                policy=current_site().policy.digest,
                 patience=PATIENCE,
             )
     except LedgerError as error:

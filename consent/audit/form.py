@@ -9,8 +9,8 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 from wtforms.validators import ValidationError
 
-from consent.audit.page import site
 from consent.web.origin import Origin, origin_of
+from consent.web.site import current_site
 
 #: Bytes of a form that are read, unless a page takes more.
 LARGEST: Final = 16 * 1024
@@ -27,7 +27,7 @@ class FormError(Exception):
 def sent(done: str, largest: int = LARGEST) -> MultiDict[str, str]:
     """The form of this request, of *largest* bytes at most; FormError, which says that nothing was *done*."""
     sender = origin_of(
-        request.headers, own=request.host_url.rstrip("/"), trusted=site().settings.trusted_origins
+        request.headers, own=request.host_url.rstrip("/"), trusted=current_site().settings.trusted_origins
     )
     if sender is not Origin.SAME:
         raise FormError(f"That didn't come from this page. Nothing was {done}.", HTTPStatus.FORBIDDEN)

@@ -10,7 +10,7 @@ from flask import Response, request, url_for
 from flask_wtf.csrf import generate_csrf
 
 from consent.audit.offered import Offered
-from consent.audit.page import added, page, reader, site
+from consent.audit.page import added, page, reader
 from consent.audit.query import ASKED, BEFORE, SIGNALS, Query, is_day, place_before, require_known
 from consent.audit.row import Row, stamp
 from consent.audit.search import Found, Search, SearchError, find
@@ -29,6 +29,7 @@ from consent.audit.wording import (
 from consent.errors import LedgerError
 from consent.ledger import Kind
 from consent.ledger.replies import SAID
+from consent.web.site import current_site
 from consent.web.values import DAY
 
 #: Events on one page.
@@ -154,7 +155,7 @@ def rendered(
         code,
         token=generate_csrf(),
         title=listing.title,
-        kept=site().settings.retention // DAY if listing is ENDED else None,
+        kept=current_site().settings.retention // DAY if listing is ENDED else None,
         here=url_for(listing.endpoint),
         events=[listed(row) for row in found.rows],
         problem=problem,

@@ -5,13 +5,13 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from flask import Response, current_app, make_response, request, url_for
+from flask import Response, make_response, request, url_for
 
 from consent.audit.row import Reader
 from consent.audit.sample import SAID, is_sample
 from consent.errors import LedgerError
 from consent.web.assets import asset
-from consent.web.site import Site
+from consent.web.site import current_site
 
 #: The pages that each of them leads to, by endpoint, and what these are called there.
 PAGES: Final = {
@@ -23,15 +23,9 @@ PAGES: Final = {
 }
 
 
-def site() -> Site:
-    """The app's consent."""
-    found: Site = current_app.extensions["consent"]
-    return found
-
-
 def reader() -> Reader:
     """The app's ledger, to read; LedgerError when it can't be opened."""
-    return Reader(site().recorder.ledger)
+    return Reader(current_site().recorder.ledger)
 
 
 def added() -> Collection[str]:
@@ -41,14 +35,14 @@ def added() -> Collection[str]:
 
 def page(template: str, code: HTTPStatus, **context: object) -> Response:
     """The template ``consent/audit/<template>``, the site's or ours, in the component's own environment."""
-    found = site().notices.environment.get_template(f"consent/audit/{template}")
+    found = current_site().notices.environment.get_template(f"consent/audit/{template}")
     return make_response(found.render(context_of(**context)), code)
 
 
 def context_of(**context: object) -> dict[str, object]:
     """*context*, and what all of these pages have."""
     return {
-        "controller": site().policy.controller.name,
+        "controller": current_site().policy.controller.name,
         "stylesheets": (asset("choices.css"), asset("audit.css")),
         "urls": {
             "list": url_for("consent_audit.newest"),
@@ -67,6 +61,6 @@ def context_of(**context: object) -> dict[str, object]:
 def sample_note() -> str | None:
     """What is said of a log whose events are made up; None of any other, and of one that can't be read now."""
     try:
-        return SAID if is_sample(site().recorder.ledger) else None
+        return SAID if is_sample(current_site().recorder.ledger) else None
     except LedgerError:
         return None

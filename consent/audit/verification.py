@@ -8,13 +8,14 @@ from flask import Response
 from flask_wtf.csrf import generate_csrf
 
 from consent.audit.form import FormError, sent
-from consent.audit.page import context_of, page, reader, site
+from consent.audit.page import context_of, page, reader
 from consent.audit.running import BUSY, Check, busy
 from consent.audit.untold import untold
 from consent.errors import LedgerError, ProofError
 from consent.ledger import Checkpoint, Ledger, Receipt
 from consent.ledger.note import Note
 from consent.verify import FINE, VERDICTS, Report, shown
+from consent.web.site import current_site
 
 #: Bytes of its form: a checkpoint or a receipt fits in, as forms send it.
 LARGEST: Final = 256 * 1024
@@ -65,7 +66,7 @@ def verified() -> Response:
         outcome=outcome,
         event=event_in(text),
     )
-    template = site().notices.environment.get_template(f"consent/audit/{TEMPLATE}")
+    template = current_site().notices.environment.get_template(f"consent/audit/{TEMPLATE}")
     response = Response(template.generate(context), mimetype="text/html")
     # Nginx would keep it back until it is whole.
     response.headers["X-Accel-Buffering"] = "no"

@@ -29,7 +29,7 @@ from consent.audit.listing import ENDED, LOG, asked_list, listed, problem_page, 
 from consent.audit.lookup import LookUps, Untraced, look_up, look_ups, stand_in
 from consent.audit.overview import ASKED, Compared, asked_for, compared, legible, state_of
 from consent.audit.overview import charts as overviewed
-from consent.audit.page import added, page, reader, site
+from consent.audit.page import added, page, reader
 from consent.audit.policies import policies_page
 from consent.audit.proof import Proof, proof_of
 from consent.audit.query import is_day, require_known
@@ -49,7 +49,7 @@ from consent.web.concealment import REVEALING, gives_away
 from consent.web.declaration import declared
 from consent.web.language import Catalogue, catalogue, shipped
 from consent.web.request import here
-from consent.web.site import asked
+from consent.web.site import asked, current_site
 
 #: Where the auditor's pseudonymous id stands in the WSGI environment once they were let in.
 AUDITOR: Final = "consent.auditor"
@@ -80,14 +80,14 @@ def exempt_from_tokens(endpoint: str | None, values: dict[str, object] | None) -
 @blueprint.before_app_request
 def hide() -> None:
     """An address of these pages asked for in a way that Flask answers before :func:`admit` is asked."""
-    if gives_away(f"{site().settings.url_prefix}/audit"):
+    if gives_away(f"{current_site().settings.url_prefix}/audit"):
         admit()
 
 
 @blueprint.before_request
 def admit() -> None:
     """Let in whom the site names; for all others there is nothing here."""
-    auditor = site().settings.auditor
+    auditor = current_site().settings.auditor
     who = asked(auditor, None) if auditor else None
     if not isinstance(who, str) or not who:
         abort(HTTPStatus.NOT_FOUND)
@@ -204,7 +204,7 @@ def looked_up(text: str) -> Response:
         return problem_page(str(error), HTTPStatus.BAD_REQUEST)
     try:
         source = reader()
-        record = look_up(site(), wanted, request.environ[AUDITOR], "page")
+        record = look_up(current_site(), wanted, request.environ[AUDITOR], "page")
         if record is None and source.ledger.was_pruned(wanted):
             return problem_page(PRUNED.format(wanted), HTTPStatus.GONE)
         if record is None:
@@ -261,10 +261,10 @@ def event_page(source: Reader, row: Row, proof: Proof, seen_by: LookUps) -> Resp
         declared=declared(policy, catalogue_of(policy)) if policy else (),
         altered=row.problem,
         proof=proof,
-        today=notice_today(site(), source, row),
-        since=policy_since(site(), source, row.policy) if row.policy else None,
+        today=notice_today(current_site(), source, row),
+        since=policy_since(current_site(), source, row.policy) if row.policy else None,
         look_ups=seen_by,
-        you=stand_in(site().recorder, request.environ[AUDITOR]),
+        you=stand_in(current_site().recorder, request.environ[AUDITOR]),
     )
 
 

@@ -2,11 +2,11 @@
 
 from http import HTTPStatus
 
-from flask import Blueprint, Flask, Response, abort, current_app, make_response
+from flask import Blueprint, Flask, Response, abort, make_response
 
 from consent.web.concealment import gives_away
 from consent.web.signals import item_blocked
-from consent.web.site import Site, asked
+from consent.web.site import Site, asked, current_site
 
 #: The text format that every Prometheus reads.
 FORMAT = "text/plain; version=0.0.4; charset=utf-8"
@@ -25,7 +25,7 @@ def register(app: Flask, site: Site) -> None:
 @blueprint.before_app_request
 def hide() -> None:
     """One of these addresses asked for in a way that Flask answers before :func:`admit` is asked."""
-    prefix = here().settings.url_prefix
+    prefix = current_site().settings.url_prefix
     if gives_away(f"{prefix}/metrics", f"{prefix}/health"):
         admit()
 
@@ -33,7 +33,7 @@ def hide() -> None:
 @blueprint.before_request
 def admit() -> None:
     """Let in whom the site lets in; for all others there is nothing here."""
-    may = here().settings.metrics
+    may = current_site().settings.metrics
     if may is None or not asked(may, False):
         abort(HTTPStatus.NOT_FOUND)
 
@@ -41,23 +41,17 @@ def admit() -> None:
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """What is counted, and what the log says of itself, as Prometheus reads it."""
-    counted = here().recorder.metrics
+    counted = current_site().recorder.metrics
     assert counted is not None
-    return plain(counted.text(lambda: here().recorder.ledger), HTTPStatus.OK, FORMAT)
+    return plain(counted.text(lambda: current_site().recorder.ledger), HTTPStatus.OK, FORMAT)
 
 
 @blueprint.get("/health")
 def health() -> Response:
     """200 when all is well with the log; else 503, and what is wrong in sentences."""
-    if problems := here().recorder.problems():
+    if problems := current_site().recorder.problems():
         return plain("\n".join(problems) + "\n", HTTPStatus.SERVICE_UNAVAILABLE)
     return plain("well\n", HTTPStatus.OK)
-
-
-def here() -> Site:
-    """The app's consent."""
-    found: Site = current_app.extensions["consent"]
-    return found
 
 
 def plain(body: str | bytes, code: HTTPStatus, kind: str = "text/plain; charset=utf-8") -> Response:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 
-from flask import Flask
+from flask import Flask, current_app
 from markupsafe import Markup
 
 from consent.decision import (
@@ -324,6 +324,12 @@ class Site:
             return None
         policy, language = self.recorder.policy_of(named[1].decode()), LANGUAGE_OF.search(document.body)
         return Shown(policy, language[1].decode() if language else None) if policy else None
+
+
+def current_site() -> Site:
+    """The current app's consent; KeyError where it has none."""
+    found: Site = current_app.extensions["consent"]
+    return found
 
 
 def asked(function: Callable[[], object], otherwise: object) -> object:

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
-from consent.web.site import Site
+from consent.web.site import current_site
 
 PATH = "/.well-known/gpc.json"
 #: For a day; it changes with the policy.
@@ -21,7 +21,7 @@ def gpc() -> Response:
     """The site's word, the same for everybody; the host's own view where it has one at this address."""
     if own := host_endpoint(current_app._get_current_object()):  # type: ignore[attr-defined]
         return current_app.make_response(current_app.ensure_sync(current_app.view_functions[own])())
-    site: Site = current_app.extensions["consent"]
+    site = current_site()
     response = jsonify(gpc=True, lastUpdate=site.policy.effective.isoformat())
     response.headers["Cache-Control"] = CACHED
     return response
