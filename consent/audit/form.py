@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 from wtforms.validators import ValidationError
 
-from consent.web.origin import Origin, origin_of
+from consent.web.origin import Origin, sender_of
 from consent.web.site import current_site
 
 #: Bytes of a form that are read, unless a page takes more.
@@ -26,10 +26,7 @@ class FormError(Exception):
 
 def sent(done: str, largest: int = LARGEST) -> MultiDict[str, str]:
     """The form of this request, of *largest* bytes at most; FormError, which says that nothing was *done*."""
-    sender = origin_of(
-        request.headers, own=request.host_url.rstrip("/"), trusted=current_site().settings.trusted_origins
-    )
-    if sender is not Origin.SAME:
+    if sender_of(request, current_site().settings.trusted_origins) is not Origin.SAME:
         raise FormError(f"That didn't come from this page. Nothing was {done}.", HTTPStatus.FORBIDDEN)
     request.max_content_length = request.max_form_memory_size = largest
     try:

@@ -12,10 +12,9 @@ from consent.ledger import Outcome, Receipt
 from consent.web.deciding import failed, wants_json
 from consent.web.form import read_form
 from consent.web.mine import Checked, mine_page, said
-from consent.web.origin import Origin
+from consent.web.origin import Origin, sender_of
 from consent.web.receipts import wait_after
 from consent.web.request import ConsentRequest
-from consent.web.sender import sender_of
 
 log = logging.getLogger("consent")
 
@@ -46,7 +45,7 @@ def check(visitor: ConsentRequest, request: Request) -> Response:
 
     403 for what isn't sent by our own pages, 400 and 413 for what can't be read.
     """
-    if sender_of(visitor, request) is not Origin.SAME:
+    if sender_of(request, visitor.site.settings.trusted_origins) is not Origin.SAME:
         return failed(visitor, request, HTTPStatus.FORBIDDEN)
     try:
         pasted = read_form(request, LARGEST).value("receipt") or ""

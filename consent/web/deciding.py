@@ -17,11 +17,11 @@ from consent.web.cookie import choice_cookie
 from consent.web.embed import Embed, once_page, record_once
 from consent.web.form import read_form
 from consent.web.limits import TooMany
-from consent.web.origin import Origin
+from consent.web.origin import Origin, own_origin, sender_of
 from consent.web.page import answers, opt_in_in_words, opt_in_page, page, result_in_words
 from consent.web.request import ConsentRequest
 from consent.web.returning import referring_path, returnable, safe_path, with_status
-from consent.web.sender import note_refused, own_origin, sender_of
+from consent.web.sender import note_refused, sender_noted
 from consent.web.signalled import end_by_script
 from consent.web.signals import announce
 from consent.web.site import Shown, Site
@@ -44,7 +44,7 @@ def decide(visitor: ConsentRequest, request: Request) -> Response:
         return failed(visitor, request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except BadRequest:
         return failed(visitor, request, HTTPStatus.BAD_REQUEST)
-    sender = sender_of(visitor, request)
+    sender = sender_noted(visitor, request)
     if sender is Origin.SAME:  # what others say of the signal may narrow, and is no record of it
         visitor.hear(script=form.signal)
         if form.by_signal:
@@ -101,7 +101,8 @@ def record(
     """Write *answer*, to what the notice has *shown*, down; from then on the request goes by what it led to."""
     site = visitor.site
     notice = site.notices.by_hash.get(form.notice or "")
-    account = visitor.account if sender_of(visitor, request) is Origin.SAME else None
+    sender = sender_of(request, site.settings.trusted_origins)
+    account = visitor.account if sender is Origin.SAME else None
     outcome = take(
         site.recorder,
         answer,

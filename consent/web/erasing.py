@@ -20,11 +20,10 @@ from consent.web.deciding import failed, record
 from consent.web.erasure import ASKED, OFFERED, ask, own, read
 from consent.web.form import read_form
 from consent.web.limits import TooMany
-from consent.web.origin import Origin
+from consent.web.origin import Origin, sender_of
 from consent.web.page import page
 from consent.web.receipts import wait_after
 from consent.web.request import ConsentRequest
-from consent.web.sender import sender_of
 
 log = logging.getLogger("consent")
 
@@ -40,7 +39,7 @@ def erase(visitor: ConsentRequest, request: Request) -> AnyResponse:
         return failed(visitor, request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except BadRequest:
         return failed(visitor, request, HTTPStatus.BAD_REQUEST)
-    if sender_of(visitor, request) is not Origin.SAME:
+    if sender_of(request, visitor.site.settings.trusted_origins) is not Origin.SAME:
         return failed(visitor, request, HTTPStatus.FORBIDDEN)
     step = form.value("step")
     if (confirmed := read(visitor, ASKED, step)) is not None:

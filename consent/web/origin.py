@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from flask import Request
+
 #: The port that each scheme has where none is written.
 PORTS = {"http": 80, "https": 443}
 LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -33,6 +35,19 @@ class Origin(StrEnum):
     CROSS = "cross"
     FRAMED = "framed"
     UNKNOWN = "unknown"
+
+
+def sender_of(request: Request, trusted: Collection[str]) -> Origin:
+    """Who sent the form that *request* brings; *trusted* as for :func:`origin_of`.
+
+    Only the site's own pages speak of the browser's signal, for an account, and for an auditor.
+    """
+    return origin_of(request.headers, own=own_origin(request), trusted=trusted)
+
+
+def own_origin(request: Request) -> str:
+    """Scheme and host that *request* was sent to, the host as browsers send it."""
+    return f"{request.scheme}://{request.host or request.environ.get('HTTP_HOST', '')}"
 
 
 def origin_of(headers: Headers, *, own: str, trusted: Collection[str] = ()) -> Origin:

@@ -5,7 +5,7 @@ from typing import Final
 from flask import Request
 
 from consent.errors import Fault
-from consent.web.origin import Origin, normal, origin_of
+from consent.web.origin import Origin, normal, own_origin, sender_of
 from consent.web.request import ConsentRequest
 from consent.web.site import Site
 
@@ -20,10 +20,10 @@ _NONE: Final = "Browsers send one or the other; a test or a program has to send 
 _FRAME: Final = "Nobody grants anything from within a frame."
 
 
-def sender_of(visitor: ConsentRequest, request: Request) -> Origin:
-    """Who sent the form. Only the site's own pages speak of the browser's signal and for an account."""
+def sender_noted(visitor: ConsentRequest, request: Request) -> Origin:
+    """Who sent the form. That it came over an HTTPS which Flask doesn't see is noted."""
     site, own, origin = visitor.site, own_origin(request), request.headers.get("Origin") or ""
-    sender = origin_of(request.headers, own=own, trusted=site.settings.trusted_origins)
+    sender = sender_of(request, site.settings.trusted_origins)
     if (
         request.scheme == "http"
         and origin.startswith("https:")
@@ -31,11 +31,6 @@ def sender_of(visitor: ConsentRequest, request: Request) -> Origin:
     ):
         site.findings.note("scheme", "https", None, "", unencrypted(own))
     return sender
-
-
-def own_origin(request: Request) -> str:
-    """Scheme and host that *request* was sent to."""
-    return f"{request.scheme}://{request.host or request.environ.get('HTTP_HOST', '')}"
 
 
 def same_host(origin: str, own: str) -> bool:
@@ -57,7 +52,7 @@ def note_refused(site: Site, request: Request) -> None:
     """Tell the operator, once for each origin, that what *request* brought was refused for where it came from."""
     headers, own = request.headers, own_origin(request)
     origin, fetch = (headers.get(name) for name in ("Origin", "Sec-Fetch-Site"))
-    sender = origin_of(headers, own=own, trusted=site.settings.trusted_origins)
+    sender = sender_of(request, site.settings.trusted_origins)
     said = [f"Origin {told(origin)}" if origin is not None else "no Origin"]
     said.append(f"Sec-Fetch-Site {told(fetch)}" if fetch is not None else "no Sec-Fetch-Site")
     fix = {Origin.FRAMED: _FRAME, Origin.UNKNOWN: _NONE}.get(sender, _PROXY if fetch is None else _OTHER)

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_wtf import CSRFProtect
 
-from .clinic import AUDIT, SAME, Auditor, MakeApp, auditor_of, newest, visit
+from .clinic import AUDIT, SAME, TOKEN, Auditor, MakeApp, auditor_of, newest, visit
 
 #: What tells one answer of the site from another, less what differs with the address asked for.
 REVEALING = (
@@ -177,6 +177,17 @@ def test_a_look_up_from_elsewhere_or_a_frame_is_refused(
     response = auditor.look_up(newest(app).id, headers=headers)
     assert response.status_code == 403
     assert "Nothing was looked up" in response.text
+
+
+def test_a_look_up_of_an_older_browser_on_a_host_with_other_letters_is_taken(app: Flask) -> None:
+    visit(app, "all")
+    client, own = auditor_of(app).client, "http://xn--mnchen-3ya.example"
+    token = TOKEN.search(client.get(f"{AUDIT}/", base_url=own).text)
+    assert token
+    data = {"csrf_token": token[1], "event": str(newest(app).id)}
+    for origin, code in ((own, 200), ("http://xn--mnchen-3ya.evil.example", 403)):
+        sent = client.post(f"{AUDIT}/event", data=data, headers={"Origin": origin}, base_url=own)
+        assert sent.status_code == code
 
 
 def test_a_token_of_the_hour_before_is_answered_with_a_fresh_page(app: Flask, auditor: Auditor) -> None:
