@@ -32,33 +32,6 @@ from consent.web.values import (
 #: How long what was recorded is kept once its cookie can no longer live: 36 months, and ten years at most (LOG-04).
 RETENTION, LONGEST_KEPT = 1096 * DAY, 3653 * DAY
 
-NAMES = (
-    "POLICY",
-    "DATABASE",
-    "SIGNING_KEY",
-    "SIGNERS",
-    "PROFILE",
-    "MINOR",
-    "LANGUAGES",
-    "AUDITOR",
-    "METRICS",
-    "ACCOUNT",
-    "ACCOUNT_KEY",
-    "GRANT_LIFETIME",
-    "REFUSAL_LIFETIME",
-    "RETENTION",
-    "TRUSTED_ORIGINS",
-    "URL_PREFIX",
-    "COOKIE_NAME",
-    "COOKIE_DOMAIN",
-    "SITE",
-    "CSP",
-    "CACHE_SAFE",
-    "UNDECLARED",
-    "PRIVACY_POLICY",
-    "PLACEMENT",
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -217,14 +190,18 @@ def readers(config: Mapping[str, object], root: Path, instance: Path) -> dict[st
         "cookie_name": lambda: cookie_name(config),
         "cookie_domain": lambda: cookie_domain(config),
         "site": lambda: own_site(config),
-        "undeclared": lambda: one_of(config, "UNDECLARED", "report", "drop"),
         "csp": lambda: one_of(config, "CSP", "enforce", "report", "off"),
+        "cache_safe": lambda: switch(config, "CACHE_SAFE"),
+        "undeclared": lambda: one_of(config, "UNDECLARED", "report", "drop"),
         "privacy_policy": lambda: privacy_policy(config),
         "placement": lambda: one_of(config, "PLACEMENT", "bottom", "bottom-start", "top"),
-        "cache_safe": lambda: switch(config, "CACHE_SAFE"),
         "instance": lambda: None if config.get("CONSENT_DATABASE") else instance,
         "keys": lambda: secret_keys(config),
     }
+
+
+#: What may stand behind ``CONSENT_``, in the documentation's order. The folder and Flask's keys go by other names.
+NAMES = tuple(name.upper() for name in readers({}, Path(), Path()) if name not in ("instance", "keys"))
 
 
 def unknown(config: Mapping[str, object]) -> Iterator[str]:
