@@ -12,6 +12,7 @@ from .difference import Difference as Difference
 from .difference import compare as compare
 from .file import load as load
 from .file import parse as parse
+from .lint import PLACEHOLDERS as PLACEHOLDERS
 from .lint import lint as lint
 from .model import Carrier as Carrier
 from .model import Category as Category

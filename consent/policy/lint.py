@@ -9,6 +9,9 @@ from .parts import Service
 
 #: Where Google's tags and containers come from.
 TAG_MANAGER = "https://www.googletagmanager.com"
+#: Hosts that stand in examples (RFC 2606 §3), and those that a site has while it is written.
+PLACEHOLDERS = frozenset({"example.org", "example.com", "example.net"})
+_LOCAL = frozenset({"localhost", "127.0.0.1"})
 #: A declaration should be looked at once a year.
 REVIEW = timedelta(days=365)
 
@@ -40,7 +43,7 @@ def _date(policy: Policy, today: date | None) -> Iterator[Fault]:
 
 def _site(policy: Policy) -> Iterator[Fault]:
     host = policy.controller.site.partition("://")[2].partition(":")[0]
-    if host in ("localhost", "127.0.0.1", "example.org", "example.com"):
+    if host in PLACEHOLDERS | _LOCAL:
         problem = f'"{policy.controller.site}" is not where the site is'
         fix = "Write the public address; what is recorded is bound to it."
         yield Fault("controller.site", problem, fix)

@@ -17,7 +17,7 @@ from consent.decision import LEFT_ALONE, PROFILES, CookieCodec, Mark, lifetimes,
 from consent.errors import ConfigurationError, LedgerUnavailable
 from consent.ledger import Ledger
 from consent.ledger.pruning import SIGNED
-from consent.policy import Duration, Policy, complete, load
+from consent.policy import PLACEHOLDERS, Duration, Policy, complete, load
 from consent.storage import begin_afresh, open_storage
 from consent.web import guard, monitoring, settings, wellknown
 from consent.web.account import Accounts
@@ -46,8 +46,6 @@ log = logging.getLogger("consent")
 FIRST_USE = 4.0
 #: Seconds for which the record of opt-outs is kept at least (11 CCR §7101).
 OPT_OUTS_KEPT = 731 * DAY
-#: Hosts that stand in examples (RFC 2606 §3).
-PLACEHOLDERS = frozenset({"example.org", "example.com", "example.net"})
 
 
 class Consent:

@@ -37,7 +37,16 @@ def test_the_date_is_looked_at_once_a_year() -> None:
     assert "starts to apply on 2026-11-01 only" in early.problem
 
 
-@pytest.mark.parametrize("site", ["https://example.org", "http://localhost:8000", "http://127.0.0.1:5000"])
+@pytest.mark.parametrize(
+    "site",
+    [
+        "https://example.org",
+        "https://example.com",
+        "https://example.net",
+        "http://localhost:8000",
+        "http://127.0.0.1:5000",
+    ],
+)
 def test_a_site_that_is_not_public_is_pointed_out(site: str) -> None:
     assert places(parse(TITLED.replace("https://clinic.example", site))) == ["controller.site"]
 

@@ -234,11 +234,12 @@ def test_a_relative_database_lies_in_the_apps_folder(
     assert (tmp_path / "own.sqlite3").exists()
 
 
+@pytest.mark.parametrize("site", ["https://example.org", "https://example.com", "https://example.net"])
 def test_a_policy_that_still_names_the_example_is_warned_of(
-    make_app: MakeSite, caplog: pytest.LogCaptureFixture
+    make_app: MakeSite, caplog: pytest.LogCaptureFixture, site: str
 ) -> None:
-    make_app(POLICY.replace("http://localhost", "https://example.org"))
-    assert "https://example.org" in caplog.text
+    make_app(POLICY.replace("http://localhost", site))
+    assert site in caplog.text
 
 
 def test_an_app_on_which_our_pages_would_be_on_no_host_does_not_start(tmp_path: Path) -> None:
