@@ -9,6 +9,7 @@ from flask import Response, make_response, request, url_for
 
 from consent.audit.row import Reader
 from consent.audit.sample import SAID, is_sample
+from consent.audit.tongue import tongue, tongue_at
 from consent.errors import LedgerError
 from consent.web.assets import asset
 from consent.web.site import current_site
@@ -54,6 +55,8 @@ def context_of(**context: object) -> dict[str, object]:
         },
         "pages": [(title, url_for(name), name == request.endpoint) for name, title in PAGES.items()],
         "sample": sample_note(),
+        "tongue": tongue,
+        "tongue_at": tongue_at,
         **context,
     }
 

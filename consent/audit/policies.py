@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
+from typing import Final
 
 from flask import Response, url_for
 
@@ -15,6 +16,9 @@ from consent.audit.untold import untold
 from consent.errors import LedgerError
 from consent.ledger import Facets, Kind
 from consent.policy import Difference, Policy, compare
+
+#: What the words are called in which a policy tells visitors what it changed: the one fact in its own language.
+TOLD: Final = "visitors are told"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,7 @@ class Version:
             yield "in force from", f"{self.policy.effective}"
             yield "language", self.policy.language
             if self.policy.change:
-                yield "visitors are told", self.policy.change
+                yield TOLD, self.policy.change
         yield "digest", self.digest
         if self.days is None:
             yield "first use", "nothing is recorded under it"
@@ -102,6 +106,7 @@ def rendered(versions: Sequence[Version], pruned: int, problem: str | None, code
     told = [
         {
             "revision": version.policy.revision if version.policy else None,
+            "language": version.policy.language if version.policy else None,
             "facts": list(version.facts()),
             "first": at == 0,
             "difference": version.difference,
@@ -111,4 +116,4 @@ def rendered(versions: Sequence[Version], pruned: int, problem: str | None, code
         }
         for at, version in enumerate(versions)
     ]
-    return page("policies.html", code, versions=told[::-1], pruned=pruned, problem=problem)
+    return page("policies.html", code, versions=told[::-1], told_as=TOLD, pruned=pruned, problem=problem)

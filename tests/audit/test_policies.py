@@ -1,5 +1,6 @@
 """The history of the policy: what is on record, when it came into use, and what each revision changed."""
 
+import re
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -14,8 +15,9 @@ from consent.audit.tally import tally
 from consent.cli.diff import in_words
 from consent.ledger import Kind
 from consent.policy import compare
+from tests.web.clinic import WORDING
 
-from .clinic import NEXT_POLICY, POLICY, Auditor, Clock, MakeApp, auditor_of, record, site_of, visit
+from .clinic import NEXT_POLICY, POLICY, Auditor, Clock, MakeApp, auditor_of, newest, record, site_of, visit
 from .tampering import alter
 from .test_pages import PAGE_POLICY, directives, text_of
 
@@ -98,6 +100,37 @@ def test_markup_in_a_policy_stays_text(make_app: MakeApp) -> None:
     page = auditor_of(app).open("/policies")
     assert "&lt;script&gt;alert(1)" in page.text
     assert "<script" not in page.text
+
+
+def test_what_a_policy_says_in_another_language_is_set_in_that_languages_direction(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    visit(make_app(), "all")
+    wording = WORDING.replace("[services.names]", '[services.names]\ntitle = "X"')
+    (tmp_path / "consent.ar.toml").write_text(wording.replace('"X"', '"نص Film 1"'))
+    (tmp_path / "consent.de.toml").write_text(wording)
+    app = make_app(NEXT_POLICY.replace("[services.names]", '[services.names]\nretention = "9 days"'))
+    visit(app, "all")
+    page = auditor_of(app).open("/policies").text
+    assert '<td lang="ar" dir="rtl">نص Film 1</td>' in page
+    assert '<td lang="de" dir="ltr">X</td>' in page
+    assert '<td dir="auto">9 days</td>' in page
+    assert not re.search(r"<td[^>]+>\(nothing\)", page), "these words are ours"
+
+
+def test_what_the_policys_own_language_says_is_set_in_its_direction(make_app: MakeApp) -> None:
+    own = POLICY.replace('language = "en"', 'language = "ar"').replace('"Visit statistics"', '"إحصاءات Film"')
+    visit(make_app(own), "all")
+    app = make_app(own.replace("revision = 1", 'revision = 2\nchange = "Film Co لم يعد هنا."'))
+    visit(app, "all")
+    history = auditor_of(app).open("/policies").text
+    assert '<dt>Visitors are told</dt><dd lang="ar" dir="rtl">Film Co لم يعد هنا.</dd>' in history
+    event = auditor_of(app).look_up(newest(app).id).text
+    assert '<bdi lang="ar" dir="rtl">إحصاءات Film</bdi> <code>statistics</code>' in event
+    assert '<p lang="ar" dir="rtl">Film Co لم يعد هنا.</p>' in event
+    assert (
+        '<b lang="ar" dir="rtl">إحصاءات Film</b> <code>statistics</code>: <bdi lang="ar" dir="rtl">' in event
+    )
 
 
 def test_the_history_is_protected_as_the_other_pages_are(app: Flask, auditor: Auditor) -> None:

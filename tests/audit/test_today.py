@@ -29,10 +29,32 @@ def notice_of(app: Flask, event: Event) -> Today:
     return found
 
 
+def of_another_language(app: Flask, language: str) -> Event:
+    """An event of *app* whose visitor was shown the notice in *language*."""
+    shown = app.test_client().get("/privacy-choices", headers={"Accept-Language": language}).text
+    return record(
+        site_of(app).recorder.ledger,
+        notice=shown.split('name="notice" value="')[1][:64],
+        language=language,
+        policy=site_of(app).policy.digest,
+    )
+
+
 def policy_of(app: Flask, event: Event) -> Since:
     """What became of the policy of *event* until today's of *app*."""
     assert event.policy
     return policy_since(site_of(app), Reader(site_of(app).recorder.ledger), event.policy)
+
+
+def test_lines_of_a_notice_are_set_in_the_direction_of_its_language(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    wording = WORDING.replace("[services.names]", '[services.names]\ntitle = "X"')
+    (tmp_path / "consent.ar.toml").write_text(wording)
+    event = of_another_language(make_app(), "ar")
+    (tmp_path / "consent.ar.toml").write_text(wording.replace('text = "X"', 'text = "Y"', 1))
+    page = auditor_of(make_app()).look_up(event.id).text
+    assert '<td lang="ar" dir="rtl">X</td><td lang="ar" dir="rtl">Y</td>' in page
 
 
 @pytest.mark.requirement("REC-02")
