@@ -1355,12 +1355,13 @@ class Entries:
         if self.pruned or self.bound:
             self._bounded()
         if self.erased:
-            self.report.add("erased", "erased.jsonl", f"{self.erased:,} openings were erased")
+            self.report.add(
+                "erased", "erased.jsonl", f"{counted(self.erased, 'opening was', 'openings were')} erased"
+            )
         if self.late:
-            times = "once" if self.late == 1 else f"{self.late:,} times"
             self.report.remarks.append(
-                f"An entry is dated before the one ahead of it {times}, first entry {self.first_late}: "
-                "an answer that was recorded late, or a clock that was set back."
+                f"{counted(self.late, 'entry is', 'entries are')} dated before the one ahead, first entry "
+                f"{self.first_late}: an answer that was recorded late, or a clock that was set back."
             )
         if not self.personal:
             self.report.remarks.append("There are no openings here: what the events said is not checked.")
@@ -1368,8 +1369,8 @@ class Entries:
             first, last = (day.decode() for day in self.span)
             self.report.facts |= {"since": first, "until": last, "left_out": self.left_out}
             self.report.remarks.append(
-                f"The openings of {self.left_out:,} entries outside {first} to {last} were left out; "
-                "their leaves were checked."
+                f"The openings of {counted(self.left_out, 'entry', 'entries')} outside {first} to {last} were left "
+                "out; their leaves were checked."
             )
 
     def _bounded(self) -> None:
@@ -1856,6 +1857,11 @@ def shown(text: str) -> str:
     """*text* so that printing it can do no harm: on one line, without control characters, of limited length."""
     plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:200])
     return plain if len(text) <= 200 else f"{plain}…"
+
+
+def counted(count: int, one: str, more: str) -> str:
+    """*count* of what is called *one*, or *more* where there aren't just one."""
+    return f"{count:,} {one if count == 1 else more}"
 
 
 def in_words(report: Report) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from consent.audit.export import write_folder, write_zip
 from consent.ledger.merkle import root_of
 from consent.ledger.tile import TileReader, tiles_of
 from consent.verify import Folder, Report, Tree, joined, tile_path
-from tests.ledger.memory import ORIGIN, FullTiles, MemoryLog, files_of, signer_of
+from tests.ledger.memory import ORIGIN, START, FullTiles, MemoryLog, files_of, signer_of
 
 from .bundles import checked, days, folder, places, zipped
 
@@ -204,6 +205,27 @@ def test_a_clock_that_was_set_back_is_a_remark(tmp_path: Path) -> None:
     report = checked(folder(tmp_path / "bundle", log.files()), outside=(log.checkpoint(),))
     assert report.verdict == "ok"
     assert "first entry 3" in report.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("late", "said"),
+    [(1, "1 entry is dated before the one ahead,"), (2, "2 entries are dated before the one ahead,")],
+)
+def test_one_entry_that_is_dated_before_the_one_ahead_is_told_in_the_singular(
+    tmp_path: Path, late: int, said: str
+) -> None:
+    log = MemoryLog().grow(3)
+    for hours in range(1, late + 1):
+        log.append(log.event(len(log.records), time=START - timedelta(hours=hours)))
+    assert checked(folder(tmp_path / "bundle", log.files())).remarks[0].startswith(f"{said} first entry 3: ")
+
+
+def test_one_erased_opening_is_told_in_the_singular(tmp_path: Path) -> None:
+    log = MemoryLog().grow(5)
+    for index, said in ((2, "1 opening was erased"), (3, "2 openings were erased")):
+        log.erase(index)
+        report = checked(folder(tmp_path / str(index), log.files()), outside=(log.checkpoint(),))
+        assert [finding.said for finding in report.findings] == [said]
 
 
 def test_while_keys_change_either_key_is_enough_and_a_revoked_one_is_none(tmp_path: Path) -> None:
