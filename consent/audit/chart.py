@@ -57,7 +57,7 @@ class Steps:
     """Its name within the page: lower-case letters, digits, hyphens."""
     title: str
     step: str
-    """What one step is, for the table's head: ``Days``."""
+    """What the steps are, for the table's head: ``Days``."""
     steps: tuple[Span | str, ...]
 
     def __post_init__(self) -> None:
@@ -84,6 +84,10 @@ class Steps:
     def names(self) -> tuple[str, ...]:
         """Each step in words."""
         return tuple(map(str, self.steps))
+
+    def some(self, count: int) -> str:
+        """That *count* of the steps have something, to go on with."""
+        return f"{count:,} of {len(self.steps):,} {self.step.lower()} {'has' if count == 1 else 'have'}"
 
     @property
     def below(self) -> Markup:
@@ -175,12 +179,19 @@ class Lines(Steps):
         """Each rate over all steps, and whether its first and last differ by more than chance would make them."""
         if not any(one.all.whole for one in self.lines):
             return f"There is nothing to count{self.during}."
-        if not any(share.known for one in self.lines for share in one.shares):
-            changes = [TOO_FEW]
-        else:
-            changes = list(filter(None, (_change(self.names, one) for one in self.lines))) or [UNCHANGED]
         rates = "; ".join(f"{one.name} {one.all.in_words()}" for one in self.lines)
-        return " ".join([f"All together{self.during}: {rates}.", *changes])
+        return " ".join([f"All together{self.during}: {rates}.", *self._drawn()])
+
+    def _drawn(self) -> Iterator[str]:
+        """In how many steps there are rates, where not in all; and how they changed, where there are two to compare."""
+        known = [sum(share.known for share in one.shares) for one in self.lines]
+        if not any(known):
+            yield TOO_FEW
+            return
+        if (enough := max(known)) < len(self.steps):
+            yield f"{self.some(enough)} the {THRESHOLD} answers that a rate needs."
+        if enough > 1:
+            yield from list(filter(None, (_change(self.names, one) for one in self.lines))) or [UNCHANGED]
 
     @property
     def columns(self) -> Sequence[str]:
@@ -250,7 +261,7 @@ class Strip(Steps):
         if not (total := sum(self.counts)):
             return f"No {self.unit}{self.during}."
         none = self.counts.count(0)
-        without = f" {none} of {len(self.counts)} have none." if none else ""
+        without = f" {self.some(none)} none." if none else ""
         return f"{number_of(total, self.unit)}{self.during}.{most(self.names, self.counts)}{without}"
 
     @property

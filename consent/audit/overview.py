@@ -12,6 +12,7 @@ from consent.audit.query import given, only
 from consent.audit.rates import DIMENSIONS
 from consent.audit.search import Search, SearchError, is_word, read_moment
 from consent.audit.share import Share
+from consent.audit.span import unit_of
 from consent.audit.totals import Totals
 from consent.audit.wording import PRUNED_BELOW
 from consent.errors import LedgerError, ProofError
@@ -58,7 +59,8 @@ def charts(totals: Totals) -> list[Chart]:
     steps, counts = tuple(totals.spans), totals.counts
     if not steps:
         return []
-    whole: dict[str, Any] = {"step": "Days", "steps": steps}
+    step = unit_of(steps).capitalize()
+    whole: dict[str, Any] = {"step": step, "steps": steps}
     outcomes = tuple(
         Series(words, tuple(each["", said] for each in counts)) for said, words in OUTCOMES.items()
     )
@@ -70,7 +72,7 @@ def charts(totals: Totals) -> list[Chart]:
     return [
         Bars(key="answers", title="Answers", unit="answers", series=outcomes, **whole),
         *lines,
-        Strip(key="recorded", title="Days with and without answers", unit="answers", counts=sums, **whole),
+        Strip(key="recorded", title=f"{step} with and without answers", unit="answers", counts=sums, **whole),
     ]
 
 

@@ -1,6 +1,6 @@
 """Days, and longer spans where there are many: so that a chart and its table stay readable."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
@@ -8,6 +8,8 @@ from typing import Final
 
 #: A chart has at most so many spans beside each other; of centuries it may be more.
 MOST: Final = 62
+#: What spans are called by the days that the longest of them has: it is whole, while first and last may be cut short.
+CALLED: Final = {1: "days", 7: "weeks", 31: "months", 366: "years"}
 _DAY = timedelta(days=1)
 
 
@@ -17,6 +19,11 @@ class Span:
 
     first: date
     last: date
+
+    @property
+    def days(self) -> int:
+        """How many."""
+        return (self.last - self.first).days + 1
 
     def __str__(self) -> str:
         return str(self.first) if self.first == self.last else f"{self.first} to {self.last}"
@@ -33,6 +40,12 @@ def spans(first: date, last: date) -> tuple[Span, ...]:
         if len(found) <= MOST:
             return found
     return tuple(_cut(first, last, _century))
+
+
+def unit_of(found: Sequence[Span]) -> str:
+    """What the spans *found* by ``spans`` are: days, weeks, months, years or centuries."""
+    longest = max(span.days for span in found)
+    return next((called for most, called in CALLED.items() if longest <= most), "centuries")
 
 
 def whole(first: date, last: date) -> tuple[Span, ...]:

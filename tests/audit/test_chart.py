@@ -15,7 +15,7 @@ from consent.audit import drawing
 from consent.audit.chart import TOO_FEW, UNCHANGED, Bars, Chart, Lines, Series, Shares, Strip
 from consent.audit.drawing import DASHES, MARKS, MOST_SERIES, PATTERNS, few, round_up
 from consent.audit.share import THRESHOLD, Share, percent
-from consent.audit.span import MOST, Span, spans
+from consent.audit.span import MOST, Span, spans, unit_of
 
 CHECKOUT = Path(__file__).parents[2]
 FIRST = date(2026, 11, 1)
@@ -96,7 +96,7 @@ def test_the_sentence_states_the_sums_and_when_there_were_the_most() -> None:
     assert bars((3,)).finding == "3 answers on 2026-11-01."
     assert bars((1,)).finding == "1 answer on 2026-11-01."
     assert strip(0, 7, 7).finding == (
-        "14 events from 2026-11-01 to 2026-11-03. The most are 7 (2026-11-02, and 1 more). 1 of 3 have none."
+        "14 events from 2026-11-01 to 2026-11-03. The most are 7 (2026-11-02, and 1 more). 1 of 3 days has none."
     )
 
 
@@ -294,6 +294,37 @@ def test_a_change_is_told_only_where_chance_would_not_make_it() -> None:
     )
     assert lines((Share(3, 9), Share(11, 19))).finding.endswith(TOO_FEW)
     assert "falls from 75.0 %" in lines((Share(300, 400), Share(10, 400))).finding
+
+
+def test_a_chart_says_how_many_of_its_steps_have_answers_enough_for_a_rate() -> None:
+    one = lines((Share(3, 9), Share(11, 40), Share(3, 9))).finding
+    assert one.endswith(" 1 of 3 days has the 20 answers that a rate needs.")
+    two = lines((Share(3, 9), Share(11, 40), Share(11, 40))).finding
+    assert two.endswith(f" 2 of 3 days have the 20 answers that a rate needs. {UNCHANGED}")
+
+
+def test_of_a_single_rate_no_change_is_told() -> None:
+    assert lines((Share(11, 40),)).finding.endswith("95 % interval 16.1 % to 42.8 %).")
+    for rates in ((Share(11, 40),), (Share(3, 9), Share(11, 40))):
+        assert UNCHANGED not in lines(rates).finding
+
+
+@pytest.mark.parametrize("start", [FIRST, date(2023, 12, 31), date(2000, 2, 29), date(1, 1, 1)])
+@pytest.mark.parametrize(
+    ("count", "called"),
+    [
+        (1, "days"),
+        (MOST, "days"),
+        (MOST + 1, "weeks"),
+        (MOST * 7 - 7, "weeks"),
+        (MOST * 7 + 8, "months"),
+        (365 * 5, "months"),
+        (365 * 6, "years"),
+        (366 * MOST + 366, "centuries"),
+    ],
+)
+def test_spans_are_called_what_they_are(start: date, count: int, called: str) -> None:
+    assert unit_of(spans(start, start + timedelta(days=count - 1))) == called
 
 
 def test_a_strip_shows_any_as_more_than_none_and_the_most_as_full() -> None:

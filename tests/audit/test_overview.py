@@ -26,6 +26,7 @@ from consent.ledger.tile import WIDTH
 from consent.storage import OwnStorage
 
 from .clinic import Auditor, Clock, MakeApp, new_event, newest, visit
+from .test_pages import text_of
 
 DAY = 86_400
 EVERY_DAY = (0, 10**6)
@@ -48,12 +49,27 @@ def test_each_day_has_what_was_answered_on_it(app: Flask, ledger: Ledger, clock:
     bars, lines, strip = seen(ledger)
     assert [series.counts for series in bars.series] == [(1, 0, 0), (0, 0, 1), (2, 0, 0)]
     assert strip.counts == (3, 0, 1)
-    assert strip.finding.endswith("1 of 3 have none.")
+    assert strip.finding.endswith("1 of 3 days has none.")
     media = next(each for each in lines if each.title == "Answers to media")
     assert [(one.name, one.all.part, one.all.whole) for one in media.lines] == [
         ("yes", 1, 4),
         ("no", 3, 4),
     ]
+
+
+def test_what_is_drawn_is_called_by_the_span_that_it_is_drawn_of(
+    app: Flask, ledger: Ledger, auditor: Auditor, clock: Clock
+) -> None:
+    visit(app, "all")
+    assert [chart.title for chart in seen(ledger)[::2]] == ["Answers", "Days with and without answers"]
+    clock.now += 80 * DAY
+    visit(app, "none")
+    bars, lines, strip = seen(ledger)
+    assert strip.title == "Weeks with and without answers"
+    assert {chart.step for chart in (bars, *lines, strip)} == {"Weeks"}
+    page = text_of(auditor.open("/overview").text)
+    assert "Weeks with and without answers" in page
+    assert "Days" not in page
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)
