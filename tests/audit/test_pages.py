@@ -68,6 +68,17 @@ def test_older_events_are_a_link_away_and_each_is_listed_once(ledger: Ledger, au
     assert "?before=" not in second.text
 
 
+def test_the_way_to_an_event_is_the_first_in_its_line(app: Flask, ledger: Ledger, auditor: Auditor) -> None:
+    visit(app, "opt_out")
+    for path in ("/", "/opt-outs"):
+        lines = auditor.open(path).text.partition("<tbody>")[2].split("<tr>")[1:]
+        assert lines
+        assert all(
+            re.match(r'\s*<td><button [^>]*aria-label="Show event \d+">Show</button></td>', line)
+            for line in lines
+        )
+
+
 def test_a_hostile_place_in_the_list_is_answered_with_a_sentence_and_the_newest(auditor: Auditor) -> None:
     for text in set(HOSTILE) - {"1"}:
         page = auditor.open(before=text.encode("utf-8", "surrogatepass"))

@@ -211,6 +211,38 @@ def test_each_chart_says_in_its_sentence_what_its_table_adds_up_to(site: Desk, p
                 assert f"{sum(map(int, cells))} {head}" in said, said
 
 
+@pytest.mark.parametrize("colours", ["none", "active"])
+def test_the_page_that_is_open_stands_out_among_the_links_to_all_of_them(
+    site: Desk, browser: Browser, colours: Any
+) -> None:
+    context = browser.new_context(java_script_enabled=False, forced_colors=colours)
+    page = context.new_page()
+    page.goto(f"{site.url}{AUDIT}/policies")
+    links = page.get_by_role("navigation").get_by_role("link")
+    looks = {
+        link.inner_text(): link.evaluate(
+            "(a) => [getComputedStyle(a).textDecorationLine, getComputedStyle(a).fontWeight]"
+        )
+        for link in links.all()
+    }
+    assert looks.pop("Policies") == ["underline", "700"]
+    assert {*map(tuple, looks.values())} == {("none", "400")}
+    context.close()
+
+
+def test_the_way_to_an_event_is_in_view_on_a_telephone(site: Desk, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 320, "height": 640})
+    page = context.new_page()
+    for path in ("/", "/opt-outs"):
+        page.goto(f"{site.url}{AUDIT}{path}")
+        table = page.locator(".pc-scroll").first
+        assert table.evaluate("(box) => box.scrollWidth > box.clientWidth")
+        place = page.get_by_role("button", name="Show event").first.bounding_box()
+        assert place
+        assert 0 <= place["x"] <= place["x"] + place["width"] <= 320
+    context.close()
+
+
 @pytest.mark.parametrize(
     ("scheme", "width"), [("light", 1280), pytest.param("dark", 320, marks=pytest.mark.full)]
 )
