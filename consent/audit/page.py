@@ -10,6 +10,7 @@ from flask import Response, make_response, request, url_for
 from consent.audit.row import Reader
 from consent.audit.sample import SAID, is_sample
 from consent.audit.tongue import tongue, tongue_at
+from consent.audit.unbroken import unbroken
 from consent.errors import LedgerError
 from consent.web.assets import asset
 from consent.web.site import current_site
@@ -57,6 +58,7 @@ def context_of(**context: object) -> dict[str, object]:
         "sample": sample_note(),
         "tongue": tongue,
         "tongue_at": tongue_at,
+        "unbroken": unbroken,
         **context,
     }
 

@@ -16,6 +16,7 @@ from consent.audit.chart import TOO_FEW, UNCHANGED, Bars, Chart, Lines, Series, 
 from consent.audit.drawing import DASHES, MARKS, MOST_SERIES, PATTERNS, few, round_up
 from consent.audit.share import THRESHOLD, Share, percent
 from consent.audit.span import MOST, Span, spans, unit_of
+from consent.audit.unbroken import unbroken
 
 CHECKOUT = Path(__file__).parents[2]
 FIRST = date(2026, 11, 1)
@@ -58,9 +59,9 @@ def page(chart: Chart) -> str:
     """What the template makes of *chart*."""
     environment = Environment(loader=FileSystemLoader(CHECKOUT / "templates"), autoescape=True)
     template = environment.from_string(
-        '{% from "consent/audit/chart.html" import figure %}{{ figure(chart) }}'
+        '{% from "consent/audit/chart.html" import figure with context %}{{ figure(chart) }}'
     )
-    return template.render(chart=chart)
+    return template.render(chart=chart, unbroken=unbroken)
 
 
 def drawn(chart: Bars) -> list[list[int]]:
@@ -204,13 +205,25 @@ def test_a_figure_needs_neither_script_nor_style_and_fetches_nothing(chart: Char
 def test_the_figure_has_the_drawing_the_sentence_and_the_table_of_the_same_chart(chart: Chart) -> None:
     html = page(chart)
     assert str(chart.svg) in html
-    assert chart.finding in html
-    assert re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", html) == [
+    read = re.sub("</?span[^>]*>", "", html)
+    assert chart.finding in read
+    assert re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", read) == [
         *chart.columns,
         *(value for row in chart.rows for value in row),
     ]
     assert 'role="img"' in html
     assert f'aria-label="Chart: {chart.title}. Its numbers are in the table below."' in html
+
+
+def test_no_line_breaks_a_date_or_a_percentage_in_two() -> None:
+    whole = '<span class="pc-whole">{}</span>'.format
+    html = page(lines((Share(5, 20), Share(8, 20))))
+    assert (
+        f"{whole('25.0 %')} (5 of 20; {whole('95 %')} interval {whole('11.2 %')} to {whole('46.9 %')})"
+        in html
+    )
+    assert f"from {whole('2026-11-01')} to {whole('2026-11-02')}:" in html
+    assert unbroken("<b> is < 0.1 %") == f"&lt;b&gt; is {whole('&lt; 0.1 %')}"
 
 
 def test_series_differ_by_more_than_colour() -> None:
