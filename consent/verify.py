@@ -54,10 +54,14 @@ VERDICTS = {
     "missing-opening": "What some events said is gone, and nothing says that it was erased.",
     "stale": "The newest entry is older than you allow.",
     "unanchored": "Consistent, but compared with nothing from outside: whoever holds the key could have rewritten "
-    "all of it. Give a checkpoint (--checkpoint) or a visitor's receipt (--receipt) that was kept elsewhere.",
+    "all of it.",
     "pruned": "The oldest leaves are not here, as the log says. Their hashes are, so the others are still checked.",
     "erased": "What some events said was erased, as is stated here. That they happened is still checked.",
     "ok": "Everything here is what was recorded and signed.",
+}
+#: What to do about a verdict, on the command line.
+ADVICE = {
+    "unanchored": "Give a checkpoint (--checkpoint) or a visitor's receipt (--receipt) that was kept elsewhere."
 }
 #: These are no fault.
 FINE = frozenset({"unanchored", "pruned", "erased", "ok"})
@@ -1864,6 +1868,11 @@ def counted(count: int, one: str, more: str) -> str:
     return f"{count:,} {one if count == 1 else more}"
 
 
+def meaning(verdict: str) -> str:
+    """What *verdict* means, and what to do about it here."""
+    return " ".join(filter(None, (VERDICTS[verdict], ADVICE.get(verdict))))
+
+
 def in_words(report: Report) -> str:
     """*report* for a person: each finding on a line, what was checked, and what it means."""
     lines = [f"{finding.verdict}  {finding.place}: {shown(finding.said)}" for finding in report.findings]
@@ -1878,9 +1887,9 @@ def in_words(report: Report) -> str:
         lines.append(
             f"Openings checked: {facts['openings']:,}. Confirmed from outside: {facts['anchored']:,} entries."
         )
-    lines += ["", f"{report.verdict}: {VERDICTS[report.verdict]}"]
+    lines += ["", f"{report.verdict}: {meaning(report.verdict)}"]
     if not report.right and (log := report.log) in FINE:
-        lines.append(f"All that is wrong is in what you gave. The log without it is {log}: {VERDICTS[log]}")
+        lines.append(f"All that is wrong is in what you gave. The log without it is {log}: {meaning(log)}")
     return "\n".join(lines).lstrip("\n")
 
 

@@ -9,6 +9,7 @@ from flask_wtf.csrf import generate_csrf
 
 from consent.audit.form import FormError, sent
 from consent.audit.page import context_of, page, reader
+from consent.audit.plain import hour_in_words, in_plain_words, place_in_words, with_times
 from consent.audit.running import BUSY, Check, busy
 from consent.audit.untold import untold
 from consent.errors import LedgerError, ProofError
@@ -131,13 +132,17 @@ def outcome(check: Check) -> dict[str, object]:
         return {"verdict": None, "said": check.problem}
     return {
         "verdict": report.verdict,
+        "plain": in_plain_words(report),
         "said": VERDICTS[report.verdict],
         "log": report.log,
         "log_said": VERDICTS.get(report.log or ""),
         "right": report.right,
         "log_right": report.log in FINE,
-        "findings": [(each.verdict, each.place, shown(each.said)) for each in report.findings],
-        "remarks": report.remarks,
+        "findings": [
+            (each.verdict, place_in_words(each.place), with_times(shown(each.said)))
+            for each in report.findings
+        ],
+        "remarks": [with_times(remark) for remark in report.remarks],
         "facts": list(facts_of(report, check.seconds)),
         "confirmed": bool(report.facts.get("anchored")),
     }
@@ -147,17 +152,22 @@ def facts_of(report: Report, seconds: float) -> Iterator[tuple[str, str]]:
     """What was checked: pairs of a name and what is said of it."""
     facts = report.facts
     if "entries" in facts:
-        yield (
-            "entries",
-            f"{facts['entries']:,}, the newest of {facts.get('newest_hour') or 'an unknown hour'}",
-        )
-        yield "root", f"{facts.get('root')}"
+        yield "entries", f"{facts['entries']:,}, the newest of {hour_in_words(facts.get('newest_hour'))}"
+        yield "root", f"{facts.get('root')} (a fingerprint of them all)"
     for name, fact, said in (
-        ("openings", "openings", "{:,} compared with their leaves"),
-        ("tombstones", "tombstones", "{:,} of what was erased"),
+        (
+            "openings",
+            "openings",
+            "{:,} compared with their leaves: what events say, with what the log has committed to",
+        ),
+        ("tombstones", "tombstones", "{:,}, each of which stands where something was erased"),
         ("pruned", "pruned", "the leaves of {:,} entries; their hashes are in the tree"),
         ("documents", "documents", "{:,} policies, notices and the like"),
-        ("checkpoints", "checkpoints", "{:,} that are stored, compared with the tree"),
+        (
+            "checkpoints",
+            "checkpoints",
+            "{:,} that are stored, compared with the tree: states of the log that were signed",
+        ),
         ("signed", "signed", "the first {:,} entries"),
         ("confirmed", "anchored", "{:,} entries, by what was kept elsewhere"),
     ):

@@ -2,10 +2,13 @@
 
 import html
 import re
+import secrets
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,10 +16,12 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from consent.audit import running
+from consent.audit.plain import ONLY_BROUGHT, PLAIN, place_in_words
 from consent.audit.running import BUSY, TOO_LONG, Check, Step, busy, followed
-from consent.ledger import Ledger, Sealed
+from consent.ledger import Ledger, Sealed, erasure
+from consent.verify import FINE, VERDICTS
 
-from .clinic import AUDIT, SAME, Auditor, newest, site_of, visit
+from .clinic import AUDIT, SAME, Auditor, newest, record, site_of, visit
 from .tampering import alter
 from .test_pages import PAGE_POLICY, directives, text_of
 
@@ -54,7 +59,7 @@ def test_a_check_ends_with_its_verdict_and_what_was_checked(answered: Ledger, au
     assert page.status_code == 200
     words = text_of(page.text)
     assert "The verdict: unanchored" in words
-    assert f"Entries {answered.size()}, the newest of 2026-11-18T11:00:00Z" in words
+    assert f"Entries {answered.size()}, the newest of 2026-11-18, between 11:00 and 11:59 UTC" in words
     assert f"Root {answered.root(answered.size()).hex()}" in words
     assert f"Openings {answered.size()} compared with their leaves" in words
     assert "Documents 2 policies, notices and the like" in words
@@ -84,7 +89,53 @@ def test_what_was_altered_is_named_with_its_index(
     assert page.status_code == 200
     assert "The verdict: tampered" in words
     assert f"tampered entry {answered.size() - 1} " in words
-    assert 'class="pc-problem" role="alert"' in page.text
+    assert 'class="pc-plain pc-problem" role="alert">Something is wrong: ' in page.text
+
+
+def test_above_each_verdict_stands_what_it_means_to_who_answers_for_the_site() -> None:
+    assert PLAIN.keys() == VERDICTS.keys()
+    for verdict, said in PLAIN.items():
+        assert said.startswith("No sign of tampering" if verdict in FINE else "Something is wrong: "), verdict
+
+
+@pytest.mark.requirement("REC-05")
+def test_the_result_is_said_in_plain_words_before_the_verdict(
+    answered: Ledger, auditor: Auditor, app: Flask
+) -> None:
+    words = text_of(check(auditor).text)
+    assert f"{PLAIN['unanchored']} The verdict: unanchored" in words
+    words = text_of(check(auditor, outside=answered.sign()).text)
+    assert f"{PLAIN['ok']} The verdict: ok" in words
+    receipt = answered.receipt(newest(app).id)
+    assert receipt
+    other = receipt.to_text().replace(f"index {receipt.index}\n", f"index {receipt.index - 1}\n")
+    assert ONLY_BROUGHT in text_of(check(auditor, outside=other).text)
+
+
+def test_the_result_names_no_option_of_the_command_line_and_has_times_as_the_pages_write_them(
+    answered: Ledger, auditor: Auditor
+) -> None:
+    record(answered, time=datetime(2031, 1, 1, tzinfo=UTC))
+    words = text_of(check(auditor).text)
+    result, _, elsewhere = words.partition("The result")[2].partition("What this doesn’t show")
+    assert "--checkpoint" in elsewhere
+    assert not re.search(r" --\w|T\d\d:\d\d", result)
+    assert "paste it below" in result
+    assert "The newest entry is dated 2031-01-01 00:00:00 UTC, which is yet to come." in result
+
+
+def test_places_that_are_names_of_files_and_parts_say_what_they_are(
+    answered: Ledger, auditor: Auditor, app: Flask
+) -> None:
+    event = newest(app)
+    act = erasure("visitor", id=uuid.uuid4(), time=event.time, policy=event.policy)
+    assert answered.erase(act, salt=secrets.token_bytes(32), ids=[event.id]) == 1
+    words = text_of(check(auditor).text)
+    assert "unanchored the log as it stands (head) nothing that was kept outside confirms it" in words
+    assert "erased the list of what was erased (erased.jsonl) 1 opening was erased" in words
+    assert "Tombstones 1, each of which stands where something was erased" in words
+    assert place_in_words("openings.jsonl, line 3") == "what the events say (openings.jsonl, line 3)"
+    assert place_in_words("entry 3") == "entry 3"
 
 
 def test_without_a_readable_first_entry_the_check_is_made_all_the_same(
@@ -177,10 +228,10 @@ def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
     class Held(Check):
         def _passing(self, records: Iterator[Sealed], total: int) -> Iterator[Sealed]:
-            for record in Check._passing(self, records, total):
+            for each in Check._passing(self, records, total):
                 while not (self._stopped or go.wait(0.01)):
                     pass
-                yield record
+                yield each
 
     monkeypatch.setattr("consent.audit.verification.Check", Held)
     return go

@@ -75,6 +75,10 @@ def test_a_log_that_nobody_touched_is_sound_and_unanchored_until_something_from_
     large: Ledger, run: Run, tmp_path: Path
 ) -> None:
     assert found(run, code=0) == ["unanchored head"]
+    assert run("verify").stdout.endswith(
+        "could have rewritten all of it. Give a checkpoint (--checkpoint) or a visitor's receipt (--receipt) that was "
+        "kept elsewhere.\n"
+    )
     (tmp_path / "kept.txt").write_text(large.sign())
     (tmp_path / "mine.tlog-proof").write_text(receipt(large, 3))
     result = run(
