@@ -19,9 +19,7 @@ _WIDEST: Final = 12.0
 #: What is said where no line's ends lie further apart.
 UNCHANGED: Final = "No first and last rate differ by more than chance may make them."
 #: What is said where no line can be drawn.
-TOO_FEW: Final = (
-    f"None of them alone has the {THRESHOLD} answers of which a rate is shown, so no line is drawn."
-)
+TOO_FEW: Final = f"None of these {{}} has the {THRESHOLD} answers that a rate needs, so no line is drawn."
 _KEY: Final = re.compile("[a-z][a-z0-9-]*")
 
 Rows = Sequence[Sequence[str]]
@@ -186,7 +184,7 @@ class Lines(Steps):
         """In how many steps there are rates, where not in all; and how they changed, where there are two to compare."""
         known = [sum(share.known for share in one.shares) for one in self.lines]
         if not any(known):
-            yield TOO_FEW
+            yield TOO_FEW.format(self.step.lower())
             return
         if (enough := max(known)) < len(self.steps):
             yield f"{self.some(enough)} the {THRESHOLD} answers that a rate needs."

@@ -23,6 +23,8 @@ PAGES: Final = {
     "consent_audit.policies": "Policies",
     "consent_audit.verification": "Verification",
 }
+#: What answers a form of one of these pages, as that page.
+POSTED: Final = {"consent_audit.verify": "consent_audit.verification"}
 
 
 def reader() -> Reader:
@@ -43,6 +45,7 @@ def page(template: str, code: HTTPStatus, **context: object) -> Response:
 
 def context_of(**context: object) -> dict[str, object]:
     """*context*, and what all of these pages have."""
+    here = POSTED.get(request.endpoint or "", request.endpoint)
     return {
         "controller": current_site().policy.controller.name,
         "stylesheets": (asset("choices.css"), asset("audit.css")),
@@ -54,7 +57,7 @@ def context_of(**context: object) -> dict[str, object]:
             "policies": url_for("consent_audit.policies"),
             "verification": url_for("consent_audit.verification"),
         },
-        "pages": [(title, url_for(name), name == request.endpoint) for name, title in PAGES.items()],
+        "pages": [(title, url_for(name), name == here) for name, title in PAGES.items()],
         "sample": sample_note(),
         "tongue": tongue,
         "tongue_at": tongue_at,

@@ -305,7 +305,7 @@ def test_a_change_is_told_only_where_chance_would_not_make_it() -> None:
         "All together from 2026-11-01 to 2026-11-02: all allowed 38.8 % (310 of 800; 95 % interval 35.4 % to 42.2 %). "
         "“all allowed” rises from 2.5 % (2026-11-01) to 75.0 % (2026-11-02)."
     )
-    assert lines((Share(3, 9), Share(11, 19))).finding.endswith(TOO_FEW)
+    assert lines((Share(3, 9), Share(11, 19))).finding.endswith(TOO_FEW.format("days"))
     assert "falls from 75.0 %" in lines((Share(300, 400), Share(10, 400))).finding
 
 

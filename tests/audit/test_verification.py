@@ -138,6 +138,11 @@ def test_places_that_are_names_of_files_and_parts_say_what_they_are(
     assert place_in_words("entry 3") == "entry 3"
 
 
+def test_the_page_of_a_check_is_marked_among_the_pages(answered: Ledger, auditor: Auditor) -> None:
+    for page in (auditor.open("/verification"), check(auditor)):
+        assert re.findall(r'aria-current="page">([^<]+)<', page.text) == ["Verification"]
+
+
 def test_without_a_readable_first_entry_the_check_is_made_all_the_same(
     answered: Ledger, auditor: Auditor, tmp_path: Path
 ) -> None:
