@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from consent.audit.row import Row
+from consent.audit.titles import service_title
 from consent.ledger import Event
 from consent.policy import Policy
 
@@ -43,7 +44,7 @@ def _line(event: Event, key: str, policy: Policy | None) -> AnswerLine:
     service = policy.service(key) if policy and key in policy.terms else None
     return AnswerLine(
         service=key,
-        title=(service.title if service else None) or key,
+        title=service_title(policy, key),
         category=service.category if service else None,
         before=_said(key, event.before_granted, event.before_refused),
         after=_said(key, event.granted, event.refused),

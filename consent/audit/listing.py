@@ -13,14 +13,17 @@ from consent.audit.offered import Offered
 from consent.audit.page import added, page, reader
 from consent.audit.query import ASKED, BEFORE, SIGNALS, Query, is_day, place_before, require_known
 from consent.audit.row import Row, stamp
+from consent.audit.said import PolicyOf
 from consent.audit.search import Found, Search, SearchError, find
 from consent.audit.span import whole
 from consent.audit.tally import tally
+from consent.audit.titles import named, services_named, titles_of
 from consent.audit.untold import untold
 from consent.audit.wording import (
     KINDS,
     LEAVES_OUT_ERASED,
     PRUNED_BELOW,
+    SOURCES,
     answers_text,
     details_text,
     kind_text,
@@ -29,6 +32,7 @@ from consent.audit.wording import (
 from consent.errors import LedgerError
 from consent.ledger import Kind
 from consent.ledger.replies import SAID
+from consent.policy import Policy
 from consent.web.site import current_site
 from consent.web.values import DAY
 
@@ -117,6 +121,7 @@ def list_page(
         query,
         search,
         found=found,
+        policy_of=source.policy,
         offered=offered,
         older=None if found.before is None else address(listing, query, found.before),
         newest_url=None if before is None else address(listing, query),
@@ -143,6 +148,7 @@ def rendered(
     code: HTTPStatus,
     misread: str | None = None,
     found: Found = NONE,
+    policy_of: PolicyOf = lambda digest: None,
     offered: Offered = NOTHING,
     older: str | None = None,
     newest_url: str | None = None,
@@ -157,7 +163,7 @@ def rendered(
         title=listing.title,
         kept=current_site().settings.retention // DAY if listing is ENDED else None,
         here=url_for(listing.endpoint),
-        events=[listed(row) for row in found.rows],
+        events=[listed(row, policy_of(row.policy)) for row in found.rows],
         problem=problem,
         misread=misread,
         newest=newest_url is None,
@@ -174,6 +180,9 @@ def rendered(
         answers=SAID,
         signals=tuple(SIGNALS),
         offered=offered,
+        titles={
+            key: named(key, titles_of(site().policy)) for key in (*offered.categories, *offered.services)
+        },
         lists=offered.with_typed(query.typed),
         missing=offered.missing(search) if search else (),
         typed=query.typed,
@@ -181,8 +190,8 @@ def rendered(
     )
 
 
-def listed(row: Row) -> dict[str, object]:
-    """*row* for a template; nothing that links it to a browser."""
+def listed(row: Row, policy: Policy | None) -> dict[str, object]:
+    """*row* for a template, under *policy*, that of its day; nothing that links it to a browser."""
     event = row.event
     moment = event.time if event else row.hour
     return {
@@ -192,11 +201,13 @@ def listed(row: Row) -> dict[str, object]:
         "what": kind_text(row),
         "time": time_text(row),
         "iso": stamp(moment, "seconds") if moment else None,
-        "granted": event.granted if event else (),
-        "refused": event.refused if event else (),
+        "granted": services_named(policy, event.granted) if event else (),
+        "refused": services_named(policy, event.refused) if event else (),
+        "titled": policy.language if policy else None,
         "answers": answers_text(row),
         "details": details_text(row),
         "source": event.source if event else None,
+        "whence": SOURCES.get(event.source, event.source) if event and event.source else None,
         "language": event.language if event else None,
         "profile": event.profile if event else None,
         "revision": row.revision,

@@ -1,7 +1,7 @@
 """What a log's counts say at a glance: charts of the answers by day, rates by what tells them apart."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,8 +13,9 @@ from consent.audit.rates import DIMENSIONS
 from consent.audit.search import Search, SearchError, is_word, read_moment
 from consent.audit.share import Share
 from consent.audit.span import unit_of
+from consent.audit.titles import NONE, named
 from consent.audit.totals import Totals
-from consent.audit.wording import PRUNED_BELOW
+from consent.audit.wording import PRUNED_BELOW, SOURCES
 from consent.errors import LedgerError, ProofError
 from consent.ledger import Checkpoint, Ledger
 from consent.ledger.note import Note
@@ -54,8 +55,11 @@ def asked_for(address: MultiDict[str, str]) -> Search:
     )
 
 
-def charts(totals: Totals) -> list[Chart]:
-    """The charts of *totals*: all answers, those to each category, and when there were any; none without answers."""
+def charts(totals: Totals, titles: Mapping[str, str] = NONE) -> list[Chart]:
+    """The charts of *totals*: all answers, those to each category, and when there were any; none without answers.
+
+    *titles* are those of categories, by key.
+    """
     steps, counts = tuple(totals.spans), totals.counts
     if not steps:
         return []
@@ -66,7 +70,12 @@ def charts(totals: Totals) -> list[Chart]:
     )
     sums = tuple(sum(each["", said] for said in SAID) for each in counts)
     lines = [
-        Lines(key=f"category-{at}", title=f"Answers to {key}", lines=tuple(shares(counts, key)), **whole)
+        Lines(
+            key=f"category-{at}",
+            title=f"Answers to {named(key, titles)}",
+            lines=tuple(shares(counts, key)),
+            **whole,
+        )
         for at, key in enumerate(totals.categories)
     ]
     return [
@@ -85,14 +94,15 @@ def shares(counted: Sequence[Counter[tuple[str, str]]], category: str) -> Iterat
             yield Shares(said, tuple(map(Share, parts, totals)))
 
 
-def compared(totals: Totals, dimension: str) -> list[Compared]:
-    """The rates of each category, told apart by *dimension*, as *totals* are."""
+def compared(totals: Totals, dimension: str, titles: Mapping[str, str] = NONE) -> list[Compared]:
+    """The rates of each category, told apart by *dimension*, as *totals* are; with *titles* of categories, by key."""
+    values = SOURCES if dimension == "source" else NONE
     return [
         Compared(
-            category,
+            named(category, titles),
             (dimension, "answers", *SAID),
             [
-                (value, f"{rate.answers:,}", *(rate.share(said).in_words() for said in SAID))
+                (named(value, values), f"{rate.answers:,}", *(rate.share(said).in_words() for said in SAID))
                 for value, rate in totals.rates(category).items()
             ],
         )

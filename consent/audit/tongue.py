@@ -11,7 +11,12 @@ _WORDING: Final = re.compile(r"wordings\.([A-Za-z0-9-]+)\.")
 
 
 def tongue(language: str | None) -> Markup:
-    """The attributes of an element whose text is in *language*; without one its letters say which way it runs."""
+    """The attributes of an element whose text is in *language*: none for English, which is the page's own.
+
+    Without a language, or of one that is unknown here, the letters say which way it runs.
+    """
+    if language == "en":
+        return Markup("")
     if not language:
         return Markup(' dir="auto"')
     return Markup(' lang="{}" dir="{}"').format(language, direction(language))

@@ -37,17 +37,16 @@ from consent.audit.rates import DIMENSIONS
 from consent.audit.row import Reader, Row
 from consent.audit.search import Search, SearchError, read_id
 from consent.audit.share import FOR_REVIEW
+from consent.audit.titles import catalogue_of, titles_of
 from consent.audit.today import notice_today, policy_since
 from consent.audit.totals import totals
 from consent.audit.untold import untold
 from consent.audit.verification import verification_page, verified
 from consent.audit.wording import PRUNED, facts_of
 from consent.errors import LedgerError
-from consent.policy import Policy
 from consent.web.assets import asset
 from consent.web.concealment import REVEALING, gives_away
 from consent.web.declaration import declared
-from consent.web.language import Catalogue, catalogue, shipped
 from consent.web.request import here
 from consent.web.site import asked, current_site
 
@@ -232,7 +231,8 @@ def overview_page(
     if search is not None:
         source = reader()
         found = totals(source, search, wanted["by"])
-        charts, tables = overviewed(found), compared(found, wanted["by"])
+        titles = titles_of(site().policy)
+        charts, tables = overviewed(found, titles), compared(found, wanted["by"], titles)
         state = state_of(source.ledger)
     return page(
         "overview.html",
@@ -254,7 +254,7 @@ def event_page(source: Reader, row: Row, proof: Proof, seen_by: LookUps) -> Resp
     return page(
         "event.html",
         HTTPStatus.OK,
-        event=listed(row),
+        event=listed(row, policy),
         facts=list(facts_of(row, policy)),
         answers=answer_lines(row, policy),
         policy=policy,
@@ -274,8 +274,3 @@ def notice_page(body: Markup, code: HTTPStatus) -> Response:
     response.headers["Content-Security-Policy"] = NOTICE_POLICY
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response
-
-
-def catalogue_of(policy: Policy) -> Catalogue:
-    """The words for *policy*: those of its own language, for which there may be none in a later release."""
-    return catalogue(policy.language if policy.language in shipped() else "en")

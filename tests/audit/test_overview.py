@@ -164,6 +164,17 @@ def test_the_page_shows_each_chart_with_its_table_and_what_rates_are_for(
     assert '/privacy-choices/audit/overview"' in auditor.open().text
 
 
+def test_the_page_calls_categories_and_sources_by_their_titles_beside_their_keys(
+    app: Flask, auditor: Auditor
+) -> None:
+    visit(app, "all")
+    words = text_of(auditor.open("/overview", by="source").text)
+    assert "Answers to Videos (media) All together" in words
+    assert "Videos (media), by source" in words
+    assert "the banner (banner) 1 too few" in words
+    assert "Measurement (performance), by source" in words
+
+
 def test_a_span_of_days_is_asked_for_by_the_query(app: Flask, auditor: Auditor) -> None:
     visit(app, "all")
     assert "Nothing was answered then." in auditor.open("/overview", since="2030-01-01").text

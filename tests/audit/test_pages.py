@@ -48,8 +48,10 @@ def test_the_list_shows_what_was_answered_and_no_subject(app: Flask, auditor: Au
     assert page.status_code == 200
     words = text_of(page.text)
     assert "Consent given" in words
-    assert "experiment, statistics" in words
-    assert "names, videos" in words
+    assert "New features , Visit statistics" in words
+    assert "Sign-in name , Films" in words
+    assert '<span title="videos">Films</span>' in page.text
+    assert '<span title="banner">the banner</span>' in page.text
     assert "2026-11-18 11:06:40" in words
     assert event.notice
     assert event.notice[:12] in words

@@ -125,6 +125,8 @@ def test_what_the_policys_own_language_says_is_set_in_its_direction(make_app: Ma
     visit(app, "all")
     history = auditor_of(app).open("/policies").text
     assert '<dt>Visitors are told</dt><dd lang="ar" dir="rtl">Film Co لم يعد هنا.</dd>' in history
+    listed = auditor_of(app).open().text
+    assert '<span title="statistics" lang="ar" dir="rtl">إحصاءات Film</span>' in listed
     event = auditor_of(app).look_up(newest(app).id).text
     assert '<bdi lang="ar" dir="rtl">إحصاءات Film</bdi> <code>statistics</code>' in event
     assert '<p lang="ar" dir="rtl">Film Co لم يعد هنا.</p>' in event
