@@ -79,6 +79,13 @@ def test_what_each_changed_is_said_in_the_words_of_the_command(apps: list[Flask]
     assert "First use 2026-11-20" in words
 
 
+def test_no_line_breaks_a_date_that_differs_in_two(make_app: MakeApp) -> None:
+    visit(make_app(), "all")
+    visit(app := make_app(NEXT_POLICY.replace("2026-11-01", "2026-11-15")), "all")
+    page = auditor_of(app).open("/policies").text
+    assert '<td dir="auto"><span class="pc-whole">2026-11-15</span></td>' in page
+
+
 def test_a_policy_that_was_altered_is_said_to_be_unreadable(apps: list[Flask], tmp_path: Path) -> None:
     alter(tmp_path, "UPDATE document SET body = ? WHERE hash = ?", b"{}", site_of(apps[1]).policy.digest)
     page = auditor_of(apps[-1]).open("/policies")
