@@ -181,7 +181,8 @@ def rendered(
         signals=tuple(SIGNALS),
         offered=offered,
         titles={
-            key: named(key, titles_of(site().policy)) for key in (*offered.categories, *offered.services)
+            key: named(key, titles_of(current_site().policy))
+            for key in (*offered.categories, *offered.services)
         },
         lists=offered.with_typed(query.typed),
         missing=offered.missing(search) if search else (),

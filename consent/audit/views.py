@@ -231,7 +231,7 @@ def overview_page(
     if search is not None:
         source = reader()
         found = totals(source, search, wanted["by"])
-        titles = titles_of(site().policy)
+        titles = titles_of(current_site().policy)
         charts, tables = overviewed(found, titles), compared(found, wanted["by"], titles)
         state = state_of(source.ledger)
     return page(
