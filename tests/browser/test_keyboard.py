@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, expect
+
+from consent.web.language import catalogue
 
 from .conftest import NewVisit
 from .demo import OPTIONAL, ROOT, Demo, Visit, running
@@ -157,3 +160,37 @@ def test_the_dialog_keeps_the_focus_until_it_is_closed(visit: NewVisit) -> None:
         page.keyboard.press("Tab")
         outside = page.evaluate("document.activeElement.closest('#pc-dialog') === null")
         assert not outside or page.evaluate("document.activeElement === document.body")
+
+
+def unseen(page: Page, key: str, times: int) -> list[str]:
+    """What has the focus while *key* is pressed so many *times*, and isn't in view."""
+    found = []
+    for _ in range(times):
+        page.keyboard.press(key)
+        if not page.evaluate(SEEN):
+            found.append(page.evaluate("document.activeElement.outerHTML"))
+    return found
+
+
+@pytest.mark.requirement("A11Y-02")
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (320, 700), (360, 640)])
+def test_nothing_with_the_focus_hides_behind_the_buttons(visit: NewVisit, width: int, height: int) -> None:
+    page = visit(width=width, height=height, reduced_motion="reduce").go("/?lang=de")
+    words = catalogue("de")
+    said = " ".join(words.gettext(f"error.503.{part}") for part in ("why", "changed", "next"))
+    page.route(
+        "**/privacy-choices", lambda route: route.fulfill(status=503, json={"ok": False, "message": said})
+    )
+    page.locator(".pc-banner [command]").click()
+    for box in page.locator("#pc-dialog [type=radio][value=some]").all():
+        box.check()
+    page.locator("#pc-dialog .pc-bar button").focus()
+    assert unseen(page, "Tab", 20) == []
+    assert unseen(page, "Shift+Tab", 20) == []
+    for where in ("#pc-dialog", ".pc-banner"):
+        page.locator(f"{where} .pc-row [value=all]").click()
+        expect(page.locator(f"{where} [role=alert]")).to_have_text(said)
+        page.locator(f"{where} .pc-row [value=none]").focus()
+        assert unseen(page, "Shift+Tab", 20) == []
+        assert unseen(page, "Tab", 20) == []
+        page.keyboard.press("Escape")
