@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from flask import request
 
 from consent.web.erasure import offered
 from consent.web.notice import marks
 from consent.web.optout import link_name
-from consent.web.page import again, page, status
+from consent.web.page import addresses_of, again, page, status
 from consent.web.receipts import address
 from consent.web.request import ConsentRequest
 from consent.web.returning import safe_path
@@ -51,6 +52,8 @@ def centre(
     """The page's HTML, with *marked* answers instead of the visitor's own, *problem* on top, and a link *back*."""
     notice = visitor.notice
     answers = marks(visitor.site.policy, visitor.decision) if marked is None else marked
+    back = back or safe_path(request.args.get("next"))
+    away = back if back and urlsplit(back).path != addresses_of(visitor)["centre"] else None
     return page(
         visitor,
         f"{problem.id}.title" if problem else link_name(visitor),
@@ -58,8 +61,8 @@ def centre(
         centre=notice.marked(answers),
         problem=problem,
         again=again(visitor),
-        status=status(visitor),
+        status=status(visitor, on_centre=True, back=away),
         erase=offered(visitor, request.args.get("erase")),
         receipt=address(visitor, request.args.get("receipt")),
-        next=back or safe_path(request.args.get("next")),
+        next=back,
     )

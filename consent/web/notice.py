@@ -67,7 +67,8 @@ VALID = {"worth": "valid", "pasted": "", "says": ENTRY | {"notice": None, "revis
 WORTHLESS = {"worth": "altered", "pasted": "T", "says": None}
 LEAST_MINE = dict.fromkeys(MINE) | {"state": [], "history": [], "signal": "", "sale": ""}
 BESIDE: tuple[tuple[str, dict[str, object]], ...] = (
-    ("status.html", {"message": "T"}),
+    ("status.html", {"message": "T", "on_centre": False, "back": None}),
+    ("status.html", {"message": "T", "on_centre": True, "back": "/"}),
     ("again.html", {"why": "changed", "change": "T", "services": ["T"]}),
     ("again.html", {"why": "changed", "change": None, "services": []}),
     ("again.html", {"why": "expired", "change": None, "services": []}),

@@ -122,8 +122,11 @@ def answers(visitor: ConsentRequest) -> dict[str, list[str]]:
     return {"granted": on, "refused": sorted({*every} - {*on})}
 
 
-def status(visitor: ConsentRequest) -> Markup:
-    """The result of the visitor's answer, hidden until the address names it (``#pc-status``)."""
+def status(visitor: ConsentRequest, *, on_centre: bool = False, back: str | None = None) -> Markup:
+    """The result of the visitor's answer, hidden until the address names it (``#pc-status``).
+
+    *on_centre*: whether it stands on the preference centre's page; *back* is where it leads from there.
+    """
     site = visitor.site
     stopped = conflicts(visitor)
     why = stopped and (tuple(service.key for service in stopped), visitor.signal)
@@ -135,15 +138,17 @@ def status(visitor: ConsentRequest) -> Markup:
         visitor.mount,
         link_name(visitor),
         why,
+        on_centre,
     )
-    if (found := site.pieces.get(key)) is not None:
+    if back is None and (found := site.pieces.get(key)) is not None:
         return found
     words = visitor.words
     message = settled(visitor)
     if stopped:
         link = Markup(' <a href="{}#pc-sale">{}</a>')
         message += link.format(addresses_of(visitor)["centre"], words.gettext("optout.more"))
-    return site.remember(key, piece(visitor, "status.html", words, message=message))
+    html = piece(visitor, "status.html", words, message=message, on_centre=on_centre, back=back)
+    return html if back else site.remember(key, html)
 
 
 def settled(visitor: ConsentRequest) -> Markup:

@@ -93,6 +93,22 @@ def test_choosing_on_the_page_does_the_same(visit: NewVisit, javascript: bool) -
 
 
 @both
+@pytest.mark.parametrize("way", [".pc-sheet .pc-button", "footer .pc-link"])
+def test_who_was_asked_in_place_of_a_page_gets_there_after_answering(
+    visit: NewVisit, javascript: bool, way: str
+) -> None:
+    visitor = visit(javascript=javascript)
+    see_home(visitor)
+    visitor.answer("Reject all")
+    page = visitor.go("/films/bill")
+    page.locator(way).first.click()
+    visitor.answer("Accept all")
+    page.locator("#pc-status").get_by_role("link", name="Back to the page").click()
+    expect(page).to_have_url(f"{visitor.demo.url}/films/bill")
+    expect(page.locator("main iframe, main video").first).to_be_visible()
+
+
+@both
 @pytest.mark.requirement("WD-01")
 @pytest.mark.requirement("WD-02")
 @pytest.mark.parametrize("path", PAGES)

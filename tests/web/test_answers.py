@@ -277,6 +277,24 @@ def test_a_view_that_needs_consent_asks_for_it(visitor: Visitor) -> None:
     assert visitor.client.get("/beta").text == "beta"
 
 
+@pytest.mark.parametrize(
+    ("query", "led"),
+    [
+        ("?next=/beta?a%3Db", ["/beta?a=b"]),
+        ("?next=/privacy-choices/mine", ["/privacy-choices/mine"]),
+        ("?next=//evil.example", []),
+        ("?next=/privacy-choices?next%3D/beta", []),
+        ("", []),
+    ],
+)
+def test_the_result_on_the_centre_leads_back_to_the_page_asked_for_and_never_to_the_centre_itself(
+    visitor: Visitor, query: str, led: list[str]
+) -> None:
+    html = visitor.client.get(f"/privacy-choices{query}").text
+    [result] = re.findall(r'<p class="pc-message">.*?</div>', html, re.DOTALL)
+    assert re.findall(r'href="([^"]+)"', result) == [*led, "/privacy-choices/mine", "#pc-hide"]
+
+
 def test_a_marked_page_keeps_third_parties_out_whatever_was_granted(visitor: Visitor) -> None:
     visitor.answer("all")
     assert visitor.client.get("/portal").text == "no: marked"
