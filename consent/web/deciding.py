@@ -328,9 +328,10 @@ def told(visitor: ConsentRequest, problem: Problem) -> Response:
 
 
 def said(visitor: ConsentRequest, problem: Problem) -> str:
-    """*problem* in two or three sentences."""
+    """*problem* in a few sentences: what happened, what was changed, what to do."""
     reason = [f"reason.{problem.reason}"] if problem.reason else []
-    ids = [f"{problem.id}.why", *reason, problem.changed, *(["error.held"] if problem.held else [])]
+    held = ["error.held"] if problem.held else []
+    ids = [f"{problem.id}.why", *reason, problem.changed, *held, f"{problem.id}.next"]
     return " ".join(str(visitor.words.gettext(each)) for each in ids)
 
 

@@ -9,6 +9,7 @@ from flask import Flask
 
 from consent.errors import LedgerUnavailable
 from consent.ledger import Kind, Ledger
+from consent.web.limits import TooMany
 from consent.web.site import Site
 
 from .clinic import POLICY, SAME, Clock, MakeSite, Visitor, events, locked, use_up_limits
@@ -31,6 +32,23 @@ def test_a_grant_that_cannot_be_recorded_turns_nothing_on(visitor: Visitor, app:
         assert not visitor.allowed("statistics")
     assert events(site) == []
     assert visitor.answer("all").status_code == 303
+
+
+@pytest.mark.parametrize(("code", "do"), [(503, "Try again in a few minutes."), (429, "Wait a minute")])
+def test_what_to_do_about_it_is_said_in_place_as_on_the_page(
+    visitor: Visitor, site: Site, monkeypatch: pytest.MonkeyPatch, code: int, do: str
+) -> None:
+    raised = {503: LedgerUnavailable, 429: TooMany}[code]
+    visitor.notice()
+
+    def failing(*_: object, **__: object) -> None:
+        raise raised("the ledger takes nothing now", retry_after=60)
+
+    monkeypatch.setattr(type(site.recorder), "record", failing)
+    for accept in ("text/html", "application/json"):
+        response = visitor.answer("all", {**SAME, "Accept": accept})
+        assert response.status_code == code
+        assert do in response.text
 
 
 def test_a_withdrawal_holds_at_once_and_is_recorded_later_once_under_its_id(
