@@ -96,6 +96,11 @@ def test_no_text_holds_markup_or_typewriter_quotes(tag: str) -> None:
             assert not re.search(r"[<>\"]|&\w+;|``|''", form), (name, form)
 
 
+def test_an_option_of_a_command_stands_the_way_it_is_typed(tag: str) -> None:
+    mark = "\u200e" if catalogue(tag).direction == "rtl" else ""
+    assert f"{mark}--key{mark}" in texts(tag)["receipt.key"][0]
+
+
 def test_labels_of_buttons_are_little_longer_than_in_english(tag: str) -> None:
     english, own = texts("en"), texts(tag)
     assert "action.reject_all" in BUTTONS
