@@ -108,6 +108,17 @@ def test_who_was_asked_in_place_of_a_page_gets_there_after_answering(
     expect(page.locator("main iframe, main video").first).to_be_visible()
 
 
+@pytest.mark.requirement("A11Y-07")
+@pytest.mark.parametrize("width", [320, 390])
+def test_a_long_word_in_large_text_is_not_cut_in_the_dialog(visit: NewVisit, width: int) -> None:
+    page = visit(width=width).go("/?lang=de")
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    page.locator(".pc-banner [command]").click()
+    for box in page.locator("#pc-dialog [type=radio][value=some]").all():
+        box.check(force=True)
+    assert page.locator("#pc-dialog").evaluate("(dialog) => dialog.scrollWidth - dialog.clientWidth") <= 0
+
+
 @both
 @pytest.mark.requirement("WD-01")
 @pytest.mark.requirement("WD-02")

@@ -109,6 +109,21 @@ def test_the_declaration_never_scrolls_sideways(site: str, page: Page, language:
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 1
 
 
+@pytest.mark.requirement("A11Y-07")
+@pytest.mark.parametrize("language", ["el", "de"])
+def test_in_the_narrowest_declaration_a_cookies_name_stands_in_one_line(
+    site: str, page: Page, language: str
+) -> None:
+    page.set_extra_http_headers({"Accept-Language": language})
+    page.goto(f"{site}privacy-choices/declaration")
+    show(page, Look(320, "light"))
+    lines = page.locator("th code").evaluate_all(
+        "(names) => names.map((name) => name.getClientRects().length)"
+    )
+    assert len(lines) > 5
+    assert {*lines} == {1}
+
+
 @pytest.mark.requirement("UI-03")
 @pytest.mark.parametrize(
     "theme",
