@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
+from zlib import crc32
 
 from flask import Response, url_for
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -107,6 +108,11 @@ def shape(attributes: Mapping[str, str | bool]) -> tuple[int, int] | None:
     return int(sizes[0]), int(sizes[1])
 
 
+def anchor(attributes: Mapping[str, str | bool]) -> str:
+    """The id of the placeholder for a frame with *attributes*: the same whenever its page is shown."""
+    return f"pc-{crc32(str(attributes['src']).encode()):08x}"
+
+
 def placeholder(visitor: ConsentRequest, key: str, attributes: Mapping[str, str | bool]) -> Markup:
     """What stands in an embed's place: what it would be, from whom, what they get, and the ways to it.
 
@@ -123,6 +129,7 @@ def placeholder(visitor: ConsentRequest, key: str, attributes: Mapping[str, str 
     return piece(
         visitor,
         "placeholder.html",
+        anchor=anchor(attributes),
         title=attributes["title"],
         provider=words.gettext("list.comma").join(dict.fromkeys(view.provider_name for view in views)),
         data=words.gettext("list.comma").join(data),
@@ -164,7 +171,7 @@ def ways(
         once=embed.signed(site) if once else None,
         always=helps,
         notice=visitor.notice.hash if helps else None,
-        next=visitor.address,
+        next=visitor.address and f"{visitor.address}#{anchor(attributes)}",
         src=None if src.startswith("/") else src,
         provider=site.policy.provider(service.provider).name,
     )

@@ -98,7 +98,7 @@ BESIDE: tuple[tuple[str, dict[str, object]], ...] = (
     ("erased.html", {}),
 )
 """The other templates that stand on a page with the notice, or are a page of ours."""
-EMBED: dict[str, object] = {"title": "T", "provider": "T", "cached": False}
+EMBED: dict[str, object] = {"anchor": "T", "title": "T", "provider": "T", "cached": False}
 PLACEHOLDERS = (
     EMBED | {"data": "T", "why": None, "shape": (16, 9), "choose": "/", "dialog": True},
     EMBED | {"data": "T", "why": None, "cached": True, "shape": None, "choose": "/", "dialog": True},

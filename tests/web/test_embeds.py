@@ -230,7 +230,8 @@ def test_its_page_lets_in_that_frame_only_and_leads_back(visitor: Visitor) -> No
     }
     assert response.headers["X-Frame-Options"] == "DENY"
     assert response.headers["Cache-Control"] == "no-store"
-    assert '<a href="/">Back to the page</a>' in response.text
+    [place] = re.findall('class="pc pc-embed" id="([^"]+)"', visitor.client.get("/").text)
+    assert f'<a href="/#{place}">Back to the page</a>' in response.text
     assert "<script" not in response.text
 
 
