@@ -18,6 +18,7 @@ from consent.errors import LedgerUnavailable
 from consent.storage import appending, erasing, extent, faults, migrate, moved, sealing
 from consent.storage import engine as engines
 from consent.storage.birth import Birth
+from consent.storage.folding import MOMENT, Folding
 from consent.storage.place import Identity, Place
 from consent.storage.queue import OutOfPatienceError, Queue
 from consent.storage.schema import TRIGGERS
@@ -38,6 +39,7 @@ class _Process:
 
     engine: Engine
     queue: Queue
+    folding: Folding
     opening: threading.Lock = field(default_factory=threading.Lock)
     ready: bool = False
     identity: Identity | None = None
@@ -104,6 +106,7 @@ class Database:
             with engines.immediate(process.engine, deadline) as connection:
                 yield connection
             self._require_same(process)
+            process.folding.fold(process.engine)
 
     def prepare(self) -> Sequence[str]:
         """Create or upgrade the database now; what was done when this process opened it, line by line."""
@@ -145,16 +148,19 @@ class Database:
         if self._tombstones is not None:
             self._tombstones.add(ids)
 
+    def owe_fold(self) -> None:
+        """Have the write-ahead log emptied after what is being erased by whoever is writing: at once, or later."""
+        self._here().folding.owe()
+
     def fold(self) -> None:
         """Fold the write-ahead log back into the file, so that what was overwritten is in neither.
 
-        Who reads an older state at this moment keeps it from being emptied; then a later write does that.
+        Who reads an older state at this moment keeps it from being emptied; then the next write does that.
         """
-        if self._place is None:
-            return
         process = self._ready()
-        with suppress(LedgerUnavailable), self._explained(process), self._turn(process, engines.PATIENCE):
-            engines.fold(process.engine)
+        if process.folding.due:
+            with suppress(LedgerUnavailable), self._turn(process, engines.PATIENCE):
+                process.folding.fold(process.engine, MOMENT)
 
     def close(self) -> None:
         """Close what this process holds; the next use opens it again."""
@@ -164,8 +170,9 @@ class Database:
 
     def _process(self) -> _Process:
         if self._place is None:
-            return _Process(engines.make(None), Queue(None))
-        return _Process(engines.make(self._place.file), Queue(self._place.beside(".lock")))
+            return _Process(engines.make(None), Queue(None), Folding(None))
+        mark = self._place.beside(".unfolded")
+        return _Process(engines.make(self._place.file), Queue(self._place.beside(".lock")), Folding(mark))
 
     def _here(self) -> _Process:
         process = self._processes.get(os.getpid())
@@ -225,6 +232,7 @@ class Database:
             process.foreign = self._birth.foreign(connection)
         if process.foreign is None:
             self._erase_again(process)
+            process.folding.fold(process.engine)
         process.identity = None if self._place is None else self._place.identity()
         process.looked = time.monotonic()
         process.ready = True
@@ -247,11 +255,12 @@ class Database:
             with self._turn(process, self._first_use):
                 with engines.immediate(process.engine, time.monotonic() + self._first_use) as connection:
                     found = erasing.with_openings(connection, None, back)
+                    process.folding.owe()
                     erasing.erase(connection, found)
                     if found and moved.moved_to(connection) is None:
                         said = erased_again(self._birth.origin, self._birth.clock())
                         appending.add(connection, said, self.now())
-                engines.fold(process.engine)
+                process.folding.fold(process.engine, MOMENT)
             log.warning("%d events that had been erased were back, and are erased again", len(back))
 
     def _lacking(self, process: _Process) -> bool:

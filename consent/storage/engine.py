@@ -12,8 +12,6 @@ from sqlalchemy.pool import StaticPool
 
 #: Seconds a reader waits when a database is locked as a whole, which in WAL mode hardly happens.
 PATIENCE = 2.0
-#: Milliseconds that folding back the write-ahead log waits for others who read.
-_FOLDING = 200
 
 #: ``fullfsync``: on macOS a plain fsync may stay in the drive's cache. ``secure_delete``: an erased opening is
 #: overwritten. ``trusted_schema``: a schema that somebody changed calls no functions.
@@ -97,14 +95,15 @@ def reading(engine: Engine) -> Iterator[sqlite3.Connection]:
         pooled.close()
 
 
-def fold(engine: Engine) -> None:
-    """Fold the write-ahead log back into the file and empty it, as far as others who read let it."""
+def fold(engine: Engine, milliseconds: int) -> bool:
+    """Fold the write-ahead log back into the file and empty it; whether others who read let it in that time."""
     with reading(engine) as connection:
-        connection.execute(f"PRAGMA busy_timeout = {_FOLDING}")
+        connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
         try:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
             connection.execute(f"PRAGMA busy_timeout = {int(1000 * PATIENCE)}")
+    return not busy
 
 
 def use_write_ahead_log(engine: Engine) -> None:

@@ -165,6 +165,7 @@ class SqliteStorage:
                 return 0
             if listed:
                 self._database.list_erased(found)
+            self._database.owe_fold()
             erasing.erase(connection, found)
             if appending.known(connection, entry) is None:
                 appending.add(connection, entry, self._database.now())
