@@ -23,16 +23,18 @@ class Folding:
 
     mark: Path | None
     unsure: bool = True
-    """Whether something may have been left in it: by who was here before, or by an erasure of this process."""
+    """Whether whoever was here before may have left something in it."""
+    owed: bool = False
+    """Whether this process has erased something since it was emptied."""
 
     @property
     def due(self) -> bool:
         """Whether it is still to be emptied."""
-        return self.mark is not None and (self.unsure or self.mark.exists())
+        return self.mark is not None and (self.unsure or self.owed or self.mark.exists())
 
     def owe(self) -> None:
         """Something is being erased. Called before that is durable, so that it holds for a process that is killed."""
-        self.unsure = True
+        self.owed = True
         if self.mark is not None:
             with suppress(OSError):  # a full disk keeps nobody from erasing, and this process knows it
                 self.mark.touch(0o600)
@@ -43,8 +45,9 @@ class Folding:
             return
         with suppress(*faults.RAISED):
             if not engines.fold(engine, milliseconds):
-                self.owe()
+                if self.owed:  # somebody else may have taken the mark away, who saw only what was before
+                    self.owe()
                 return
-            self.unsure = False
+            self.unsure = self.owed = False
             with suppress(OSError):
                 self.mark.unlink(missing_ok=True)
