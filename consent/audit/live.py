@@ -5,6 +5,7 @@ only a database has is looked at here (columns beside the leaves, the head) and 
 """
 
 import io
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from functools import lru_cache
 from typing import BinaryIO, cast
 
 from consent.audit.export import document_hashes, stored_body
+from consent.audit.optouts import OptOuts
 from consent.audit.signed import compare_guard, compare_notes
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Head, Ledger, Sealed, leaf_hash
@@ -136,6 +138,7 @@ class Rows(Entries):
         self._records = live.below(progress(live.ledger.records(live.bound - 1), size), size)
         self._next = next(self._records, None)
         self._tile = dict[int, Sealed]()
+        self.opt_outs = OptOuts(live.bound)
 
     def leaves(self, index: int, width: int) -> list[bytes] | None:
         """The leaves under tile *index* of level 0, asked for in order; None if there are none of them."""
@@ -171,6 +174,8 @@ class Rows(Entries):
     def opening(self, index: int) -> tuple[bytes, bytes] | None:
         """Salt and opening of entry *index*; None if they aren't there."""
         record = self._tile.get(index) or self._live.kept.pop(index, None)
+        if record is not None:
+            self.opt_outs.look(index, record.leaf, record.body)
         if record is None or record.body is None or record.salt is None:
             return None
         subject = b"null" if record.subject is None else b'"%s"' % str(record.subject).encode()
@@ -245,6 +250,7 @@ def _look(
             check_prunings(trust, tree, rows)
             compare_guard(ledger, trust, signed, tree)
             _check_filed(ledger, rows)
+            rows.opt_outs.compare(ledger, head.size, rows.pruned - len(rows.kept), report)
             confirm(known, signed, tree, rows)
             report.facts |= {
                 "documents": len(source.names("documents")),
@@ -278,7 +284,7 @@ def _check_head(ledger: Ledger, head: Head, size: int, report: Report) -> None:
 def _check_filed(ledger: Ledger, rows: Rows) -> None:
     """Whether all that is filed under an event's id has its entry, and each leaf that was pruned its tombstone."""
     report, gone, tombstones = rows.report, rows.pruned - len(rows.kept), 0
-    for table, id in ledger.storage.orphans():
+    for table, id in _filed(ledger, report):
         if table == "erased":
             tombstones += 1
         elif table == "opening":
@@ -293,6 +299,16 @@ def _check_filed(ledger: Ledger, rows: Rows) -> None:
             f"entries 0 to {rows.pruned - 1}",
             f"{gone:,} of their leaves are gone, and there are tombstones of {tombstones:,}: no leaf goes before what "
             "it committed to was erased",
+        )
+
+
+def _filed(ledger: Ledger, report: Report) -> Iterator[tuple[str, uuid.UUID]]:
+    """What is filed under the id of no event, up to the first that is no id."""
+    try:
+        yield from ledger.storage.orphans()
+    except (ValueError, TypeError) as error:
+        report.add(
+            "tampered", "opening, erased, account", f"what one of them is filed under is no id ({error})"
         )
 
 

@@ -19,6 +19,7 @@ from consent.ledger.leaf import link as link
 from consent.ledger.leaf import seen as seen
 from consent.ledger.ledger import Ledger as Ledger
 from consent.ledger.operation import erasure as erasure
+from consent.ledger.operation import forgotten as forgotten
 from consent.ledger.operation import looked_up as looked_up
 from consent.ledger.operation import opened as opened
 from consent.ledger.operation import operated as operated
@@ -28,6 +29,7 @@ from consent.ledger.receipt import check_receipt as check_receipt
 from consent.ledger.record import Document as Document
 from consent.ledger.record import Entry as Entry
 from consent.ledger.record import Head as Head
+from consent.ledger.record import Holding as Holding
 from consent.ledger.record import Record as Record
 from consent.ledger.record import Recorded as Recorded
 from consent.ledger.record import Sealed as Sealed

@@ -83,9 +83,12 @@ class Ledger:
         """Whether the account with this link is opted out of sale and sharing."""
         return self.storage.opted_out(account)
 
-    def forget_account(self, account: str, *, patience: float = 2.0) -> bool:
-        """End the opt-out of the account with this link; whether there was one."""
-        return self.storage.forget_account(account, patience=patience)
+    def forget_account(self, event: Event, *, salt: bytes, patience: float = 2.0) -> bool:
+        """End the opt-out of the account that *event* says is ``forgotten``; whether there was one."""
+        if event.account is None or not self.storage.opted_out(event.account):
+            return False
+        self.record(event, salt=salt, patience=patience)
+        return True
 
     def erase(
         self,

@@ -48,6 +48,11 @@ def erasure(
     )
 
 
+def forgotten(account: str, *, id: uuid.UUID, time: datetime) -> Event:
+    """The event by which the opt-out of the account with this link ends with it, as the site says."""
+    return Event(id=id, kind=Kind.ERASED, time=time, policy=None, account=account, detail={"by": "site"})
+
+
 def looked_up(
     what: uuid.UUID, *, who: str, how: str, found: str, id: uuid.UUID, time: datetime, policy: str | None
 ) -> Event:

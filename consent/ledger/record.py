@@ -92,6 +92,19 @@ class Sealed(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """An account's opt-out as it holds now."""
+
+    link: str
+    id: uuid.UUID
+    """The event that says so."""
+    index: int | None
+    """Where that is; None if it waits, was pruned, or never was."""
+    opened: bool
+    """Whether its opening is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """The tree as it was last sealed."""
 

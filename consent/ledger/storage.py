@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from consent.ledger.facets import Counts, Facets
-from consent.ledger.record import Document, Entry, Record, Sealed, Written
+from consent.ledger.record import Document, Entry, Holding, Record, Sealed, Written
 from consent.ledger.replies import Replies
 from consent.ledger.signing import SignedStorage
 
@@ -54,8 +54,11 @@ class Storage(SignedStorage, Protocol):
     def opted_out(self, account: str) -> bool:
         """Whether the account with this link is opted out; one look-up by key."""
 
-    def forget_account(self, account: str, *, patience: float) -> bool:
-        """End the opt-out of the account with this link; whether there was one. Its events stay."""
+    def held(self) -> Iterator[Holding]:
+        """All opt-outs of accounts that hold now, in constant memory."""
+
+    def waiting(self) -> Iterator[tuple[uuid.UUID, bytes, bytes | None]]:
+        """Id, leaf and opening of what waits to be sealed, in the order in which it will be, in constant memory."""
 
     def account_key(self) -> bytes:
         """The 32 bytes under which accounts are linked: the same for as long as the log is, and nowhere else."""

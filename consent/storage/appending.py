@@ -58,7 +58,7 @@ def add(connection: sqlite3.Connection, new: Entry, now: int) -> Written:
     if new.account is not None and new.opted_out:
         connection.execute(_OPT_OUT, (new.account, new.id.hex))
     elif new.account is not None:
-        opt_in(connection, new.account)
+        connection.execute(_OPT_IN, (new.account,))
     sealing.seal(connection, tree, [new.leaf_hash], now)
     return Written(index=index, id=new.id, leaf=new.leaf)
 
@@ -74,11 +74,6 @@ def add_all(connection: sqlite3.Connection, entries: Sequence[Entry], now: int) 
     )
     sealing.seal(connection, tree, [new.leaf_hash for new in entries], now)
     tally.count_in_file(connection, tree.edge.size, tally.AT_ONCE)
-
-
-def opt_in(connection: sqlite3.Connection, account: str) -> bool:
-    """End the opt-out of the account with this link; whether there was one."""
-    return connection.execute(_OPT_IN, (account,)).rowcount > 0
 
 
 def add_documents(connection: sqlite3.Connection, documents: Sequence[Document]) -> None:

@@ -85,7 +85,9 @@ class Append:
     def run(self, connection: BoundedConnection) -> Written | None:
         """Where the event ended; None if another append of its id came in between each time."""
         merging = self._repeats is not None and self._entry.subject is not None
-        if not self._news and (written := self._at_once(connection, alone=merging)):
+        # Those of one account are recorded one by one: what holds must be what the last of them in the log says.
+        at_once = not self._news and self._entry.account is None
+        if at_once and (written := self._at_once(connection, alone=merging)):
             return written
         for _ in range(_LOOKS):
             if written := self._step_by_step(connection, merging=merging or self._news):
@@ -118,6 +120,8 @@ class Append:
         new, bounds = self._entry, bounded(self._patience)
         with connection.pipeline():
             connection.execute(bounds)
+            if new.account is not None:
+                connection.execute(_ONE_BY_ONE, (new.account,))
             if merging and (written := self._repeated(connection)):
                 add_documents(connection, self._documents)
                 connection.execute(TOUCH)

@@ -10,15 +10,15 @@ import psycopg
 from sqlalchemy import Connection, Row, Table, TextClause, text
 
 from consent.errors import LedgerError, LedgerUnavailable
-from consent.ledger import Counts, Document, Entry, Facets, Head, Record, Sealed, Written, leaf_hash
+from consent.ledger import Counts, Document, Entry, Facets, Head, Holding, Record, Sealed, Written, leaf_hash
 from consent.ledger.replies import Replies
 from consent.ledger.signing import Desk
-from consent.storage import eraser, extent, inbox, index, moved, pruner, records, roles, sequencer
+from consent.storage import eraser, extent, holding, inbox, index, moved, pruner, records, roles, sequencer
 from consent.storage.birth import first_leaf
 from consent.storage.connections import bounded
 from consent.storage.departure import Departure, Progress
 from consent.storage.listing import Listing
-from consent.storage.schema import inbox as waiting
+from consent.storage.schema import inbox as inbox_table
 from consent.storage.server import Server
 
 log = logging.getLogger("consent")
@@ -29,7 +29,6 @@ INTERVAL, PAUSE, LONGEST = 1.0, 10.0, 1.0
 _DOCUMENTS = 20
 
 _OF_SUBJECT = text(inbox.ANYWHERE.format(":subject", "ASC NULLS LAST", "ASC"))
-_OPT_IN = text("DELETE FROM consent.account WHERE link = :link")
 _ADD_NOTE = text("INSERT INTO consent.checkpoint (size, note) VALUES (:size, :note) ON CONFLICT DO NOTHING")
 _BY_ID = text("""
     SELECT e.leaf_index, e.uid, e.leaf, e.leaf_hash, o.subject, o.salt, o.body
@@ -194,7 +193,7 @@ class PostgresStorage:
             def read(
                 connection: Connection, after: uuid.UUID, limit: int, table: Table = table
             ) -> Sequence[tuple[uuid.UUID, bool]]:
-                return records.filed(connection, table, waiting, after, limit)
+                return records.filed(connection, table, inbox_table, after, limit)
 
             filed = self._server.read_all(read, records.FIRST_ID, lambda found: found[0])
             yield from ((table.name, id) for id, there in filed if not there)
@@ -253,11 +252,12 @@ class PostgresStorage:
     def opted_out(self, account: str) -> bool:
         return self._server.read(lambda connection: records.opted_out(connection, account))
 
-    def forget_account(self, account: str, *, patience: float) -> bool:
-        def forget(connection: Connection) -> bool:
-            return connection.execute(_OPT_IN, {"link": account}).rowcount > 0
+    def held(self) -> Iterator[Holding]:
+        return self._server.read_all(holding.held, "", lambda found: found.link)
 
-        return self._server.write(forget, patience)
+    def waiting(self) -> Iterator[tuple[uuid.UUID, bytes, bytes | None]]:
+        found = self._server.read_all(holding.waiting, 0, lambda row: row[0])
+        return ((id, leaf, body) for _, id, leaf, body in found)
 
     def account_key(self) -> bytes:
         return self._server.account_key()

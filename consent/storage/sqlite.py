@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 from sqlalchemy import Table
 
-from consent.ledger import Counts, Document, Entry, Facets, Head, Record, Sealed, Written
+from consent.ledger import Counts, Document, Entry, Facets, Head, Holding, Record, Sealed, Written
 from consent.ledger.replies import Replies
 from consent.ledger.signing import Desk
-from consent.storage import appending, erasing, extent, index, pruning, records, sealing, tally
+from consent.storage import appending, erasing, extent, holding, index, pruning, records, sealing, tally
 from consent.storage.birth import first_leaf
 from consent.storage.database import Database
 from consent.storage.departure import Departure
@@ -142,10 +142,15 @@ class SqliteStorage:
         with self._database.reading() as connection:
             return records.opted_out(connection, account)
 
-    def forget_account(self, account: str, *, patience: float) -> bool:
-        self._database.require_here()
-        with self._database.writing(patience) as connection:
-            return appending.opt_in(connection, account)
+    def held(self) -> Iterator[Holding]:
+        def batch(after: str) -> Sequence[Holding]:
+            with self._database.reading() as connection:
+                return holding.held(connection, after, _RECORDS)
+
+        return records.paged(batch, "", lambda found: found.link, _RECORDS)
+
+    def waiting(self) -> Iterator[tuple[uuid.UUID, bytes, bytes | None]]:
+        return iter(())  # what is recorded is sealed
 
     def account_key(self) -> bytes:
         return self._database.account_key()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from consent.errors import LedgerConflict, LedgerError, LedgerUnavailable, PolicyError
-from consent.ledger import Document, Event, Kind, Ledger, Record, Recorded, erasure, link, operated
+from consent.ledger import Document, Event, Kind, Ledger, Record, Recorded, erasure, forgotten, link, operated
 from consent.policy import Policy, compare
 from consent.web.limits import Limits
 from consent.web.metrics import Metrics
@@ -180,8 +180,9 @@ class Recorder:
     def forget_account(self, account: str) -> bool:
         """End the opt-out of *account*; whether there was one. LedgerUnavailable when that can't be done now."""
         linked = self.link(account)
+        event = forgotten(linked, id=new_id(), time=moment(self.clock()))
         with self.turn():
-            found = self.ledger.forget_account(linked, patience=PATIENCE)
+            found = self.ledger.forget_account(event, salt=secrets.token_bytes(32), patience=PATIENCE)
         self.opt_outs.forget(linked)
         return found
 

@@ -1,5 +1,6 @@
 """What is recorded, once, in which order, and how it is found again: the same in a file, in memory, on a server."""
 
+import os
 import sqlite3
 import threading
 import tracemalloc
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy.dialects.sqlite import dialect
 
 from consent.errors import LedgerConflict, LedgerError
-from consent.ledger import Document, Event, Kind, Ledger, leaf_hash, operated
+from consent.ledger import Document, Event, Kind, Ledger, forgotten, leaf_hash, operated
 from consent.storage import appending, engine, records, sealing
 
 from .events import NOW, ORIGIN, SUBJECT, change, new_event, open_ledger, place, record, rows, seal_all
@@ -322,12 +323,28 @@ def test_what_is_no_news_of_an_account_is_not_recorded(ledger: Ledger) -> None:
 def test_an_account_can_be_forgotten_and_its_events_stay(ledger: Ledger) -> None:
     event = act(ADA, opted_out=True)
     record(ledger, event)
-    assert ledger.forget_account(ADA)
-    assert not ledger.forget_account(ADA)
+    assert forget(ledger, ADA)
+    assert not forget(ledger, ADA)
     assert not ledger.opted_out(ADA)
     found = ledger.get(event.id)
     assert found is not None
     assert found.event() == event
+
+
+def test_that_an_account_was_forgotten_is_on_record_once(ledger: Ledger) -> None:
+    record(ledger, act(ADA, opted_out=True))
+    for _ in range(2):
+        forget(ledger, ADA)
+    seal_all(ledger)
+    assert ledger.size() == 3
+    said = ledger.newest(limit=1)[0].event()
+    assert said is not None
+    assert (said.kind, said.subject, said.account, said.detail) == (Kind.ERASED, None, ADA, {"by": "site"})
+
+
+def forget(ledger: Ledger, account: str) -> bool:
+    """Forget *account*, as a site does."""
+    return ledger.forget_account(forgotten(account, id=uuid.uuid4(), time=NOW), salt=os.urandom(32))
 
 
 def test_the_key_of_accounts_stays_as_long_as_the_log_and_is_no_others(tmp_path: Path) -> None:
