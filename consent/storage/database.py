@@ -15,20 +15,18 @@ from typing import cast
 from sqlalchemy import Connection, Engine
 
 from consent.errors import LedgerUnavailable
-from consent.storage import appending, erasing, extent, faults, migrate, moved, sealing
+from consent.storage import appending, erasing, extent, faults, migrate, moved, sealing, triggers
 from consent.storage import engine as engines
 from consent.storage.birth import Birth
 from consent.storage.folding import MOMENT, Folding
 from consent.storage.place import Identity, Place
 from consent.storage.queue import OutOfPatienceError, Queue
-from consent.storage.schema import TRIGGERS
 from consent.storage.tombstones import Tombstones, erased_again
 
 log = logging.getLogger("consent")
 
 #: Seconds that the first use of a database may take, while it is created or upgraded here or elsewhere.
 FIRST_USE = 15.0
-_TRIGGERS_THERE = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name LIKE tbl_name || '%'"
 #: Seconds between two looks at the file, and at the room on its disk.
 _LOOK = 1.0
 
@@ -120,7 +118,7 @@ class Database:
             return [str(moved.gone(self.name, to))]
         with self.reading() as connection:
             found = [*self._birth.problems(connection), *extent.problems(connection)]
-            found += _unguarded(connection)
+            found += triggers.problems(connection)
         try:
             if self._tombstones is not None:
                 self._tombstones.read()
@@ -302,18 +300,6 @@ class Database:
             if not faults.passing(error):
                 process.close()
             raise faults.explain(error, self.name) from error
-
-
-def _unguarded(connection: Connection) -> Sequence[str]:
-    """What is wrong with the triggers that refuse to change what is recorded."""
-    there = set(connection.exec_driver_sql(_TRIGGERS_THERE).scalars())
-    tables = sorted({trigger.partition("_")[0] for trigger in TRIGGERS if trigger not in there})
-    if not tables:
-        return ()
-    return [
-        f"The database doesn't refuse to change what is recorded: triggers are missing on {', '.join(tables)}. Run: "
-        "flask consent verify, and restore the database from a backup that has them."
-    ]
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:

@@ -23,12 +23,14 @@ _REFUSED = (
 )
 _MARK = "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = 'entry_insert_moved'"
 
-#: Close a database on a server while a log arrives there, and open it. Ask whether it is closed.
+#: Close a database on a server while a log arrives there, by a trigger of this name, and open it. Ask whether it is
+#: closed.
+ARRIVING = "inbox_arriving"
 CLOSE = (
-    "CREATE TRIGGER inbox_arriving BEFORE INSERT ON consent.inbox "
+    f"CREATE TRIGGER {ARRIVING} BEFORE INSERT ON consent.inbox "
     "FOR EACH STATEMENT EXECUTE FUNCTION consent.refuse()"
 )
-OPEN = "DROP TRIGGER inbox_arriving ON consent.inbox"
+OPEN = f"DROP TRIGGER {ARRIVING} ON consent.inbox"
 _ARRIVING = text(
     "SELECT EXISTS (SELECT FROM pg_trigger "
     "WHERE tgrelid = to_regclass('consent.inbox') AND tgname = 'inbox_arriving')"

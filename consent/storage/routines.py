@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from consent.storage import moved
+
 _FUNCTIONS = text("""
     SELECT proname, prosrc, prosecdef, coalesce(array_to_string(proconfig, ' '), '') AS settings,
         has_function_privilege('public', p.oid, 'EXECUTE') AS anybody,
@@ -93,6 +95,12 @@ def problems(connection: Connection) -> Iterator[str]:
             "The database doesn't refuse to change what is recorded: triggers are missing, altered or switched off on "
             f"{', '.join(tables)}. {mend}"
         )
+    if strange := sorted(_strange(connection)):
+        yield (
+            f"There are triggers on the log's tables that it doesn't have: {', '.join(strange)}. They can change what "
+            "is recorded, or refuse it. Find out who made them, take them away (DROP TRIGGER … ON …) and run: flask "
+            "consent verify"
+        )
     missing, altered, foreign = {*FUNCTIONS}, list[str](), list[str]()
     for row in connection.execute(_FUNCTIONS):
         if (made := FUNCTIONS.get(row.proname)) is None:
@@ -116,6 +124,17 @@ def problems(connection: Connection) -> Iterator[str]:
             "and can exchange what they do. Let a superuser give them to the owner (ALTER FUNCTION … OWNER TO …). Then "
             "run, as the owner: flask consent db roles --apply"
         )
+
+
+def _strange(connection: Connection) -> set[str]:
+    """The triggers that are none of ours, each with its table; whoever moves a log here has one there meanwhile."""
+    return {
+        f"{row.tgname} on {row.relname}"
+        for row in connection.execute(_TRIGGERS)
+        if row.tgname
+        and row.tgname != moved.ARRIVING
+        and (row.tgname not in TRIGGERS or row.tgname.partition("_")[0] != row.whole)
+    }
 
 
 def _unguarded(connection: Connection) -> set[str]:

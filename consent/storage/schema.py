@@ -28,20 +28,6 @@ RECORD = "consent.record(uuid,bytea,uuid,bytea,bytea,boolean,text,boolean,text[]
 #: What shows whoever counts as much of openings as names nobody.
 OPENED = "consent.opened(bigint, bigint)"
 
-#: The triggers of a SQLite database, each named after its table; a test compares them with the migrations.
-TRIGGERS = (
-    *("entry_in_order", "entry_stays", "entry_remains"),
-    *("opening_once", "opening_numbered", "opening_stays", "opening_uncounted"),
-    *("document_once", "document_alone", "document_numbered", "document_stays", "document_remains"),
-    *(
-        f"{table}_{what}"
-        for table in ("tile", "checkpoint", "erased")
-        for what in ("once", "stays", "remains")
-    ),
-    *("head_once", "head_grows", "head_remains"),
-    *("bound_named", "bound_grows", "bound_remains"),
-)
-
 #: The tables of both databases, and those that only PostgreSQL has.
 metadata, served = MetaData(), MetaData()
 

@@ -271,6 +271,23 @@ def test_each_function_and_trigger_that_was_changed_is_named_and_put_back(
     assert "another role than the owner of the tables owns consent.record, and can exchange" in problem
 
 
+def test_triggers_on_a_server_that_the_log_does_not_have_are_named(
+    served: Ledger, server: Cluster, begun_url: URL
+) -> None:
+    quiet = f"CREATE FUNCTION public.quiet() RETURNS trigger {_NOTHING}"
+    on = "BEFORE INSERT ON consent.{} FOR EACH ROW EXECUTE FUNCTION public.quiet()"
+    server.run(
+        *(quiet, f"CREATE TRIGGER quiet {on.format('account')}"),
+        f"CREATE TRIGGER entry_stays {on.format('opening')}",
+        database=begun_url.database,
+    )
+    (problem,) = served.problems()
+    assert (
+        "triggers on the log's tables that it doesn't have: entry_stays on opening, quiet on account."
+        in problem
+    )
+
+
 def test_all_functions_and_triggers_are_looked_at(served: Ledger, server: Cluster, begun_url: URL) -> None:
     of_schema = "WHERE {}namespace = 'consent'::regnamespace"
     functions = server.run(

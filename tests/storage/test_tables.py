@@ -15,7 +15,8 @@ from sqlalchemy import create_engine
 from consent.errors import LedgerError
 from consent.ledger import Document, Ledger
 from consent.storage import engine as engines
-from consent.storage import migrate, schema
+from consent.storage import migrate, schema, triggers
+from consent.storage.routines import digest
 
 from .events import change, new_event, open_ledger, record, rows
 
@@ -52,8 +53,8 @@ def test_the_revisions_that_are_listed_are_those_there_are() -> None:
 @pytest.mark.requirement("REC-05")
 def test_triggers_that_are_missing_are_noticed_by_their_tables(filed: Ledger, tmp_path: Path) -> None:
     record(filed)
-    there = rows(tmp_path, "SELECT name FROM sqlite_schema WHERE type = 'trigger' ORDER BY name")
-    assert [name for (name,) in there] == sorted(schema.TRIGGERS)
+    there = rows(tmp_path, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+    assert {name: digest(sql) for name, sql in there} == triggers.TRIGGERS
     assert filed.problems() == []
     change(
         tmp_path,
@@ -61,8 +62,36 @@ def test_triggers_that_are_missing_are_noticed_by_their_tables(filed: Ledger, tm
         "DROP TRIGGER tile_once",
         "CREATE TRIGGER entry_stays BEFORE UPDATE ON head BEGIN SELECT 1; END",
     )
-    (problem,) = filed.problems()
+    problem, _ = filed.problems()
     assert "doesn't refuse to change what is recorded: triggers are missing on entry, tile. Run" in problem
+
+
+@pytest.mark.requirement("REC-05")
+def test_triggers_that_do_something_else_under_their_names_are_noticed(filed: Ledger, tmp_path: Path) -> None:
+    record(filed)
+    change(
+        tmp_path,
+        "DROP TRIGGER entry_stays",
+        "CREATE TRIGGER entry_stays BEFORE UPDATE ON entry BEGIN SELECT 1; END",
+    )
+    (problem,) = filed.problems()
+    assert "doesn't refuse to change what is recorded: triggers are altered on entry. Run" in problem
+    change(tmp_path, "DROP TRIGGER tile_once")
+    (problem,) = filed.problems()
+    assert "triggers are missing on tile and altered on entry. Run" in problem
+
+
+@pytest.mark.requirement("REC-05")
+def test_triggers_that_the_log_does_not_have_are_named(filed: Ledger, tmp_path: Path) -> None:
+    record(filed)
+    change(
+        tmp_path,
+        "CREATE TRIGGER quiet AFTER INSERT ON Account BEGIN DELETE FROM account; END",
+        "CREATE TABLE own (one)",
+        "CREATE TRIGGER own_stays BEFORE UPDATE ON own BEGIN SELECT 1; END",
+    )
+    (problem,) = filed.problems()
+    assert "triggers on the log's tables that it doesn't have: 'quiet'. They can change" in problem
 
 
 def test_the_tables_are_those_that_the_documentation_names(recorded: Path) -> None:
