@@ -139,7 +139,8 @@ class Birth:
             except LedgerError:
                 return b""  # damaged, and so no root of what was signed
 
-        return list(self.keys.problems(known, records.size(connection), root))
+        size, sealed = records.size(connection), records.head(connection).size
+        return list(self.keys.problems(known, size, sealed, root))
 
     def bereaved(self) -> Sequence[str]:
         """What is wrong when there is no database."""

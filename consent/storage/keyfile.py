@@ -124,8 +124,10 @@ class KeyFile:
         """What is signed of the log when it holds entry 0 alone: of one entry, the root is the leaf hash."""
         return Checkpoint(self.origin, 1, leaf_hash(leaf))
 
-    def problems(self, known: Sequence[LogKey], size: int, root: Callable[[int], bytes]) -> Iterator[str]:
-        """What is wrong with keys and guard of a log of *size* entries with the keys *known*.
+    def problems(
+        self, known: Sequence[LogKey], size: int, sealed: int, root: Callable[[int], bytes]
+    ) -> Iterator[str]:
+        """What is wrong with keys and guard of a log of *size* entries with the keys *known*, *sealed* by its head.
 
         *root* gives the root of its tree of so many entries.
         """
@@ -135,7 +137,7 @@ class KeyFile:
             yield from first._problems(known[0].verifier)
         for key in later:
             yield from key._problems(None)
-        yield from self._guard_problems([key.verifier for key in known], size, root)
+        yield from self._guard_problems([key.verifier for key in known], size, sealed, root)
 
     def _problems(self, announced: str | None) -> Iterator[str]:
         lasting = "Events are still recorded, but no checkpoint can be signed."
@@ -151,7 +153,9 @@ class KeyFile:
             if sys.platform != "win32" and stat.S_IMODE(self.path.stat().st_mode) & 0o077:
                 yield f"Others may read the signing key {self.path}. Run: chmod 600 {self.path}"
 
-    def _guard_problems(self, keys: Sequence[str], size: int, root: Callable[[int], bytes]) -> Iterator[str]:
+    def _guard_problems(
+        self, keys: Sequence[str], size: int, sealed: int, root: Callable[[int], bytes]
+    ) -> Iterator[str]:
         try:
             signed = open_note(self.guard.read_text(encoding="utf-8"), keys)
             known = Checkpoint.parse(signed.text)
@@ -167,6 +171,12 @@ class KeyFile:
                 yield (
                     f"The guard file {self.guard} knows another log, or one of {known.size} entries where the "
                     f"database has {size}. {_REPLACED}"
+                )
+            elif sealed < known.size:
+                yield (
+                    f"The head of the database's tree is at {sealed} entries, and the guard file {self.guard} knows "
+                    f"{known.size}: it was set back, so that what is behind it is neither signed nor checked. "
+                    f"{_REPLACED}"
                 )
             elif root(known.size) != known.root:
                 yield (

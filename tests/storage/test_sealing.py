@@ -200,6 +200,17 @@ def test_where_entries_were_taken_away_recording_goes_on_and_nothing_is_sealed_o
     assert "triggers are missing on entry" in unguarded
 
 
+def test_a_head_that_was_set_back_behind_what_was_signed_is_noticed(filed: Ledger, tmp_path: Path) -> None:
+    refuse(filed, 5)
+    filed.sign()
+    assert filed.problems() == []
+    ((trigger,),) = rows(tmp_path, "SELECT sql FROM sqlite_schema WHERE name = 'head_grows'")
+    change(tmp_path, "DROP TRIGGER head_grows", "UPDATE head SET size = 3", trigger)
+    (problem,) = filed.problems()
+    assert "head of the database's tree is at 3 entries, and the guard file" in problem
+    assert "knows 6: it was set back" in problem
+
+
 def test_a_tile_that_was_taken_away_is_noticed(filed: Ledger, tmp_path: Path) -> None:
     refuse(filed, WIDTH)
     change(tmp_path, "DROP TRIGGER tile_remains", "DELETE FROM tile")
