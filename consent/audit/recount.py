@@ -7,8 +7,10 @@ from datetime import date, timedelta
 from itertools import chain
 from typing import Final
 
+from consent.audit.misplaced import Misplaced, Placed
 from consent.ledger import Counts, Facets, Ledger, Sealed
 from consent.ledger.replies import VALUES, Outline, Reply, replies_of
+from consent.ledger.tile import WIDTH
 
 #: Seconds that one step of counting may wait.
 PATIENCE: Final = 30.0
@@ -41,8 +43,10 @@ Counted = Counter[tuple[int, Facets]]
 Replied = Counter[tuple[int | None, Reply]]
 
 
-def compare(ledger: Ledger, progress: Progress = lambda records, total: records) -> Difference | None:
-    """The first day on which the counts differ from the events; None when they agree.
+def compare(
+    ledger: Ledger, progress: Progress = lambda records, total: records
+) -> Difference | Misplaced | None:
+    """The first day on which the counts differ from the events, or the first entry that the index has wrong, or None.
 
     What is counted of events must be what their openings say; of erased ones their leaves, which say kind and policy.
     Entries that were pruned stay counted: there are as many more. What was counted of replies must follow from that.
@@ -56,14 +60,18 @@ def compare(ledger: Ledger, progress: Progress = lambda records, total: records)
         events[day, facets] += many
         erased[day, facets] += gone
     here, bare, there = Counted(), Counted(), 0
+    placed = Placed(ledger.storage.placed())
     for record in progress(ledger.records(), counts.size):
         if record.index >= counts.size:
             break
-        hour, facets, _ = Facets.read(record.leaf, record.body)
+        hour, facets, id = Facets.read(record.leaf, record.body)
+        placed.look(record, hour, id)
         there += 1
         (bare if record.body is None else here)[hour // 24, facets] += 1
+    placed.finish(counts.size, ledger.size() // WIDTH * WIDTH)
     pruned = counts.size - counts.missing - there
-    return next(chain(_differences(events, erased, here, bare, pruned), of_replies), None)
+    of_counts = _differences(events, erased, here, bare, pruned)
+    return next(chain(of_counts, of_replies), None) or placed.first
 
 
 def _differences_of_replies(

@@ -39,7 +39,9 @@ MOST_DAYS = 62
     show_default=True,
     help="Compare the rates of these, as before and after a revision.",
 )
-@click.option("--check", is_flag=True, help="Instead, compare the counts with the events.")
+@click.option(
+    "--check", is_flag=True, help="Instead, compare the counts and the index of searches with the events."
+)
 @click.option("--rebuild", is_flag=True, help="Instead, count all events anew, while the site runs.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in one line of JSON.")
 @click.pass_context
@@ -53,8 +55,8 @@ def stats(ctx: click.Context, search: Search, by: str, check: bool, rebuild: boo
     services were granted, as no when none was. For reviewing compliance; don't tune banners by it.
 
     The counts are kept as events are recorded, so that none but the newest events are read for them. What was erased
-    counts by its kind and revision only. --check names the first day whose events say something else, and ends
-    with 1; --rebuild counts anew. Verification doesn't depend on the counts.
+    counts by its kind and revision only. --check names the first day whose events say something else, or the first
+    entry that the index of searches has wrong, and ends with 1; --rebuild makes both anew. Verification doesn't depend on the counts.
     """
     ledger = ledger_of(ctx)
     if check and rebuild:

@@ -169,6 +169,9 @@ class Storage(SignedStorage, Protocol):
     def events(self, first: int, before: int) -> Mapping[int, int]:
         """How many counted events there are from place *first* until *before*, by the ids of their facets."""
 
+    def placed(self) -> Iterator[tuple[int, int, int]]:
+        """Index, place and id of the facets of all events that can be ``found``, by index, in constant memory."""
+
     def found(
         self, ids: Collection[int], first: int, before: int, limit: int
     ) -> tuple[Sequence[tuple[int, Sealed]], int | None]:

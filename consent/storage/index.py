@@ -114,6 +114,14 @@ _PLACED_IN_FEW_HOURS = (
 )
 
 
+_ALL_PLACED = (
+    select(indexed.c.leaf_index, indexed.c.place, indexed.c.facets)
+    .where(indexed.c.leaf_index > bindparam("after"))
+    .order_by(indexed.c.leaf_index)
+    .limit(bindparam("limit"))
+)
+
+
 class Known:
     """The facets that a process has read. Those that are there stay, and so only their number is asked for."""
 
@@ -212,6 +220,12 @@ def places(
     else:
         found = connection.execute(text(_OF_EACH), values)
     return nlargest(limit, [(place, index) for place, index in found])
+
+
+def placed(connection: Connection, after: int, limit: int) -> Sequence[tuple[int, int, int]]:
+    """Index, place and id of the facets of up to *limit* entries above index *after*, as the index has them."""
+    rows = connection.execute(_ALL_PLACED, {"after": after, "limit": limit})
+    return [(index, place, facets) for index, place, facets in rows]
 
 
 def found(

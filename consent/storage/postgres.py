@@ -233,6 +233,9 @@ class PostgresStorage:
     def events(self, first: int, before: int) -> Mapping[int, int]:
         return self._server.read(lambda connection: index.events(connection, first, before))
 
+    def placed(self) -> Iterator[tuple[int, int, int]]:
+        return self._server.read_all(index.placed, -records.END, lambda found: found[0])
+
     def found(
         self, ids: Collection[int], first: int, before: int, limit: int
     ) -> tuple[Sequence[tuple[int, Sealed]], int | None]:

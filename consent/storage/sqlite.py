@@ -250,6 +250,13 @@ class SqliteStorage:
         with self._database.reading() as connection:
             return index.events(connection, first, before)
 
+    def placed(self) -> Iterator[tuple[int, int, int]]:
+        def batch(after: int) -> Sequence[tuple[int, int, int]]:
+            with self._database.reading() as connection:
+                return index.placed(connection, after, _RECORDS)
+
+        return records.paged(batch, -records.END, lambda found: found[0], _RECORDS)
+
     def found(
         self, ids: Collection[int], first: int, before: int, limit: int
     ) -> tuple[Sequence[tuple[int, Sealed]], int | None]:

@@ -55,7 +55,12 @@ _MOVE = (
     "INSERT INTO {0}counted AS c (one, size, missing) VALUES (1, :size, :missing) "
     "ON CONFLICT (one) DO UPDATE SET size = excluded.size, missing = c.missing + excluded.missing"
 )
-_FORGET = tuple(f"DELETE FROM {{0}}{table}" for table in ("tally", "counted", "replies", "replied", "faded"))
+# Of the index only what no counting comes to: the rest is replaced as that is done, and found until then.
+_FORGET = (
+    *(f"DELETE FROM {{0}}{table}" for table in ("tally", "counted", "replies", "replied", "faded")),
+    "DELETE FROM {0}indexed WHERE NOT (leaf_index >= 0 AND leaf_index < "
+    f"(SELECT size / {WIDTH} * {WIDTH} FROM {{0}}head))",
+)
 
 _REPLIED = "SELECT size FROM {0}replied"
 _REPLY = (

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.audit.rates import Rate, Rates
-from consent.audit.recount import compare, recount
+from consent.audit.recount import Difference, compare, recount
 from consent.audit.row import Reader
 from consent.audit.search import Search, all_found
 from consent.audit.span import MOST, Span, spans
@@ -206,7 +206,7 @@ def test_the_first_day_that_differs_is_named(app: Flask, ledger: Ledger, tmp_pat
     assert compare(ledger) is None
     alter(tmp_path, "UPDATE tally SET events = events + 1 WHERE day = ?", 20513)
     found = compare(ledger)
-    assert found is not None
+    assert isinstance(found, Difference)
     assert found.day == date(2026, 3, 1) == date(1970, 1, 1) + timedelta(days=20513)
     assert found.counted == found.found + 1
     for _ in recount(ledger):
@@ -243,7 +243,7 @@ def test_an_opening_that_went_past_all_triggers_is_a_difference(
     id = next(each.id for each in ledger.records(99))
     alter(tmp_path, "DELETE FROM opening WHERE uid = ?", id.hex)
     found = compare(ledger)
-    assert found is not None
+    assert isinstance(found, Difference)
     assert found.day == START.date()
     assert str(found.counted - found.found) in "1-1"
 
