@@ -56,7 +56,8 @@ def stats(ctx: click.Context, search: Search, by: str, check: bool, rebuild: boo
 
     The counts are kept as events are recorded, so that none but the newest events are read for them. What was erased
     counts by its kind and revision only. --check names the first day whose events say something else, or the first
-    entry that the index of searches has wrong, and ends with 1; --rebuild makes both anew. Verification doesn't depend on the counts.
+    entry that the index of searches has wrong, and ends with 1; --rebuild makes both anew. Verification depends on
+    neither.
     """
     ledger = ledger_of(ctx)
     if check and rebuild:
