@@ -18,7 +18,7 @@ from flask import Request
 PORTS = {"http": 80, "https": 443}
 LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 NAME = re.compile(rf"{LABEL}(\.{LABEL})*")
-FRAMES = frozenset({"iframe", "frame", "embed", "object"})
+FRAMES = frozenset({"iframe", "frame", "fencedframe", "embed", "object"})
 
 
 class Headers(Protocol):

@@ -128,7 +128,10 @@ def test_a_foreign_referer_is_not_followed(visitor: Visitor) -> None:
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
-        {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "iframe"},
+        *(
+            {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": frame}
+            for frame in ("iframe", "frame", "fencedframe", "embed", "object")
+        ),
         {},
     ],
 )
