@@ -12,10 +12,12 @@ from sqlalchemy import URL, text
 
 from consent.audit.live import own_keys, verify_live
 from consent.ledger import Event, Kind, Ledger, erasure, forgotten
+from consent.ledger.pruning import drop
 from consent.storage.sqlite import SqliteStorage
 from consent.verify import Report
 
-from .events import NOW, change, new_event, owner, record, seal_all
+from .events import NOW, change, grow, new_event, open_ledger, owner, record, seal_all
+from .test_pruning import bound, erase_all
 
 ADA, BO = "a" * 22, "b" * 22
 Alter = Callable[[str], None]
@@ -234,3 +236,26 @@ def test_an_id_that_is_none_ends_no_check(filed: Ledger, tmp_path: Path) -> None
     record(filed, act(ADA, opted_out=True))
     change(tmp_path, "UPDATE account SET uid = 'x'", "INSERT INTO account VALUES (x'00', 'y')")
     assert found(filed)
+
+
+def test_opt_outs_hold_soundly_when_what_was_around_their_events_is_pruned(tmp_path: Path) -> None:
+    ledger, storage = open_ledger(tmp_path)
+    kept, gone = act(ADA, opted_out=True), act(BO, opted_out=True)
+    record(ledger, kept)
+    record(ledger, gone)
+    grow(ledger, 600, None)
+    erase(ledger, gone)
+    erase_all(ledger)
+    bound(ledger, 512)
+    assert sum(drop(ledger)) == 510
+    ledger.sign()
+    assert found(ledger) == []
+    record(ledger, act(BO, opted_out=False))
+    assert found(ledger) == []
+    change(tmp_path, f"INSERT INTO account VALUES ('{BO}', '{gone.id.hex}')")
+    assert found(ledger) == [
+        (f"opt-out by {gone.id}", f"still holds, and entry {ledger.size() - 1} ended it")
+    ]
+    change(tmp_path, "DELETE FROM account")
+    assert any("is that of entry 1" in each for each in verified(ledger).remarks)
+    storage.close()
