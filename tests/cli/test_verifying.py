@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from consent.ledger import Ledger, Receipt
+from consent.ledger import Kind, Ledger, Receipt
 from consent.ledger.merkle import inclusion_proof
 from consent.storage import OwnStorage
 from tests.audit.clinic import record, visit
@@ -431,3 +431,16 @@ def test_what_is_no_bundle_ends_with_3(answered: Ledger, run: Run, tmp_path: Pat
 def test_a_log_whose_newest_entry_is_too_old_is_stale(ledger: Ledger, run: Run) -> None:
     record(ledger)  # of 18 November 2026
     assert "stale head" in found(run, "--max-age", "1h")
+
+
+def test_an_opt_out_that_was_deleted_from_the_database_is_named_and_never_its_account(
+    answered: Ledger, run: Run, tmp_path: Path
+) -> None:
+    link = "a" * 22
+    event = record(answered, kind=Kind.OPTED_OUT, granted=(), account=link, opted_out=True)
+    assert "tampered" not in str(found(run, code=0))
+    alter(tmp_path, "DELETE FROM account WHERE link = ?", link)
+    sealed = answered.get(event.id)
+    assert sealed is not None
+    assert f"tampered entry {sealed.index}" in found(run)
+    assert link not in run("verify").output
