@@ -29,7 +29,7 @@ def new_event(**fields: Any) -> Event:
         "id": uuid.uuid4(),
         "kind": Kind.GIVEN,
         "time": NOW,
-        "policy": "9f" * 32,
+        "policy": None,
         "subject": SUBJECT,
         "granted": ("statistics",),
         "refused": ("videos",),
