@@ -29,6 +29,9 @@ PROGRAM = ROOT / "consent" / "verify.py"
 ORIGIN = "clinic.example/privacy-choices"
 START = datetime(2026, 11, 21, 18, 4, 5, tzinfo=UTC)
 TILE = 256 * 32
+#: The policy and the notice of all answers, by their hashes.
+DOCUMENTS = {hashlib.sha256(body).hexdigest(): body for body in (b"a policy", b"a notice")}
+POLICY, NOTICE = DOCUMENTS
 METHOD = (
     "Time that passes while `python -I verify.py` checks a bundle that is a folder, in {rounds} rounds. It starts a "
     "process for each core, up to four; CPU time and largest resident memory are those of all of them, and what they "
@@ -107,8 +110,8 @@ class Log:
             checkpoint=sign(Checkpoint(self.origin, self.size, root).to_text(), self.signer),
             records=self.records,
             tiles=self,
-            documents=(),
-            document=dict[str, bytes]().__getitem__,
+            documents=DOCUMENTS,
+            document=DOCUMENTS.__getitem__,
             erased=lambda: (),
             program=PROGRAM.read_bytes(),
             openings=openings,
@@ -121,9 +124,9 @@ def answer(index: int, now: datetime) -> Event:
         id=id_of(index),
         kind=Kind.GIVEN,
         time=now,
-        policy="9f" * 32,
+        policy=POLICY,
         subject=subject_of(index),
-        notice="0b" * 32,
+        notice=NOTICE,
         granted=("statistics",),
         refused=("videos",),
         language="en",
