@@ -125,7 +125,9 @@ def _details(event: Event) -> Iterator[tuple[str, str]]:
 
 
 def _lines(name: str, value: object) -> Iterator[tuple[str, str]]:
-    """*value* under its *name*; a table has a line for each of its members."""
+    """*value* under its *name*; a table has a line for each of its members, and what says nothing has none."""
+    if value is None or value in ([], ()):
+        return
     if isinstance(value, Mapping):
         for key, part in sorted(value.items()):
             yield from _lines(f"{name}: {key}", part)

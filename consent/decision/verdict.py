@@ -84,15 +84,16 @@ class Verdict:
         return key in self.running or self.reason(key) in _YES
 
     def reason(self, key: str) -> Reason:
-        """Why *key* may run or may not; LookupError, naming the nearest key, when the policy has none such.
+        """Why *key* may run or may not; LookupError, naming the nearest key or all, when the policy has none such.
 
         For a category, the reason of its first service that may not, else of its first; for a carrier, of the
         first service it carries that may, else of its first. Both in the policy's order.
         """
         found = self.reasons.get(key) or self.groups.get(key)
         if found is None:
-            hint = did_you_mean(key, [*self.reasons, *self.groups])
-            raise LookupError(f'The policy has no service, category or carrier "{key}". {hint}'.rstrip())
+            known = [*self.reasons, *self.groups]
+            hint = did_you_mean(key, known) or f"There are: {', '.join(sorted(known))}."
+            raise LookupError(f'The policy has no service, category or carrier "{key}". {hint}')
         return found
 
 

@@ -80,6 +80,14 @@ def test_of_an_erased_event_the_row_keeps_kind_hour_and_policy_only(ledger: Ledg
     assert ("record", "its personal part is erased") in facts_of(row, None)
 
 
+def test_what_an_event_says_nothing_of_has_no_line(ledger: Ledger) -> None:
+    event = record(ledger, kind=Kind.ACCESSED, detail={"export": {"since": None, "kinds": [], "form": "csv"}})
+    found = ledger.get(event.id)
+    assert found
+    told = dict(facts_of(Reader(ledger).row(found), None))
+    assert {name: said for name, said in told.items() if name.startswith("export")} == {"export: form": "csv"}
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [

@@ -221,6 +221,8 @@ def test_an_unknown_key_is_a_lookup_error_that_names_the_nearest() -> None:
             ask("statistic")
         with pytest.raises(LookupError, match='Did you mean "performance"'):
             ask("performnce")
+        with pytest.raises(LookupError, match=r'"x"\. There are: essential, .*, statistics'):
+            ask("x")
 
 
 def test_judging_takes_a_time_that_grows_with_the_services_alone() -> None:
