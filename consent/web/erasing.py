@@ -13,7 +13,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from consent.decision import Form, judge_form
-from consent.errors import LedgerError
+from consent.errors import LedgerError, LedgerUnavailable
 from consent.web.answering import record_late
 from consent.web.cookie import choice_cookie
 from consent.web.deciding import failed, record
@@ -22,13 +22,17 @@ from consent.web.form import read_form
 from consent.web.limits import TooMany
 from consent.web.origin import Origin, sender_of
 from consent.web.page import page
-from consent.web.receipts import wait_after
+from consent.web.receipts import UNTIL_MENDED, wait_after
 from consent.web.request import ConsentRequest
 
 log = logging.getLogger("consent")
 
 #: What answers as the button that withdraws all.
 WITHDRAWAL = (("choice", "none"), ("from", "mine"))
+
+
+class WithdrawalWaits(LedgerUnavailable):
+    """The withdrawal before an erasure couldn't be recorded now, for whichever reason; the next try tells."""
 
 
 def erase(visitor: ConsentRequest, request: Request) -> AnyResponse:
@@ -76,12 +80,13 @@ def erased(visitor: ConsentRequest, request: Request, about: str) -> Response:
             about = str(outcome.event) if outcome.event else about
             if outcome.after is not None:
                 cookie = choice_cookie(visitor, outcome.after)
-            if outcome.failure:
-                raise outcome.failure
+                # Recorded after the erasure, it would name the erased subject again.
+                if outcome.after.pending:
+                    raise outcome.failure or WithdrawalWaits("the withdrawal waits", retry_after=UNTIL_MENDED)
         if subject is not None:
             site.recorder.erase(subject, "visitor", address=request.remote_addr)
     except LedgerError as error:
-        if not isinstance(error, TooMany):
+        if not isinstance(error, TooMany | WithdrawalWaits):
             log.error("a visitor's history could not be erased: %s", error)
         response = make_response(asking(visitor, about, unable=True), HTTPStatus.SERVICE_UNAVAILABLE)
         response.headers["Retry-After"] = str(wait_after(error))

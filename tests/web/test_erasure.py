@@ -194,6 +194,27 @@ def test_where_nothing_can_be_erased_now_the_withdrawal_holds_and_it_can_be_trie
     assert left.pending is None
 
 
+@pytest.mark.requirement("LOG-05")
+def test_nothing_is_erased_while_the_withdrawal_before_it_waits(answered: Visitor, site: Site) -> None:
+    step = step_in(send(answered).text)
+    use_up_limits(site)
+    now, asked = site.recorder.steady(), 0
+
+    def steady() -> float:  # the limits let nothing through at first, and all of it a moment later
+        nonlocal asked
+        asked += 1
+        return now if asked <= 2 else now + 3600
+
+    site.recorder.steady = steady
+    failed = send(answered, step=step)
+    assert failed.status_code == 503
+    assert Kind.ERASED not in [event.kind for event in events(site)]
+    done = send(answered, step=step_in(failed.text))
+    assert done.status_code == 200
+    left = events(site)
+    assert not [event for event in left if event.subject], "nothing names the erased subject"
+
+
 def test_an_erasure_over_the_limits_writes_no_errors_into_the_sites_own_log(
     answered: Visitor, app: Flask, site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
