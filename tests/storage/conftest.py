@@ -52,6 +52,12 @@ def begun_url(server: Cluster, begun: URL, key: Path, tmp_path: Path) -> Iterato
         yield url
 
 
+@pytest.fixture(params=["file", "server"])
+def url(request: pytest.FixtureRequest) -> URL | None:
+    """The database on the server; None where it is a file."""
+    return request.getfixturevalue("begun_url") if request.param == "server" else None
+
+
 @pytest.fixture
 def served(begun_url: URL) -> Iterator[Ledger]:
     """An empty ledger on the server, for those who have no key."""

@@ -43,12 +43,6 @@ def answer(number: int) -> Event:
     )
 
 
-@pytest.fixture(params=["file", "server"])
-def url(request: pytest.FixtureRequest) -> URL | None:
-    """The database on the server; None where it is a file."""
-    return request.getfixturevalue("begun_url") if request.param == "server" else None
-
-
 @pytest.fixture
 def log(url: URL | None, tmp_path: Path) -> Iterator[Ledger]:
     """A ledger that has its key."""

@@ -20,12 +20,6 @@ OTHER = "stands in the index by which events are searched as one that said somet
 FOREIGN = "is in the index by which events are searched, and there is none such that is counted."
 
 
-@pytest.fixture(params=["file", "server"])
-def url(request: pytest.FixtureRequest) -> URL | None:
-    """The database on the server; None where it is a file."""
-    return request.getfixturevalue("begun_url") if request.param == "server" else None
-
-
 @pytest.fixture
 def log(url: URL | None, tmp_path: Path) -> Iterator[Ledger]:
     """A log of two full tiles and some events more, one of which is erased."""

@@ -86,12 +86,6 @@ def found(report: Report) -> dict[str, str]:
     return {each.place: each.verdict for each in report.findings}
 
 
-@pytest.fixture(params=["file", "server"])
-def url(request: pytest.FixtureRequest) -> URL | None:
-    """The database on the server; None where it is a file."""
-    return request.getfixturevalue("begun_url") if request.param == "server" else None
-
-
 @pytest.fixture
 def signed(url: URL | None, tmp_path: Path) -> Iterator[Ledger]:
     """A ledger of 600 entries whose key is here."""
