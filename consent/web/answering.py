@@ -179,7 +179,7 @@ def take_signal(
 def withdrawn(recorder: Recorder, held: Decision) -> frozenset[str]:
     """The grants of *held* that its visitor's newest answer on record has no more: another tab took them back.
 
-    Nothing while the ledger can't say. No act of the visitor leads to what the signal sets, so it must bring back nothing.
+    Empty while the ledger can't say. No act of the visitor leads to what the signal sets, so it brings back nothing.
     """
     if held.subject is None:
         return frozenset()
