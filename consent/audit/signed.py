@@ -65,7 +65,18 @@ def compare_guard(ledger: Ledger, trust: Trust, signed: Checkpoint, tree: Tree) 
     # Others may have signed a longer tree since the head was read.
     if found.size <= ledger.head().size and found.size > signed.size:
         return
-    compared("guard", found, signed, tree)
+    # A log begins with a guard of entry 0 alone, which is nowhere stored.
+    if compared("guard", found, signed, tree) > 1 and not _is_stored(ledger, guard, found.size):
+        report.remarks.append(
+            f"The guard is the signed checkpoint of {found.size:,} entries, which the database lacks: it was deleted "
+            "there, or whoever signed it was ended before it was stored. Whoever signs next puts it back."
+        )
+
+
+def _is_stored(ledger: Ledger, note: str, size: int) -> bool:
+    """Whether the database holds the checkpoint *note* of *size* entries, whichever keys signed it there."""
+    stored = ledger.storage.note(size)
+    return stored is not None and stored.partition("\n\n")[0] == note.partition("\n\n")[0]
 
 
 def _holds(trust: Trust, note: str) -> bool:

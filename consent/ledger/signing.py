@@ -110,19 +110,21 @@ class Signing:
             if wanted is not None and (note := self._newest(wanted)) is not None:
                 return note
             head = self.storage.durable_head(patience=patience)
-            keys, guard = self.keys(), desk.guard()
+            keys, guard, newest = self.keys(), desk.guard(), self.storage.note(head.size)
             signing = {key.verifier for key in keys if key.signs(head.size)}
             note = next_note(
                 head,
                 TileReader(self.storage),
                 origin=self.origin,
                 guard=guard,
-                newest=self.storage.note(head.size),
+                newest=newest,
                 keys=[key.verifier for key in keys],
                 signers=[signer for signer in desk.signers() if signer.key in signing],
                 anew=anew,
             )
             if note != guard:
+                if guard is not None and not anew:
+                    self._put_back(guard, newest, patience=patience)
                 desk.replace_guard(note)
             # Only now does it leave this place: whatever ends the process, what others have seen is in the guard.
             kept = self.storage.keep_note(head.size, note, patience=patience)
@@ -131,6 +133,13 @@ class Signing:
                 f"Another tree of {head.size} entries was signed elsewhere. Find out who else has the log's key."
             )
         return kept
+
+    def _put_back(self, guard: str, newest: str | None, *, patience: float) -> None:
+        """Store what was signed last, *guard*, if whoever signed it was ended before, or if it was deleted."""
+        signed, stored = _signed(guard), None if newest is None else _signed(newest)
+        # A log begins with a guard of entry 0 alone, which is nowhere stored.
+        if signed is not None and signed.size > (1 if stored is None else stored.size):
+            self.storage.keep_note(signed.size, guard, patience=patience)
 
     def _newest(self, wanted: int) -> str | None:
         """The newest note of at least *wanted* entries that is of this tree."""

@@ -212,6 +212,23 @@ def test_a_database_that_is_restored_is_older_than_the_guard_beside_the_key(
     assert found(run, "--checkpoint", str(kept)) == ["forked guard", f"forked {kept}", "unanchored head"]
 
 
+def test_a_stored_checkpoint_that_the_guard_has_and_the_database_lacks_is_told_and_put_back(
+    app: Flask, answered: Ledger, run: Run, tmp_path: Path
+) -> None:
+    def told() -> bool:
+        return any(
+            "the database lacks" in remark for remark in json.loads(run("verify", "--json").stdout)["remarks"]
+        )
+
+    answered.sign()
+    assert not told()
+    alter(tmp_path, "DELETE FROM checkpoint")
+    assert told()
+    visit(app, "all")
+    answered.sign()
+    assert not told()
+
+
 def test_what_is_found_only_once_is_no_fault_but_what_others_wrote_meanwhile(
     large: Ledger, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

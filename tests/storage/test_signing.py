@@ -227,6 +227,23 @@ def test_a_guard_that_was_restored_with_its_database_is_behind_the_notes_in_it(
     storage.close()
 
 
+def test_what_was_signed_last_and_isnt_stored_is_stored_by_whoever_signs_next(
+    filed: Ledger, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        several(filed, 1)
+        filed.sign()
+    notes = rows(tmp_path, "SELECT size, note FROM checkpoint")
+    triggers = rows(tmp_path, "SELECT name FROM sqlite_master WHERE type = 'trigger'")
+    change(
+        tmp_path, *(f"DROP TRIGGER {name}" for (name,) in triggers), "DELETE FROM checkpoint WHERE size > 2"
+    )
+    several(filed, 1)
+    filed.sign()
+    # Of the one before only who holds it still knows.
+    assert rows(tmp_path, "SELECT size, note FROM checkpoint")[:2] == [notes[0], notes[2]]
+
+
 def test_without_the_key_nothing_is_signed_and_a_key_of_others_signs_nothing(
     filed: Ledger, tmp_path: Path, key: Path
 ) -> None:
