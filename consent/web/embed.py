@@ -7,6 +7,7 @@ address of theirs.
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Final
 from urllib.parse import urlsplit
 from zlib import crc32
@@ -108,9 +109,11 @@ def shape(attributes: Mapping[str, str | bool]) -> tuple[int, int] | None:
     return int(sizes[0]), int(sizes[1])
 
 
-def anchor(attributes: Mapping[str, str | bool]) -> str:
-    """The id of the placeholder for a frame with *attributes*: the same whenever its page is shown."""
-    return f"pc-{crc32(str(attributes['src']).encode()):08x}"
+def anchor(visitor: ConsentRequest, attributes: Mapping[str, str | bool]) -> str:
+    """The id of the next placeholder of the page, for a frame with *attributes*: the same whenever it is shown."""
+    first = f"pc-{crc32(str(attributes['src']).encode()):08x}"
+    ids = chain([first], (f"{first}-{number}" for number in count(2)))
+    return next(id for id in ids if id not in visitor.placed)
 
 
 def placeholder(visitor: ConsentRequest, key: str, attributes: Mapping[str, str | bool]) -> Markup:
@@ -126,10 +129,11 @@ def placeholder(visitor: ConsentRequest, key: str, attributes: Mapping[str, str 
         sure = if_granted(site.policy, services[0].key, visitor.decision, visitor.circumstances)
         why = sure if sure in STOPPING else why
     data = dict.fromkeys(each for view in views for each in view.data)
+    place = anchor(visitor, attributes)
     return piece(
         visitor,
         "placeholder.html",
-        anchor=anchor(attributes),
+        anchor=place,
         title=attributes["title"],
         provider=words.gettext("list.comma").join(dict.fromkeys(view.provider_name for view in views)),
         data=words.gettext("list.comma").join(data),
@@ -138,7 +142,7 @@ def placeholder(visitor: ConsentRequest, key: str, attributes: Mapping[str, str 
         shape=shape(attributes),
         choose=to_choices(visitor, why),
         dialog=not conflicts(visitor),
-        ways=ways(visitor, services, why, attributes),
+        ways=ways(visitor, services, why, attributes, place),
     )
 
 
@@ -155,15 +159,18 @@ def ways(
     services: tuple[Service, ...],
     why: Reason,
     attributes: Mapping[str, str | bool],
+    place: str,
 ) -> Markup:
-    """The buttons: load once, always allow, open at the provider; those of them that can work here."""
+    """The buttons of the placeholder with the id *place*: load once, always allow, open at the provider.
+
+    Those of them that can work here.
+    """
     site, [service, *others] = visitor.site, services
     src = str(attributes["src"])
     embed = Embed(service=service.key, attributes=attributes, endpoint=visitor.endpoint)
     helps = not others and why not in STOPPING
     once = helps and embed.stopped(visitor) is None
-    if once:
-        visitor.placed[service.key] = embed.origin
+    visitor.placed[place] = (service.key, embed.origin) if once else None
     return piece(
         visitor,
         WAYS,
@@ -171,7 +178,7 @@ def ways(
         once=embed.signed(site) if once else None,
         always=helps,
         notice=visitor.notice.hash if helps else None,
-        next=visitor.address and f"{visitor.address}#{anchor(attributes)}",
+        next=visitor.address and f"{visitor.address}#{place}",
         src=None if src.startswith("/") else src,
         provider=site.policy.provider(service.provider).name,
     )

@@ -185,7 +185,8 @@ def kept_out(visitor: ConsentRequest, headers: Headers) -> Headers:
     Those open on a page of their own. ``Server-Timing`` is what scripts can read of their page's headers.
     """
     policy = ", ".join(value for name, value in headers if name.lower() == POLICY)
-    blocked = [key for key, origin in visitor.placed.items() if not csp.lets_in(policy, "frame", origin)]
+    frames = dict.fromkeys(filter(None, visitor.placed.values()))
+    blocked = dict.fromkeys(key for key, origin in frames if not csp.lets_in(policy, "frame", origin))
     return [("Server-Timing", ", ".join(f"pc-service.{key}" for key in blocked))] if blocked else []
 
 

@@ -67,8 +67,8 @@ class ConsentRequest(Person):
         self.nonce: str | None = None
         #: Keys of services that run in this response besides those of the verdict: loaded once.
         self.lent: frozenset[str] = frozenset()
-        #: The origins of the embeds in whose place this page has a way to load them once, by their service's key.
-        self.placed: dict[str, str] = {}
+        #: By the ids of the placeholders of this page, service and origin of what can be loaded once there, or None.
+        self.placed: dict[str, tuple[str, str] | None] = {}
         self._asked = False
         self._decision: Decision | None = None
         self._verdict: Verdict | None = None

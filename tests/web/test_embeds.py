@@ -235,6 +235,16 @@ def test_its_page_lets_in_that_frame_only_and_leads_back(visitor: Visitor) -> No
     assert "<script" not in response.text
 
 
+def test_the_same_film_twice_has_two_places_to_come_back_to(app: Flask, visitor: Visitor) -> None:
+    films = f"{{{{ consent_embed('videos', src='{SRC}', title='Film') }}}}" * 3
+    app.add_url_rule("/films", "films", lambda: render_template_string(films))
+    markup = visitor.client.get("/films").text
+    places = re.findall('class="pc pc-embed" id="([^"]+)"', markup)
+    assert len(set(places)) == 3
+    assert re.findall(r'name="next" value="/films#([^"]+)"', markup) == places
+    assert markup == visitor.client.get("/films").text
+
+
 def test_the_sites_own_policy_lets_the_frame_in_for_that_response(app: Flask, visitor: Visitor) -> None:
     def restrict(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = "default-src 'self'"
