@@ -114,7 +114,6 @@ def record(ledger: Ledger, form: str, search: Search, below: int, who: str) -> N
     recorder = current_site().recorder
     try:
         with recorder.turn():
-            recorder.keep_policy()
             record_export(
                 ledger,
                 form,
@@ -122,7 +121,7 @@ def record(ledger: Ledger, form: str, search: Search, below: int, who: str) -> N
                 below,
                 who=stand_in(recorder, who),
                 time=moment(current_site().clock()),
-                policy=current_site().policy.digest,
+                policy=recorder.named_policy(),
                 patience=PATIENCE,
             )
     except LedgerError as error:

@@ -53,7 +53,7 @@ def record_export(
     *,
     who: str,
     time: datetime,
-    policy: str,
+    policy: str | None,
     patience: float = 2.0,
 ) -> None:
     """Put on record that the events below index *below* that *search* asks for are exported now.

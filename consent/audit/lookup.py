@@ -85,10 +85,9 @@ def look_up(site: Site, id: uuid.UUID, who: str, how: str) -> Record | None:
                 found=found,
                 id=new_id(),
                 time=moment(site.clock()),
-                policy=site.policy.digest,
+                policy=recorder.named_policy(),
             )
             salt = secrets.token_bytes(32)
-            recorder.keep_policy()
             ledger.record(event, salt=salt, merge_within=REPEAT, patience=PATIENCE)
     except LedgerError as error:
         said = "Nothing is shown, because it can't be put on record now that it was looked up."

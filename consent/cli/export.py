@@ -201,8 +201,9 @@ def say_how_to_check(ledger: Ledger, target: Path, note: str, *, openings: bool,
 def record(site: Site, ledger: Ledger, form: str, search: Search, below: int) -> None:
     """Put the export on record that is made now."""
     who = stand_in(site.recorder, operator())
-    site.recorder.keep_policy()
-    record_export(ledger, form, search, below, who=who, time=moment(site.clock()), policy=site.policy.digest)
+    record_export(
+        ledger, form, search, below, who=who, time=moment(site.clock()), policy=site.recorder.named_policy()
+    )
 
 
 def require_foreign(site: Site, target: Path, option: str) -> None:

@@ -241,14 +241,10 @@ def list_them(site: Site, ids: Sequence[str], rows: Sequence[Row]) -> None:
 
 
 def said(site: Site) -> Event:
-    """What goes on record of the erasure, beside the policy that it names.
-
-    Of whoever does it only where the key is that they are recorded under.
-    """
-    site.recorder.keep_policy()
+    """What goes on record of the erasure; of whoever does it only where the key is that they are recorded under."""
     try:
         who = stand_in(site.recorder, operator())
     except LedgerError:
         who = None
     time = moment(site.clock())
-    return erasure("operator", id=new_id(), time=time, policy=site.policy.digest, who=who)
+    return erasure("operator", id=new_id(), time=time, policy=site.recorder.named_policy(), who=who)

@@ -194,14 +194,13 @@ def members(planned: Plan) -> dict[str, object]:
 
 def declare(site: Site, ledger: Ledger, planned: Plan) -> None:
     """Put on record what is to be pruned, and raise the bound once that is signed."""
-    site.recorder.keep_policy()
     event = pruning.pruning(
         planned.min_index,
         ledger.records(),
         ledger.storage,
         origin=ledger.origin,
         time=moment(site.clock()),
-        policy=site.policy.digest,
+        policy=site.recorder.named_policy(),
         span=site.retention.span,
         pruned=ledger.pruned(),
     )

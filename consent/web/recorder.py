@@ -5,7 +5,7 @@ import secrets
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -192,9 +192,13 @@ class Recorder:
             self.prepare()
             self.ledger.keep(documents, patience=PATIENCE)
 
-    def keep_policy(self) -> None:
-        """Put the policy on record, for an event of no visitor's that names it; LedgerUnavailable as above."""
-        self.ledger.keep([policy_document(self.policy)], patience=PATIENCE)
+    def named_policy(self) -> str | None:
+        """The digest of the policy for an event of no visitor's, put on record before; None where it can't be there."""
+        with suppress(LedgerUnavailable):
+            if self.ready or not self.contradiction():
+                self.ledger.keep([policy_document(self.policy)], patience=PATIENCE)
+                return self.policy.digest
+        return None
 
     def prepare(self) -> None:
         """Once per process: put the policy on record, and what the site runs under (``operated``)."""
@@ -203,7 +207,7 @@ class Recorder:
         if problem := self.contradiction():
             raise LedgerConflict(problem)
         ledger = self.ledger
-        self.keep_policy()
+        ledger.keep([policy_document(self.policy)], patience=PATIENCE)
         event = operated(
             self.fingerprint, origin=ledger.origin, time=moment(self.clock()), policy=self.policy.digest
         )

@@ -105,9 +105,8 @@ class Retention:
                 "retention",
                 id=derived_id(Kind.ERASED, ledger.origin, "retention", f"{now:%Y-%m-%d}"),
                 time=now,
-                policy=self.recorder.policy.digest,
+                policy=self.recorder.named_policy(),
             )
-            self.recorder.keep_policy()
             # Not listed: after a restore this erases it again.
             passed.erased = ledger.erase(said, salt=secrets.token_bytes(32), ids=due, listed=False)
         if passed.whole:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import make_url
 
 from consent.audit.lookup import look_ups, stand_in
 from consent.cli.operator import operator
 from consent.ledger import Kind, Ledger
-from tests.audit.clinic import Clock, MakeApp, record, site_of, visit
+from consent.storage import roles
+from tests.audit.clinic import NEXT_POLICY, POLICY, Clock, MakeApp, newest, record, site_of, visit
+from tests.storage.cluster import Cluster
 
 from .conftest import Run, run_for
 
@@ -68,6 +71,46 @@ def test_what_goes_on_record_names_neither_the_erased_nor_the_operator_but_what_
     assert said.body is not None
     for secret in (event.id, event.subject, "ward-3"):
         assert str(secret).encode() not in said.body + said.leaf
+
+
+@pytest.mark.parametrize("command", ["forget", "show", "export"])
+def test_what_an_operator_does_puts_no_policy_on_record_that_contradicts_the_one_that_is(
+    make_app: MakeApp, command: str
+) -> None:
+    """Else the site would contradict itself once the slip is mended, and take no Yes any more."""
+    app = make_app()
+    visit(app, "all")
+    (given,) = [each.id for each in site_of(app).recorder.ledger.records() if each.subject]
+    slip = make_app(policy=POLICY.replace('retention = "30 days"', 'retention = "90 days"'))
+    assert site_of(slip).recorder.contradiction()
+    arguments = {"forget": (str(given), "--yes"), "show": (str(given),), "export": ()}[command]
+    assert run_for(slip)(command, *arguments).exit_code == 0
+    said = newest(slip)
+    assert (said.kind, said.policy) == (Kind.ERASED if command == "forget" else Kind.ACCESSED, None)
+    mended = make_app()
+    assert site_of(mended).recorder.contradiction() is None
+    visit(mended, "all")
+
+
+def test_who_may_erase_and_nothing_else_does_so_under_a_policy_that_is_not_on_record_yet(
+    on_server: Flask, make_app: MakeApp, server: Cluster
+) -> None:
+    run_for(on_server)("db", "upgrade")
+    run_for(on_server)("db", "roles", "--apply")
+    event = record(site_of(on_server).recorder.ledger)
+    name = f"consent_test_{uuid.uuid4().hex}"
+    server.run(
+        f"CREATE ROLE {name} LOGIN PASSWORD 'for-tests'",
+        f"GRANT {roles.ERASER} TO {name}",
+    )
+    there = make_url(on_server.config["CONSENT_DATABASE"]).set(username=name, password="for-tests")
+    later = make_app(
+        policy=NEXT_POLICY,
+        CONSENT_DATABASE=there.render_as_string(hide_password=False),
+        CONSENT_SIGNING_KEY=on_server.config["CONSENT_SIGNING_KEY"],
+    )
+    result = run_for(later)("forget", str(event.id), "--yes")
+    assert (result.exit_code, result.stdout) == (0, "Erased 1 events.\n"), result.stderr
 
 
 def test_where_the_key_is_missing_somebody_is_erased_all_the_same_but_not_listed(
