@@ -120,6 +120,8 @@ After = TypeVar("After")
 
 #: No log is longer: the largest whole number both databases hold.
 END = 2**63 - 1
+#: The last millisecond that is a time: of the year 9999, counted from 1970.
+LATEST = 253_402_300_799_999
 
 
 def get(connection: Connection, id: uuid.UUID) -> Record | None:
@@ -174,7 +176,8 @@ def head(connection: Connection) -> Head:
     row = connection.execute(_HEAD).one_or_none()
     if row is None:
         raise LedgerError("The database has no tree head. Restore it from a backup.")
-    if not (type(row.size) is type(row.sealed_at) is int and 0 <= row.size <= END):
+    numbers = type(row.size) is type(row.sealed_at) is int
+    if not (numbers and 0 <= row.size <= END and 0 <= row.sealed_at <= LATEST):
         raise LedgerError(
             f"Somebody altered the tree's head: a size of {row.size!r}, sealed at {row.sealed_at!r}. Restore the "
             "database from a backup."

@@ -144,7 +144,9 @@ def test_whatever_is_altered_in_the_database_is_found_and_named(
     assert any(each.startswith(f"tampered {expected}") for each in found(run)), found(run)
 
 
-@pytest.mark.parametrize("statement", ["size = -1", "size = 'many'", "sealed_at = 'now'"])
+@pytest.mark.parametrize(
+    "statement", ["size = -1", "size = 'many'", "sealed_at = 'now'", f"sealed_at = {2**62}", "sealed_at = -1"]
+)
 def test_a_head_that_is_none_is_named_and_nothing_hangs(
     large: Ledger, run: Run, tmp_path: Path, statement: str
 ) -> None:
