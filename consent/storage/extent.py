@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from consent.storage import records, tree
 from consent.storage.schema import entry, tile
@@ -18,11 +18,10 @@ _END_OF_RUN = (
     .order_by(_last.c.leaf_index)
     .limit(1)
 )
-_STRAYS = (
-    select(entry.c.leaf_index)
-    .where(or_(entry.c.leaf_index < 0, entry.c.leaf_index >= bindparam("index")))
-    .order_by(entry.c.leaf_index)
-    .limit(1)
+# One after the other: asked for both together, SQLite reads all entries through.
+_FIRST_BEFORE, _FIRST_BEHIND = (
+    select(entry.c.leaf_index).where(outside).order_by(entry.c.leaf_index).limit(1)
+    for outside in (entry.c.leaf_index < 0, entry.c.leaf_index >= bindparam("index"))
 )
 _TILES = select(func.count()).where(tile.c.level == 0)
 
@@ -41,7 +40,8 @@ def following(connection: Connection, size: int) -> int:
 def strays(connection: Connection) -> Sequence[int]:
     """The first index of an entry that stands where none is ever recorded: before entry 0, or behind a gap."""
     end = following(connection, records.head(connection).size)
-    return connection.execute(_STRAYS, {"index": end}).scalars().all()
+    before = connection.execute(_FIRST_BEFORE).scalars().all()
+    return before or connection.execute(_FIRST_BEHIND, {"index": end}).scalars().all()
 
 
 def problems(connection: Connection) -> list[str]:

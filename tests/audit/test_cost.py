@@ -130,6 +130,14 @@ def test_neither_page_nor_export_of_a_few_reads_a_long_table_through(site: Flask
     require_index(site, found)
 
 
+def test_whether_all_is_well_is_said_without_reading_a_long_table_through(site: Flask) -> None:
+    fill(site, 2)
+    with statements() as found:
+        site_of(site).recorder.problems()
+    assert any("leaf_index < " in statement for statement, _ in found)
+    require_index(site, found)
+
+
 def require_index(app: Flask, found: list[tuple[str, Any]]) -> None:
     """See that in none of what was *found* a long table is read through."""
     for statement, values in found:
