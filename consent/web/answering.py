@@ -2,7 +2,7 @@
 
 Rule 9: a grant takes effect only once it is durable; a refusal or withdrawal takes effect at once, and
 if it couldn't be recorded, the signed cookie carries the event until a later request records it under
-the same id. The event always follows from the cookie's contents alone, so that the late one is the same.
+the same id (``consent.web.outbox``).
 """
 
 import secrets
@@ -27,10 +27,8 @@ from consent.decision import (
 from consent.errors import LedgerError
 from consent.ledger import ANSWERS, Document, Event, Kind, derived_id
 from consent.policy import Policy
+from consent.web.outbox import event_of, joined, record_late, write
 from consent.web.recorder import Recorder, moment, new_id
-
-#: Of two events that become one, the kind that says what ended.
-ENDING = (Kind.WITHDRAWN, Kind.OPTED_OUT, Kind.SIGNAL_OPT_OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,34 +242,6 @@ def answers_alike(before: Decision | None, after: Decision) -> bool:
     return (after.granted, after.refused, after.opted_out) == said
 
 
-def record_late(
-    recorder: Recorder, held: Decision, documents: Sequence[Document] = (), *, address: str | None
-) -> None:
-    """Record the event that the cookie's decision *held* carries; LedgerError when it still can't be."""
-    late = held.pending
-    if late is not None:
-        policy = recorder.policy_of(late.policy) or recorder.policy
-        write(recorder, event_of(late, held, policy), late.salt, documents, address=address)
-
-
-def write(
-    recorder: Recorder,
-    event: Event,
-    salt: bytes,
-    documents: Sequence[Document] = (),
-    *,
-    address: str | None,
-) -> UUID:
-    """Record *event* and say under which id: an earlier one's, if it repeats that; LedgerError when it can't be now.
-
-    What the signal ended, which others may have written with a time and salt of their own, is written once.
-    """
-    if event.kind is Kind.SIGNAL_OPT_OUT:
-        recorder.record_signal(event, salt, address=address)
-        return event.id
-    return recorder.record(event, salt, documents, address=address).id
-
-
 def pending_event(
     policy: Policy,
     before: Decision | None,
@@ -301,50 +271,3 @@ def about_account(policy: Policy, answer: Answer, after: Decision, *, signal: bo
     if after.opted_out:
         return answer.opts_out or signal
     return bool(answer.confirmed) and settled(policy, after)
-
-
-def answered(decision: Decision) -> list[str]:
-    """The terms that *decision* answers, in the order of :attr:`Pending.before`."""
-    return sorted(decision.granted | decision.refused)
-
-
-def joined(late: Decision, newer: Pending, after: Decision) -> Pending:
-    """One event for two answers that the ledger missed: from what stood before the first to what holds now."""
-    missed = late.pending
-    if missed is None:
-        return newer
-    first = dict(zip(answered(late), missed.before, strict=True))
-    kinds = (Kind.WITHDRAWN if missed.kind == Kind.SIGNAL_OPT_OUT else missed.kind, newer.kind)
-    return replace(
-        newer,
-        subject=newer.subject or (None if after.subject else missed.subject),
-        account=missed.account or newer.account,
-        kind=next((kind for kind in ENDING if kind in kinds), newer.kind),
-        before=tuple(
-            first.get(terms, rank) for terms, rank in zip(answered(after), newer.before, strict=True)
-        ),
-    )
-
-
-def event_of(pending: Pending, decision: Decision, policy: Policy) -> Event:
-    """The event that *pending* stands for in the cookie that holds *decision*; *policy* is the one of its digest."""
-    ranks = dict(zip(answered(decision), pending.before, strict=True))
-    return Event(
-        id=pending.id,
-        kind=Kind(pending.kind),
-        time=moment(pending.time_ms / 1000),
-        policy=pending.policy,
-        subject=pending.subject or decision.subject,
-        granted=keys(policy, decision.granted),
-        refused=keys(policy, decision.refused),
-        before_granted=keys(policy, {terms for terms, rank in ranks.items() if rank == 2}),
-        before_refused=keys(policy, {terms for terms, rank in ranks.items() if rank == 1}),
-        notice=pending.notice,
-        language=pending.language,
-        profile=decision.profile,
-        signal=pending.signal,
-        source=decision.source,
-        opted_out=decision.opted_out,
-        account=pending.account,
-        detail={"confirmed": list(keys(policy, decision.confirmed))} if decision.confirmed else None,
-    )

@@ -20,12 +20,12 @@ from consent.decision import Reason, if_granted
 from consent.ledger import Event, Kind
 from consent.policy import Service
 from consent.web.address import foreign
-from consent.web.answering import write
 from consent.web.assets import asset
 from consent.web.attributes import written
 from consent.web.declaration import service_view
 from consent.web.notice import WAYS
 from consent.web.optout import conflicts
+from consent.web.outbox import write
 from consent.web.page import piece
 from consent.web.recorder import moment, new_id
 from consent.web.request import ConsentRequest

@@ -14,13 +14,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from consent.decision import Form, judge_form
 from consent.errors import LedgerError, LedgerUnavailable
-from consent.web.answering import record_late
 from consent.web.cookie import choice_cookie
 from consent.web.deciding import failed, record
 from consent.web.erasure import ASKED, OFFERED, ask, own, read
 from consent.web.form import read_form
 from consent.web.limits import TooMany
 from consent.web.origin import Origin, sender_of
+from consent.web.outbox import record_late
 from consent.web.page import page
 from consent.web.receipts import UNTIL_MENDED, wait_after
 from consent.web.request import ConsentRequest

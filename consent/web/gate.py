@@ -12,7 +12,6 @@ from typing import Any, Final, Literal
 from consent.decision import Decision
 from consent.errors import Fault, LedgerError
 from consent.web import csp
-from consent.web.answering import record_late
 from consent.web.cookie import choice_cookie, readable_cookie
 from consent.web.debug import noting
 from consent.web.drift import drift, host_of, in_words
@@ -21,6 +20,7 @@ from consent.web.findings import About
 from consent.web.headers import KEPT, Headers, is_html, keep_private, kind_of, seal, vary
 from consent.web.limits import TooMany
 from consent.web.navigation import VARY, VARY_ERROR, full_load, is_soft, marks_at, matters, seen
+from consent.web.outbox import record_late
 from consent.web.request import ANSWERS, ConsentRequest, entered, look_again
 from consent.web.setcookie import SetCookie, pair_of
 from consent.web.signalled import TRY_AGAIN, end_by_script, honour

@@ -95,6 +95,39 @@ def test_of_a_mixed_answer_the_refusals_hold_and_nothing_new_is_granted(
     )
 
 
+def moved_to(app: Flask, visitor: Visitor) -> Visitor:
+    """The same browser, when the site runs as *app*."""
+    found = Visitor(app.test_client())
+    found.client.set_cookie("consent", visitor.cookie() or "")
+    return found
+
+
+@pytest.mark.parametrize("choice", [{"choice": "none"}, {"choice": "some", "category__media": "yes"}])
+def test_a_late_event_names_no_policy_and_no_notice_that_never_came_on_record(
+    make_app: MakeSite, choice: dict[str, str]
+) -> None:
+    """As when a release is replaced that had never reached the ledger: they would look taken away."""
+    first, second, third = (
+        make_app(POLICY.replace("Counts", said)) for said in ("Counts", "Tells", "Sums up")
+    )
+    visitor = Visitor(first.test_client())
+    visitor.answer("all")
+    during = moved_to(second, visitor)
+    with locked(first):
+        assert during.answer(**choice).status_code == 303
+    afterwards = moved_to(third, during)
+    assert afterwards.client.get("/").status_code == 200
+    site: Site = third.extensions["consent"]
+    (event,) = events(site)[1:]
+    assert (event.kind, event.policy, event.notice) == (Kind.WITHDRAWN, None, None)
+    assert "statistics" in event.refused
+    assert afterwards.client.get("/privacy-choices/mine").status_code == 200
+    # Where the replaced one reaches it after all, its documents are there, and the event is the one that is.
+    again = moved_to(second, during)
+    assert again.answer("all").status_code == 303
+    assert [each.kind for each in events(site)] == [Kind.GIVEN, Kind.WITHDRAWN, Kind.GIVEN]
+
+
 def test_two_answers_during_an_outage_become_one_event_that_tells_the_whole_way(
     answered: Visitor, app: Flask, site: Site, clock: Clock
 ) -> None:
