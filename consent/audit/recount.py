@@ -68,7 +68,7 @@ def compare(
         placed.look(record, hour, id)
         there += 1
         (bare if record.body is None else here)[hour // 24, facets] += 1
-    placed.finish(counts.size, ledger.size() // WIDTH * WIDTH)
+    placed.finish(counts.size, ledger.head().size // WIDTH * WIDTH)
     pruned = counts.size - counts.missing - there
     of_counts = _differences(events, erased, here, bare, pruned)
     return next(chain(of_counts, of_replies), None) or placed.first

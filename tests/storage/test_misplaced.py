@@ -81,6 +81,19 @@ def test_the_first_entry_that_the_index_has_wrong_is_named_and_counting_anew_men
     assert found(log) is None
 
 
+def test_a_row_of_no_event_is_named_also_where_an_entry_stands_behind_a_gap(tmp_path: Path) -> None:
+    ledger, storage = open_ledger(tmp_path)
+    grow(ledger, WIDTH, None)
+    far = "SELECT 1000000, lower(hex(zeroblob(16))), leaf, leaf_hash FROM entry WHERE leaf_index = 1"
+    change(
+        tmp_path,
+        *("DROP TRIGGER entry_in_order", f"INSERT INTO entry {far}"),
+        "INSERT INTO indexed VALUES (700, 5, 5)",
+    )
+    assert found(ledger) == f"Entry 700 {FOREIGN}"
+    storage.close()
+
+
 def test_a_log_that_is_being_counted_anew_has_nothing_wrong_in_its_index(log: Ledger) -> None:
     log.recount(patience=30)
     assert found(log) is None
