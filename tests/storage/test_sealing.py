@@ -12,7 +12,7 @@ from sqlalchemy import URL
 from consent.errors import LedgerError
 from consent.ledger import Event, Kind, Ledger, leaf_hash
 from consent.ledger.tile import WIDTH, tile_root
-from consent.storage import tree
+from consent.storage import extent, records, tree
 
 from .events import (
     NOW,
@@ -322,6 +322,30 @@ def test_an_entry_far_behind_the_tree_keeps_nothing_out_of_it_and_is_a_problem(
     assert ledger.root(6) == ledger.head().root
     assert [*ledger.storage.strays()] == [1_000_000]
     assert any("index 1000000" in each for each in ledger.problems())
+
+
+@pytest.mark.parametrize("step", ["following", "head"])
+def test_what_is_sealed_while_somebody_looks_stands_outside_no_tree(
+    served: Ledger, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    refuse(served, 2)
+    seal_all(served)
+    module = {"following": extent, "head": records}[step]
+    read, told = getattr(module, step), list[object]()
+
+    def read_while_others_seal(*arguments: object) -> object:
+        found = read(*arguments)
+        if not told:
+            told.append(found)
+            refuse(served, WIDTH)
+            seal_all(served)
+        return found
+
+    monkeypatch.setattr(module, step, read_while_others_seal)
+    assert [*served.storage.strays()] == []
+    told.clear()
+    assert served.problems() == []
+    assert told
 
 
 def test_with_its_triggers_in_place_a_file_takes_nothing_behind_a_gap(tmp_path: Path) -> None:
