@@ -123,6 +123,8 @@ class Birth:
 
     def problems(self, connection: Connection) -> Sequence[str]:
         """What is wrong with entry 0, the key and the guard."""
+        # Before the database is looked at: of the two, that may be ahead.
+        guarded = self.keys.guarded() if self.keys else None
         if other := self.foreign(connection):
             return [str(other)]
         try:
@@ -140,7 +142,7 @@ class Birth:
                 return b""  # damaged, and so no root of what was signed
 
         size, sealed = records.size(connection), records.head(connection).size
-        return list(self.keys.problems(known, size, sealed, root))
+        return list(self.keys.problems(guarded, known, size, sealed, root))
 
     def bereaved(self) -> Sequence[str]:
         """What is wrong when there is no database."""

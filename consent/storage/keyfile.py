@@ -124,12 +124,27 @@ class KeyFile:
         """What is signed of the log when it holds entry 0 alone: of one entry, the root is the leaf hash."""
         return Checkpoint(self.origin, 1, leaf_hash(leaf))
 
+    def guarded(self) -> str | None:
+        """What the guard file says; None if it is missing, and nothing where it can't be read."""
+        try:
+            return self.guard.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (ValueError, OSError):
+            return ""
+
     def problems(
-        self, known: Sequence[LogKey], size: int, sealed: int, root: Callable[[int], bytes]
+        self,
+        guarded: str | None,
+        known: Sequence[LogKey],
+        size: int,
+        sealed: int,
+        root: Callable[[int], bytes],
     ) -> Iterator[str]:
         """What is wrong with keys and guard of a log of *size* entries with the keys *known*, *sealed* by its head.
 
-        *root* gives the root of its tree of so many entries.
+        *guarded* is what the guard file said before: others sign meanwhile. *root* gives the root of its tree of so
+        many entries.
         """
         first, *later = self.ring()
         current = [key.verifier for key in known if key.state is KeyState.CURRENT]
@@ -137,7 +152,7 @@ class KeyFile:
             yield from first._problems(known[0].verifier)
         for key in later:
             yield from key._problems(None)
-        yield from self._guard_problems([key.verifier for key in known], size, sealed, root)
+        yield from self._guard_problems(guarded, [key.verifier for key in known], size, sealed, root)
 
     def _problems(self, announced: str | None) -> Iterator[str]:
         lasting = "Events are still recorded, but no checkpoint can be signed."
@@ -154,17 +169,22 @@ class KeyFile:
                 yield f"Others may read the signing key {self.path}. Run: chmod 600 {self.path}"
 
     def _guard_problems(
-        self, keys: Sequence[str], size: int, sealed: int, root: Callable[[int], bytes]
+        self,
+        guarded: str | None,
+        keys: Sequence[str],
+        size: int,
+        sealed: int,
+        root: Callable[[int], bytes],
     ) -> Iterator[str]:
-        try:
-            signed = open_note(self.guard.read_text(encoding="utf-8"), keys)
-            known = Checkpoint.parse(signed.text)
-        except FileNotFoundError:
+        if guarded is None:
             yield (
                 f"The guard file {self.guard} is missing: a database restored from a backup would not be noticed, and "
                 "nothing is signed. Put it back, or run: flask consent keys recover"
             )
-        except (ProofError, ValueError, OSError):
+            return
+        try:
+            known = Checkpoint.parse(open_note(guarded, keys).text)
+        except (ProofError, ValueError):
             yield f"The guard file {self.guard} doesn't belong to this log: no key that it names has signed it."
         else:
             if known.origin != self.origin or size < known.size:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection
 
 from consent.errors import LedgerError
 from consent.ledger import Event, Kind, Ledger, leaf_hash
@@ -346,6 +346,25 @@ def test_what_is_sealed_while_somebody_looks_stands_outside_no_tree(
     told.clear()
     assert served.problems() == []
     assert told
+
+
+def test_what_is_signed_while_somebody_looks_is_no_other_log(
+    filed: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(filed, 2)
+    filed.sign()
+    read, told = records.size, list[int]()
+
+    def read_while_others_sign(connection: Connection) -> int:
+        told.append(read(connection))
+        if len(told) == 1:
+            refuse(filed, 1)
+            filed.sign()
+        return told[-1]
+
+    monkeypatch.setattr(records, "size", read_while_others_sign)
+    assert filed.problems() == []
+    assert told[0] == 3
 
 
 def test_with_its_triggers_in_place_a_file_takes_nothing_behind_a_gap(tmp_path: Path) -> None:
