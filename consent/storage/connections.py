@@ -21,6 +21,8 @@ _BOUNDED = (
     "set_config('lock_timeout', '{0}', true), set_config('search_path', 'consent', true)"
 )
 
+_ONE_STATE = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
 Found = TypeVar("Found")
 
 
@@ -36,9 +38,9 @@ class Connections:
         weakref.finalize(self, _close, self.engine, self._aside, os.getpid())
 
     def read(self, work: Callable[[Connection], Found]) -> Found:
-        """What *work* reads in one transaction."""
+        """What *work* reads in one transaction: all of it as it stood at one moment."""
         with self.engine.connect() as connection, driver(connection).within(READING):
-            connection.exec_driver_sql(bounded(READING))
+            connection.exec_driver_sql(f"{_ONE_STATE}; {bounded(READING)}")
             return work(connection)
 
     def write(self, work: Callable[[Connection], Found], patience: float) -> Found:

@@ -1,14 +1,11 @@
 """How far the log reaches: the index that the next entry gets, and entries that stand where none belongs."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from consent.storage import records, tree
 from consent.storage.schema import entry, tile
-
-Found = TypeVar("Found")
 
 _first, _last, _following = entry.alias(), entry.alias(), entry.alias()
 _END_OF_RUN = (
@@ -42,33 +39,13 @@ def following(connection: Connection, size: int) -> int:
 
 def strays(connection: Connection) -> Sequence[int]:
     """The first index of an entry that stands where none is ever recorded: before entry 0, or behind a gap."""
-    return _in_one_state(connection, lambda sealed: _strays(connection, sealed))
-
-
-def problems(connection: Connection) -> Sequence[str]:
-    """What is wrong with the tree, as far as counting tells."""
-
-    def look(sealed: int) -> Sequence[str]:
-        tiles = connection.execute(_TILES).scalar_one()
-        stray = next(iter(_strays(connection, sealed)), None)
-        return list(tree.problems(sealed, records.size(connection), tiles, stray))
-
-    return _in_one_state(connection, look)
-
-
-def _strays(connection: Connection, sealed: int) -> Sequence[int]:
-    end = following(connection, sealed)
+    end = following(connection, records.head(connection).size)
     before = connection.execute(_FIRST_BEFORE).scalars().all()
     return before or connection.execute(_FIRST_BEHIND, {"index": end}).scalars().all()
 
 
-def _in_one_state(connection: Connection, look: Callable[[int], Found]) -> Found:
-    """What *look* finds where so many entries are sealed: once more if others seal meanwhile.
-
-    On a server each statement sees what is there by then.
-    """
-    while True:
-        sealed = records.head(connection).size
-        found = look(sealed)
-        if records.head(connection).size == sealed:
-            return found
+def problems(connection: Connection) -> list[str]:
+    """What is wrong with the tree, as far as counting tells."""
+    tiles = connection.execute(_TILES).scalar_one()
+    stray = next(iter(strays(connection)), None)
+    return list(tree.problems(records.head(connection).size, records.size(connection), tiles, stray))
