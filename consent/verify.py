@@ -717,6 +717,80 @@ class Pruning(NamedTuple):
         return self.until is not None and self.until < hour <= self.hour
 
 
+# --- what was said of keys -----------------------------------------------------------------------------------
+
+
+#: What an opening has in it that says of a key that it ended.
+_ENDS = b'"detail":{"key":{'
+
+
+class Ending(NamedTuple):
+    """What an event says of a key that ended."""
+
+    entry: int
+    act: str
+    """``retired`` or ``revoked``."""
+    key: str
+    note: str
+    """The SHA-256 of the note that says so, which is among the documents."""
+
+    @classmethod
+    def read(cls, index: int, id: str, opening: bytes, origin: str) -> "Ending":
+        """What the *opening* of entry *index*, the event *id*, says; Fault unless that is of the known form."""
+        try:
+            said = json.loads(opening)["detail"]["key"]
+            note = said.pop("note")
+            [(act, key)] = said.items()
+            if act not in ("retired", "revoked") or not re.fullmatch(r"[0-9a-f]{64}", note):
+                raise ValueError("no ending of a key")
+            code = bytearray(
+                sha256(
+                    json.dumps(
+                        ["consent/id/v1", "key ended", origin, note],
+                        ensure_ascii=False,
+                        separators=(",", ":"),
+                    ).encode()
+                ).digest()[:16]
+            )
+            Key.parse(key)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise Fault("says that a key ended, and no key has signed that") from error
+        code[6], code[8] = code[6] & 0x0F | 0x80, code[8] & 0x3F | 0x80
+        if code.hex() != id.replace("-", ""):
+            raise Fault("says that a key ended, under an id that doesn't follow from what was signed of it")
+        return cls(index, act, key, note)
+
+
+def note_in(source: Source, hash: str) -> tuple[list[str], str]:
+    """The lines and the signatures of the note that is the document *hash*; Fault if it is missing, or none."""
+    if (data := read(source, f"documents/{hash}", LONGEST_NOTE)) is None:
+        raise Fault("is missing")
+    text, gap, marks = data.decode(errors="replace").rpartition("\n\n")
+    if sha256(data).hexdigest() != hash or not gap or not marks.endswith("\n"):
+        raise Fault("is no note")
+    return text.split("\n"), marks
+
+
+def signed_as(lines: Sequence[str], marks: str, keys: Iterable[Key]) -> frozenset[str]:
+    """Those of *keys* that signed a note of *lines*; none if one of the signatures *marks* doesn't hold."""
+    try:
+        return frozenset(signers(keys, "".join(f"{line}\n" for line in lines), marks))
+    except (ValueError, Fault):
+        return frozenset()
+
+
+def vouched_by(source: Source, key: Key, keys: Iterable[Key], origin: str) -> frozenset[str]:
+    """Those of *keys*, none of which is *key*, for which that vouched in one of the documents."""
+    found, known = set[str](), {each.written: each for each in keys}
+    for name in source.names("documents"):
+        with contextlib.suppress(Fault):
+            lines, marks = note_in(source, name)
+            if lines[:2] == ["consent/key/v1", origin] and len(lines) == 3 and (new := known.get(lines[2])):
+                both = {key.written, new.written}
+                found |= {new.written} if signed_as(lines, marks, [key, new]) == both else set()
+    return frozenset(found)
+
+
 # --- the tree ----------------------------------------------------------------------------------------------
 
 
@@ -1076,6 +1150,8 @@ class Entries:
         self.signed_from: int | None = None
         """The first entry which says that prunings are signed, or is one that is."""
         self.announced = set[str]()
+        self.endings = list[Ending]()
+        """What the log says of keys that ended, in its order."""
         self.newest, self.last_hour, self.late, self.first_late = b"", b"", 0, -1
         self.erased = self.pruned = self.opened = 0
         self.orphans, self.first_orphan = 0, (0, 0)
@@ -1221,6 +1297,8 @@ class Entries:
                     self.kept_open.append(index)
             if always:
                 self._act(index, hour.decode(), key, pruned, opening)
+                if pruned is None and opening is not None and _ENDS in opening:
+                    self._ending(index, id.decode(), opening)
             if index == 0 and key is None:
                 self.report.add("tampered", "entry 0", "names no key, which the first entry does")
         self.ids += binascii.unhexlify(b"".join(ids).replace(b"-", b""))
@@ -1244,6 +1322,12 @@ class Entries:
                 found = Pruning(index, int(pruned), hour)
             self.prunings.setdefault(found.bound, found)
             self._pruning(found)
+
+    def _ending(self, index: int, id: str, opening: bytes) -> None:
+        try:
+            self.endings.append(Ending.read(index, id, opening, self.origin))
+        except Fault as fault:
+            self.report.add("tampered", f"entry {index}", str(fault))
 
     def _pruning(self, found: Pruning) -> None:
         """Hold what an event says of what is pruned against what is here, all of which came before it."""
@@ -1633,6 +1717,7 @@ def check(
         tree, entries = check_log(source, report, signed, now=now, max_age=max_age, looking=looking)
         check_named(source, report, entries)
         check_prunings(trust, tree, entries)
+        check_endings(trust, tree, entries)
         confirm(known, signed, tree, entries)
 
 
@@ -1698,6 +1783,49 @@ def check_prunings(trust: Trust, tree: Tree, entries: Entries) -> None:
         elif not by:
             said = "none of the keys that you gave has signed what it says of the pruning"
             report.add("bad-signature", place, f"{said}; older keys are to be given, too")
+
+
+def check_endings(trust: Trust, tree: Tree, entries: Entries) -> None:
+    """Whether those have signed what the log says of keys that ended who may say it (``docs/format.md``)."""
+    keys, ended = [*trust.keys, *trust.revoked], set[str]()
+    for found in entries.endings:
+        said = f"says that a key was {found.act}"
+        if found.key not in {key.written for key in keys}:
+            unknown = f"which you did not give: whether that was signed is not checked: {shown(found.key)}"
+            tree.report.remarks.append(f"Entry {found.entry} {said}, {unknown}.")
+        elif fault := _unsigned(found, keys, ended, tree.source, entries.origin):
+            verdict, why = fault
+            tree.report.add(verdict, f"entry {found.entry}", f"{said}, and {why}: {found.key}")
+        else:
+            ended.add(found.key)
+            if found.act == "revoked" and found.key in {key.written for key in trust.keys}:
+                tree.report.remarks.append(
+                    f"Entry {found.entry} {said}, since others may have had it: {shown(found.key)}. What only that "
+                    "signed counts no longer; give it as a key that counts no longer, too (--revoked)."
+                )
+
+
+def _unsigned(
+    found: Ending, keys: Sequence[Key], ended: set[str], source: Source, origin: str
+) -> tuple[str, str] | None:
+    """The verdict on what ends one of *keys* and doesn't hold, and why; None if it does. *ended* were before."""
+    try:
+        lines, marks = note_in(source, found.note)
+    except Fault as fault:
+        return "tampered", f"documents/{found.note} {fault}, by which that was signed"
+    if lines != ["consent/ending/v1", origin, found.act, found.key]:
+        return "tampered", "what was signed says something else"
+    by, own = signed_as(lines, marks, keys), Key.parse(found.key)
+    if not by - {found.key}:
+        return (
+            "bad-signature",
+            "none of the keys that you gave has signed that beside it; others are to be given, too",
+        )
+    if found.act == "revoked" and found.key not in by:
+        return "tampered", "that key itself has not signed it, without which nobody can"
+    if not (by - ended) & vouched_by(source, own, [key for key in keys if key != own], origin):
+        return "tampered", "none has signed that which it vouched for and which hadn't ended"
+    return None
 
 
 def confirm(known: Sequence[Outside], signed: Checkpoint, tree: Tree, entries: Entries) -> None:

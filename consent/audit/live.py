@@ -29,6 +29,7 @@ from consent.verify import (
     Report,
     Trust,
     check_documents,
+    check_endings,
     check_log,
     check_named,
     check_prunings,
@@ -248,6 +249,7 @@ def _look(
             _check_head(ledger, head, size, report)
             compare_notes(ledger, trust, signed, tree, rows)
             check_prunings(trust, tree, rows)
+            check_endings(trust, tree, rows)
             compare_guard(ledger, trust, signed, tree)
             _check_filed(ledger, rows)
             rows.opt_outs.compare(ledger, head.size, rows.pruned - len(rows.kept), report)

@@ -9,7 +9,7 @@ import click
 from consent.cli.command import WRONG, Group, command, database_file, ledger_of, site_of
 from consent.cli.terminal import complain, facts, say, say_json, table
 from consent.errors import ConfigurationError, LedgerError, SigningRefused
-from consent.ledger import Checkpoint, Ledger, rotation
+from consent.ledger import Checkpoint, Ledger, LogKey, rotation
 from consent.ledger.merkle import root_of
 from consent.ledger.note import Note, Signer, encoded
 from consent.storage import GuardedStorage
@@ -59,32 +59,40 @@ def rotate(ctx: click.Context, finish: bool, revoke: bool, to: str | None, yes: 
     ledger = ledger_of(ctx)
     desk = desk_of(ledger)
     ledger.sign(patience=rotation.PATIENCE)  # nothing is rotated where nothing may be signed
-    current = rotation.current_keys(ledger)
+    newest = newest_here(ledger)
+    olds = rotation.before(ledger, newest)
     if revoke and not yes:
         complain("Receipts and checkpoints that only the old key signed will count no longer.")
         click.confirm("Revoke it?", abort=True, err=True)
-    if len(current) > 1 and not (finish or revoke):
+    if olds and not (finish or revoke):
         raise LedgerError(
             "Two keys sign already. Run: flask consent keys rotate --finish, once the new one is published."
         )
-    if len(current) == 1 and finish:
+    if not olds and finish:
         raise LedgerError("One key signs, so there is nothing to finish. Run: flask consent keys rotate")
-    if len(current) == 1:
+    if not olds:
         new = chosen(desk, to) if to else next_signer(ledger, desk)
         rotation.announce(ledger, new, time=datetime.now(UTC), salt=os.urandom(32))
         ledger.sign(patience=rotation.PATIENCE)
         say(f"New key, which the old one vouches for: {new.key}")
+        newest = newest_here(ledger)
+        olds = rotation.before(ledger, newest)
     if finish or revoke:
-        *olds, newest = rotation.current_keys(ledger)
         for old in olds:
             rotation.end(ledger, old.verifier, revoked=revoke, time=datetime.now(UTC), salt=os.urandom(32))
             say(f"{'Revoked' if revoke else 'Signs no longer'}: {old.verifier}")
         ledger.sign(patience=rotation.PATIENCE)
         complain(
-            f"Only {newest.verifier} signs now. Keep the old file: accounts are linked under the first key."
+            f"Only {newest.verifier} signs here now. Keep the old file: accounts are linked under the first key."
         )
     else:
         complain("Both sign now. Publish the new key, then run: flask consent keys rotate --finish")
+    for other in rotation.current_keys(ledger):
+        if other.verifier not in {newest.verifier, *(old.verifier for old in olds)}:
+            complain(
+                f"Entry {other.announced} announces {other.verifier}, which isn't here and which this key can't end. "
+                "Unless you know it, whoever had an older key put it there: tell those who check not to believe it."
+            )
 
 
 @command("recover", "flask consent keys recover")
@@ -202,6 +210,13 @@ def desk_of(ledger: Ledger) -> FileDesk:
             "the log is kept in memory, and its key ends with it. Name a CONSENT_DATABASE."
         )
     return desk
+
+
+def newest_here(ledger: Ledger) -> LogKey:
+    """The newest of the keys that sign and are here; LedgerError if there is none."""
+    if found := rotation.signing(ledger):
+        return found[-1]
+    raise LedgerError("None of the log's keys is here that may sign. Put the key's file back.")
 
 
 def next_signer(ledger: Ledger, desk: FileDesk) -> Signer:

@@ -1,8 +1,8 @@
 """The log's keys: the first, which entry 0 names, and later ones, each vouched for by one before it.
 
-A new key is announced by an ``operated`` event, whose leaf has it in ``key``. That alone is no reason to trust it, as
-who can write into the database can write such an event. So the old key and the new both sign a note that says it,
-and the note is stored with the event as a document of kind ``key``::
+A new key is announced by an ``operated`` event, whose leaf has it in ``key``, and ended by another. That alone is no
+reason to believe either, as who can write into the database can write such an event. So keys sign a note that says it,
+the old key and the new both, and the note is stored with the event as a document of kind ``key``::
 
     consent/key/v1
     clinic.example/privacy-choices
@@ -10,24 +10,31 @@ and the note is stored with the event as a document of kind ``key``::
 
     — clinic.example/privacy-choices 51+eAtk72oVJ…
     — clinic.example/privacy-choices nm8fQ3kT0pXz…
+
+The note by which a key ends has ``consent/ending/v1`` for its first line, and says ``retired`` or ``revoked`` in a line
+of its own before the key. The event's id follows from the note, so nobody who can't sign it can take it beforehand.
+
+Who may say what. A key is vouched for by one that hasn't ended. It is retired by one that it vouched for, and revoked
+only if it has signed that, too: of two keys that say of each other that a thief has it, nobody could tell which lies.
+So the key announced last can't be ended, and one always signs; and who has got hold of a key revokes no other.
 """
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from consent.errors import ProofError
+from consent.errors import LedgerError, ProofError
 from consent.ledger.checkpoint import Checkpoint
 from consent.ledger.event import Event, Kind
 from consent.ledger.leaf import Leaf, derived_id
 from consent.ledger.note import Note, Signer, encoded, sign
 from consent.ledger.record import Document, Head
 
-#: The kind of the documents that vouch for keys.
+#: The kind of the documents that say what becomes of keys.
 VOUCHER = "key"
-_FORMAT = "consent/key/v1"
+_VOUCHER_FORMAT, _ENDING_FORMAT = "consent/key/v1", "consent/ending/v1"
 #: Gives index and leaf of the sealed entry of an event.
 Place = Callable[[uuid.UUID], tuple[int, bytes] | None]
 
@@ -52,8 +59,10 @@ class LogKey:
     state: KeyState
     announced: int
     """Index of the entry that announces it."""
+    vouchers: frozenset[str] = frozenset()
+    """The verifier keys that vouched for it; none did for the first."""
     ended: int | None = None
-    """Index of the entry that ends it; None while there is none."""
+    """Index of the entry that first ended it; None while there is none."""
 
     @property
     def counts(self) -> bool:
@@ -67,19 +76,27 @@ class LogKey:
 
 def voucher(key: str, origin: str, signers: Sequence[Signer]) -> Document:
     """The document by which *signers*, old keys and the new one, say that *key* is one of the log *origin*."""
-    return Document.of(VOUCHER, sign(f"{_FORMAT}\n{origin}\n{key}\n", *signers).encode())
+    return _signed((_VOUCHER_FORMAT, origin, key), signers)
 
 
-def announcement(key: str, *, origin: str, time: datetime) -> Event:
-    """The event that announces *key*; its id follows from the key."""
-    return Event(id=_id("announced", origin, key), kind=Kind.OPERATED, time=time, policy=None, key=key)
+def announcement(key: str, said: Document, *, origin: str, time: datetime) -> Event:
+    """The event that announces *key*, of which *said* is the ``voucher``; its id follows from that."""
+    return Event(id=_id("announced", origin, said), kind=Kind.OPERATED, time=time, policy=None, key=key)
 
 
-def ending(key: str, *, revoked: bool, origin: str, time: datetime) -> Event:
-    """The event that ends *key*: it signs no longer; *revoked*: what it signed counts no longer either."""
-    act = "revoked" if revoked else "retired"
+def farewell(key: str, origin: str, signers: Sequence[Signer], *, revoked: bool) -> Document:
+    """The document by which *signers* say that *key* signs no longer; *revoked*: what it signed counts no longer."""
+    return _signed((_ENDING_FORMAT, origin, _act(revoked), key), signers)
+
+
+def ending(key: str, said: Document, *, revoked: bool, origin: str, time: datetime) -> Event:
+    """The event that ends *key*, of which *said* is the ``farewell``; its id follows from that."""
     return Event(
-        id=_id(act, origin, key), kind=Kind.OPERATED, time=time, policy=None, detail={"key": {act: key}}
+        id=_id("ended", origin, said),
+        kind=Kind.OPERATED,
+        time=time,
+        policy=None,
+        detail={"key": {_act(revoked): key, "note": said.hash}},
     )
 
 
@@ -99,66 +116,97 @@ def recovery(signed: Checkpoint | None, found: Head, *, origin: str, time: datet
     )
 
 
-def known_keys(first: str, vouchers: Iterable[Document], place: Place, origin: str) -> list[LogKey]:
+def known_keys(first: str, documents: Iterable[Document], place: Place, origin: str) -> list[LogKey]:
     """The keys of the log *origin*, the *first* at the head and each after the one that vouches for it.
 
-    What isn't both announced by a sealed entry and vouched for by a key that counts is none.
+    *documents* are those of the kind ``key``. What isn't on record as a sealed entry, or not signed by whom it takes,
+    says nothing, nor does what can't be read.
     """
-    found = [_stated(first, 0, place, origin)]
-    # In the order of the log, in which a key as a rule comes after the one that vouches for it.
-    waiting = sorted(_announced(vouchers, place, origin), key=lambda each: each[:2])
-    while True:
-        for each in waiting:
-            announced, key, note = each
-            if key in {one.verifier for one in found}:
-                continue
-            if _vouched(note, key, [one.verifier for one in found if _vouches(one, announced)]):
-                found.append(_stated(key, announced, place, origin))
-                waiting.remove(each)
-                break
-        else:
-            return found
+    keys = {first: LogKey(first, KeyState.CURRENT, 0)}
+    # In the order of the log: a key vouches only for later ones, and none after its end.
+    for index, said in sorted(_placed(documents, place, origin), key=lambda each: each[0]):
+        known = keys.get(said.key)
+        if said.act is None:
+            standing = {key.verifier for key in keys.values() if key.ended is None}
+            by = said.signed_by(standing | {said.key})
+            if known is None and said.key in by and len(by) > 1:
+                keys[said.key] = LogKey(said.key, KeyState.CURRENT, index, by - {said.key})
+        elif known is not None:
+            by = said.signed_by({*keys})
+            successors = {key for key in by if keys[key].ended is None and said.key in keys[key].vouchers}
+            if successors and (said.act is KeyState.OLD or said.key in by):
+                keys[said.key] = _ended(known, said.act, index)
+    return [*keys.values()]
 
 
-def _announced(vouchers: Iterable[Document], place: Place, origin: str) -> Iterator[tuple[int, str, Note]]:
-    """The vouchers for keys that a sealed entry announces: its index, the key, and who vouches."""
-    for document in vouchers:
-        if (note := _parsed(document, origin)) is not None:
-            key = note.text.split("\n")[2]
-            entry = place(_id("announced", origin, key))
-            if entry is not None and Leaf.from_bytes(entry[1]).key == key:
-                yield entry[0], key, note
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a document says of *key*: that it is one of the log's, or with *act* that it ended so."""
+
+    act: KeyState | None
+    key: str
+    note: Note
+
+    def signed_by(self, keys: Iterable[str]) -> frozenset[str]:
+        """Those of *keys* that signed it; none if one of the signatures isn't what it says."""
+        try:
+            return self.note.signed_by(keys)
+        except (ProofError, ValueError):
+            return frozenset()
 
 
-def _stated(key: str, announced: int, place: Place, origin: str) -> LogKey:
-    if revoked := place(_id("revoked", origin, key)):
-        return LogKey(key, KeyState.REVOKED, announced, revoked[0])
-    if retired := place(_id("retired", origin, key)):
-        return LogKey(key, KeyState.OLD, announced, retired[0])
-    return LogKey(key, KeyState.CURRENT, announced)
+_ACTS = {"retired": KeyState.OLD, "revoked": KeyState.REVOKED}
 
 
-def _vouches(key: LogKey, announced: int) -> bool:
-    """Whether *key* may speak for one announced there: a revoked key may for those from before."""
-    return key.counts or (key.ended is not None and announced < key.ended)
+def _placed(documents: Iterable[Document], place: Place, origin: str) -> Iterator[tuple[int, _Said]]:
+    """What those of *documents* say that a sealed entry puts on record, each with its index."""
+    for document in documents:
+        said = _parsed(document, origin)
+        if said is None:
+            continue
+        id = _id("announced" if said.act is None else "ended", origin, document)
+        if (entry := place(id)) is None:
+            continue
+        index, leaf = entry
+        try:
+            outline = Leaf.from_bytes(leaf)
+        except LedgerError:
+            continue  # what somebody put there, which verification finds
+        announced = said.key if said.act is None else None
+        if (outline.origin, outline.kind, outline.id, outline.key) == (origin, Kind.OPERATED, id, announced):
+            yield index, said
 
 
-def _parsed(document: Document, origin: str) -> Note | None:
+def _parsed(document: Document, origin: str) -> _Said | None:
     try:
         note = Note.parse(document.body.decode())
     except (ProofError, UnicodeDecodeError):
         return None
-    lines = note.text.split("\n")
-    return note if len(lines) == 4 and lines[:2] == [_FORMAT, origin] else None
+    if not document.sound:
+        return None
+    match note.text.split("\n"):
+        case [format, name, key, ""] if (format, name) == (_VOUCHER_FORMAT, origin):
+            return _Said(None, key, note)
+        case [format, name, act, key, ""] if (format, name) == (_ENDING_FORMAT, origin) and act in _ACTS:
+            return _Said(_ACTS[act], key, note)
+    return None
 
 
-def _vouched(note: Note, key: str, trusted: Sequence[str]) -> bool:
-    try:
-        signers = note.signed_by({*trusted, key})
-    except (ProofError, ValueError):
-        return False
-    return key in signers and len(signers) > 1
+def _ended(key: LogKey, state: KeyState, index: int) -> LogKey:
+    """*key*, which the entry *index* ends: a revocation stays one, whatever is said later."""
+    if key.state is KeyState.REVOKED:
+        return key
+    return replace(key, state=state, ended=index if key.ended is None else key.ended)
 
 
-def _id(act: str, origin: str, key: str) -> uuid.UUID:
-    return derived_id(f"key {act}", origin, key)
+def _signed(lines: Sequence[str], signers: Sequence[Signer]) -> Document:
+    text = "".join(f"{line}\n" for line in lines)
+    return Document.of(VOUCHER, sign(text, *signers).encode())
+
+
+def _act(revoked: bool) -> str:
+    return "revoked" if revoked else "retired"
+
+
+def _id(act: str, origin: str, said: Document) -> uuid.UUID:
+    return derived_id(f"key {act}", origin, said.hash)

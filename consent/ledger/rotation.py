@@ -6,7 +6,7 @@ from datetime import datetime
 from consent.errors import LedgerError, LedgerUnavailable, SigningRefused
 from consent.ledger.checkpoint import Checkpoint
 from consent.ledger.event import Event
-from consent.ledger.keys import KeyState, LogKey, announcement, ending, recovery, voucher
+from consent.ledger.keys import KeyState, LogKey, announcement, ending, farewell, recovery, voucher
 from consent.ledger.ledger import Ledger
 from consent.ledger.note import Signer
 from consent.ledger.record import Document
@@ -32,30 +32,52 @@ def desk_of(ledger: Ledger) -> Desk:
     return ledger.storage.desk
 
 
-def announce(ledger: Ledger, new: Signer, *, time: datetime, salt: bytes) -> None:
-    """Announce *new*, which all keys vouch for that sign now; from the next checkpoint on it signs beside them.
+def signing(ledger: Ledger) -> list[LogKey]:
+    """The keys that sign and are here, in the order of the log."""
+    here = {signer.key for signer in desk_of(ledger).signers()}
+    return [key for key in current_keys(ledger) if key.verifier in here]
 
-    *salt*: 32 fresh random bytes. A key that is announced already stays so. LedgerError where a key that signs isn't
-    here, and so can't vouch.
+
+def before(ledger: Ledger, key: LogKey) -> list[LogKey]:
+    """The keys that still sign beside *key*, which they vouched for, and which can end them therefore."""
+    return [one for one in current_keys(ledger) if one.verifier in key.vouchers]
+
+
+def announce(ledger: Ledger, new: Signer, *, time: datetime, salt: bytes) -> None:
+    """Announce *new*, which the keys that sign here vouch for; from the next checkpoint on it signs beside them.
+
+    *salt*: 32 fresh random bytes. A key that is announced already stays so. LedgerError where no key that signs is
+    here, and so none can vouch.
     """
-    signers = {signer.key: signer for signer in desk_of(ledger).signers()}
-    current = [key.verifier for key in current_keys(ledger)]
-    if missing := [key for key in current if key not in signers]:
+    signers = _signers(ledger)
+    if not signers:
         raise LedgerError(
-            f"The key {missing[0]} isn't here, and so can't vouch for another. Put its file back."
+            "None of the keys that sign is here, and so none can vouch for another. Put the key's file back."
         )
-    document = voucher(new.key, ledger.origin, [*(signers[key] for key in current), new])
-    _record(ledger, announcement(new.key, origin=ledger.origin, time=time), salt, [document])
+    said = voucher(new.key, ledger.origin, [*signers, new])
+    _record(ledger, announcement(new.key, said, origin=ledger.origin, time=time), salt, [said])
 
 
 def end(ledger: Ledger, key: str, *, revoked: bool, time: datetime, salt: bytes) -> None:
     """End *key*: from the next checkpoint on it signs no longer; *revoked*: it counts no longer either.
 
-    ValueError for the only key that signs.
+    LedgerError where no key is here that signs and that it vouched for; and for a revocation where *key* itself isn't.
     """
-    if [one.verifier for one in current_keys(ledger)] == [key]:
-        raise ValueError(f"{key} is the only key that signs; announce another first")
-    _record(ledger, ending(key, revoked=revoked, origin=ledger.origin, time=time), salt)
+    signers = _signers(ledger)
+    here = {signer.key for signer in signers}
+    if not any(key in one.vouchers for one in signing(ledger)):
+        raise LedgerError(
+            f"The key {key} can be ended only by one that it vouched for and that signs, and none is here. Announce "
+            "another first: flask consent keys rotate"
+        )
+    if revoked and key not in here:
+        raise LedgerError(
+            f"The key {key} isn't here, and nobody revokes a key without it. Put its file back; or, if it is gone, let "
+            "it sign no longer: flask consent keys rotate --finish"
+        )
+    said = farewell(key, ledger.origin, signers, revoked=revoked)
+    event = ending(key, said, revoked=revoked, origin=ledger.origin, time=time)
+    _record(ledger, event, salt, [said])
 
 
 def signed_last(ledger: Ledger) -> Checkpoint | None:
@@ -72,6 +94,11 @@ def recover(ledger: Ledger, *, time: datetime, salt: bytes) -> str:
     event = recovery(signed_last(ledger), ledger.head(), origin=ledger.origin, time=time)
     _record(ledger, event, salt)
     return ledger.sign(anew=True, patience=PATIENCE)
+
+
+def _signers(ledger: Ledger) -> list[Signer]:
+    current = {key.verifier for key in current_keys(ledger)}
+    return [signer for signer in desk_of(ledger).signers() if signer.key in current]
 
 
 def _record(ledger: Ledger, event: Event, salt: bytes, documents: Sequence[Document] = ()) -> None:

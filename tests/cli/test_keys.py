@@ -2,18 +2,35 @@
 
 import json
 import shutil
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 
-from consent.ledger import Checkpoint, KeyState, Ledger, Outcome, Receipt, check_receipt, open_checkpoint
+from consent.ledger import (
+    Checkpoint,
+    Event,
+    KeyState,
+    Kind,
+    Ledger,
+    Outcome,
+    Receipt,
+    check_receipt,
+    derived_id,
+    leaf_hash,
+    open_checkpoint,
+)
+from consent.ledger.keys import announcement, ending, farewell, voucher
 from consent.ledger.merkle import inclusion_proof
 from consent.ledger.note import Note, Signer
 from consent.storage import OwnStorage
+from consent.storage.keyfile import KeyFile
 from tests.audit.clinic import MakeApp, newest, site_of, visit
 
 from .conftest import Run, run_for
@@ -140,6 +157,91 @@ def test_what_only_a_revoked_key_signed_counts_no_longer(app: Flask, run: Run, l
     # And another key can follow.
     assert run("keys", "rotate").exit_code == 0
     assert states(ledger) == [KeyState.REVOKED, KeyState.CURRENT, KeyState.CURRENT]
+    assert ledger.problems() == []
+
+
+@pytest.mark.parametrize("act", ["revoked", "retired"])
+def test_no_row_in_the_database_ends_a_key_and_verification_finds_the_one_that_says_so(
+    app: Flask, run: Run, ledger: Ledger, act: str
+) -> None:
+    visit(app, "all")
+    before, keys = receipt(ledger, 1), ledger.keys()
+    key, detail = keys[0].verifier, {"key": {act: keys[0].verifier, "note": "0" * 64}}
+    named = derived_id(f"key {act}", ORIGIN, key), derived_id("key ended", ORIGIN, "0" * 64)
+    time = datetime(2026, 11, 18, 9, tzinfo=UTC)
+    for id in named:
+        event = Event(id=id, kind=Kind.OPERATED, time=time, policy=None, detail=detail)
+        ledger.record(event, salt=bytes(32))
+    assert ledger.keys() == keys
+    assert ledger.check(before) is Outcome.VALID
+    assert run("checkpoint").exit_code == 0
+    assert ledger.problems() == []
+    verified = run("verify")
+    assert verified.exit_code == 1
+    assert "under an id that doesn't follow from what was signed of it" in verified.stdout
+    assert f"documents/{'0' * 64} is missing" in verified.stdout
+    assert run("keys", "rotate", "--revoke", "--yes").exit_code == 0
+    assert states(ledger) == [KeyState.REVOKED, KeyState.CURRENT]
+
+
+def test_what_nobody_of_the_log_vouched_for_keeps_no_key_from_being_read(
+    app: Flask, run: Run, ledger: Ledger, folder: Path
+) -> None:
+    visit(app, "all")
+    other = Signer.of(ORIGIN, Ed25519PrivateKey.generate())
+    said = voucher(other.key, ORIGIN, [other])
+    event = announcement(other.key, said, origin=ORIGIN, time=datetime(2026, 11, 18, 9, tzinfo=UTC))
+    keys, size, leaf = ledger.keys(), ledger.size(), b"garbage"
+    with closing(sqlite3.connect(folder / "consent.sqlite3")) as connection, connection:
+        connection.execute("INSERT INTO document VALUES (?, 'key', ?)", (said.hash, said.body))
+        row = (size, event.id.hex, leaf, leaf_hash(leaf))
+        connection.execute("INSERT INTO entry VALUES (?, ?, ?, ?)", row)
+    visit(app, "none")
+    assert ledger.keys() == keys
+    for command in (("keys", "show"), ("checkpoint",), ("check",)):
+        assert run(*command).exit_code == 0
+    assert f"entry {size}: is no leaf" in run("verify").stdout
+
+
+def test_who_had_the_old_key_and_announced_another_is_named_and_ends_no_key_of_ours(
+    app: Flask, run: Run, ledger: Ledger, folder: Path
+) -> None:
+    visit(app, "all")
+    stolen = Signer.of(ORIGIN, KeyFile(folder / "consent.key", ORIGIN).private())
+    theirs = Signer.of(ORIGIN, Ed25519PrivateKey.generate())
+    time = datetime(2026, 11, 18, 9, tzinfo=UTC)
+    said = voucher(theirs.key, ORIGIN, [stolen, theirs])
+    ledger.record(announcement(theirs.key, said, origin=ORIGIN, time=time), salt=bytes(32), documents=[said])
+    result = run("keys", "rotate", "--revoke", "--yes")
+    assert result.exit_code == 0, result.output
+    assert f"announces {theirs.key}, which isn't here" in result.stderr
+    known = ledger.keys()
+    first, _, ours = (key.verifier for key in known)
+    assert states(ledger) == [KeyState.REVOKED, KeyState.CURRENT, KeyState.CURRENT]
+    for key, revoked in ((ours, True), (ours, False), (first, False)):
+        said = farewell(key, ORIGIN, [stolen, theirs], revoked=revoked)
+        event = ending(key, said, revoked=revoked, origin=ORIGIN, time=time)
+        ledger.record(event, salt=bytes(32), documents=[said])
+    assert states(ledger) == [KeyState.REVOKED, KeyState.CURRENT, KeyState.CURRENT]
+    # The site goes on: it signs, and another key of its own can follow.
+    assert run("checkpoint").exit_code == 0
+    assert run("keys", "rotate").exit_code == 0
+    assert run("keys", "rotate", "--finish").exit_code == 0
+    assert states(ledger)[2:] == [KeyState.OLD, KeyState.CURRENT]
+
+
+def test_a_key_that_is_gone_is_retired_and_not_revoked(
+    app: Flask, run: Run, ledger: Ledger, folder: Path
+) -> None:
+    visit(app, "all")
+    assert run("keys", "rotate").exit_code == 0
+    (folder / "consent.key").rename(folder / "away")
+    result = run("keys", "rotate", "--revoke", "--yes")
+    assert result.exit_code == 3
+    assert "nobody revokes a key without it" in result.stderr
+    assert states(ledger) == [KeyState.CURRENT, KeyState.CURRENT]
+    assert run("keys", "rotate", "--finish").exit_code == 0
+    assert states(ledger) == [KeyState.OLD, KeyState.CURRENT]
     assert ledger.problems() == []
 
 

@@ -36,7 +36,7 @@ from consent.ledger import (
 )
 from consent.ledger.bundle import Bundle
 from consent.ledger.event import Kind
-from consent.ledger.keys import announcement, voucher
+from consent.ledger.keys import announcement, ending, farewell, voucher
 from consent.ledger.merkle import Frontier, check_consistency, check_inclusion
 from consent.ledger.note import Signer, sign, verifier_key
 from consent.ledger.operation import opened, operated
@@ -152,8 +152,22 @@ def test_a_later_key_is_vouched_for_by_the_first_and_by_itself() -> None:
     new = Signer.of(ORIGIN, Ed25519PrivateKey.from_private_bytes(SALT_0))
     document = voucher(new.key, ORIGIN, [SIGNER, new])
     assert (new.key, document.body.decode()) == (written, f"{EXAMPLES['voucher']}\n")
-    event = announcement(new.key, origin=ORIGIN, time=datetime(2026, 11, 21, tzinfo=UTC))
-    assert str(event.id) == EXAMPLES["id-announced"] == str(derived("key announced", ORIGIN, written))
+    event = announcement(new.key, document, origin=ORIGIN, time=datetime(2026, 11, 21, tzinfo=UTC))
+    hashed = hashlib.sha256(f"{EXAMPLES['voucher']}\n".encode()).hexdigest()
+    assert str(event.id) == EXAMPLES["id-announced"] == str(derived("key announced", ORIGIN, hashed))
+
+
+def test_a_key_ends_by_a_note_of_its_own_and_of_one_that_it_vouched_for() -> None:
+    new = Signer.of(ORIGIN, Ed25519PrivateKey.from_private_bytes(SALT_0))
+    written = f"{EXAMPLES['ending']}\n"
+    assert written.startswith(f"consent/ending/v1\n{ORIGIN}\nrevoked\n{SIGNER.key}\n\n— ")
+    document = farewell(SIGNER.key, ORIGIN, [SIGNER, new], revoked=True)
+    assert document.body.decode() == written
+    time, hashed = datetime(2026, 11, 21, tzinfo=UTC), hashlib.sha256(written.encode()).hexdigest()
+    event = ending(SIGNER.key, document, revoked=True, origin=ORIGIN, time=time)
+    assert str(event.id) == EXAMPLES["id-ended"] == str(derived("key ended", ORIGIN, hashed))
+    assert event.detail == json.loads(EXAMPLES["ending-detail"])
+    assert event.detail == {"key": {"note": hashed, "revoked": SIGNER.key}}
 
 
 def test_a_pruning_says_how_long_all_was_kept_and_what_stays() -> None:

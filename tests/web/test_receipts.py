@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from consent.errors import SigningRefused
 from consent.ledger import Kind, Outcome, Receipt, check_receipt
-from consent.ledger.keys import announcement, ending, voucher
+from consent.ledger.keys import announcement, ending, farewell, voucher
 from consent.ledger.note import Note, Signer, decoded, encoded, sign
 from consent.web.checking import LARGEST
 from consent.web.receipts import VALID
@@ -487,10 +487,13 @@ def test_a_receipt_outlives_the_key_that_signed_it_but_not_its_revocation(
     [old] = desk.signers()
     new = Signer.of(ledger.origin, Ed25519PrivateKey.from_private_bytes(bytes(32)))
     vouched = voucher(new.key, ledger.origin, [old, new])
-    ledger.record(announcement(new.key, origin=ledger.origin, time=time), salt=salt, documents=[vouched])
+    event = announcement(new.key, vouched, origin=ledger.origin, time=time)
+    ledger.record(event, salt=salt, documents=[vouched])
     assert worth(visitor.client, text) == "valid"
     for revoked, expected in ((False, "valid"), (True, "not_ours")):
-        ledger.record(ending(old.key, revoked=revoked, origin=ledger.origin, time=time), salt=salt)
+        said = farewell(old.key, ledger.origin, [old, new], revoked=revoked)
+        event = ending(old.key, said, revoked=revoked, origin=ledger.origin, time=time)
+        ledger.record(event, salt=salt, documents=[said])
         assert worth(visitor.client, text) == expected
 
 
