@@ -98,16 +98,18 @@ def open_storage(
     """
     parsed = _parsed(url)
     accounts = AccountKey(account_key.absolute()) if account_key else None
+    elsewhere = frozenset(signer.key for signer in signers)
     if parsed.get_backend_name() == "postgresql":
         key = KeyFile(signing_key.absolute(), origin) if signing_key else None
-        return _served(parsed, Birth(origin, key, clock, served=True, accounts=accounts), signers, first_use)
+        birth = Birth(origin, key, clock, served=True, accounts=accounts, elsewhere=elsewhere)
+        return _served(parsed, birth, signers, first_use)
     file = _file(parsed)
     if file is None:
         birth = Birth(origin, None, clock)
         return SqliteStorage(Database(None, birth), MemoryDesk(origin, birth.unnamed))
     require_local(file)
     key = KeyFile(signing_key.absolute() if signing_key else file.with_suffix(".key"), origin)
-    birth = Birth(origin, key, clock, accounts=accounts, file=file)
+    birth = Birth(origin, key, clock, accounts=accounts, file=file, elsewhere=elsewhere)
     database = Database(Place(file, floor), birth, first_use, Tombstones(key.erased))
     return SqliteStorage(database, FileDesk(key, signers, served=False))
 

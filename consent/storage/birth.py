@@ -44,6 +44,8 @@ class Birth:
     """Where accounts are linked without the log's key being there."""
     file: Path | None = None
     """The database's file; None in memory and on a server."""
+    elsewhere: frozenset[str] = frozenset()
+    """The verifier keys that sign here and are in no file."""
     unnamed: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate, repr=False)
     """The key of a log in memory."""
 
@@ -142,7 +144,7 @@ class Birth:
                 return b""  # damaged, and so no root of what was signed
 
         size, sealed = records.size(connection), records.head(connection).size
-        return list(self.keys.problems(guarded, known, size, sealed, root))
+        return list(self.keys.problems(guarded, known, size, sealed, root, self.elsewhere))
 
     def bereaved(self) -> Sequence[str]:
         """What is wrong when there is no database."""

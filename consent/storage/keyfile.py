@@ -6,7 +6,7 @@ last checkpoint that was signed: a tree which is shorter than it, or another, is
 
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ _REPLACED = (
     "Was the database replaced, or restored from a backup? Put the newest one back. Until then nothing is signed. "
     "Where it is lost, run: flask consent keys recover"
 )
+_LASTING = "Events are still recorded, but no checkpoint can be signed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,33 +141,47 @@ class KeyFile:
         size: int,
         sealed: int,
         root: Callable[[int], bytes],
+        elsewhere: Collection[str] = (),
     ) -> Iterator[str]:
         """What is wrong with keys and guard of a log of *size* entries with the keys *known*, *sealed* by its head.
 
         *guarded* is what the guard file said before: others sign meanwhile. *root* gives the root of its tree of so
-        many entries.
+        many entries. *elsewhere*: verifier keys that sign here and are in no file.
         """
         first, *later = self.ring()
         current = [key.verifier for key in known if key.state is KeyState.CURRENT]
+        found = list[str]()
         if first.path.exists() or known[0].verifier in current:
-            yield from first._problems(known[0].verifier)
+            found += first._problems(known[0].verifier)
         for key in later:
-            yield from key._problems(None)
+            found += key._problems(None)
+        yield from found
+        if not found and not {*current} & {
+            *elsewhere,
+            *(key._own() for key in self.ring() if key.path.exists()),
+        }:
+            yield (
+                f"None of the log's keys is here that may sign: {', '.join(current)}. {_LASTING} Restore its file from "
+                "your backup of the key, or name it in CONSENT_SIGNERS."
+            )
         yield from self._guard_problems(guarded, [key.verifier for key in known], size, sealed, root)
 
     def _problems(self, announced: str | None) -> Iterator[str]:
-        lasting = "Events are still recorded, but no checkpoint can be signed."
         try:
-            own = verifier_key(self.origin, self.private().public_key())
+            own = self._own()
         except FileNotFoundError:
-            yield f"The signing key {self.path} is missing. {lasting} Restore it from your backup of the key."
+            yield f"The signing key {self.path} is missing. {_LASTING} Restore it from your backup of the key."
         except (ValueError, TypeError, OSError) as error:
-            yield f"The signing key {self.path} can't be read ({error}). {lasting} Restore it from your backup."
+            yield f"The signing key {self.path} can't be read ({error}). {_LASTING} Restore it from your backup."
         else:
             if announced is not None and own != announced:
-                yield f"The signing key {self.path} is not the one this log names, {announced}. {lasting}"
+                yield f"The signing key {self.path} is not the one this log names, {announced}. {_LASTING}"
             if sys.platform != "win32" and stat.S_IMODE(self.path.stat().st_mode) & 0o077:
                 yield f"Others may read the signing key {self.path}. Run: chmod 600 {self.path}"
+
+    def _own(self) -> str:
+        """The verifier key of the key in the file; errors as of ``private``."""
+        return verifier_key(self.origin, self.private().public_key())
 
     def _guard_problems(
         self,

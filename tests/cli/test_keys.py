@@ -245,6 +245,24 @@ def test_a_key_that_is_gone_is_retired_and_not_revoked(
     assert ledger.problems() == []
 
 
+def test_where_no_key_is_that_may_sign_check_health_and_doctor_say_so(
+    app: Flask, run: Run, ledger: Ledger, folder: Path
+) -> None:
+    visit(app, "all")
+    assert run("keys", "rotate").exit_code == 0
+    assert run("keys", "rotate", "--finish").exit_code == 0
+    assert ledger.problems() == []
+    (folder / "consent.1.key").rename(folder / "away")
+    [problem] = ledger.problems()
+    assert problem.startswith(f"None of the log's keys is here that may sign: {ledger.verifier_keys()[1]}. ")
+    for command in ("check", "health", "doctor"):
+        result = run(command)
+        assert result.exit_code == 1
+        assert "None of the log's keys is here that may sign" in " ".join(result.output.split())
+    (folder / "away").rename(folder / "consent.1.key")
+    assert ledger.problems() == []
+
+
 def test_a_key_in_hardware_takes_over_by_a_function_of_its_own(make_app: MakeApp, tmp_path: Path) -> None:
     hidden = Ed25519PrivateKey.generate()
     outer = Signer.of(ORIGIN, hidden)
