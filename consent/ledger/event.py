@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from consent.canonical import canonical
 from consent.errors import LedgerError
-from consent.ledger.leaf import Leaf, commitment
+from consent.ledger.leaf import Leaf, commitment, derived_id
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
@@ -202,6 +202,17 @@ class Event:
             and ({self.kind, earlier.kind} <= ANSWERS or self.kind is earlier.kind is Kind.ACCESSED)
             and abs((self.time - earlier.time).total_seconds()) <= within
         )
+
+    def tells(self, other: "Event") -> bool:
+        """Whether this says what *other* was to put on record under the same id, be it at another time."""
+        return self._told() == other._told()
+
+    def _told(self) -> tuple[object, ...]:
+        return self.kind, self.subject, self.opted_out, self.key, self.detail
+
+    def aside(self, salt: bytes) -> "Event":
+        """This under an id that nobody can take beforehand, as it follows from *salt* (32 random bytes), too."""
+        return replace(self, id=derived_id("aside", str(self.id), salt.hex()))
 
     def answer(self) -> tuple[object, ...]:
         """Who answered what to which policy: equal for two events that say the same."""

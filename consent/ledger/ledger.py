@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 
 from consent.errors import LedgerConflict, LedgerError
-from consent.ledger.event import Event
+from consent.ledger.event import KEPT, Event
 from consent.ledger.facets import LAST, Counts, Facets
 from consent.ledger.keys import LogKey
 from consent.ledger.merkle import root_of
@@ -57,9 +57,28 @@ class Ledger:
         return Recorded(id=written.id, index=written.index, merged=written.id != event.id)
 
     def record_once(self, event: Event, *, salt: bytes, patience: float = 2.0) -> Recorded:
-        """Record *event* unless its id, which was derived from what it says, is recorded already."""
-        written = self.storage.append(self._entry(event, salt), documents=(), repeats=None, patience=patience)
+        """Record *event* unless its id, which was derived from what it says, is recorded already.
+
+        Whoever can write into the database can take that id beforehand, for something else: then it gets another.
+        """
+        entry = self._entry(event, salt)
+        written = self.storage.append(entry, documents=(), repeats=None, patience=patience)
+        if written.leaf != entry.leaf and not self._tells(event):
+            return self.record(event.aside(salt), salt=salt, patience=patience)
         return Recorded(id=written.id, index=written.index, merged=False)
+
+    def _tells(self, event: Event) -> bool:
+        """Whether what is on record under the id of *event* says the same, as far as that isn't erased."""
+        found = self.get(event.id)
+        try:
+            if found is None:
+                return True  # pruned since: no entry, and so nobody's id
+            said = found.event()
+            if said is None:
+                return event.kind not in KEPT and found.outline().kind == event.kind
+        except LedgerError:
+            return False
+        return said.tells(event)
 
     def record_news(self, event: Event, *, salt: bytes, patience: float = 2.0) -> Recorded:
         """Record *event*, an account's opt-out, unless the account is opted out already: it repeats that then."""

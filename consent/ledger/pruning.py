@@ -211,7 +211,8 @@ def declare(ledger: Ledger, event: Event, *, salt: bytes) -> int:
     """
     current = {key.verifier for key in current_keys(ledger)}
     signers = [signer for signer in desk_of(ledger).signers() if signer.key in current]
-    ledger.record_once(attested(event, ledger.origin, signers), salt=salt, patience=PATIENCE)
+    if ledger.get(event.id) is None:
+        ledger.record_once(attested(event, ledger.origin, signers), salt=salt, patience=PATIENCE)
     found = ledger.get(event.id)
     said = (found and found.event()) or event
     known = ledger.keys()

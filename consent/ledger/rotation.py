@@ -1,6 +1,7 @@
 """What is done deliberately to the log's keys, each time as an event of the log: announce, end, recover."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from consent.errors import LedgerError, LedgerUnavailable, SigningRefused
@@ -9,7 +10,7 @@ from consent.ledger.event import Event
 from consent.ledger.keys import KeyState, LogKey, announcement, ending, farewell, recovery, voucher
 from consent.ledger.ledger import Ledger
 from consent.ledger.note import Signer
-from consent.ledger.record import Document
+from consent.ledger.record import Document, Head, Record
 from consent.ledger.signing import Desk, read_guard
 
 #: Seconds that one step may take.
@@ -91,9 +92,26 @@ def signed_last(ledger: Ledger) -> Checkpoint | None:
 
 def recover(ledger: Ledger, *, time: datetime, salt: bytes) -> str:
     """Record that the tree doesn't continue the one signed last, and sign it; the note."""
-    event = recovery(signed_last(ledger), ledger.head(), origin=ledger.origin, time=time)
+    signed, head = signed_last(ledger), ledger.head()
+    event = recovery(signed, head, origin=ledger.origin, time=time)
+    if (found := ledger.get(event.id)) is not None and not _tells(ledger, found, signed, head):
+        event = event.aside(salt)  # who can write into the database has taken its id beforehand
     _record(ledger, event, salt)
     return ledger.sign(anew=True, patience=PATIENCE)
+
+
+def _tells(ledger: Ledger, found: Record, signed: Checkpoint | None, head: Head) -> bool:
+    """Whether *found*, on record under the id of a recovery, says what one of this tree, at *head*, would say."""
+    try:
+        if (said := found.event()) is None or said.detail is None:
+            return False
+        match said.detail:
+            case {"recovered": {"found": {"size": int(size)}}} if size <= head.size:
+                then = replace(head, size=size, root=ledger.root(size))
+                return said.tells(recovery(signed, then, origin=ledger.origin, time=said.time))
+    except (LedgerError, ValueError):
+        pass  # of no known form, or of no such tree
+    return False
 
 
 def _signers(ledger: Ledger) -> list[Signer]:

@@ -165,8 +165,8 @@ def take_signal(
             if late:
                 record_late(recorder, late, address=asked.address)
                 late = None
-            write(recorder, event_of(pending, after, policy), pending.salt, address=asked.address)
-            return Outcome(before=before, after=after, event=pending.id)
+            recorded = write(recorder, event_of(pending, after, policy), pending.salt, address=asked.address)
+            return Outcome(before=before, after=after, event=recorded)
         except LedgerError as error:
             failure = error
     if late:  # two acts become one event, which no other request can write

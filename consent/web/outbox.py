@@ -50,8 +50,7 @@ def write(
     What the signal ended, which others may have written with a time and salt of their own, is written once.
     """
     if event.kind is Kind.SIGNAL_OPT_OUT:
-        recorder.record_signal(event, salt, address=address)
-        return event.id
+        return recorder.record_signal(event, salt, address=address).id
     return recorder.record(event, salt, documents, address=address).id
 
 

@@ -122,13 +122,13 @@ class Recorder:
                     )
                 )
 
-    def record_signal(self, event: Event, salt: bytes, *, address: str | None = None) -> None:
+    def record_signal(self, event: Event, salt: bytes, *, address: str | None = None) -> Recorded:
         """Write *event*, what the browser's signal ended, once for its id; LedgerUnavailable when that can't be now."""
         with self.measuring(event.kind) as done:
             self.limits.take(address, self.steady())
             with self.turn(), self.learning(event):
                 self.prepare()
-                done(self.ledger.record_once(event, salt=salt, patience=PATIENCE))
+                return done(self.ledger.record_once(event, salt=salt, patience=PATIENCE))
 
     def record_account(self, event: Event, salt: bytes, *, address: str | None = None) -> None:
         """Write *event*, by which the signal opts out an account, unless it is; LedgerUnavailable as above."""

@@ -108,7 +108,10 @@ class Retention:
                 policy=self.recorder.named_policy(),
             )
             # Not listed: after a restore this erases it again.
-            passed.erased = ledger.erase(said, salt=secrets.token_bytes(32), ids=due, listed=False)
+            salt = secrets.token_bytes(32)
+            passed.erased = ledger.erase(said, salt=salt, ids=due, listed=False)
+            if passed.erased:
+                ledger.record_once(said, salt=salt)  # it is, unless somebody else has taken the day's id
         if passed.whole:
             self.after = 0
         return passed

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,9 +27,9 @@ from consent.ledger import (
     leaf_hash,
     open_checkpoint,
 )
-from consent.ledger.keys import announcement, ending, farewell, voucher
+from consent.ledger.keys import announcement, ending, farewell, recovery, voucher
 from consent.ledger.merkle import inclusion_proof
-from consent.ledger.note import Note, Signer
+from consent.ledger.note import Note, Signer, encoded
 from consent.storage import OwnStorage
 from consent.storage.keyfile import KeyFile
 from tests.audit.clinic import MakeApp, newest, site_of, visit
@@ -350,6 +351,28 @@ def test_recover_records_the_loss_keeps_the_old_guard_and_signs_again(
     assert ledger.problems() == []
     assert ledger.sign()
     assert "Nothing is to be recovered" in run("keys", "recover").stdout
+
+
+@pytest.mark.parametrize("claim", ["another kind", "another tree", "another guard", "nothing"])
+def test_who_takes_the_id_of_a_recovery_beforehand_keeps_it_off_no_record(
+    restored: Flask, run: Run, ledger: Ledger, folder: Path, claim: str
+) -> None:
+    lost, head = Checkpoint.parse(Note.parse((folder / "consent.guard").read_text()).text), ledger.head()
+    due = recovery(lost, head, origin=ORIGIN, time=datetime(2026, 11, 18, 9, tzinfo=UTC))
+    claims = {
+        "another kind": replace(due, kind=Kind.GIVEN, detail=None),
+        "another tree": recovery(lost, replace(head, size=2), origin=ORIGIN, time=due.time),
+        "another guard": replace(recovery(None, head, origin=ORIGIN, time=due.time), id=due.id),
+        "nothing": replace(due, detail={"recovered": None}),
+    }
+    ledger.record(claims[claim], salt=bytes(32))
+    result = run("keys", "recover", "--yes")
+    assert result.exit_code == 0, result.output
+    recovered = (newest(restored).detail or {})["recovered"]
+    assert isinstance(recovered, dict)
+    assert recovered["signed"] == {"root": encoded(lost.root), "size": 6}
+    assert recovered["found"] == {"root": encoded(ledger.root(5)), "size": 5}
+    assert ledger.problems() == []
 
 
 def test_recover_signs_where_the_guard_is_gone(app: Flask, run: Run, ledger: Ledger, folder: Path) -> None:

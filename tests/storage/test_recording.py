@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.dialects.sqlite import dialect
 
 from consent.errors import LedgerConflict, LedgerError
-from consent.ledger import Document, Event, Kind, Ledger, forgotten, leaf_hash, operated
+from consent.ledger import Document, Event, Kind, Ledger, erasure, forgotten, leaf_hash, operated
 from consent.storage import appending, engine, records, sealing
 
 from .events import NOW, ORIGIN, SUBJECT, change, new_event, open_ledger, place, record, rows, seal_all
@@ -89,6 +89,23 @@ def test_an_event_with_a_derived_id_is_recorded_once_whatever_its_salt(ledger: L
     found = ledger.get(first.id)
     assert found is not None
     assert found.event() == event
+
+
+@pytest.mark.parametrize("erased", [False, True])
+def test_who_takes_a_derived_id_beforehand_keeps_nothing_from_being_recorded(
+    ledger: Ledger, erased: bool
+) -> None:
+    event = operated({"policy": "9f" * 32}, origin=ORIGIN, time=NOW)
+    record(ledger, replace(new_event(), id=event.id), salt=SALT)
+    seal_all(ledger)
+    if erased:
+        ledger.erase(erasure("operator", id=uuid.uuid4(), time=NOW), salt=SALT, ids=[event.id])
+    other = ledger.record_once(event, salt=bytes(32))
+    seal_all(ledger)
+    assert other.id != event.id
+    found = ledger.get(other.id)
+    assert found is not None
+    assert found.event() == replace(event, id=other.id)
 
 
 def test_the_same_answer_of_a_subject_within_a_minute_is_recorded_once(ledger: Ledger) -> None:

@@ -8,7 +8,8 @@ import pytest
 from flask import Flask
 
 from consent.errors import ConfigurationError
-from consent.ledger import Kind
+from consent.ledger import Event, Kind, derived_id
+from consent.web.recorder import moment
 from consent.web.retention import PAUSE, REST, STEP, Passed, Retention
 from consent.web.site import Site
 
@@ -81,6 +82,21 @@ def test_a_refusal_is_erased_when_its_cookie_is_gone_and_it_was_kept_for_36_mont
     assert through(retention) == (0, 0)
     kinds = [each.outline().kind for each in site.recorder.ledger.records()]
     assert kinds == ["operated", "operated", "refused", "erased"]
+
+
+def test_that_retention_erased_is_on_record_also_where_somebody_took_the_id_of_that(
+    visitor: Visitor, site: Site, clock: Clock, retention: Retention
+) -> None:
+    visitor.answer("none")
+    clock.pass_days(LIVES + 1096 + 1)
+    ledger, now = site.recorder.ledger, moment(clock())
+    taken = derived_id(Kind.ERASED, ledger.origin, "retention", f"{now:%Y-%m-%d}")
+    ledger.record(Event(id=taken, kind=Kind.GIVEN, time=now, policy=None), salt=bytes(32))
+    assert through(retention) == (0, 1)
+    assert [event.kind for event in events(site)] == [Kind.GIVEN, Kind.ERASED]
+    clock.pass_days(1)
+    assert through(retention) == (0, 0)
+    assert len(events(site)) == 2
 
 
 @pytest.mark.requirement("LOG-04")
