@@ -1963,7 +1963,7 @@ def check_receipt(place: str, text: str, trust: Trust, report: Report) -> None:
         said = json.loads(found.opening)
         answers = (f"{name}: {shown(', '.join(said[name])) or 'nothing'}" for name in ("granted", "refused"))
         report.remarks.append(f"It says, at {shown(said['time'])}: {'; '.join(answers)}.")
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         report.remarks.append("What it says is of no known form.")
 
 

@@ -16,7 +16,7 @@ class Document:
     hash: str
     """SHA-256 of *body*, 64 hex digits."""
     kind: str
-    """``policy``, ``notice``, or ``key``: what a later signing key was vouched for by."""
+    """``policy``, ``notice``, or ``key``: by which a later signing key was vouched for, or one ended."""
     body: bytes
 
     @classmethod

@@ -1,7 +1,7 @@
 """My consent: what this browser's visitor has answered, now and before."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -153,8 +153,14 @@ def entries(visitor: ConsentRequest, words: Catalogue) -> Iterable[Entry]:
 
 
 def said(visitor: ConsentRequest, receipt: Receipt) -> Entry:
-    """What *receipt*, which was found to be valid, says; services keep their keys while no policy can be read."""
-    event = receipt.event()
+    """What *receipt*, which was found to be valid, says; services keep their keys while no policy can be read.
+
+    Of one whose opening is no event, as whoever can write into the database can have one signed, what its leaf says.
+    """
+    try:
+        event = receipt.event()
+    except LedgerError:
+        return replace(outlined(receipt.outline(), visitor.words), erased=False)
     if event is None:
         return outlined(receipt.outline(), visitor.words)
     try:
@@ -181,9 +187,9 @@ def stopped(event: Event, policy: Policy | None) -> frozenset[str]:
     if policy is None or not (event.signal or event.opted_out):
         return frozenset()
     confirmed = (event.detail or {}).get("confirmed")
-    sure = frozenset(confirmed if isinstance(confirmed, (list, tuple)) else ())
+    sure = [*confirmed] if isinstance(confirmed, (list, tuple)) else []
     sellers = frozenset(service.key for service in policy.services if service.sells_or_shares)
-    return sellers.intersection(event.granted) - sure
+    return sellers.intersection(event.granted).difference(key for key in sure if isinstance(key, str))
 
 
 def entry(event: Event, policy: Policy | None, words: Catalogue) -> Entry:

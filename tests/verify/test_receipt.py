@@ -1,13 +1,14 @@
 """A receipt that is checked alone, without a bundle."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import consent.verify
-from consent.ledger import Receipt
-from tests.ledger.memory import MemoryLog, signer_of
+from consent.ledger import Receipt, commitment, leaf_hash
+from tests.ledger.memory import ORIGIN, MemoryLog, signer_of
 
 from .bundles import KEY, checked
 
@@ -37,6 +38,34 @@ def test_what_the_log_signed_is_right_and_what_it_says_is_told(log: MemoryLog, t
         for answer in (event.granted, event.refused):
             assert ", ".join(answer) in said
         assert "for a bundle to show" in said
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"granted":[],"refused":[],"time":[1]}',
+        b'{"granted":[],"refused":[],"time":{"a":1}}',
+        b'{"granted":[],"refused":[],"time":null}',
+        b'{"granted":[1],"refused":[],"time":"x"}',
+        b'{"granted":[["a"]],"refused":1,"time":"x"}',
+        b'["granted"]',
+        b'"time"',
+        b"7",
+        b"\xff",
+        b"[" * 50_000,
+    ],
+)
+def test_whatever_else_was_signed_is_right_and_said_to_be_of_no_known_form(
+    tmp_path: Path, body: bytes
+) -> None:
+    log, salt = MemoryLog().grow(7), bytes(32)
+    leaf = log.event(7).leaf_over(commitment(salt, body), ORIGIN)
+    like = log.grow(8).records[7]
+    log.records[7] = replace(like, leaf=leaf, leaf_hash=leaf_hash(leaf), salt=salt, body=body)
+    log.tiles.entries[7] = leaf_hash(leaf)
+    report = checked(kept(tmp_path, log.grow(12).receipt(7, 12).to_text()))
+    assert (report.verdict, report.findings) == ("ok", [])
+    assert report.remarks[-1] == "What it says is of no known form."
 
 
 def test_once_erased_it_shows_that_it_happened(log: MemoryLog, tmp_path: Path) -> None:

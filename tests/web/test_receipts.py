@@ -7,7 +7,9 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -17,7 +19,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from consent.errors import SigningRefused
-from consent.ledger import Kind, Outcome, Receipt, check_receipt
+from consent.ledger import Entry, Kind, Leaf, Outcome, Receipt, check_receipt, commitment, leaf_hash
 from consent.ledger.keys import announcement, ending, farewell, voucher
 from consent.ledger.note import Note, Signer, decoded, encoded, sign
 from consent.web.checking import LARGEST
@@ -495,6 +497,37 @@ def test_a_receipt_outlives_the_key_that_signed_it_but_not_its_revocation(
         event = ending(old.key, said, revoked=revoked, origin=ledger.origin, time=time)
         ledger.record(event, salt=salt, documents=[said])
         assert worth(visitor.client, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("members", "body"),
+    [
+        ({}, b"[]"),
+        ({}, b"\xff"),
+        ({}, b"[" * 50_000),
+        ({}, b'{"granted":[1],"refused":{},"time":[1]}'),
+        ({"kind": "unheard_of"}, b"{}"),
+    ],
+)
+def test_of_a_valid_receipt_that_says_nothing_known_only_kind_and_hour_are_told(
+    visitor: Visitor, site: Site, members: dict[str, Any], body: bytes
+) -> None:
+    visitor.answer("none")
+    ledger, salt = site.recorder.ledger, bytes(32)
+    leaf = replace(
+        Leaf.from_bytes(ledger.newest(limit=1)[0].leaf),
+        **{"id": uuid.uuid4(), "commitment": commitment(salt, body), **members},
+    ).to_bytes()
+    entry = Entry(
+        id=Leaf.from_bytes(leaf).id, leaf=leaf, leaf_hash=leaf_hash(leaf), subject=None, salt=salt, body=body
+    )
+    ledger.storage.append(entry, documents=(), repeats=None, patience=2)
+    receipt = ledger.receipt(entry.id)
+    assert receipt is not None
+    response = pasted(visitor.client, receipt.to_text())
+    assert response.status_code == 200
+    assert "What it said was erased" not in response.text
+    assert worth(visitor.client, receipt.to_text()) == "valid"
 
 
 @pytest.mark.parametrize(
