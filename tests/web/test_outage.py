@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -104,7 +105,7 @@ def moved_to(app: Flask, visitor: Visitor) -> Visitor:
 
 @pytest.mark.parametrize("choice", [{"choice": "none"}, {"choice": "some", "category__media": "yes"}])
 def test_a_late_event_names_no_policy_and_no_notice_that_never_came_on_record(
-    make_app: MakeSite, choice: dict[str, str]
+    make_app: MakeSite, choice: dict[str, Any]
 ) -> None:
     """As when a release is replaced that had never reached the ledger: they would look taken away."""
     first, second, third = (
