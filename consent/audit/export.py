@@ -21,6 +21,7 @@ from typing import IO, Final
 
 from consent.audit.row import OWN, Like, Reader, Row, stamp
 from consent.audit.search import Search, all_found
+from consent.errors import LedgerError
 from consent.ledger import Checkpoint, Ledger, Sealed
 from consent.ledger.bundle import Bundle, Part
 from consent.ledger.keys import VOUCHER
@@ -63,6 +64,8 @@ _FURTHER: Final = re.compile(f"([;\t\r\n])(?={_SIGN.format(chr(34))})")
 
 
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
+#: What a file of a bundle may be called: what leads nowhere else, on any system.
+_INSIDE: Final = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}/)*[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 #: Stands where what a row has of its own will; neither format has it anywhere else.
 _PLACE: Final = "\0"
 #: Forms of lines remembered at most.
@@ -278,6 +281,16 @@ def stored_body(ledger: Ledger, hash: str) -> bytes | None:
     return None if found is None else found.body
 
 
+def inside(part: Part) -> str:
+    """The path of *part*; LedgerError if it is none that surely stays within the bundle."""
+    if len(part.path) > 1024 or not _INSIDE.fullmatch(part.path):
+        raise LedgerError(
+            f"A bundle has no file that is called {part.path[:200]!r}; expected letters, digits and .-_ between "
+            "slashes. It would lie elsewhere, so nothing is written."
+        )
+    return part.path
+
+
 def write_zip(parts: Iterable[Part], path: Path) -> None:
     """Write the bundle *parts* as a zip to *path*. As ``whole_file``."""
     with whole_file(path) as file:
@@ -289,7 +302,7 @@ def zip_to(parts: Iterable[Part], file: IO[bytes]) -> None:
     with zipfile.ZipFile(file, "w") as archive:
         for part in parts:
             # A date of its own would make each zip another.
-            member = zipfile.ZipInfo(part.path, (1980, 1, 1, 0, 0, 0))
+            member = zipfile.ZipInfo(inside(part), (1980, 1, 1, 0, 0, 0))
             member.compress_type, member.create_system = zipfile.ZIP_DEFLATED, 3
             member.external_attr = (stat.S_IFREG | 0o600) << 16
             # How long it becomes is not known yet.
@@ -309,7 +322,7 @@ def write_folder(parts: Iterable[Part], path: Path) -> None:
     new = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
     try:
         for part in parts:
-            target = new / part.path
+            target = new / inside(part)
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as file:
                 for chunk in part.chunks:

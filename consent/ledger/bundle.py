@@ -4,6 +4,7 @@ A bundle is a sequence of files whose bytes follow from the state of the log alo
 no log is too large for the memory; what becomes of them, a folder or a zip, is for the caller.
 """
 
+import hashlib
 import itertools
 import re
 import uuid
@@ -55,6 +56,7 @@ says so, and the program says it again: compare these days with those that you a
 _DAY = re.compile(rb'"hour":"([0-9]{4}-[0-9]{2}-[0-9]{2})T')
 _HASH = re.compile(rb'"([0-9a-f]{64})"')
 
+_NAME = re.compile(r"[0-9a-f]{64}")
 
 class Part(NamedTuple):
     """One file of a bundle."""
@@ -136,9 +138,16 @@ class Bundle:
         erased = ((index, id) for index, id in self.erased() if index < signed.size)
         yield Part("erased.jsonl", lines_of_tombstones(each for each in erased if not _in(written, each[0])))
         for hash in sorted(self.documents):
-            if self.span is None or hash in named:
-                yield Part(f"documents/{hash}", [self.document(hash)])
+        yield from self._documents(named)
         yield Part("verify.py", [self.program])
+
+    def _documents(self, named: Collection[str]) -> Iterator[Part]:
+        done = set[str]()
+            if self.span is None or hash in named:
+                body = self.document(hash)
+                if (name := document_name(hash, body)) not in done:
+                    done.add(name)
+                    yield Part(f"documents/{name}", [body])
 
     def _below(self, size: int) -> Iterator[Stored]:
         records = itertools.takewhile(lambda record: record.index < size, self.records())
@@ -195,6 +204,19 @@ def lines_of_leaves(records: Iterable[Stored]) -> Iterator[bytes]:
 def lines_of_openings(records: Iterable[Stored]) -> Iterator[bytes]:
     """The lines of ``openings.jsonl``."""
     for record in records:
+def is_hash(name: str) -> bool:
+    """Whether *name* is one that a document can be stored under: SHA-256, in 64 lower-case hex digits."""
+    return _NAME.fullmatch(name) is not None
+
+
+def document_name(hash: str, body: bytes) -> str:
+    """What the file of the document *body* is called, which is stored under *hash*.
+
+    What is no hash may lead anywhere, and never becomes a name: that follows from the bytes then, and says so.
+    """
+    return hash if is_hash(hash) else f"misnamed-{hashlib.sha256(body).hexdigest()}"
+
+
         if record.body is not None and record.salt is not None:
             # As ``_line`` would write it, which takes as long as all else that is done for an event.
             body, salt = encoded(record.body), encoded(record.salt)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from consent.audit.export import write_folder, write_zip
+from consent.errors import LedgerError
 from consent.ledger.bundle import Part
 from tests.ledger.memory import MemoryLog
 
@@ -68,6 +69,33 @@ def test_a_folder_replaces_nothing(tmp_path: Path, there: str) -> None:
     with pytest.raises(FileExistsError, match="is there already"):
         write_folder(parts(), target)
     assert os.listdir(tmp_path) == ["bundle"]
+
+
+@both
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../out",
+        "a/../../out",
+        "/tmp/out",
+        ".",
+        "..",
+        "",
+        "a//b",
+        "a/./b",
+        "a/",
+        "a\\..\\out",
+        "C:out",
+        "a\0",
+        "a\n",
+    ],
+)
+def test_whatever_a_part_is_called_nothing_is_written_outside(
+    tmp_path: Path, write: Write, name: str
+) -> None:
+    with pytest.raises(LedgerError, match="A bundle has no file that is called"):
+        write([*list(parts())[:2], Part(name, [b"evil"])], tmp_path / "bundle")
+    assert os.listdir(tmp_path) == []
 
 
 @both

@@ -1,5 +1,6 @@
 """``verify`` and ``export --bundle``: what was altered is named with its place, and what wasn't is found sound."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -163,6 +164,29 @@ def test_check_and_health_name_an_entry_outside_the_tree(large: Ledger, run: Run
         result = run(command)
         assert result.exit_code
         assert "index 1000000" in " ".join((result.stdout + result.stderr).split())
+
+
+@pytest.mark.parametrize("bundle", ["out/bundle", "out/bundle.zip"])
+def test_a_document_that_is_called_like_a_place_on_the_disk_is_never_written_there_and_named_by_all_who_look(
+    large: Ledger, run: Run, tmp_path: Path, bundle: str
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "home" / "keys").write_text("the operator's own")
+    for name in ("keys", "new"):
+        row = f"('../../../home/{name}', 'notice', CAST('evil' AS BLOB))"
+        alter(tmp_path, f"INSERT INTO document VALUES {row}")
+    export(run, tmp_path / bundle)
+    assert {file.name: file.read_text() for file in (tmp_path / "home").iterdir()} == {
+        "keys": "the operator's own"
+    }
+    misnamed = f"documents/misnamed-{hashlib.sha256(b'evil').hexdigest()}"
+    assert found(run, str(tmp_path / bundle))[:1] == [f"tampered {misnamed}"]
+    assert found(run)[:2] == [f"tampered documents/../../../home/{name}" for name in ("keys", "new")]
+    for command in ("check", "health"):
+        result = run(command)
+        assert result.exit_code == 1
+        assert "A document is called '../../../home/keys'" in " ".join(result.stdout.split())
 
 
 def test_rows_that_change_places_are_both_named(large: Ledger, run: Run, tmp_path: Path) -> None:

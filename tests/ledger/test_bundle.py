@@ -1,6 +1,7 @@
 """The files of a bundle: all that others need, nothing that isn't the log's, and none of a log with holes."""
 
 import dataclasses
+import hashlib
 import json
 import struct
 from collections.abc import Iterator
@@ -81,6 +82,19 @@ def test_of_a_log_whose_tiles_are_too_short_there_is_no_bundle() -> None:
     log.tiles.full[0, 1] = log.tiles.full[0, 1][0][:-32], log.tiles.full[0, 1][1]
     with pytest.raises(LedgerError, match="tile/0/001 is shorter"):
         log.files()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../evil", "/tmp/evil", "a/b", ".", "..", "", "\x1b[31m", "\u202e", "A" * 64, "f" * 70_000, "a\n"],
+)
+def test_what_a_document_is_called_in_the_database_names_no_file_unless_it_is_a_hash(name: str) -> None:
+    log = MemoryLog().grow(3)
+    log.documents |= {name: b"a body", f"{name}/": b"a body"}
+    misnamed = f"documents/misnamed-{hashlib.sha256(b'a body').hexdigest()}"
+    paths = [part.path for part in log.bundle().parts() if part.path.startswith("documents/")]
+    assert sorted(paths) == sorted([f"documents/{log.policy}", f"documents/{log.notice}", misnamed])
+    assert log.files()[misnamed] == b"a body"
 
 
 def test_a_bundle_needs_a_checkpoint() -> None:

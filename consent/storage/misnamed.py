@@ -1,0 +1,23 @@
+"""Documents under names that are no hashes: the component stores each under its own, so somebody else wrote them."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, func, or_, select
+
+from consent.storage.schema import document
+
+_MISNAMED = (
+    select(document.c.hash)
+    .where(or_(func.length(document.c.hash) != 64, func.rtrim(document.c.hash, "0123456789abcdef") != ""))
+    .order_by(document.c.hash)
+    .limit(1)
+)
+
+
+def problems(connection: Connection) -> Iterator[str]:
+    """What is wrong with the names of documents, as far as one of them tells; what lies under the others isn't read."""
+    for name in connection.execute(_MISNAMED).scalars():
+        yield (
+            f"A document is called {name[:80]!r}, which is no hash: somebody else wrote it. Find out who can write to "
+            "the database, and delete all rows of the table document that are so called."
+        )
