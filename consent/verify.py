@@ -69,7 +69,8 @@ FINE = frozenset({"unanchored", "pruned", "erased", "ok"})
 WIDTH, HASH = 256, 32
 #: What a bundle may have: bytes of each kind of file, and entries. More can't be read.
 LONGEST_NOTE, LONGEST_RECEIPT, LONGEST_LINE = 131_072, 786_432, 524_288
-LONGEST_ENTRIES = WIDTH * (2 + 65_535)
+LONGEST_LEAF = 65_535
+LONGEST_ENTRIES = WIDTH * (2 + LONGEST_LEAF)
 #: So many bytes of lines are read ahead; those of a tile are usually far shorter.
 MOST_AHEAD = 2**21
 MOST_ENTRIES = 2**32
@@ -1350,6 +1351,8 @@ class Entries:
     def _explain(self, index: int, leaf: bytes) -> None:
         other = _ANY_LEAF.read(leaf) is not None
         said = "the leaf is of another log" if other else "is no leaf of format 1 as it would be written"
+        if len(leaf) > LONGEST_LEAF:  # as only a database can hold it
+            said = f"its leaf has {len(leaf):,} bytes, and none has more than {LONGEST_LEAF:,}: no bundle can hold it"
         self.report.add("tampered", f"entry {index}", said)
 
     def _clock(self, index: int, hour: bytes) -> None:

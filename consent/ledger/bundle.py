@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 from consent.canonical import canonical
 from consent.errors import LedgerError
 from consent.ledger.checkpoint import Checkpoint
+from consent.ledger.leaf import LONGEST_LEAF
 from consent.ledger.merkle import HASH_BYTES
 from consent.ledger.note import Note, encoded
 from consent.ledger.pruning import lasts, stays
@@ -55,8 +56,8 @@ says so, and the program says it again: compare these days with those that you a
 
 _DAY = re.compile(rb'"hour":"([0-9]{4}-[0-9]{2}-[0-9]{2})T')
 _HASH = re.compile(rb'"([0-9a-f]{64})"')
-
 _NAME = re.compile(r"[0-9a-f]{64}")
+
 
 class Part(NamedTuple):
     """One file of a bundle."""
@@ -119,7 +120,7 @@ class Bundle:
     def parts(self) -> Iterator[Part]:
         """The files, always in the same order. ProofError if the checkpoint is none.
 
-        LedgerError, also while chunks are read, if entries or tiles are missing.
+        LedgerError, also while chunks are read, if entries or tiles are missing, and for a leaf that none can be.
         """
         signed = Checkpoint.parse(Note.parse(self.checkpoint).text)
         readme = _README.format(origin=signed.origin, size=signed.size)
@@ -137,12 +138,12 @@ class Bundle:
             yield Part("openings.jsonl", lines_of_openings(self._noted(signed.size, written, named)))
         erased = ((index, id) for index, id in self.erased() if index < signed.size)
         yield Part("erased.jsonl", lines_of_tombstones(each for each in erased if not _in(written, each[0])))
-        for hash in sorted(self.documents):
         yield from self._documents(named)
         yield Part("verify.py", [self.program])
 
     def _documents(self, named: Collection[str]) -> Iterator[Part]:
         done = set[str]()
+        for hash in sorted(self.documents):
             if self.span is None or hash in named:
                 body = self.document(hash)
                 if (name := document_name(hash, body)) not in done:
@@ -151,7 +152,15 @@ class Bundle:
 
     def _below(self, size: int) -> Iterator[Stored]:
         records = itertools.takewhile(lambda record: record.index < size, self.records())
-        return (record for record in records if record.index >= self.pruned or stays(record))
+        for record in records:
+            if record.index >= self.pruned or stays(record):
+                if len(record.leaf) > LONGEST_LEAF:
+                    raise LedgerError(
+                        f"The leaf of entry {record.index} has {len(record.leaf):,} bytes, and none has more than "
+                        f"{LONGEST_LEAF:,}, which is what a bundle holds: somebody else wrote it, and no bundle can be "
+                        "made. What else is wrong says: flask consent verify"
+                    )
+                yield record
 
     def _entries(self, size: int) -> Iterator[Part]:
         if self.pruned:
@@ -195,15 +204,6 @@ class Bundle:
         return (day := _DAY.search(record.leaf)) is not None and first <= day[1].decode() <= last
 
 
-def lines_of_leaves(records: Iterable[Stored]) -> Iterator[bytes]:
-    """The lines of ``kept.jsonl``."""
-    for record in records:
-        yield _line({"index": record.index, "leaf": encoded(record.leaf)})
-
-
-def lines_of_openings(records: Iterable[Stored]) -> Iterator[bytes]:
-    """The lines of ``openings.jsonl``."""
-    for record in records:
 def is_hash(name: str) -> bool:
     """Whether *name* is one that a document can be stored under: SHA-256, in 64 lower-case hex digits."""
     return _NAME.fullmatch(name) is not None
@@ -217,6 +217,15 @@ def document_name(hash: str, body: bytes) -> str:
     return hash if is_hash(hash) else f"misnamed-{hashlib.sha256(body).hexdigest()}"
 
 
+def lines_of_leaves(records: Iterable[Stored]) -> Iterator[bytes]:
+    """The lines of ``kept.jsonl``."""
+    for record in records:
+        yield _line({"index": record.index, "leaf": encoded(record.leaf)})
+
+
+def lines_of_openings(records: Iterable[Stored]) -> Iterator[bytes]:
+    """The lines of ``openings.jsonl``."""
+    for record in records:
         if record.body is not None and record.salt is not None:
             # As ``_line`` would write it, which takes as long as all else that is done for an event.
             body, salt = encoded(record.body), encoded(record.salt)

@@ -189,6 +189,16 @@ def test_a_document_that_is_called_like_a_place_on_the_disk_is_never_written_the
         assert "A document is called '../../../home/keys'" in " ".join(result.stdout.split())
 
 
+def test_a_leaf_that_is_longer_than_any_is_named_and_no_bundle_is_made(
+    large: Ledger, run: Run, tmp_path: Path
+) -> None:
+    alter(tmp_path, "UPDATE entry SET leaf = zeroblob(65536) WHERE leaf_index = 300")
+    result = run("export", "--bundle", str(tmp_path / "log.zip"))
+    assert (result.exit_code, (tmp_path / "log.zip").exists()) == (3, False)
+    assert "The leaf of entry 300 has 65,536 bytes" in result.stderr
+    assert "entry 300: its leaf has 65,536 bytes, and none has more than 65,535" in run("verify").stdout
+
+
 def test_rows_that_change_places_are_both_named(large: Ledger, run: Run, tmp_path: Path) -> None:
     alter(
         tmp_path,

@@ -97,6 +97,14 @@ def test_what_a_document_is_called_in_the_database_names_no_file_unless_it_is_a_
     assert log.files()[misnamed] == b"a body"
 
 
+@pytest.mark.parametrize("pruned", [0, 256])
+def test_of_a_log_with_a_leaf_that_is_longer_than_any_there_is_no_bundle(pruned: int) -> None:
+    log = MemoryLog().grow(600)
+    log.records[300] = dataclasses.replace(log.records[300], leaf=b"x" * 65_536)
+    with pytest.raises(LedgerError, match="leaf of entry 300 has 65,536 bytes"):
+        files_of(dataclasses.replace(log.bundle(), pruned=pruned).parts())
+
+
 def test_a_bundle_needs_a_checkpoint() -> None:
     with pytest.raises(ProofError):
         MemoryLog().files("nothing signed")
