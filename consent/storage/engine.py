@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -45,6 +46,9 @@ def make(file: Path | None) -> Engine:
 def _connected(connection: sqlite3.Connection, record: object) -> None:
     # sqlite3 begins transactions by itself, late and deferred, unless it is told that it has no business there.
     connection.isolation_level = None
+    # A text that is no UTF-8 was altered, or is damaged: it is read all the same, so that it can be named, and hides
+    # nothing else.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     for pragma in _PRAGMAS:
         connection.execute(pragma)
 

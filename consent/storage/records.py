@@ -238,8 +238,13 @@ def _column(found: CursorResult[Any]) -> Sequence[bytes]:
 def paged(
     batch: Callable[[After], Sequence[Found]], after: After, key: Callable[[Found], After], limit: int
 ) -> Iterator[Found]:
-    """All that *batch* finds above *after*, and then above the last one's *key*, *limit* at a time."""
-    while True:
+    """All that *batch* finds above *after*, and then above the last one's *key*, *limit* at a time.
+
+    It ends where a key comes again: what was altered may be read as another one than it is found by.
+    """
+    passed = set[After]()
+    while after not in passed:
+        passed.add(after)
         found = batch(after)
         yield from found
         if len(found) < limit:

@@ -206,12 +206,13 @@ def test_an_altered_record_is_shown_as_altered(
     ("table", "column"),
     [("entry", "leaf"), ("entry", "leaf_hash"), ("entry", "uid"), ("opening", "salt"), ("opening", "body")],
 )
-@pytest.mark.parametrize("value", [5, 0.5, "x"])
+@pytest.mark.parametrize("value", [5, 0.5, "x", b"a text that is no UTF-8: \xff"])
 def test_a_value_of_another_type_is_shown_as_altered_and_found_by_verification(
     app: Flask, ledger: Ledger, auditor: Auditor, tmp_path: Path, table: str, column: str, value: object
 ) -> None:
     event = record(ledger)
-    alter(tmp_path, f"UPDATE {table} SET {column} = ? WHERE uid = ?", value, event.id.hex)
+    new = "CAST(? AS TEXT)" if isinstance(value, bytes) else "?"
+    alter(tmp_path, f"UPDATE {table} SET {column} = {new} WHERE uid = ?", value, event.id.hex)
     page = auditor.open()
     assert page.status_code == 200
     assert "altered" in page.text

@@ -92,6 +92,8 @@ def test_a_log_that_nobody_touched_is_sound_and_unanchored_until_something_from_
 
 
 ANOTHER = "lower(hex(randomblob(16))), leaf, leaf_hash FROM entry WHERE leaf_index = 300"
+#: A text that is no UTF-8.
+NO_TEXT = "CAST(x'ff00fe' AS TEXT)"
 ONE_BIT = "CAST(substr(body, 1, 40) || '~' || substr(body, 42) AS BLOB)"
 
 
@@ -135,6 +137,15 @@ ONE_BIT = "CAST(substr(body, 1, 40) || '~' || substr(body, 42) AS BLOB)"
         ("UPDATE document SET body = replace(body, 'Clinic', 'Klinik') WHERE kind = 'policy'", "documents/"),
         ("DELETE FROM document WHERE kind = 'policy'", "documents/"),
         ("DELETE FROM document WHERE kind = 'notice'", "documents/"),
+        (f"UPDATE entry SET uid = {NO_TEXT} WHERE leaf_index = 300", "entry 300"),
+        (f"UPDATE entry SET leaf_hash = {NO_TEXT} WHERE leaf_index = 300", "entry 300"),
+        (
+            f"UPDATE opening SET salt = {NO_TEXT} WHERE uid = (SELECT uid FROM entry WHERE leaf_index = 300)",
+            "entry 300",
+        ),
+        (f"INSERT INTO account VALUES ('someone', {NO_TEXT})", "opening, erased, account"),
+        (f"UPDATE document SET hash = {NO_TEXT} WHERE kind = 'notice'", "documents/"),
+        (f"UPDATE tile SET hashes = {NO_TEXT} WHERE level = 0 AND n = 1", "tile/0/001"),
     ],
 )
 def test_whatever_is_altered_in_the_database_is_found_and_named(
@@ -143,6 +154,18 @@ def test_whatever_is_altered_in_the_database_is_found_and_named(
     assert found(run, code=0) == ["unanchored head"]
     alter(tmp_path, statement)
     assert any(each.startswith(f"tampered {expected}") for each in found(run)), found(run)
+
+
+def test_texts_that_are_in_no_order_are_named_and_nothing_hangs(
+    large: Ledger, run: Run, tmp_path: Path
+) -> None:
+    for number in range(50):
+        text = f"CAST(x'{'f0908080' if number % 2 else 'ff'}{number:02x}' AS TEXT)"
+        alter(tmp_path, f"INSERT INTO document VALUES ({text}, 'notice', x'00')")
+        alter(tmp_path, f"INSERT INTO account VALUES ({text}, '{uuid.uuid4().hex}')")
+    places = found(run)
+    assert sum(place.startswith("tampered documents/") for place in places) >= 20
+    assert run("export", "--bundle", str(tmp_path / "log.zip")).exit_code == 0
 
 
 @pytest.mark.parametrize(
