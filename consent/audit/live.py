@@ -5,6 +5,7 @@ only a database has is looked at here (columns beside the leaves, the head) and 
 """
 
 import io
+import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -37,6 +38,9 @@ from consent.verify import (
     read_given,
 )
 
+#: How a leaf says below which index leaves were pruned.
+_BOUND = re.compile(rb'"kind":"pruned","min_index":([0-9]{1,15}),')
+
 Progress = Callable[[Iterator[Sealed], int], Iterator[Sealed]]
 
 
@@ -53,11 +57,11 @@ class Live:
         self.stack = ExitStack()
         self.beside = dict[str, str]()
         """What is wrong in the columns beside the leaves, by place."""
-        self.bound = ledger.pruned()
+        self._size = size
+        self.bound = self._bound()
         """Entries below were pruned, but for those that are still there."""
         self.kept = dict[int, Sealed]()
         """Those that were read, until their openings are asked for."""
-        self._size = size
         self._tile = lru_cache(64)(self._stored_tile)
 
     def open(self, name: str) -> BinaryIO | None:
@@ -91,6 +95,20 @@ class Live:
             return None
         # Since the head was read the last ones may have grown.
         return found if width == WIDTH else found[: width * HASH_BYTES]
+
+    def _bound(self) -> int:
+        """The bound; if that was altered, the highest that an event names, so that it hides nothing else."""
+        try:
+            return self.ledger.pruned()
+        except LedgerUnavailable:
+            raise
+        except LedgerError as error:
+            self.beside["bound"] = str(error)
+        named = [0]
+        for record in self.below(self.ledger.records(), self._size):
+            if (said := _BOUND.search(record.leaf)) and (bound := int(said[1])) <= record.index:
+                named.append(bound // WIDTH * WIDTH)
+        return max(named)
 
     def below(self, records: Iterator[Sealed], size: int) -> Iterator[Sealed]:
         """Those of *records* below index *size*, up to the first that can't be read."""

@@ -15,7 +15,7 @@ from typing import cast
 from sqlalchemy import Connection, Engine
 
 from consent.errors import LedgerUnavailable
-from consent.storage import appending, erasing, extent, faults, migrate, misnamed, moved, sealing, triggers
+from consent.storage import appending, erasing, extent, faults, migrate, misfits, moved, sealing, triggers
 from consent.storage import engine as engines
 from consent.storage.birth import Birth
 from consent.storage.folding import MOMENT, Folding
@@ -118,7 +118,7 @@ class Database:
             return [str(moved.gone(self.name, to))]
         with self.reading() as connection:
             found = [*self._birth.problems(connection), *extent.problems(connection)]
-            found += [*misnamed.problems(connection), *triggers.problems(connection)]
+            found += [*misfits.problems(connection), *triggers.problems(connection)]
         try:
             if self._tombstones is not None:
                 self._tombstones.read()

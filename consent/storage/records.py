@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -19,11 +18,11 @@ from sqlalchemy import (
     select,
 )
 
-from consent.errors import LedgerError
 from consent.ledger import Document, Head, LogKey, Record, Sealed
 from consent.ledger.keys import VOUCHER, known_keys
 from consent.storage import tree
-from consent.storage.altered import as_bytes, with_any_ids
+from consent.storage.altered import END as END
+from consent.storage.altered import NO_ID, as_bound, as_bytes, as_head, as_text, with_any_ids
 from consent.storage.schema import account, bound, checkpoint, document, entry, opening, tile
 from consent.storage.schema import erased as erased_table
 from consent.storage.schema import head as head_table
@@ -94,13 +93,13 @@ _ERASED = (
     .order_by(entry.c.leaf_index)
     .limit(bindparam("limit"))
 )
+_TOMBSTONE = select(erased_table.c.uid)
 _TOMBSTONES = (
-    select(erased_table.c.uid)
-    .where(erased_table.c.uid > bindparam("after"))
+    _TOMBSTONE.where(erased_table.c.uid > bindparam("after"))
     .order_by(erased_table.c.uid)
     .limit(bindparam("limit"))
 )
-_IS_ERASED = select(erased_table.c.uid).where(erased_table.c.uid == bindparam("uid"))
+_IS_ERASED = _TOMBSTONE.where(erased_table.c.uid == bindparam("uid"))
 _BOUND = select(bound.c.min_index)
 _REMAINING = select(
     func.coalesce(select(bound.c.min_index).scalar_subquery(), 0),
@@ -117,11 +116,6 @@ FIRST_ID = uuid.UUID(int=0)
 
 Found = TypeVar("Found")
 After = TypeVar("After")
-
-#: No log is longer: the largest whole number both databases hold.
-END = 2**63 - 1
-#: The last millisecond that is a time: of the year 9999, counted from 1970.
-LATEST = 253_402_300_799_999
 
 
 def get(connection: Connection, id: uuid.UUID) -> Record | None:
@@ -173,21 +167,7 @@ def size(connection: Connection) -> int:
 
 def head(connection: Connection) -> Head:
     """The tree as it was last sealed."""
-    row = connection.execute(_HEAD).one_or_none()
-    if row is None:
-        raise LedgerError("The database has no tree head. Restore it from a backup.")
-    numbers = type(row.size) is type(row.sealed_at) is int
-    if not (numbers and 0 <= row.size <= END and 0 <= row.sealed_at <= LATEST):
-        raise LedgerError(
-            f"Somebody altered the tree's head: a size of {row.size!r}, sealed at {row.sealed_at!r}. Restore the "
-            "database from a backup."
-        )
-    return Head(
-        size=row.size,
-        root=as_bytes(row.root),
-        frontier=as_bytes(row.frontier),
-        at=datetime.fromtimestamp(row.sealed_at / 1000, UTC),
-    )
+    return as_head(connection.execute(_HEAD).all())
 
 
 def note(connection: Connection, at_most: int) -> str | None:
@@ -266,7 +246,7 @@ class Tiles:
 def documents(connection: Connection, kind: str, after: str, limit: int) -> Sequence[Document]:
     """Up to *limit* documents of *kind* whose hashes come after *after*, in the order of their hashes."""
     rows = connection.execute(_DOCUMENTS_ABOVE, {"kind": kind, "after": after, "limit": limit})
-    return [Document(hash=row.hash, kind=row.kind, body=as_bytes(row.body)) for row in rows]
+    return [Document(hash=as_text(row.hash), kind=row.kind, body=as_bytes(row.body)) for row in rows]
 
 
 def stored_document(connection: Connection, hash: str) -> Document | None:
@@ -297,14 +277,15 @@ def is_erased(connection: Connection, id: uuid.UUID) -> bool:
 
 
 def pruned(connection: Connection) -> int:
-    """The bound below which entries may be gone; 0 without one."""
-    return int(connection.execute(_BOUND).scalar() or 0)
+    """The bound below which entries may be gone; 0 without one, LedgerError if it was altered."""
+    row = connection.execute(_BOUND).first()
+    return 0 if row is None else as_bound(row.min_index)
 
 
 def remaining(connection: Connection) -> tuple[int, int]:
-    """The bound, and how many entries there are below it."""
+    """The bound, and how many entries there are below it; LedgerError if the bound was altered."""
     min_index, count = connection.execute(_REMAINING).one()
-    return min_index, count
+    return as_bound(min_index), count
 
 
 def filed(
@@ -336,7 +317,7 @@ def _records(connection: Connection, statement: Select[Any], **parameters: objec
     return [
         Sealed(
             index=index,
-            id=uid,
+            id=uid or NO_ID,
             leaf=as_bytes(leaf),
             leaf_hash=as_bytes(hash),
             subject=subject,

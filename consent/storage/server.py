@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from consent.errors import LedgerUnavailable
-from consent.storage import arrival, extent, migrate, misnamed, moved, outages, records, sequencer
+from consent.storage import arrival, extent, migrate, misfits, moved, outages, records, sequencer
 from consent.storage.birth import Birth
 from consent.storage.bounded import BoundedConnection
 from consent.storage.connections import READING, Connections, bounded, driver
@@ -171,7 +171,7 @@ class Server:
         found = [
             *self.read(self._birth.problems),
             *self.read(extent.problems),
-            *self.read(lambda connection: list(misnamed.problems(connection))),
+            *self.read(lambda connection: list(misfits.problems(connection))),
             *self.read(sequencer.problems),
         ]
         if process.refused is not None and str(process.refused) not in found:

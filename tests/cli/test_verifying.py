@@ -145,6 +145,7 @@ ONE_BIT = "CAST(substr(body, 1, 40) || '~' || substr(body, 42) AS BLOB)"
         ),
         (f"INSERT INTO account VALUES ('someone', {NO_TEXT})", "opening, erased, account"),
         (f"UPDATE document SET hash = {NO_TEXT} WHERE kind = 'notice'", "documents/"),
+        ("UPDATE document SET hash = CAST(hash AS BLOB) WHERE kind = 'notice'", "documents/"),
         (f"UPDATE tile SET hashes = {NO_TEXT} WHERE level = 0 AND n = 1", "tile/0/001"),
     ],
 )
@@ -169,7 +170,14 @@ def test_texts_that_are_in_no_order_are_named_and_nothing_hangs(
 
 
 @pytest.mark.parametrize(
-    "statement", ["size = -1", "size = 'many'", "sealed_at = 'now'", f"sealed_at = {2**62}", "sealed_at = -1"]
+    "statement",
+    [
+        "size = -1",
+        "size = 'many'",
+        f"size = {NO_TEXT}",
+        "sealed_at = 'now'",
+        *(f"sealed_at = {number}" for number in (2**62, 2**63 - 1, -(2**63), -1)),
+    ],
 )
 def test_a_head_that_is_none_is_named_and_nothing_hangs(
     large: Ledger, run: Run, tmp_path: Path, statement: str
@@ -179,6 +187,51 @@ def test_a_head_that_is_none_is_named_and_nothing_hangs(
         result = run(command)
         assert result.exit_code
         assert "Somebody altered the tree's head" in " ".join((result.stdout + result.stderr).split())
+
+
+#: So that a table takes what it never takes.
+UNCHECKED = "SET sql = replace(replace(sql, 'NOT NULL', ''), 'CHECK (one = 1)', '') WHERE type = 'table'"
+
+
+def relaxed(folder: Path, *statements: str) -> None:
+    """Run *statements* on the database, whose tables take any value and any number of rows meanwhile."""
+    with closing(sqlite3.connect(folder / "instance" / "consent.sqlite3")) as connection, connection:
+        triggers = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for (name,) in triggers:
+            connection.execute(f'DROP TRIGGER "{name}"')
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(f"UPDATE sqlite_schema {UNCHECKED}")
+    with closing(sqlite3.connect(folder / "instance" / "consent.sqlite3")) as connection, connection:
+        for statement in statements:
+            assert connection.execute(statement).rowcount
+
+
+def test_a_second_head_is_named_by_all_who_look(large: Ledger, run: Run, tmp_path: Path) -> None:
+    relaxed(tmp_path, "INSERT INTO head SELECT 2, size, root, frontier, sealed_at FROM head")
+    for command in ("verify", "check", "health", "checkpoint", "doctor"):
+        result = run(command)
+        assert result.exit_code
+        assert "tree's head: there are 2" in " ".join((result.stdout + result.stderr).split())
+
+
+@pytest.mark.parametrize(
+    "value", ["'many'", "9e999", str(-(2**63)), "-256", "CAST('256' AS BLOB)", NO_TEXT, "7", "1.5"]
+)
+def test_a_bound_that_is_none_is_named_by_all_who_look_and_hides_nothing_else(
+    large: Ledger, run: Run, tmp_path: Path, value: str
+) -> None:
+    alter(tmp_path, f"INSERT INTO bound VALUES (1, {value}, '{uuid.uuid4().hex}')")
+    alter(tmp_path, "UPDATE entry SET leaf_hash = zeroblob(32) WHERE leaf_index = 300")
+    assert found(run) == ["unanchored head", "tampered bound", "tampered entry 300"]
+    for command in ("check", "health", "export --bundle log.zip"):
+        result = run(*command.split())
+        assert result.exit_code
+        assert "Somebody altered the bound" in " ".join((result.stdout + result.stderr).split())
+
+
+def test_an_entry_without_an_id_is_named(large: Ledger, run: Run, tmp_path: Path) -> None:
+    relaxed(tmp_path, "UPDATE entry SET uid = NULL WHERE leaf_index = 300")
+    assert "tampered entry 300" in found(run)
 
 
 def test_check_and_health_name_an_entry_outside_the_tree(large: Ledger, run: Run, tmp_path: Path) -> None:

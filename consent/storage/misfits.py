@@ -1,9 +1,11 @@
-"""Documents under names that are no hashes: the component stores each under its own, so somebody else wrote them."""
+"""Values that the component never writes: who finds one knows that somebody else wrote into the database."""
 
 from collections.abc import Iterator
 
 from sqlalchemy import Connection, func, or_, select
 
+from consent.errors import LedgerError
+from consent.storage import records
 from consent.storage.schema import document
 
 _MISNAMED = (
@@ -15,9 +17,16 @@ _MISNAMED = (
 
 
 def problems(connection: Connection) -> Iterator[str]:
-    """What is wrong with the names of documents, as far as one of them tells; what lies under the others isn't read."""
+    """What is wrong with the names of documents, as far as one of them tells, and with the bound.
+
+    What is quickly found, without reading any document.
+    """
     for name in connection.execute(_MISNAMED).scalars():
         yield (
             f"A document is called {name[:80]!r}, which is no hash: somebody else wrote it. Find out who can write to "
             "the database, and delete all rows of the table document that are so called."
         )
+    try:
+        records.pruned(connection)
+    except LedgerError as error:
+        yield str(error)
