@@ -16,7 +16,7 @@ from consent.ledger.checkpoint import Checkpoint, open_checkpoint
 from consent.ledger.keys import VOUCHER, LogKey, known_keys
 from consent.ledger.leaf import Leaf
 from consent.ledger.merkle import EMPTY_ROOT, HashReader, check_consistency, consistency_proof, root_of
-from consent.ledger.note import Note, Signer, sign
+from consent.ledger.note import Note, Signer, require_verifier_key, sign
 from consent.ledger.record import Document, Head
 from consent.ledger.tile import TileReader, TileStore
 
@@ -78,9 +78,12 @@ class Signing:
 
     def keys(self) -> Sequence[LogKey]:
         """The keys the log is or was signed with, the first at the head; those that count verify its notes."""
-        key = Leaf.from_bytes(self.storage.first_leaf()).key
-        if key is None:
-            raise LedgerError("Entry 0 of the log names no key. Restore the database from a backup.")
+        try:
+            key = require_verifier_key(Leaf.from_bytes(self.storage.first_leaf()).key or "")
+        except ValueError as error:
+            raise LedgerError(
+                f"Entry 0 of the log names no key ({error}). Restore the database from a backup."
+            ) from error
         return known_keys(key, self.storage.documents(VOUCHER), self.storage.place, self.origin)
 
     def checkpoint(self, covering: int | None = None, *, patience: float = 2.0) -> str | None:

@@ -234,6 +234,18 @@ def test_an_entry_without_an_id_is_named(large: Ledger, run: Run, tmp_path: Path
     assert "tampered entry 300" in found(run)
 
 
+def test_a_first_entry_whose_key_is_none_is_named_and_what_needs_the_keys_ends_with_a_sentence(
+    large: Ledger, run: Run, tmp_path: Path
+) -> None:
+    another = """CAST(replace(leaf, '"key":"clinic', '"key":"klinik') AS BLOB)"""
+    alter(tmp_path, f"UPDATE entry SET leaf = {another} WHERE leaf_index = 0")
+    assert "tampered entry 0" in found(run)
+    for command in (("export", "--bundle", str(tmp_path / "log.zip")), ("checkpoint",), ("keys", "show")):
+        result = run(*command)
+        assert result.exit_code == 3
+        assert "Entry 0 of the log names no key" in " ".join(result.stderr.split()), (command, result.output)
+
+
 def test_check_and_health_name_an_entry_outside_the_tree(large: Ledger, run: Run, tmp_path: Path) -> None:
     alter(tmp_path, f"INSERT INTO entry SELECT 1000000, {ANOTHER}")
     for command in ("check", "health"):
