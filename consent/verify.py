@@ -1697,9 +1697,10 @@ def kept(paths: Sequence[Path], most: int) -> list[tuple[str, str]]:
     found = list[tuple[str, str]]()
     for path in paths:
         with path.open("rb") as file:
-            # Mail and other systems put in line ends of their own.
-            text = file.read(most).replace(b"\r\n", b"\n").decode(errors="replace")
-            found.append((shown(str(path)), text))
+            text = file.read(most).decode(errors="replace")
+            # Mail, editors and other systems put in line ends of their own, and lines before and after.
+            text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+            found.append((shown(str(path)), f"{text}\n"))
     return found
 
 

@@ -1,6 +1,7 @@
 """A receipt that is checked alone, without a bundle."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import pytest
 
 import consent.verify
 from consent.ledger import Receipt, commitment, leaf_hash
+from consent.web.checking import receipt_in
 from tests.ledger.memory import ORIGIN, MemoryLog, signer_of
 
-from .bundles import KEY, checked
+from .bundles import KEY, checked, folder
 
 
 @pytest.fixture
@@ -66,6 +68,42 @@ def test_whatever_else_was_signed_is_right_and_said_to_be_of_no_known_form(
     report = checked(kept(tmp_path, log.grow(12).receipt(7, 12).to_text()))
     assert (report.verdict, report.findings) == ("ok", [])
     assert report.remarks[-1] == "What it says is of no known form."
+
+
+AS_SAVED: dict[str, Callable[[str], str]] = {
+    "with a line more": lambda text: f"{text}\n",
+    "without its last line end": lambda text: text.removesuffix("\n"),
+    "with a line before": lambda text: f"\n{text}",
+    "with a space before": lambda text: f" {text}",
+    "with spaces after": lambda text: f"{text.removesuffix(chr(10))} \t\n",
+    "with line ends of Windows": lambda text: text.replace("\n", "\r\n"),
+    "with line ends of old Macs": lambda text: text.replace("\n", "\r"),
+    "with a line in its middle": lambda text: text.replace("\n\n", "\n\n\n"),
+    "with a space in its middle": lambda text: text.replace("\nindex", " \nindex"),
+    "without its middle line": lambda text: text.replace("\n\n", "\n"),
+    "empty": lambda text: "",
+}
+
+
+@pytest.mark.parametrize("how", AS_SAVED)
+def test_a_receipt_as_systems_save_it_is_right_here_if_it_is_on_the_site(
+    log: MemoryLog, tmp_path: Path, how: str
+) -> None:
+    receipt = log.receipt(7, 12)
+    text = AS_SAVED[how](receipt.to_text())
+    on_site = receipt_in(text) == receipt
+    assert on_site == (how not in {"empty", *(each for each in AS_SAVED if "middle" in each)})
+    (tmp_path / "bundle").mkdir()
+    beside = checked(tmp_path / "bundle", receipts=(text,))
+    assert (beside.unusable == []) == on_site
+    if how != "empty":
+        assert (checked(kept(tmp_path, text)).verdict == "ok") == on_site
+
+
+def test_a_checkpoint_as_systems_save_it_is_compared(log: MemoryLog, tmp_path: Path) -> None:
+    bundle = folder(tmp_path / "bundle", log.files())
+    for text in (f"\n {log.checkpoint()}\n\n", log.checkpoint().removesuffix("\n")):
+        assert checked(bundle, outside=(text,)).verdict == "ok"
 
 
 def test_once_erased_it_shows_that_it_happened(log: MemoryLog, tmp_path: Path) -> None:
