@@ -68,7 +68,7 @@ FINE = frozenset({"unanchored", "pruned", "erased", "ok"})
 
 WIDTH, HASH = 256, 32
 #: What a bundle may have: bytes of each kind of file, and entries. More can't be read.
-LONGEST_NOTE, LONGEST_RECEIPT, LONGEST_LINE = 131_072, 786_432, 524_288
+LONGEST_NOTE, LONGEST_RECEIPT, LONGEST_LINE, LONGEST_DOCUMENT = 131_072, 786_432, 524_288, 16 * 2**20
 LONGEST_LEAF = 65_535
 LONGEST_ENTRIES = WIDTH * (2 + LONGEST_LEAF)
 #: So many bytes of lines are read ahead; those of a tile are usually far shorter.
@@ -1872,10 +1872,12 @@ def check_documents(source: Source, report: Report) -> None:
         try:
             if not re.fullmatch(r"[0-9a-f]{64}", name) or (file := source.open(place)) is None:
                 raise Fault("is no name of a document")
-            code = sha256()
+            code, length = sha256(), 0
             with file:
                 while piece := file.read(65_536):
                     code.update(piece)
+                    if (length := length + len(piece)) > LONGEST_DOCUMENT:
+                        raise Fault(f"is longer than {LONGEST_DOCUMENT:,} bytes, as no document is")
             if code.hexdigest() != name:
                 raise Fault("is not the document that was stored: it has another hash")
         except (*_BROKEN, Fault) as error:

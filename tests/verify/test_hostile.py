@@ -1,5 +1,6 @@
 """Bundles made to do harm: each ends in a verdict, or in being refused, and in nothing else."""
 
+import hashlib
 import os
 import random
 import struct
@@ -10,7 +11,7 @@ import pytest
 
 from consent.ledger import Checkpoint
 from consent.ledger.note import sign
-from consent.verify import Unreadable, main, shown
+from consent.verify import LONGEST_DOCUMENT, Unreadable, main, shown
 from tests.ledger.memory import MemoryLog
 
 from .bundles import KEY, checked, folder, places, zipped
@@ -159,6 +160,19 @@ def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path, log: MemoryLog) ->
     (path / "openings.jsonl").unlink()
     os.mkfifo(path / "openings.jsonl")
     assert places(checked(path)) == ["openings.jsonl"]
+
+
+def test_a_document_is_read_up_to_the_length_that_any_has(tmp_path: Path, log: MemoryLog) -> None:
+    def held(data: bytes) -> str:
+        return f"documents/{hashlib.sha256(data).hexdigest()}"
+
+    longest, longer = bytes(LONGEST_DOCUMENT), bytes(LONGEST_DOCUMENT + 1)
+    path = folder(tmp_path / "b", log.files() | {held(longest): longest, held(longer): longer})
+    with (path / "documents" / ("0" * 64)).open("wb") as sparse:
+        sparse.truncate(2**35)
+    report = checked(path)
+    assert places(report) == sorted([f"documents/{'0' * 64}", held(longer)])
+    assert "longer than 16,777,216 bytes" in report.findings[0].said
 
 
 @pytest.mark.parametrize(
