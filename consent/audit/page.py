@@ -1,5 +1,6 @@
 """An auditor's page: a template of ours, with what all of these pages have."""
 
+import re
 from collections.abc import Collection
 from http import HTTPStatus
 from typing import Final
@@ -25,6 +26,8 @@ PAGES: Final = {
 }
 #: What answers a form of one of these pages, as that page.
 POSTED: Final = {"consent_audit.verify": "consent_audit.verification"}
+#: What no page of ours has by itself, and a recorded text may have to turn round what is read beside it.
+_HIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def reader() -> Reader:
@@ -40,7 +43,12 @@ def added() -> Collection[str]:
 def page(template: str, code: HTTPStatus, **context: object) -> Response:
     """The template ``consent/audit/<template>``, the site's or ours, in the component's own environment."""
     found = current_site().notices.environment.get_template(f"consent/audit/{template}")
-    return make_response(found.render(context_of(**context)), code)
+    return make_response(visible(found.render(context_of(**context))), code)
+
+
+def visible(html: str) -> str:
+    """*html* with controls and direction marks written out, so that nothing recorded reads as something else."""
+    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), html)
 
 
 def context_of(**context: object) -> dict[str, object]:

@@ -259,6 +259,14 @@ def test_recorded_text_never_becomes_markup(ledger: Ledger, auditor: Auditor) ->
         assert "alert(1)" in page.text
 
 
+def test_recorded_text_never_hides_or_turns_round_what_is_read(ledger: Ledger, auditor: Auditor) -> None:
+    evil = "AB\u202eCD\x1b[31mEF\u2067GH\x9b"
+    event = record(ledger, language=evil, source=evil, profile=evil, granted=(evil,), detail={"x": evil})
+    for page in (auditor.open(), auditor.look_up(event.id)):
+        assert "AB\\u202eCD\\x1b[31mEF\\u2067GH\\x9b" in page.text
+        assert not {*page.text} & {*"\u202e\x1b\u2067\x9b"}
+
+
 # --- headers and the notice
 
 

@@ -16,6 +16,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from consent.audit import running
+from consent.audit.page import visible
 from consent.audit.plain import ONLY_BROUGHT, PLAIN, place_in_words
 from consent.audit.running import BUSY, TOO_LONG, Check, Step, busy, followed
 from consent.ledger import Ledger, Sealed, erasure
@@ -173,7 +174,7 @@ def test_what_is_neither_checkpoint_nor_receipt_is_no_verdict_on_the_log(
     assert page.status_code == 400
     assert "What you pasted is neither a receipt nor a signed checkpoint" in words
     assert "The verdict" not in words
-    assert page.text.partition("</textarea>")[0].endswith(html.escape(text))
+    assert page.text.partition("</textarea>")[0].endswith(visible(html.escape(text)))
     assert "<script" not in page.text
     assert "\x1b" not in html.unescape(page.text).split("<textarea")[0]
 
