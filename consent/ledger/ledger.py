@@ -10,7 +10,7 @@ from consent.ledger.facets import LAST, Counts, Facets
 from consent.ledger.keys import LogKey
 from consent.ledger.merkle import root_of
 from consent.ledger.receipt import Outcome, Receipt, check_receipt, made
-from consent.ledger.record import Document, Entry, Head, Record, Recorded, Sealed, Written
+from consent.ledger.record import LONGEST_DOCUMENT, Document, Entry, Head, Record, Recorded, Sealed, Written
 from consent.ledger.replies import Replies
 from consent.ledger.signing import Signing
 from consent.ledger.storage import Storage
@@ -337,5 +337,10 @@ def _sound(documents: Sequence[Document]) -> Sequence[Document]:
         if not document.sound:
             raise ValueError(
                 f"the {document.kind} called {document.hash} has another hash; use Document.of(kind, body)"
+            )
+        if len(document.body) > LONGEST_DOCUMENT:
+            raise LedgerError(
+                f"the {document.kind} called {document.hash} has {len(document.body):,} bytes; expected "
+                f"{LONGEST_DOCUMENT:,} at most"
             )
     return documents

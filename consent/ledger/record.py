@@ -5,8 +5,13 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
+from consent.errors import LedgerError
 from consent.ledger.event import Event
 from consent.ledger.leaf import Leaf, commitment, leaf_hash
+
+#: Bytes of an opening, and of a document. Nothing that a site records comes near; whoever may write into the database
+#: could have readers carry more.
+LONGEST_BODY, LONGEST_DOCUMENT = 65_535, 2**22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +52,12 @@ class Entry:
 
     @classmethod
     def of(cls, event: Event, *, origin: str, salt: bytes) -> "Entry":
-        """*event* in the log named *origin*, under *salt* (32 random bytes)."""
+        """*event* in the log named *origin*, under *salt* (32 random bytes); LedgerError when it says too much."""
         body = event.body()
+        if len(body) > LONGEST_BODY:
+            raise LedgerError(
+                f"the opening of event {event.id} has {len(body):,} bytes; expected {LONGEST_BODY:,} at most"
+            )
         leaf = event.leaf_over(commitment(salt, body), origin)
         return cls(
             id=event.id,

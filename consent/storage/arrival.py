@@ -1,6 +1,7 @@
 """A log that arrives in PostgreSQL: its tables are made and filled in one transaction, each row as it was."""
 
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import cast
 
 import psycopg
@@ -44,7 +45,13 @@ def _in_words(connection: Connection, held: Sequence[str]) -> str:
 
 
 def fill(connection: Connection, departure: Departure, progress: Progress) -> None:
-    """Copy all rows into the tables, which are new; LedgerError if there are fewer or more of them then."""
+    """Copy all rows into the tables, which are new; LedgerError if there are fewer or more of them then.
+
+    Whatever they hold: that they are what was recorded is proved of all of them together.
+    """
+    limits = import_module("consent.storage.migrations.versions.r0011_limits")
+    for name in limits.LIMITS:
+        connection.exec_driver_sql(f"DROP TRIGGER {name} ON {SCHEMA}.{name.partition('_')[0]}")
     driver = cast(psycopg.Connection, connection.connection.driver_connection)
     for table in metadata.tables.values():  # as they are declared: what others refer to comes first
         total = departure.count(table)
@@ -59,6 +66,8 @@ def fill(connection: Connection, departure: Departure, progress: Progress) -> No
         found = connection.execute(select(func.count()).select_from(table)).scalar_one()
         if found != total:
             raise LedgerError(f"of {total:,} rows of {table.name}, {found:,} arrived; nothing was moved")
+    for statement in limits.POSTGRESQL_STATEMENTS:
+        connection.exec_driver_sql(statement)
 
 
 def _make_partitions(connection: Connection, size: int) -> None:

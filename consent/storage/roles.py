@@ -5,10 +5,12 @@ from importlib import import_module
 
 from sqlalchemy import Connection, text
 
-from consent.storage.schema import OPENED, RECORD
+from consent.storage.schema import OPENED, RECORD, SHOWN
 
 APP, SEALER, ERASER, READER = "consent_app", "consent_sealer", "consent_eraser", "consent_reader"
 PRUNER = "consent_pruner"
+#: To add to what waits, and to choose neither a row's number nor since when it waits.
+ADDING = "INSERT (uid, leaf)"
 
 #: What each role may do with which tables. All may read, but for openings those that have no need to.
 _READ = (
@@ -18,7 +20,8 @@ _READ = (
 _RIGHTS = {
     APP: {
         "SELECT": f"{_READ}, opening, inbox",
-        "INSERT": "inbox, opening, document, account",
+        "INSERT": "opening, document, account",
+        ADDING: "inbox",
         "UPDATE": "account",
         "DELETE": "account",
     },
@@ -31,7 +34,8 @@ _RIGHTS = {
     ERASER: {
         "SELECT": f"{_READ}, opening, inbox",
         "DELETE": "opening",
-        "INSERT": "erased, unlisted, opening, inbox",
+        "INSERT": "erased, unlisted, opening",
+        ADDING: "inbox",
     },
     PRUNER: {"SELECT": f"{_READ}, opening", "DELETE": "entry, indexed", "INSERT": "bound", "UPDATE": "bound"},
     READER: {"SELECT": f"{_READ}, opening, inbox"},
@@ -44,7 +48,10 @@ _DEPRIVED = text("""
     JOIN unnest(CAST(:roles AS text[]), CAST(:tables AS text[]), CAST(:rights AS text[])) AS need (role, name, right_)
         ON rolname = role
     WHERE has_schema_privilege(oid, 'consent', 'USAGE') AND NOT CASE right_
-        WHEN 'EXECUTE' THEN has_function_privilege(oid, name, right_) ELSE has_table_privilege(oid, name, right_) END
+        WHEN 'EXECUTE' THEN has_function_privilege(oid, name, right_)
+        WHEN :adding THEN has_column_privilege(oid, name, 'uid', 'INSERT')
+            AND has_column_privilege(oid, name, 'leaf', 'INSERT')
+        ELSE has_table_privilege(oid, name, right_) END
     ORDER BY rolname
 """)
 
@@ -59,10 +66,11 @@ def deprived(connection: Connection) -> Sequence[str]:
     ]
     needs += [
         (APP, RECORD, "EXECUTE"),
-        *((SEALER, each, "EXECUTE") for each in ("consent.make_room()", OPENED)),
+        *((SEALER, each, "EXECUTE") for each in ("consent.make_room()", SHOWN)),
     ]
     named, tables, rights = map(list, zip(*needs, strict=True))
-    return connection.execute(_DEPRIVED, {"roles": named, "tables": tables, "rights": rights}).scalars().all()
+    values = {"roles": named, "tables": tables, "rights": rights, "adding": ADDING}
+    return connection.execute(_DEPRIVED, values).scalars().all()
 
 
 def statements() -> Sequence[str]:
@@ -75,14 +83,15 @@ def statements() -> Sequence[str]:
     triggers += import_module("consent.storage.migrations.versions.r0006_partitions").POSTGRESQL_STATEMENTS
     triggers += import_module("consent.storage.migrations.versions.r0008_tally").POSTGRESQL_STATEMENTS
     triggers += import_module("consent.storage.migrations.versions.r0010_replies").POSTGRESQL_STATEMENTS
-    recording = import_module("consent.storage.migrations.versions.r0009_record")
+    triggers += import_module("consent.storage.migrations.versions.r0009_record").POSTGRESQL_STATEMENTS
+    triggers += import_module("consent.storage.migrations.versions.r0011_limits").POSTGRESQL_STATEMENTS
     return [
         *(_create(role) for role in _RIGHTS),
         "REVOKE ALL ON SCHEMA consent FROM PUBLIC",
         "REVOKE ALL ON ALL TABLES IN SCHEMA consent FROM PUBLIC",
         *(statement for role, rights in _RIGHTS.items() for statement in _grant(role, rights)),
-        *(" ".join(statement.split()) for statement in (*triggers, *recording.POSTGRESQL_STATEMENTS)),
-        f"GRANT EXECUTE ON FUNCTION consent.make_room(), {OPENED} TO {SEALER}",
+        *(" ".join(statement.split()) for statement in triggers),
+        f"GRANT EXECUTE ON FUNCTION consent.make_room(), {SHOWN}, {OPENED} TO {SEALER}",
         f"GRANT EXECUTE ON FUNCTION {RECORD} TO {APP}",
     ]
 

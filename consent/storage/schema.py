@@ -18,15 +18,15 @@ from sqlalchemy import (
 )
 
 #: The schema's revisions that this release knows, oldest first; a test compares them with the migrations.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
 VERSION_TABLE = "consent_alembic_version"
 #: Where all of them are on PostgreSQL.
 SCHEMA = "consent"
 
 #: How PostgreSQL knows the function by which events are recorded.
 RECORD = "consent.record(uuid,bytea,uuid,bytea,bytea,boolean,text,boolean,text[],text)"
-#: What shows whoever counts as much of openings as names nobody.
-OPENED = "consent.opened(bigint, bigint)"
+#: What shows whoever counts as much of openings as names nobody; and what does so to an older release.
+SHOWN, OPENED = "consent.shown(bigint, bigint)", "consent.opened(bigint, bigint)"
 
 #: The tables of both databases, and those that only PostgreSQL has.
 metadata, served = MetaData(), MetaData()
@@ -209,11 +209,12 @@ inbox = Table(
 #: What was erased and isn't in the list beside the key yet, which whoever has the key takes from here.
 unlisted = Table("unlisted", served, Column("uid", Uuid, primary_key=True))
 
-#: Leaves that came under an id that another leaf has. There should be none.
+#: Leaves that came under an id that another leaf has, or were longer than any, by the number of their row in the inbox.
+#: There should be none.
 conflict = Table(
     "conflict",
     served,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
     Column("uid", Uuid, nullable=False),
     Column("leaf", LargeBinary, nullable=False),
 )

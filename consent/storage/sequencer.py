@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from consent.errors import LedgerError
+from consent.ledger.leaf import LONGEST_LEAF
 from consent.ledger.merkle import HASH_BYTES
 from consent.ledger.tile import WIDTH
 from consent.storage import extent, records, routines, tally
@@ -29,21 +30,25 @@ _HEAD = "SELECT size, frontier FROM consent.head FOR UPDATE SKIP LOCKED"
 _HEAD_IN_TURN = "SELECT size FROM consent.head FOR UPDATE"
 _ERASING = "SELECT pg_advisory_xact_lock(7163384699739271541)"
 # All that is committed is seen and taken out, in whatever order it was committed; nothing is skipped by its number.
-# What has an id that an entry has is dropped, or set aside if it says something else; the rest comes after the last
-# entry, hashed as ``leaf_hash`` does. As one statement, because only the hashes are needed anywhere else.
+# What has an id that an entry has is dropped, or set aside if it says something else, and so is what is longer than a
+# leaf can be; the rest comes after the last entry, hashed as ``leaf_hash`` does, up to where a stray one stands. As one
+# statement, because only the hashes are needed anywhere else.
 _TAKE = text("""
     WITH taken AS (
-        DELETE FROM consent.inbox WHERE number IN (SELECT number FROM consent.inbox ORDER BY number LIMIT :limit)
-        RETURNING number, uid, leaf
+        DELETE FROM consent.inbox WHERE number IN (
+            SELECT number FROM consent.inbox ORDER BY number
+            LIMIT least(:limit, (SELECT min(leaf_index) - :next FROM consent.entry WHERE leaf_index >= :next))
+        ) RETURNING number, uid, leaf
     ), compared AS MATERIALIZED (
         SELECT number, uid, leaf, (SELECT e.leaf FROM consent.entry e WHERE e.uid = taken.uid LIMIT 1) AS known
         FROM taken
     ), aside AS (
-        INSERT INTO consent.conflict (number, uid, leaf) SELECT number, uid, leaf FROM compared WHERE known <> leaf
+        INSERT INTO consent.conflict (number, uid, leaf) SELECT number, uid, leaf FROM compared
+        WHERE known <> leaf OR known IS NULL AND octet_length(leaf) > :longest
     ), added AS (
         INSERT INTO consent.entry (leaf_index, uid, leaf, leaf_hash)
         SELECT :next + row_number() OVER (ORDER BY number) - 1, uid, leaf, sha256(decode('00', 'hex') || leaf)
-        FROM compared WHERE known IS NULL RETURNING leaf_index, leaf_hash
+        FROM compared WHERE known IS NULL AND octet_length(leaf) <= :longest RETURNING leaf_index, leaf_hash
     ) SELECT string_agg(leaf_hash, ''::bytea ORDER BY leaf_index) FROM added
 """)
 _CROWDED = text("SELECT to_regclass('consent.entry_' || CAST(:number AS bigint)) IS NULL")
@@ -52,7 +57,10 @@ _MOVE = text(
     "UPDATE consent.head SET size = :size, root = :root, frontier = :frontier, "
     "sealed_at = floor(1000 * extract(epoch FROM clock_timestamp())) WHERE size = :before"
 )
-_CONFLICTS = text("SELECT count(*), min(uid::text) FROM consent.conflict")
+_ASIDE = text(
+    "SELECT count(*) AS many, min(uid::text) AS uid, octet_length(leaf) > :longest AS long FROM consent.conflict "
+    "GROUP BY long ORDER BY long"
+)
 _LATE = text(
     "SELECT count(*) FROM (SELECT FROM consent.inbox WHERE at < clock_timestamp() - make_interval(secs => :late) "
     "LIMIT 100000) AS late"
@@ -69,7 +77,8 @@ def seal(connection: Connection, limit: int = BATCH) -> int:
         return 0
     make_room(connection, head.size)
     tree = Tree(records.Hashes(connection), head.size, head.frontier, extent.following(connection, head.size))
-    hashes = connection.execute(_TAKE, {"limit": limit, "next": tree.next}).scalar_one() or b""
+    taking = {"limit": limit, "next": tree.next, "longest": LONGEST_LEAF}
+    hashes = connection.execute(_TAKE, taking).scalar_one() or b""
     if count := tree.grow(hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)):
         edge = tree.edge
         moved = {"size": edge.size, "root": edge.root(), "frontier": edge.to_bytes(), "before": head.size}
@@ -120,10 +129,12 @@ def problems(connection: Connection) -> list[str]:
 
 
 def _problems(connection: Connection) -> Iterator[str]:
-    count, uid = connection.execute(_CONFLICTS).one()
-    if count:
+    for many, uid, long in connection.execute(_ASIDE, {"longest": LONGEST_LEAF}):
+        found = (
+            f"were longer than {LONGEST_LEAF:,} bytes" if long else "came under ids that other leaves have"
+        )
         yield (
-            f"{count} leaves came under ids that other leaves have, one of them under {uid}. They are kept aside in "
+            f"{many} leaves {found}, one of them under {uid}. They are kept aside in "
             "the table conflict, and in no tree. Find out who writes to the inbox besides this site."
         )
     if late := connection.execute(_LATE, {"late": LATE}).scalar_one():

@@ -14,13 +14,15 @@ from consent.storage.schema import metadata
 #: By their names, which begin with those of their tables, what each is known by; a test compares them with the
 #: migrations.
 TRIGGERS: Final = {
-    "entry_in_order": "fadc2076ab2ea07b1f576501c4e9166a69066c7e055ea54a6af1e9d7994a57ac",
+    "entry_in_order": "ef2c3f2558db219e09eb02f86dbcdab46e8e8a372caa3f0f8ce90e59d0f8d105",
+    "entry_short": "c9a3d6496b86e5512baa6d484a30973a2d739c813f1a7d85d44990a35de6c87d",
     "entry_stays": "ac30c763d8a7a77c7b5a374e74b0172a55e5fe37f8b7554ecf4c33b0d846cdd6",
     "entry_remains": "7059d6c7dab4e6a41ab86adf59cc70594b6a67fd5b6e471db87e0bc02f106f9d",
     "opening_once": "9270f3a71b2b606a328fdeb8fdc634dfe6b41fefa6a7a1ca89f8d7818a7c8f4e",
     "opening_numbered": "dcf5f08d06f065f73adcf5b7a9f69bcf221b9c08e0c3de77c13ea42f55965152",
     "opening_stays": "98889a421439e341b4e281ff53e548dc077f31a73defbe89560b9851101d4a70",
     "opening_uncounted": "cccb3227096f73914474747e193d22c9cf380bbdb218871e24fde98c7d1447a0",
+    "document_addressed": "f4b96b073e08c41673bd0df81a6f13d448cb54d1458489d04dcb3dae0597190a",
     "document_once": "7f810d802813b0151547764c18936e12f1e8967851a23edf06df6c03a0b021f7",
     "document_alone": "c0c1ddfc2093cbc97631a008522557adbafbbc0df60cb0ee3bd5ff7d387a24b8",
     "document_numbered": "dc5da3e314fd561691607810ec38dbfda8dee16fd3a831b39b58dce20fbdc1f4",

@@ -13,7 +13,7 @@ from consent.ledger import Document, Ledger, Written
 from consent.storage import GuardedStorage, roles, routines
 from consent.storage.inbox import Append
 from consent.storage.postgres import PostgresStorage
-from consent.storage.schema import OPENED, RECORD
+from consent.storage.schema import OPENED, RECORD, SHOWN
 
 from .cluster import Cluster, libpq
 from .events import ORIGIN, new_event, open_served, record, seal_all
@@ -206,7 +206,7 @@ def test_what_was_recorded_by_the_function_of_the_release_before_stays_as_it_is_
             [event.id, event.leaf(ORIGIN, salt), event.subject, salt, event.body()],
         )
     assert isinstance(served.storage, GuardedStorage)
-    assert [done[:4] for done in served.storage.upgrade()] == ["0009", "0010"]
+    assert [done[:4] for done in served.storage.upgrade()] == ["0009", "0010", "0011"]
     assert served.problems() == []
     assert record(served, event, salt=salt).index is None
     record(served, new_event(subject=uuid.uuid4()))
@@ -247,6 +247,8 @@ def test_each_function_and_trigger_that_was_changed_is_named_and_put_back(
         ),
         ("ALTER FUNCTION consent.facets_in(bytea) SECURITY DEFINER", "made: consent.facets_in."),
         (f"DROP FUNCTION {OPENED}", "missing: consent.opened."),
+        (f"DROP FUNCTION {SHOWN}", "missing: consent.shown."),
+        ("DROP TRIGGER inbox_short ON consent.inbox", "switched off on inbox."),
         ("DROP FUNCTION consent.make_room()", "missing: consent.make_room."),
         ("DROP FUNCTION consent.take_turn() CASCADE", "missing: consent.take_turn."),
         ("DROP TRIGGER opening_uncounted ON consent.opening", "switched off on opening."),

@@ -4,6 +4,7 @@ import sqlite3
 import uuid
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,8 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OlderRelease:
             f"DROP TABLE {table}"
             for table in ("facets", "indexed", "tally", "counted", "replies", "replied", "faded")
         ),
+        *("DROP TRIGGER entry_short", "DROP TRIGGER document_addressed", "DROP TRIGGER entry_in_order"),
+        import_module("consent.storage.migrations.versions.r0001_ledger").SQLITE_TRIGGERS[0],
         "UPDATE consent_alembic_version SET version_num = '0002'",
     )
     release = OlderRelease(tmp_path)
@@ -160,6 +163,7 @@ def test_an_upgrade_builds_the_tree_over_the_stored_leaf_hashes(older: OlderRele
         "0008: counts by day, and where events with the same facets are",
         "0009: on PostgreSQL, recording by one statement, and openings that are alike counted together",
         "0010: what answers said, counted by itself, so that sums of it cost the same however different they are",
+        "0011: limits on what rows may hold; on PostgreSQL, what is counted is cut out of openings, and not read there",
     ]
     assert check_tree(ledger).size == 300
     assert rows(tmp_path, "SELECT * FROM entry") == before
@@ -294,12 +298,12 @@ def test_when_sealing_in_passing_fails_those_who_record_do_not_all_wait_for_it(
 
 
 def stray(folder: Path, url: URL | None) -> None:
-    """Put an entry far behind the end of the tree, as only somebody else would."""
+    """Put an entry far behind the end of the tree, as only somebody else would; all else is as it was made."""
     far = "SELECT 1000000, {}, leaf, leaf_hash FROM {} WHERE leaf_index = 1"
     if url is None:
-        change(
-            folder, "DROP TRIGGER entry_in_order", f"INSERT INTO entry {far.format(repr('00' * 16), 'entry')}"
-        )
+        ((trigger,),) = rows(folder, "SELECT sql FROM sqlite_schema WHERE name = 'entry_in_order'")
+        inserting = f"INSERT INTO entry {far.format(repr('00' * 16), 'entry')}"
+        change(folder, "DROP TRIGGER entry_in_order", inserting, trigger)
         return
     with owner(url) as connection:
         connection.exec_driver_sql(
