@@ -14,7 +14,7 @@ from consent.errors import LedgerError
 from consent.ledger.leaf import LONGEST_LEAF
 from consent.ledger.merkle import HASH_BYTES
 from consent.ledger.tile import WIDTH
-from consent.storage import extent, records, routines, tally
+from consent.storage import extent, records, relations, routines, tally
 from consent.storage.tree import Tree
 
 log = logging.getLogger("consent")
@@ -124,7 +124,7 @@ def _crowded(connection: Connection, size: int) -> bool:
 
 
 def problems(connection: Connection) -> list[str]:
-    """What is wrong with what waits, and with the functions and triggers of the database."""
+    """What is wrong with what waits, and with the functions, triggers and tables of the database."""
     return list(_problems(connection))
 
 
@@ -148,3 +148,4 @@ def _problems(connection: Connection) -> Iterator[str]:
             "consent db roles --apply, as the owner of the tables, so that whoever seals may make it."
         )
     yield from routines.problems(connection)
+    yield from relations.problems(connection)
