@@ -21,6 +21,12 @@ BITS: Final = 40
 #: No place is higher.
 LAST: Final = 2**63 - 1
 
+#: Between these two, each of them once in an opening as it is written, stand the members that facets are read from.
+#: What names somebody is before or behind them. A server cuts the same part out, and shows no more (``consent.shown``).
+_FROM, _TO = b',"granted":[', b',"subject":'
+#: Lists and objects in them that are read at most, so that how deep a call stands makes no difference.
+_MOST_NESTED = 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facets:
@@ -77,7 +83,7 @@ class Facets:
 
     @classmethod
     def read(cls, leaf: bytes, said: bytes | None) -> tuple[int, "Facets", int]:
-        """Hour, facets and their id, of the event stored as *leaf* and as *said*: its opening, or these members of it.
+        """Hour, facets and their id, of the event stored as *leaf* and as *said*: its opening, or ``part`` of that.
 
         The hour counts from 1970, UTC; 0 when the leaf can't be read, or says one that no place can have. Nothing is
         checked: what was altered is for verification to find, and what can't be read has fewer facets.
@@ -97,6 +103,13 @@ class Counts:
     """Entries among them that had been pruned before they were counted."""
     rows: Sequence[tuple[int, int, int, int]]
     """Day from 1970 on (UTC), or the first of several, id of the facets, events, and how many of these are erased."""
+
+
+def part(said: bytes) -> bytes:
+    """What of the opening *said* facets are read from; of such a part all of it, and of anything else nothing."""
+    first = said.find(_FROM)
+    end = said.find(_TO, first)
+    return said[first : end + len(_TO)] if 0 <= first < end else b""
 
 
 def place(hour: int, index: int) -> int:
@@ -151,7 +164,7 @@ def _outline(leaf: bytes) -> tuple[int | None, str | None, str | None]:
 
 def _facets(kind: str | None, policy: str | None, said: bytes | None) -> Facets:
     """The facets of such an event."""
-    members = _members(said)
+    members = _members_said(said)
     language, profile, source = (_text(members.get(name)) for name in ("language", "profile", "source"))
     granted, refused = _words(members.get("granted")), _words(members.get("refused"))
     signal = members.get("signal")
@@ -191,6 +204,14 @@ def _words(value: object) -> tuple[str, ...] | None:
     if isinstance(value, list) and all([_text(word) is not None for word in value]):
         return tuple(value)
     return None
+
+
+def _members_said(said: object) -> Mapping[str, object]:
+    # What was altered in SQLite can be of any type.
+    found = part(said if isinstance(said, bytes) else str(said or "").encode(errors="replace"))
+    if found.count(b"[") + found.count(b"{") > _MOST_NESTED:
+        return {}
+    return _members(b"{%b}" % found[1 : -len(_TO)])
 
 
 def _members(data: bytes | None) -> Mapping[str, object]:

@@ -18,13 +18,22 @@ YES, SOME, NO = "yes", "some", "no"
 SAID: Final = (YES, SOME, NO)
 #: What stands for what isn't known.
 UNKNOWN: Final = "unknown"
+#: Characters of a value that answers are told apart by. Whoever writes into the database may put longer ones into an
+#: event, or such as no text of every database holds; they count as unknown.
+LONGEST_VALUE: Final = 100
+
+
+def _value(text: str | None) -> str:
+    return text if text and len(text) <= LONGEST_VALUE and text.isprintable() else UNKNOWN
+
+
 #: What answers are told apart by: the name, and what it is for facets under a policy of this revision.
 VALUES: Final[Mapping[str, Callable[[Facets, str], str]]] = {
     "revision": lambda facets, revision: revision,
-    "language": lambda facets, revision: facets.language or UNKNOWN,
-    "profile": lambda facets, revision: facets.profile or UNKNOWN,
+    "language": lambda facets, revision: _value(facets.language),
+    "profile": lambda facets, revision: _value(facets.profile),
     "signal": lambda facets, revision: "sent" if facets.signal else "not sent",
-    "source": lambda facets, revision: facets.source or UNKNOWN,
+    "source": lambda facets, revision: _value(facets.source),
 }
 
 
@@ -54,12 +63,14 @@ class Outline:
         try:
             members = json.loads(body)
             optional = [each["key"] for each in members["categories"] if not each.get("always_on")]
+            if any(_value(key) != key for key in optional):
+                raise ValueError("a category with a key that none can have")
             services: dict[str, list[str]] = {key: [] for key in optional}
             for each in members["services"]:
                 if each["category"] in services:
                     services[each["category"]].append(each["key"])
             return cls(
-                str(members["revision"]),
+                _value(str(members["revision"])),
                 tuple((key, tuple(found)) for key, found in services.items() if found),
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -87,7 +87,7 @@ _OPENED = (
     "WHERE e.leaf_index >= :first AND e.leaf_index < :beyond ORDER BY e.leaf_index"
 )
 # It needs no right to read openings.
-_SHOWN = "SELECT leaf_index, leaf, said FROM consent.opened(:first, :beyond)"
+_SHOWN = "SELECT leaf_index, leaf, said FROM consent.shown(:first, :beyond)"
 # Whoever erases holds it: nothing is counted meanwhile, and nobody waits.
 _TURN = "SELECT pg_try_advisory_xact_lock(7163384699739271541)"
 

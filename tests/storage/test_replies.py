@@ -1,9 +1,11 @@
 """What answers said is counted by itself: it is what the events say, also after erasures, upgrades and a new count."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, text
@@ -227,6 +229,39 @@ def test_a_category_counts_as_yes_only_when_all_its_services_do(
 )
 def test_what_is_no_policy_has_no_outline(body: bytes) -> None:
     assert Outline.read(body) is None
+
+
+@pytest.mark.parametrize("key", [7, "", "\ud800", "\0", "k" * 101])
+def test_a_policy_with_a_category_that_none_can_have_has_no_outline(key: object) -> None:
+    assert (
+        Outline.read(json.dumps({"revision": 1, "categories": [{"key": key}], "services": []}).encode())
+        is None
+    )
+
+
+def test_what_no_text_of_a_database_holds_is_counted_as_unknown_and_keeps_nothing_from_being_counted(
+    log: Ledger,
+) -> None:
+    long = "".join(chr(0x4E00 + number * 7919 % 20_000) for number in range(3000))
+    policy = json.dumps({"revision": "\ud800", "categories": [{"key": "a"}], "services": []}).encode()
+    odd = Document.of("policy", policy.replace(b'"a"', b'"\\ud800"'))
+    revised = Document.of("policy", policy)
+    log.keep([odd, revised])
+    for number, (name, value) in enumerate(
+        [
+            ("language", "\0"),
+            ("profile", long),
+            ("source", "\0" + long),
+            ("policy", odd.hash),
+            ("policy", revised.hash),
+        ]
+    ):
+        fields: dict[str, Any] = {"policy": POLICY.hash, name: value}
+        record(log, replace(answer(number), **fields))
+    fill(log, WIDTH)
+    assert log.counted() == WIDTH
+    counted = log.replies("language", *EVERY_DAY)
+    assert {value for value, *_ in counted.apart} == {"en", "de", "ar", "unknown"}
 
 
 def test_what_is_no_answer_is_no_reply(log: Ledger) -> None:
