@@ -30,7 +30,7 @@ from consent.verify import Key, verify
 from tests.ledger.memory import files_of
 from tests.verify.bundles import folder
 
-from .cluster import Cluster, libpq, newest_programs
+from .cluster import Cluster, libpq, machine, newest_programs
 from .events import NOW, ORIGIN, SUBJECT, new_event, open_ledger, open_served, record, rows, seal_all
 from .test_server import login
 from .trees import check_tree
@@ -208,6 +208,77 @@ def test_what_was_erased_is_in_no_file_of_the_database(filed: Ledger, tmp_path: 
     assert held
     erase(filed)
     assert [file for file in tmp_path.iterdir() if b"a mark to look for" in file.read_bytes()] == []
+
+
+def commands(word: str) -> list[list[str]]:
+    """The lines of the documentation that run ``psql`` with *word*, each in its arguments."""
+    guide = (Path(__file__).parents[2] / "docs" / "retention.md").read_text()
+    found = [shlex.split(line) for line in re.findall(r"^\$ (psql .*)$", guide, re.MULTILINE)]
+    return [line for line in found if word in line[-1]]
+
+
+def statement(command: list[str]) -> str:
+    """What a ``psql`` command runs."""
+    return command[-1].removeprefix("--command=")
+
+
+@pytest.mark.requirement("LOG-05")
+def test_what_was_erased_is_in_no_file_of_a_server_once_its_tables_are_written_anew(
+    key: Path, tmp_path: Path
+) -> None:
+    """Deleting and a vacuum don't do that."""
+    shutil.copy2(key, tmp_path)
+    with machine() as made:
+        made.make()
+        made.start(autovacuum="off")
+        with made.cluster.database() as url:
+            ledger, storage = open_served(url, signing_key=tmp_path / key.name)
+            assert isinstance(storage, GuardedStorage)
+            storage.upgrade()
+            salts, gone = [os.urandom(32) for _ in range(400)], [uuid.uuid4() for _ in range(40)]
+            subjects = [gone[number // 10] if number % 10 == 0 else uuid.uuid4() for number in range(400)]
+            ledger.record_all(
+                [(new_event(subject=who), salt) for who, salt in zip(subjects, salts, strict=True)],
+                patience=30,
+            )
+
+            def held() -> int:
+                """How many marks of what was erased are in files."""
+                made.cluster.run("CHECKPOINT")
+                marks = [salts[10 * number] for number in range(40)]
+                marks += [each.bytes for each in gone] + [str(each).encode() for each in gone]
+                files = [
+                    file.read_bytes() for file in (made.folder / "data" / "base").rglob("*") if file.is_file()
+                ]
+                return sum(mark in data for mark in marks for data in files)
+
+            for subject in gone:
+                erase(ledger, subject)
+            made.cluster.run("VACUUM", database=url.database)
+            assert held() > 0
+            (writing_anew,) = commands("VACUUM")
+            made.cluster.run(statement(writing_anew), database=url.database)
+            assert held() == 0
+            assert ledger.problems() == []
+            storage.close()
+
+
+def test_which_tombstones_came_together_no_column_tells_once_their_table_is_written_anew(
+    served: Ledger, server: Cluster, begun_url: URL
+) -> None:
+    for number in range(6):
+        record(served, new_event(subject=(SUBJECT, OTHER)[number % 2]))
+    erase(served)
+    erase(served, OTHER)
+    together = "SELECT count(DISTINCT xmin::text) FROM consent.erased"
+    server.run("VACUUM FREEZE consent.erased", database=begun_url.database)
+    assert server.run(together, database=begun_url.database) == [(2,)]
+    for command in commands("consent.erased"):
+        server.run(statement(command), database=begun_url.database)
+    assert server.run(together, database=begun_url.database) == [(1,)]
+    rows = server.run("SELECT uid FROM consent.erased ORDER BY ctid", database=begun_url.database)
+    assert rows == sorted(rows)
+    assert served.problems() == []
 
 
 @pytest.mark.requirement("LOG-05")
