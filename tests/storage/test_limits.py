@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import sqlite3
 import threading
 import uuid
@@ -157,6 +158,22 @@ def test_leaves_that_come_under_ids_of_others_never_keep_anything_from_being_sea
     assert check_tree(served).size == 5
     (problem,) = served.problems()
     assert "2 leaves came under ids that other leaves have" in problem
+
+
+def test_what_was_set_aside_is_taken_away_as_the_documentation_says(
+    served: Ledger, server: Cluster, begun_url: URL
+) -> None:
+    id = record(served).id
+    seal_all(served)
+    write(begun_url, NUMBERED, id, b"another leaf")
+    seal_all(served)
+    assert len(served.problems()) == 1
+    guide = (Path(__file__).parents[2] / "docs" / "postgresql.md").read_text()
+    for statement in re.findall(r'^\$ psql .*--command="(.*consent\.conflict.*)"$', guide, re.MULTILINE):
+        server.run(statement, database=begun_url.database)
+    assert isinstance(served.storage, GuardedStorage)
+    served.storage.apply(roles.statements())
+    assert served.problems() == []
 
 
 @pytest.mark.requirement("REC-01")
