@@ -356,6 +356,31 @@ def test_a_file_with_rows_that_no_release_writes_is_upgraded_and_they_stay(tmp_p
     storage.close()
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TRIGGER entry_in_order",
+        "CREATE TRIGGER entry_short BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'no'); END",
+    ],
+)
+def test_triggers_that_somebody_dropped_or_made_keep_no_file_from_being_upgraded(
+    tmp_path: Path, statement: str
+) -> None:
+    ledger, storage = open_ledger(tmp_path)
+    ledger.size()
+    storage.close()
+    change(
+        tmp_path,
+        *("DROP TRIGGER entry_short", "DROP TRIGGER document_addressed"),
+        "UPDATE consent_alembic_version SET version_num = '0010'",
+        statement,
+    )
+    ledger, storage = open_ledger(tmp_path)
+    assert record(ledger).index == 1
+    assert ledger.problems() == []
+    storage.close()
+
+
 def test_a_log_that_moves_to_a_server_takes_such_rows_along_and_has_the_limits_there(
     filed: Ledger, empty: URL, tmp_path: Path
 ) -> None:

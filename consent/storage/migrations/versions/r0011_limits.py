@@ -55,7 +55,8 @@ _LONG_LEAF = f"octet_length(NEW.leaf) > {_LEAF}", f"a leaf has {_LEAF} bytes at 
 _LONG_OPENING = f"octet_length(NEW.salt) > {_SALT} OR octet_length(NEW.body) > {_BODY}"
 _ELSEWHERE = "NEW.hash IS DISTINCT FROM encode(sha256(NEW.body), 'hex')"
 
-#: The triggers by themselves, as a log that arrives takes its rows along whatever they hold.
+#: The triggers that hold new rows against the limits, by their names: in a file, and on PostgreSQL.
+LIMITS_OF_FILE = ("entry_short", "document_addressed")
 LIMITS = ("document_addressed", "document_short", "opening_short", "inbox_short", "entry_short")
 
 # Of an opening whoever seals sees what is between two marks that canonical JSON has once, where members stand in order:
@@ -123,8 +124,9 @@ _RIGHTS = """
 def upgrade() -> None:
     """Set the limits. What is set aside keeps the number that its row had, which another's may have had as well."""
     if op.get_bind().dialect.name == "sqlite":
-        op.execute("DROP TRIGGER entry_in_order")
-        for trigger in SQLITE_TRIGGERS:
+        # Whoever has the file may have dropped the one, or made others of these names, to keep it from being upgraded.
+        for name, trigger in zip(("entry_in_order", *LIMITS_OF_FILE), SQLITE_TRIGGERS, strict=True):
+            op.execute(f"DROP TRIGGER IF EXISTS {name}")
             op.execute(trigger)
     else:
         for statement in (
