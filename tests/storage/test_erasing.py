@@ -423,7 +423,8 @@ def signer(begun_url: URL, tmp_path: Path) -> Iterator[Ledger]:
 def dump(begun_url: URL, tmp_path: Path) -> tuple[Callable[[], None], Callable[[], None]]:
     """What backs the database up, and what puts that back, with the commands of docs/retention.md."""
     guide = (Path(__file__).parents[2] / "docs" / "retention.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^\$ ((?:pg_dump|psql|pg_restore) .*)$", guide, re.MULTILINE)
+    backups = guide[guide.index("$ pg_dump") :]
+    commands = re.findall(r"^\$ ((?:pg_dump|psql|pg_restore) .*)$", backups, re.MULTILINE)
 
     def run(*commands: str) -> None:
         for command in commands:
