@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import BigInteger, Connection, bindparam, cast, func, select
 
+from consent.errors import LedgerError
+from consent.ledger import Head
+from consent.ledger.merkle import HASH_BYTES, root_of
+from consent.ledger.tile import WIDTH, TileReader
 from consent.storage import records, tree
 from consent.storage.schema import entry, tile
 
@@ -23,7 +27,13 @@ _FIRST_BEFORE, _FIRST_BEHIND = (
     select(entry.c.leaf_index).where(outside).order_by(entry.c.leaf_index).limit(1)
     for outside in (entry.c.leaf_index < 0, entry.c.leaf_index >= bindparam("index"))
 )
-_TILES = select(func.count()).where(tile.c.level == 0)
+_TILES = select(func.count()).where(
+    tile.c.level == 0,
+    tile.c.n >= 0,
+    tile.c.n < bindparam("beyond"),
+    tile.c.n == cast(tile.c.n, BigInteger),  # in SQLite who alters a row can put a fraction there
+    func.length(tile.c.hashes) == WIDTH * HASH_BYTES,
+)
 
 
 def following(connection: Connection, size: int) -> int:
@@ -45,7 +55,22 @@ def strays(connection: Connection) -> Sequence[int]:
 
 
 def problems(connection: Connection) -> list[str]:
-    """What is wrong with the tree, as far as counting tells."""
-    tiles = connection.execute(_TILES).scalar_one()
+    """What is wrong with the tree, as far as its head, its last tiles and counting tell."""
+    head = records.head(connection)
+    tiles = connection.execute(_TILES, {"beyond": head.size // WIDTH}).scalar_one()
     stray = next(iter(strays(connection)), None)
-    return list(tree.problems(records.head(connection).size, records.size(connection), tiles, stray))
+    found = list(tree.problems(head, records.size(connection), tiles, stray))
+    if not found and not _leads(connection, head):
+        found.append(
+            f"The tiles of the tree of {head.size} entries, and the entries after them, have another root than its "
+            "head says: somebody altered one of them. Run flask consent verify, and restore the database from a backup."
+        )
+    return found
+
+
+def _leads(connection: Connection, head: Head) -> bool:
+    """Whether the last tiles and entries lead to the root of *head*; one tile of each level is read."""
+    try:
+        return root_of(head.size, TileReader(records.Tiles(connection))) == head.root
+    except (LedgerError, ValueError):
+        return False

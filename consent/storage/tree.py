@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from consent.errors import LedgerError
+from consent.ledger import Head
 from consent.ledger.merkle import Frontier
 from consent.ledger.tile import WIDTH, completed_tiles, tile_root
 
@@ -82,11 +83,17 @@ def tile(hashes: Hashes, level: int, index: int) -> bytes:
     return found
 
 
-def problems(sealed: int, entries: int, tiles: int, stray: int | None) -> Iterator[str]:
-    """What is wrong with a tree over *sealed* entries, of which there are *entries*, and *tiles* of level 0.
+def problems(head: Head, entries: int, tiles: int, stray: int | None) -> Iterator[str]:
+    """What is wrong with the tree at *head*, of which there are *entries*, and *tiles* of level 0 that are whole.
 
     *stray*: the index of an entry that stands where none is ever recorded.
     """
+    sealed = head.size
+    if not _grows(head):
+        yield (
+            f"The head of the tree of {sealed} entries has hashes to grow from that don't lead to its root: somebody "
+            "altered it, and nothing can be recorded under it. Restore the database from a backup."
+        )
     if stray is not None:
         yield (
             f"An entry stands at index {stray}, where none is ever recorded, and the tree of {sealed} is not over it: "
@@ -100,9 +107,17 @@ def problems(sealed: int, entries: int, tiles: int, stray: int | None) -> Iterat
         )
     if tiles < sealed // WIDTH:
         yield (
-            f"The database has {tiles} full tiles of its tree where {sealed // WIDTH} belong: tiles or entries "
-            "were removed. Restore the database from a backup."
+            f"The database has {tiles} whole tiles of its tree where {sealed // WIDTH} belong: tiles or entries "
+            "were altered or removed. Run flask consent verify, and restore the database from a backup."
         )
+
+
+def _grows(head: Head) -> bool:
+    """Whether what the tree at *head* grows from leads to its root."""
+    try:
+        return Frontier.from_bytes(head.size, head.frontier).root() == head.root
+    except LedgerError:
+        return False
 
 
 def _row(hashes: Hashes, level: int, index: int) -> Sequence[bytes]:

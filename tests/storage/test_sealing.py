@@ -210,7 +210,8 @@ def test_a_head_that_was_set_back_behind_what_was_signed_is_noticed(filed: Ledge
     assert filed.problems() == []
     ((trigger,),) = rows(tmp_path, "SELECT sql FROM sqlite_schema WHERE name = 'head_grows'")
     change(tmp_path, "DROP TRIGGER head_grows", "UPDATE head SET size = 3", trigger)
-    (problem,) = filed.problems()
+    problem, rootless = filed.problems()
+    assert "The tiles of the tree of 3 entries, and the entries after them, have another root" in rootless
     assert "head of the database's tree is at 3 entries, and the guard file" in problem
     assert "knows 6: it was set back" in problem
 
@@ -219,8 +220,57 @@ def test_a_tile_that_was_taken_away_is_noticed(filed: Ledger, tmp_path: Path) ->
     refuse(filed, WIDTH)
     change(tmp_path, "DROP TRIGGER tile_remains", "DELETE FROM tile")
     problem, unguarded = filed.problems()
-    assert "0 full tiles of its tree where 1 belong" in problem
+    assert "0 whole tiles of its tree where 1 belong" in problem
     assert "triggers are missing on tile" in unguarded
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("hashes = ''", "0 whole tiles of its tree where 1 belong"),
+        ("hashes = CAST(substr(hashes, 33) AS BLOB)", "0 whole tiles of its tree where 1 belong"),
+        ("n = 0.5", "0 whole tiles of its tree where 1 belong"),
+        ("n = 1", "0 whole tiles of its tree where 1 belong"),
+        ("level = 0.5", "0 whole tiles of its tree where 1 belong"),
+        (
+            "root = zeroblob(32)",
+            "The tiles of the tree of 258 entries, and the entries after them, have another root",
+        ),
+    ],
+)
+def test_a_tile_that_is_not_stored_as_it_was_is_noticed(
+    filed: Ledger, tmp_path: Path, change: str, said: str
+) -> None:
+    refuse(filed, WIDTH + 1)
+    altered(tmp_path, "tile", change)
+    assert [each for each in filed.problems() if said in each]
+
+
+@pytest.mark.parametrize("frontier", ["x''", "zeroblob(32)", "zeroblob(length(frontier))", "'text'"])
+def test_a_head_from_which_no_tree_grows_is_noticed(filed: Ledger, tmp_path: Path, frontier: str) -> None:
+    refuse(filed, 5)
+    altered(tmp_path, "head", f"frontier = {frontier}")
+    assert [each for each in filed.problems() if "hashes to grow from that don't lead to its root" in each]
+
+
+def test_a_tree_that_grew_from_what_somebody_put_there_is_noticed(filed: Ledger, tmp_path: Path) -> None:
+    refuse(filed, 5)
+    altered(tmp_path, "head", "frontier = zeroblob(length(frontier))")
+    refuse(filed, 1)
+    assert [
+        each
+        for each in filed.problems()
+        if "The tiles of the tree of 7 entries, and the entries after" in each
+    ]
+
+
+def altered(folder: Path, table: str, how: str) -> None:
+    """Change the rows of *table* in the database in *folder*, as whoever has the file can."""
+    triggers = rows(
+        folder, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?", table
+    )
+    drops = [f"DROP TRIGGER {name}" for name, _ in triggers]
+    change(folder, *drops, f"UPDATE {table} SET {how}", *(sql for _, sql in triggers))
 
 
 def test_an_event_that_waits_is_found_by_id_and_subject_and_comes_last(
