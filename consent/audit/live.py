@@ -87,14 +87,17 @@ class Live:
         return document_hashes(self.ledger) if folder == "documents" else []
 
     def _stored_tile(self, level: int, index: int, width: int) -> bytes | None:
+        storage = self.ledger.storage
+        if width == WIDTH:
+            # As it is stored: what stands for it elsewhere, entries or tiles below, may go one day.
+            return storage.full_tile(level, index)
         try:
-            found = self.ledger.storage.tile(level, index)
+            found = storage.tile(level, index)
         except LedgerUnavailable:
             raise
         except LedgerError:
             return None
-        # Since the head was read the last ones may have grown.
-        return found if width == WIDTH else found[: width * HASH_BYTES]
+        return found[: width * HASH_BYTES]  # since the head was read it may have grown
 
     def _bound(self) -> int:
         """The bound; if that was altered, the highest that an event names, so that it hides nothing else."""

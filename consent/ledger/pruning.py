@@ -23,7 +23,7 @@ from consent.ledger.ledger import Ledger
 from consent.ledger.merkle import HASH_BYTES, Frontier
 from consent.ledger.note import Note, Signature, Signer, encoded, open_note, sign
 from consent.ledger.rotation import current_keys, desk_of
-from consent.ledger.tile import WIDTH, TileStore, tile_root
+from consent.ledger.tile import WIDTH, FullTiles, tile_root
 
 #: Seconds that one step may take.
 PATIENCE = 30.0
@@ -75,14 +75,17 @@ def stays(record: Placed) -> bool:
 
 
 class SealedTiles:
-    """The hashes that were sealed, as the tiles have them, read once in their order."""
+    """The hashes that were sealed, as the full tiles are stored, read once in their order.
 
-    def __init__(self, tiles: TileStore) -> None:
+    LedgerError at one that isn't stored whole: it is all that will be left of the leaves below it.
+    """
+
+    def __init__(self, tiles: FullTiles) -> None:
         self._tiles = tiles
         self._read, self._hashes, self._edge = 0, b"", Frontier()
 
     def require(self, record: Placed) -> None:
-        """LedgerError unless *record* is what was sealed: its tile is all that will be left to compare it with."""
+        """LedgerError unless *record*, which is under a full tile, is what was sealed by that."""
         index, place = divmod(record.index, WIDTH)
         self._advance(index + 1)
         if self._hashes[place * HASH_BYTES :][:HASH_BYTES] != leaf_hash(record.leaf):
@@ -102,14 +105,31 @@ class SealedTiles:
         while self._read < count:
             if self._hashes:
                 self._edge.append(tile_root(self._hashes))
-            self._hashes = self._tiles.tile(0, self._read)
+            stored = self._tiles.full_tile(0, self._read)
+            if stored is None or len(stored) != WIDTH * HASH_BYTES:
+                raise LedgerError(_not_whole(self._read, stored))
+            self._hashes = stored
             self._read += 1
+
+
+def _not_whole(index: int, stored: bytes | None) -> str:
+    """Why nothing is pruned where the tile *index*, which has to be full, is *stored* so."""
+    if stored is None:
+        found = "isn't stored: fewer entries are sealed, or somebody took it away"
+    else:
+        found = (
+            f"is stored with {len(stored):,} bytes where {WIDTH * HASH_BYTES:,} belong: somebody altered it"
+        )
+    return (
+        f"The tile of entries {index * WIDTH} to {index * WIDTH + WIDTH - 1} {found}. It is all that would be left of "
+        "them, so nothing was pruned. Run flask consent verify, and restore the database from a backup."
+    )
 
 
 def pruning(
     min_index: int,
     records: Iterable[Placed],
-    tiles: TileStore,
+    tiles: FullTiles,
     *,
     origin: str,
     time: datetime,
@@ -231,11 +251,17 @@ def declare(ledger: Ledger, event: Event, *, salt: bytes) -> int:
 def raise_bound(ledger: Ledger, event: Event) -> None:
     """Raise the bound to the index that *event* names, once its entry is signed; leaves below may go from then on.
 
-    The tree is signed for it. LedgerUnavailable where the log's key isn't kept; LedgerError where the tree lacks tiles
-    of those below, and SigningRefused as when it is signed.
+    The tree is signed for it. LedgerUnavailable where the log's key isn't kept; LedgerError where the tiles of those
+    below, as they are stored, don't lead to the root that *event* names, and SigningRefused as when it is signed.
     """
     ledger.sign(patience=PATIENCE)
-    ledger.storage.raise_bound(event.min_index or 0, event.id, patience=PATIENCE)
+    min_index = event.min_index or 0
+    if encoded(SealedTiles(ledger.storage).root(min_index)) != (event.detail or {}).get("root"):
+        raise LedgerError(
+            f"The tiles of the entries below {min_index}, as they are stored, have another root than was to be put on "
+            "record: somebody altered them meanwhile; nothing was pruned. Run: flask consent verify"
+        )
+    ledger.storage.raise_bound(min_index, event.id, patience=PATIENCE)
 
 
 def drop(ledger: Ledger) -> Iterator[int]:

@@ -8,9 +8,10 @@ from consent.ledger.facets import Counts, Facets
 from consent.ledger.record import Document, Entry, Holding, Record, Sealed, Written
 from consent.ledger.replies import Replies
 from consent.ledger.signing import SignedStorage
+from consent.ledger.tile import FullTiles
 
 
-class Storage(SignedStorage, Protocol):
+class Storage(SignedStorage, FullTiles, Protocol):
     """Where entries, openings and documents are kept.
 
     * **Order.** Indexes run from 0 without gaps. An event that was appended after another append had
@@ -106,7 +107,7 @@ class Storage(SignedStorage, Protocol):
     def raise_bound(self, min_index: int, id: uuid.UUID, *, patience: float) -> None:
         """Set the bound to *min_index*, which the sealed event *id* names; a bound that is as high stays.
 
-        LedgerError when a full tile of the entries below isn't stored.
+        LedgerError when a full tile of the entries below isn't stored whole.
         """
 
     def prune(self, after: int, *, patience: float) -> tuple[int, int | None]:

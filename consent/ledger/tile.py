@@ -92,6 +92,16 @@ class TileStore(Protocol):
         """
 
 
+class FullTiles(Protocol):
+    """Where full tiles are stored."""
+
+    def full_tile(self, level: int, index: int) -> bytes | None:
+        """The hashes of this tile as they are stored, whatever these are; None where it isn't.
+
+        Nothing stands for it, as entries do in ``TileStore.tile``: once these are pruned, nothing else is left.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class TileReader:
     """The hashes of complete subtrees, from tiles (a ``HashReader``).

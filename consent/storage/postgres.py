@@ -117,6 +117,9 @@ class PostgresStorage:
     def tile(self, level: int, index: int) -> bytes:
         return self._server.read(lambda connection: records.Tiles(connection).tile(level, index))
 
+    def full_tile(self, level: int, index: int) -> bytes | None:
+        return self._server.read(lambda connection: records.Hashes(connection).stored(level, index))
+
     def keep(self, documents: Sequence[Document], *, patience: float) -> None:
         hashes = [each.hash for each in documents]
         stored = self._server.read(lambda connection: records.stored_hashes(connection, hashes))

@@ -4,6 +4,7 @@ import uuid
 
 from sqlalchemy import Connection, text
 
+from consent.ledger.merkle import HASH_BYTES
 from consent.ledger.pruning import MARKS
 from consent.ledger.tile import WIDTH
 from consent.storage.pruning import require_tiles
@@ -11,7 +12,10 @@ from consent.storage.pruning import require_tiles
 #: Entries that one transaction deletes.
 BATCH = 2000
 
-_TILES = text("SELECT count(*) FROM consent.tile WHERE level = 0 AND n < :tiles")
+_TILES = text(f"""
+    SELECT count(*) FROM consent.tile
+    WHERE level = 0 AND n >= 0 AND n < :tiles AND length(hashes) = {WIDTH * HASH_BYTES}
+""")
 _RAISE = text("""
     INSERT INTO consent.bound (one, min_index, uid) VALUES (1, :min_index, :uid)
     ON CONFLICT (one) DO UPDATE SET min_index = excluded.min_index, uid = excluded.uid

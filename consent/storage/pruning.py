@@ -4,6 +4,7 @@ import sqlite3
 import uuid
 
 from consent.errors import LedgerError
+from consent.ledger.merkle import HASH_BYTES
 from consent.ledger.pruning import MARKS
 from consent.ledger.tile import WIDTH
 
@@ -12,7 +13,10 @@ BATCH = 2000
 
 # For the driver itself, as all that writes (``engine.immediate`` says why).
 _BOUND = "SELECT min_index FROM bound"
-_TILES = "SELECT count(*) FROM tile WHERE level = 0 AND n < ?"
+_TILES = f"""
+    SELECT count(*) FROM tile WHERE level = 0 AND n >= 0 AND n < ?
+    AND n = CAST(n AS INTEGER) AND typeof(hashes) = 'blob' AND length(hashes) = {WIDTH * HASH_BYTES}
+"""
 _SET = "INSERT INTO bound (one, min_index, uid) VALUES (1, ?, ?)"
 _RAISE = "UPDATE bound SET min_index = ?, uid = ?"
 _GOING = f"""
@@ -36,10 +40,10 @@ def raise_bound(connection: sqlite3.Connection, min_index: int, id: uuid.UUID) -
 
 
 def require_tiles(min_index: int, tiles: int) -> None:
-    """LedgerError unless all *tiles* of level 0 below *min_index* are stored: they are what is left of the leaves."""
+    """LedgerError unless all *tiles* of level 0 below *min_index* are whole: they are what is left of the leaves."""
     if tiles < min_index // WIDTH:
         raise LedgerError(
-            f"The database has {tiles} full tiles of the entries below {min_index} where {min_index // WIDTH} "
+            f"The database has {tiles} whole tiles of the entries below {min_index} where {min_index // WIDTH} "
             "belong; nothing was pruned. Restore it from a backup."
         )
 

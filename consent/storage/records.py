@@ -199,7 +199,7 @@ class Hashes:
         return _column(self.connection.execute(_OF_TILES, values))
 
     def stored(self, level: int, index: int) -> bytes | None:
-        """The hashes of this tile if it is full."""
+        """The hashes of this tile as they are stored, which it is once it is full."""
         found = self.connection.execute(_TILE, {"level": level, "n": index}).scalar()
         return None if found is None else as_bytes(found)
 

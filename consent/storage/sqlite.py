@@ -92,6 +92,10 @@ class SqliteStorage:
         with self._database.reading() as connection:
             return records.Tiles(connection).tile(level, index)
 
+    def full_tile(self, level: int, index: int) -> bytes | None:
+        with self._database.reading() as connection:
+            return records.Hashes(connection).stored(level, index)
+
     def keep(self, documents: Sequence[Document], *, patience: float) -> None:
         with self._database.reading() as connection:
             stored = records.stored_hashes(connection, [each.hash for each in documents])

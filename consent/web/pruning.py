@@ -58,12 +58,13 @@ def plan(
 
     None each: as much as retention allows, which is the most in any case. What retention has yet to erase counts as
     erased. An entry that is dated ahead and stays holds up nothing, as long as another shows how old its tile is.
-    LedgerError at a leaf that isn't the one that was sealed, and where an opening is gone without a tombstone:
-    verification has to see that first.
+    LedgerError at a leaf that isn't the one that was sealed, or whose tile isn't stored whole, and where an opening is
+    gone without a tombstone: verification has to see that first.
     """
     now = moment(retention.recorder.clock())
     horizon = min(retention.horizon(now), before or now)
     sealed, tiles, tombstones = ledger.head().size, SealedTiles(ledger.storage), _Tombstones(ledger)
+    whole = sealed // WIDTH * WIDTH  # only full tiles are stored, and only what is under these goes
     bound = expected = ledger.pruned()
     found, tile, first = (
         Plan(min_index=bound),
@@ -81,7 +82,8 @@ def plan(
                 break
             first = record.index // WIDTH * WIDTH
             found, tile = found.and_tile(tile, first), Plan(min_index=0)
-        tiles.require(record)
+        if record.index < whole:
+            tiles.require(record)
         hour = record.outline().hour
         if hour > now and stays(record):
             if record.index >= bound:

@@ -219,6 +219,29 @@ def test_a_leaf_that_was_altered_is_not_pruned_away(
 
 
 @pytest.mark.requirement("LOG-09")
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("hashes = x''", "is stored with 0 bytes where 8,192 belong: somebody altered it"),
+        ("n = 0.5", "isn't stored: fewer entries are sealed, or somebody took it away"),
+    ],
+)
+def test_leaves_whose_hashes_are_not_stored_are_not_pruned_away(
+    loyal: Event, ledger: Ledger, run: Run, tmp_path: Path, how: str, said: str
+) -> None:
+    with opened(tmp_path) as database:
+        database.execute("DROP TRIGGER tile_stays")
+        database.execute(f"UPDATE tile SET {how} WHERE level = 0 AND n = 0")
+    for arguments in (("--dry-run",), ("--yes",)):
+        result = run("prune", *arguments)
+        assert (result.exit_code, ledger.pruned()) == (3, 0)
+        assert f"The tile of entries 0 to 255 {said}" in result.stderr
+    assert indexes(ledger) == [*range(ledger.size())]
+    for command in ("check", "health"):
+        assert "1 whole tiles of its tree where 2 belong" in lines(run(command).stdout)
+
+
+@pytest.mark.requirement("LOG-09")
 def test_an_opening_that_went_without_a_tombstone_is_not_pruned_away(
     loyal: Event, ledger: Ledger, run: Run, tmp_path: Path
 ) -> None:

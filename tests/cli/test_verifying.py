@@ -124,6 +124,8 @@ ONE_BIT = "CAST(substr(body, 1, 40) || '~' || substr(body, 42) AS BLOB)"
             "entry 300",
         ),
         ("UPDATE tile SET hashes = zeroblob(8192) WHERE level = 0 AND n = 1", "tile/0/001"),
+        ("UPDATE tile SET hashes = x'' WHERE level = 0 AND n = 1", "tile/0/001"),
+        ("UPDATE tile SET n = 0.5 WHERE level = 0 AND n = 1", "tile/0/001"),
         ("UPDATE tile SET root = zeroblob(32) WHERE level = 0 AND n = 1", "tile/1/000.p/2"),
         ("DELETE FROM tile WHERE level = 0 AND n = 1", "tile/1/000.p/2"),
         ("UPDATE head SET root = zeroblob(32)", "head"),

@@ -43,6 +43,10 @@ class FullTiles:
         below = [self.full[level - 1, place][1] for place in places if (level - 1, place) in self.full]
         return b"".join(below)
 
+    def full_tile(self, level: int, index: int) -> bytes | None:
+        stored = self.full.get((level, index))
+        return stored[0] if stored else None
+
     def tile(self, level: int, index: int) -> bytes:
         self.read.append((level, index))
         stored = self.full.get((level, index))

@@ -168,7 +168,7 @@ def test_off_a_boundary_is_refused_and_the_next_is_named(filed: Ledger) -> None:
     for index, near in ((1, 256), (0, 256), (257, 512), (511, 512)):
         with pytest.raises(ValueError, match=f"the next is {near}"):
             said(filed, index)
-    with pytest.raises(LedgerError, match="Fewer than 256 entries"):
+    with pytest.raises(LedgerError, match="0 to 255 isn't stored: fewer entries are sealed"):
         said(filed, 256)
     assert filed.size() == 1
 
@@ -331,12 +331,32 @@ def test_on_a_server_a_role_of_its_own_prunes(begun_url: URL, server: Cluster, t
 
 
 @pytest.mark.requirement("LOG-09")
+@pytest.mark.parametrize("said_before", [True, False])
+def test_nothing_is_pruned_below_a_tile_that_is_not_stored_as_it_was(
+    signed: Ledger, tmp_path: Path, url: URL | None, said_before: bool
+) -> None:
+    erase_all(signed)
+    event = said(signed, 512)
+    if said_before:
+        declare(signed, event, salt=os.urandom(32))
+    unguarded = "DROP TRIGGER tile_stays" if url is None else "ALTER TABLE tile DISABLE TRIGGER tile_stays"
+    statements(signed, tmp_path, url, unguarded)
+    for hashes in ("substr(hashes, 33)", "substr(hashes, 1, 0)"):
+        statements(signed, tmp_path, url, f"UPDATE tile SET hashes = {hashes} WHERE level = 0 AND n = 1")
+        assert found(checked(signed))["tile/0/001"] == "tampered"
+        with pytest.raises(LedgerError, match="The tile of entries 256 to 511 is stored with"):
+            raise_bound(signed, event) if said_before else said(signed, 512)
+    assert len(signed.storage.tile(0, 1)) == 8192  # what its leaves are shown by, as long as these are there
+    assert (signed.pruned(), list(drop(signed))) == (0, [])
+
+
+@pytest.mark.requirement("LOG-09")
 def test_what_is_to_be_pruned_has_its_tiles(signed: Ledger, tmp_path: Path, url: URL | None) -> None:
     erase_all(signed)
     event = said(signed, 512)
     declare(signed, event, salt=os.urandom(32))
     drops = "DROP TRIGGER tile_remains" if url is None else "ALTER TABLE tile DISABLE TRIGGER tile_stays"
     statements(signed, tmp_path, url, drops, "DELETE FROM tile WHERE level = 0 AND n = 1")
-    with pytest.raises(LedgerError, match="1 full tiles of the entries below 512 where 2 belong"):
+    with pytest.raises(LedgerError, match="1 whole tiles of the entries below 512 where 2 belong"):
         signed.storage.raise_bound(512, event.id, patience=30)
     assert signed.pruned() == 0
