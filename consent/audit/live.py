@@ -326,13 +326,14 @@ def _check_filed(ledger: Ledger, rows: Rows) -> None:
 
 
 def _filed(ledger: Ledger, report: Report) -> Iterator[tuple[str, uuid.UUID]]:
-    """What is filed under the id of no event, up to the first that is no id."""
-    try:
-        yield from ledger.storage.orphans()
-    except (ValueError, TypeError) as error:
-        report.add(
-            "tampered", "opening, erased, account", f"what one of them is filed under is no id ({error})"
-        )
+    """What is filed under the id of no event; each table is named in which something is filed under what is no id."""
+    named = set[str]()
+    for table, id in ledger.storage.orphans():
+        if id is not None:
+            yield table, id
+        elif table not in named:
+            named.add(table)
+            report.add("tampered", table, "one of its rows is filed under what is no event's id")
 
 
 def _revoked(ledger: Ledger) -> list[Key]:

@@ -98,8 +98,10 @@ class Storage(SignedStorage, FullTiles, Protocol):
     def strays(self) -> Sequence[int]:
         """The first index, if any, of an entry where none is ever recorded: before entry 0, or behind a gap."""
 
-    def orphans(self) -> Iterator[tuple[str, uuid.UUID]]:
+    def orphans(self) -> Iterator[tuple[str, uuid.UUID | None]]:
         """What is filed under the id of an event that has no entry, sealed or waiting: the table, and the id.
+
+        None where it is filed under what is no id.
 
         Of ``opening``, ``erased`` and ``account``, one after the other, in constant memory.
         """

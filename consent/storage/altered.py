@@ -76,6 +76,12 @@ def as_id(value: object) -> uuid.UUID:
         return NO_ID
 
 
+def id_or_none(value: object) -> uuid.UUID | None:
+    """*value* of a column of ids, as it is stored; None for what is none."""
+    id = as_id(value)
+    return None if id == NO_ID else id
+
+
 def with_any_ids(
     connection: Connection, statement: Select[Any], parameters: Mapping[str, object]
 ) -> list[Any]:

@@ -1,11 +1,11 @@
 """Appending in SQLite: an entry with its opening, and sealed, in the transaction of whoever calls."""
 
 import sqlite3
-import uuid
 from collections.abc import Callable, Sequence
 
 from consent.ledger import Document, Entry, Written
 from consent.storage import sealing, tally
+from consent.storage.altered import as_bytes, id_or_none
 
 # For the driver itself, as all that writes (``engine.immediate`` says why).
 _KNOWN = "SELECT leaf_index, leaf FROM entry WHERE uid = ?"
@@ -38,15 +38,21 @@ def repeated(
     if repeats is None or new.subject is None:
         return None
     row = connection.execute(_LATEST, (new.subject.hex,)).fetchone()
-    if row is None or not repeats(row[2], row[3]):
+    if row is None or not repeats(as_bytes(row[2]), as_bytes(row[3])):
         return None
-    return Written(index=row[0], id=uuid.UUID(row[1]), leaf=row[2])
+    return _written(*row[:3])
 
 
 def opted_out(connection: sqlite3.Connection, new: Entry) -> Written | None:
     """Where the event is by which the account of *new* is opted out already."""
     row = connection.execute(_OPTED_OUT, (new.account,)).fetchone()
-    return None if row is None else Written(index=row[0], id=uuid.UUID(row[1]), leaf=row[2])
+    return None if row is None else _written(*row)
+
+
+def _written(index: int, uid: object, leaf: object) -> Written | None:
+    """Where the event *uid* is; None if that is no id, so that the new one is recorded."""
+    id = id_or_none(uid)
+    return None if id is None else Written(index=index, id=id, leaf=as_bytes(leaf))
 
 
 def add(connection: sqlite3.Connection, new: Entry, now: int) -> Written:

@@ -14,6 +14,7 @@ from consent.ledger import Counts, Document, Entry, Facets, Head, Holding, Recor
 from consent.ledger.replies import Replies
 from consent.ledger.signing import Desk
 from consent.storage import eraser, extent, holding, inbox, index, moved, pruner, records, roles, sequencer
+from consent.storage.altered import id_or_none
 from consent.storage.birth import first_leaf
 from consent.storage.connections import bounded
 from consent.storage.departure import Departure, Progress
@@ -190,16 +191,16 @@ class PostgresStorage:
     def strays(self) -> Sequence[int]:
         return self._server.read(extent.strays)
 
-    def orphans(self) -> Iterator[tuple[str, uuid.UUID]]:
+    def orphans(self) -> Iterator[tuple[str, uuid.UUID | None]]:
         for table in records.FILED:
 
             def read(
-                connection: Connection, after: uuid.UUID, limit: int, table: Table = table
-            ) -> Sequence[tuple[uuid.UUID, bool]]:
+                connection: Connection, after: tuple[object, ...], limit: int, table: Table = table
+            ) -> Sequence[tuple[object, bool]]:
                 return records.filed(connection, table, inbox_table, after, limit)
 
-            filed = self._server.read_all(read, records.FIRST_ID, lambda found: found[0])
-            yield from ((table.name, id) for id, there in filed if not there)
+            filed = self._server.read_all(read, records.FROM_THE_FIRST, lambda found: (found[0],))
+            yield from ((table.name, id_or_none(id)) for id, there in filed if not there)
 
     def raise_bound(self, min_index: int, id: uuid.UUID, *, patience: float) -> None:
         self._server.write(lambda connection: pruner.raise_bound(connection, min_index, id), patience)

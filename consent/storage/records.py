@@ -10,12 +10,15 @@ from sqlalchemy import (
     Connection,
     CursorResult,
     Select,
+    String,
     Table,
     bindparam,
     func,
     insert,
+    literal,
     or_,
     select,
+    type_coerce,
 )
 
 from consent.ledger import Document, Head, LogKey, Record, Sealed
@@ -107,12 +110,13 @@ _REMAINING = select(
     .where(entry.c.leaf_index < select(bound.c.min_index).scalar_subquery())
     .scalar_subquery(),
 )
-_OPTED_OUT = select(account.c.uid).where(account.c.link == bindparam("link"))
+# Not by which event: what nobody can read there counts, too.
+_OPTED_OUT = select(account.c.link).where(account.c.link == bindparam("link"))
 
 #: The tables in which rows are filed under the ids of events.
 FILED = (opening, erased_table, account)
-#: Below the ids of all events.
-FIRST_ID = uuid.UUID(int=0)
+#: Below the ids of all events, and below whatever stands for an id.
+FIRST_ID, FROM_THE_FIRST = uuid.UUID(int=0), tuple[object, ...]()
 
 Found = TypeVar("Found")
 After = TypeVar("After")
@@ -289,18 +293,19 @@ def remaining(connection: Connection) -> tuple[int, int]:
 
 
 def filed(
-    connection: Connection, table: Table, waiting: Table | None, after: uuid.UUID, limit: int
-) -> Sequence[tuple[uuid.UUID, bool]]:
+    connection: Connection, table: Table, waiting: Table | None, after: tuple[object, ...], limit: int
+) -> Sequence[tuple[object, bool]]:
     """Up to *limit* ids above *after* in *table*, in their own order, and whether there is an entry of each.
 
-    One that is *waiting* counts as well.
+    *after* is one, or none for those from the first on. In SQLite an id is as it is stored, whatever it is. One that is
+    *waiting* counts as well.
     """
+    uid = type_coerce(table.c.uid, String) if connection.dialect.name == "sqlite" else table.c.uid
     there: ColumnElement[bool] = select(entry.c.uid).where(entry.c.uid == table.c.uid).exists()
     if waiting is not None:
         there = or_(there, select(waiting.c.uid).where(waiting.c.uid == table.c.uid).exists())
-    rows = connection.execute(
-        select(table.c.uid, there).where(table.c.uid > after).order_by(table.c.uid).limit(limit)
-    )
+    above = (uid > literal(each, uid.type) for each in after)
+    rows = connection.execute(select(uid, there).where(*above).order_by(uid).limit(limit))
     return [(id, bool(found)) for id, found in rows]
 
 

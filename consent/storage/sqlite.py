@@ -10,6 +10,7 @@ from consent.ledger import Counts, Document, Entry, Facets, Head, Holding, Recor
 from consent.ledger.replies import Replies
 from consent.ledger.signing import Desk
 from consent.storage import appending, erasing, extent, holding, index, pruning, records, sealing, tally
+from consent.storage.altered import id_or_none
 from consent.storage.birth import first_leaf
 from consent.storage.database import Database
 from consent.storage.departure import Departure
@@ -204,15 +205,15 @@ class SqliteStorage:
         with self._database.reading() as connection:
             return extent.strays(connection)
 
-    def orphans(self) -> Iterator[tuple[str, uuid.UUID]]:
+    def orphans(self) -> Iterator[tuple[str, uuid.UUID | None]]:
         for table in records.FILED:
 
-            def batch(after: uuid.UUID, table: Table = table) -> Sequence[tuple[uuid.UUID, bool]]:
+            def batch(after: tuple[object, ...], table: Table = table) -> Sequence[tuple[object, bool]]:
                 with self._database.reading() as connection:
                     return records.filed(connection, table, None, after, _RECORDS)
 
-            filed = records.paged(batch, records.FIRST_ID, lambda found: found[0], _RECORDS)
-            yield from ((table.name, id) for id, there in filed if not there)
+            filed = records.paged(batch, records.FROM_THE_FIRST, lambda found: (found[0],), _RECORDS)
+            yield from ((table.name, id_or_none(id)) for id, there in filed if not there)
 
     def raise_bound(self, min_index: int, id: uuid.UUID, *, patience: float) -> None:
         with self._database.writing(patience) as connection:

@@ -238,6 +238,37 @@ def test_an_id_that_is_none_ends_no_check(filed: Ledger, tmp_path: Path) -> None
     assert found(filed)
 
 
+#: What somebody with the file can put for an id, in the order in which SQLite has them.
+NO_IDS = ("-9e999", "0", "''", "'-1'", "'x'", "x''", "zeroblob(32)")
+
+
+@pytest.mark.parametrize("value", NO_IDS)
+def test_an_opt_out_by_what_is_no_id_holds_and_is_tampered(filed: Ledger, tmp_path: Path, value: str) -> None:
+    record(filed, act(ADA, opted_out=True))
+    change(tmp_path, f"UPDATE account SET uid = {value}")
+    assert filed.opted_out(ADA)
+    assert found(filed) == [("account", "one of its rows is filed under what is no event's id")]
+
+
+@pytest.mark.parametrize("value", NO_IDS)
+def test_what_says_an_opt_out_anew_is_recorded_where_the_old_one_is_by_no_id(
+    filed: Ledger, tmp_path: Path, value: str
+) -> None:
+    record(filed, act(ADA, opted_out=True))
+    change(tmp_path, "DROP TRIGGER entry_stays")
+    change(
+        tmp_path, f"UPDATE account SET uid = {value}", f"UPDATE entry SET uid = {value} WHERE leaf_index = 1"
+    )
+    again = filed.record_news(act(ADA, opted_out=True), salt=os.urandom(32))
+    assert (again.index, again.merged) == (2, False)
+
+
+def test_an_opening_that_is_filed_under_no_id_is_tampered(filed: Ledger, tmp_path: Path) -> None:
+    record(filed)
+    change(tmp_path, "DROP TRIGGER opening_stays", "UPDATE opening SET uid = '' WHERE subject IS NOT NULL")
+    assert ("opening", "one of its rows is filed under what is no event's id") in found(filed)
+
+
 def test_opt_outs_hold_soundly_when_what_was_around_their_events_is_pruned(tmp_path: Path) -> None:
     ledger, storage = open_ledger(tmp_path)
     kept, gone = act(ADA, opted_out=True), act(BO, opted_out=True)

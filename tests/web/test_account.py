@@ -1,10 +1,11 @@
 """The opt-out of an account: it holds wherever its owner signs in, only narrows, and ends with sign-out or account."""
 
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -418,6 +419,23 @@ def test_while_nobody_can_say_whether_an_account_is_opted_out_it_counts_as_such(
     file.write_bytes(kept)
     app.extensions["consent"].recorder.steady = lambda: time.monotonic() + 60
     assert member.allowed("videos")
+
+
+@pytest.mark.parametrize("uid", ["'x'", "''", "0", "x'ff00fe'", "CAST(x'ff' AS TEXT)"])
+def test_an_account_whose_row_somebody_altered_counts_as_opted_out_and_is_served(
+    clinic: Clinic, uid: str
+) -> None:
+    device(clinic()).answer("opt_out")
+    app = clinic()
+    app.extensions["consent"].recorder.ledger.storage.close()
+    with closing(
+        sqlite3.connect(Path(app.instance_path) / "consent.sqlite3", isolation_level=None)
+    ) as database:
+        assert database.execute(f"UPDATE account SET uid = {uid}").rowcount == 1
+    there = device(app)
+    assert reason(there) == "no: opted_out"
+    assert there.answer("none").status_code == 303
+    assert there.client.get("/", headers=GPC).status_code == 200
 
 
 def test_without_the_ledgers_key_accounts_count_as_opted_out(clinic: Clinic) -> None:
