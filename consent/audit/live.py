@@ -8,6 +8,7 @@ import io
 import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -20,6 +21,7 @@ from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Head, Ledger, Sealed, leaf_hash
 from consent.ledger.bundle import lines_of_leaves, lines_of_tombstones
 from consent.ledger.merkle import HASH_BYTES, Frontier
+from consent.ledger.record import naming
 from consent.ledger.tile import WIDTH
 from consent.verify import (
     MOST_FINDINGS,
@@ -200,8 +202,7 @@ class Rows(Entries):
             self.opt_outs.look(index, record.leaf, record.body)
         if record is None or record.body is None or record.salt is None:
             return None
-        subject = b"null" if record.subject is None else b'"%s"' % str(record.subject).encode()
-        if b'"subject":%s,"time":"' % subject not in record.body:
+        if naming(record.subject) not in record.body:
             self._live.note(index, "its opening is filed under another subject than it names")
         return record.salt, record.body
 
@@ -261,7 +262,9 @@ def _look(
     known = read_given(outside, trust, report)
     rows = Rows(source, head.size, report, progress)
     try:
-        with source.stack:
+        # The database reads itself through beside that, in a thread of its own, where Python has nothing to do.
+        with source.stack, ThreadPoolExecutor(1, "consent-contradictions") as pool:
+            contradictions = pool.submit(ledger.storage.contradictions)
             check_documents(source, report)
             tree, _ = check_log(
                 source, report, signed, place="head", now=now, max_age=max_age, looking=lambda *_: rows
@@ -275,6 +278,7 @@ def _look(
             _check_filed(ledger, rows)
             rows.opt_outs.compare(ledger, head.size, rows.pruned - len(rows.kept), report)
             confirm(known, signed, tree, rows)
+            _say_contradictions(contradictions.result(), report)
             report.facts |= {
                 "documents": len(source.names("documents")),
                 "tombstones": rows.erased,
@@ -302,6 +306,14 @@ def _check_head(ledger: Ledger, head: Head, size: int, report: Report) -> None:
         return
     if size > head.size:
         report.remarks.append(f"{size - head.size:,} entries are not under the tree yet, and not checked.")
+
+
+def _say_contradictions(found: Sequence[str], report: Report) -> None:
+    """Say what was *found* where tables and their indexes contradict each other."""
+    if found:
+        more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
+        said = "its tables and indexes contradict each other, so who looks or erases by an index can miss something"
+        report.add("tampered", "database", f"{said}: {found[0]}{more}")
 
 
 def _check_filed(ledger: Ledger, rows: Rows) -> None:

@@ -32,6 +32,7 @@ ONLY_BROUGHT: Final = "Something is wrong with what you pasted. The log itself s
 PLACES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "head": "the log as it stands",
+        "database": "the tables and the indexes by which they are read",
         "erased.jsonl": "the list of what was erased",
         "openings.jsonl": "what the events say",
         "kept.jsonl": "what was kept of pruned entries",

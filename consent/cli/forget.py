@@ -18,7 +18,8 @@ from consent.cli.command import WRONG, command, ledger_of, site_of
 from consent.cli.operator import operator
 from consent.cli.terminal import complain, say, say_json, table
 from consent.errors import LedgerError
-from consent.ledger import KEPT, Event, Kind, Ledger, erasure
+from consent.ledger import KEPT, Event, Kind, Ledger, Record, erasure
+from consent.ledger.record import naming
 from consent.storage.tombstones import parse
 from consent.web.recorder import moment, new_id
 from consent.web.site import Site
@@ -143,6 +144,7 @@ def find(reader: Reader, text: str) -> Found:
     subject = record.subject if record else wanted
     linked = reader.ledger.of_subject(subject) if subject else ()
     records = linked or ([record] if record else [])
+    require_all(reader.ledger, subject or wanted, records, linked)
     if not records and reader.ledger.was_pruned(wanted):
         raise LedgerError(PRUNED.format(wanted))
     if not records:
@@ -160,6 +162,31 @@ def find(reader: Reader, text: str) -> Found:
             f"the event {wanted} says what the site or its log went through, and nothing of anybody. It stays."
         )
     return Found(subject if linked else None, rows)
+
+
+def require_all(ledger: Ledger, id: uuid.UUID, records: Sequence[Record], linked: Sequence[Record]) -> None:
+    """LedgerError unless *records* are all that is on record of the event or subject *id*, as reading everything tells.
+
+    *linked* are those that were found by the subject. Otherwise an index that somebody has altered, or what it is made
+    of, could keep something from being erased.
+    """
+    leaves, openings = ledger.storage.told_of(id)
+    if leaves > len(records) or openings != len(linked):
+        found = (
+            f"its event is there {leaves} times and {openings} events are linked to it; by the indexes "
+            f"{sum(each.id == id for each in records)} and {len(linked)} are found"
+        )
+    elif any(each.body is not None and naming(each.subject) not in each.body for each in records):
+        found = "what is filed under it is of somebody else"
+    elif any(each.body is None and not ledger.storage.is_erased(each.id) for each in records):
+        found = "something that was said under it is gone, or not found, and nothing says that it was erased"
+    else:
+        return
+    raise LedgerError(
+        f"The database contradicts itself about the id {id}: {found}. Nothing was erased. Was something recorded at "
+        "this moment? Run the command again. Else run flask consent verify: where only an index is wrong, the command "
+        "REINDEX of sqlite3 mends it; where something was altered, restore the database from a backup."
+    )
 
 
 def run_retention(site: Site, *, as_json: bool) -> None:

@@ -71,6 +71,11 @@ class Entry:
         )
 
 
+def naming(subject: uuid.UUID | None) -> bytes:
+    """What an opening has in it, in this place alone, that is linked to *subject*; None: to nobody."""
+    return b'"subject":%s,"time":"' % (b"null" if subject is None else b'"%s"' % str(subject).encode())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """An event as it is stored. Salt, body and subject are None once its opening is erased."""

@@ -4,16 +4,28 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from functools import partial
 
 import psycopg
-from sqlalchemy import Connection, Row, Table, TextClause, text
+from sqlalchemy import Connection, text
 
 from consent.errors import LedgerError, LedgerUnavailable
-from consent.ledger import Counts, Document, Entry, Facets, Head, Holding, Record, Sealed, Written, leaf_hash
+from consent.ledger import Counts, Document, Entry, Facets, Head, Holding, Record, Sealed, Written
 from consent.ledger.replies import Replies
 from consent.ledger.signing import Desk
-from consent.storage import eraser, extent, holding, inbox, index, moved, pruner, records, roles, sequencer
+from consent.storage import (
+    anywhere,
+    eraser,
+    extent,
+    holding,
+    inbox,
+    index,
+    moved,
+    pruner,
+    records,
+    roles,
+    sequencer,
+)
 from consent.storage.altered import id_or_none
 from consent.storage.birth import first_leaf
 from consent.storage.connections import bounded
@@ -29,16 +41,7 @@ INTERVAL, PAUSE, LONGEST = 1.0, 10.0, 1.0
 #: How many are in memory at a time where all are read.
 _DOCUMENTS = 20
 
-_OF_SUBJECT = text(inbox.ANYWHERE.format(":subject", "ASC NULLS LAST", "ASC"))
 _ADD_NOTE = text("INSERT INTO consent.checkpoint (size, note) VALUES (:size, :note) ON CONFLICT DO NOTHING")
-_BY_ID = text("""
-    SELECT e.leaf_index, e.uid, e.leaf, e.leaf_hash, o.subject, o.salt, o.body
-    FROM consent.entry e LEFT JOIN consent.opening o USING (uid) WHERE e.uid = :uid
-    UNION ALL
-    SELECT NULL, i.uid, i.leaf, NULL, o.subject, o.salt, o.body
-    FROM consent.inbox i LEFT JOIN consent.opening o USING (uid) WHERE i.uid = :uid
-    LIMIT 1
-""")
 
 
 class PostgresStorage:
@@ -144,7 +147,7 @@ class PostgresStorage:
         return self._server.read_all(read, "", lambda document: document.hash, _DOCUMENTS)
 
     def get(self, id: uuid.UUID) -> Record | None:
-        return next(iter(self._server.read(lambda connection: _records(connection, _BY_ID, uid=id))), None)
+        return self._server.read(lambda connection: anywhere.get(connection, id))
 
     def newest(self, before: int | None, limit: int) -> Sequence[Sealed]:
         self._seal_in_passing()
@@ -155,7 +158,14 @@ class PostgresStorage:
         return self._server.read_all(records.above, after, lambda record: record.index)
 
     def of_subject(self, subject: uuid.UUID) -> Sequence[Record]:
-        return self._server.read(lambda connection: _records(connection, _OF_SUBJECT, subject=subject))
+        return self._server.read(lambda connection: anywhere.of_subject(connection, subject))
+
+    def told_of(self, id: uuid.UUID) -> tuple[int, int]:
+        # Only who runs the server can alter an index and not its table.
+        return int(self.get(id) is not None), len(self.of_subject(id))
+
+    def contradictions(self) -> Sequence[str]:
+        return ()
 
     def erase(
         self,
@@ -193,12 +203,7 @@ class PostgresStorage:
 
     def orphans(self) -> Iterator[tuple[str, uuid.UUID | None]]:
         for table in records.FILED:
-
-            def read(
-                connection: Connection, after: tuple[object, ...], limit: int, table: Table = table
-            ) -> Sequence[tuple[object, bool]]:
-                return records.filed(connection, table, inbox_table, after, limit)
-
+            read = partial(records.filed, table, inbox_table)
             filed = self._server.read_all(read, records.FROM_THE_FIRST, lambda found: (found[0],))
             yield from ((table.name, id_or_none(id)) for id, there in filed if not there)
 
@@ -335,14 +340,3 @@ class PostgresStorage:
     def _settle(self) -> None:
         if self._listing is not None:
             self._listing.settle()
-
-
-def _records(connection: Connection, statement: TextClause, **parameters: object) -> Sequence[Record]:
-    return [_record(row) for row in connection.execute(statement, parameters)]
-
-
-def _record(row: Row[Any]) -> Record:
-    members = {"id": row.uid, "leaf": row.leaf, "subject": row.subject, "salt": row.salt, "body": row.body}
-    if row.leaf_index is None:
-        return Record(index=None, leaf_hash=leaf_hash(row.leaf), **members)
-    return Sealed(index=row.leaf_index, leaf_hash=row.leaf_hash, **members)

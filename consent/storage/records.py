@@ -293,7 +293,7 @@ def remaining(connection: Connection) -> tuple[int, int]:
 
 
 def filed(
-    connection: Connection, table: Table, waiting: Table | None, after: tuple[object, ...], limit: int
+    table: Table, waiting: Table | None, connection: Connection, after: tuple[object, ...], limit: int
 ) -> Sequence[tuple[object, bool]]:
     """Up to *limit* ids above *after* in *table*, in their own order, and whether there is an entry of each.
 

@@ -9,7 +9,18 @@ from sqlalchemy import Table
 from consent.ledger import Counts, Document, Entry, Facets, Head, Holding, Record, Sealed, Written
 from consent.ledger.replies import Replies
 from consent.ledger.signing import Desk
-from consent.storage import appending, erasing, extent, holding, index, pruning, records, sealing, tally
+from consent.storage import (
+    appending,
+    damage,
+    erasing,
+    extent,
+    holding,
+    index,
+    pruning,
+    records,
+    sealing,
+    tally,
+)
 from consent.storage.altered import id_or_none
 from consent.storage.birth import first_leaf
 from consent.storage.database import Database
@@ -135,6 +146,14 @@ class SqliteStorage:
         with self._database.reading() as connection:
             return records.of_subject(connection, subject)
 
+    def told_of(self, id: uuid.UUID) -> tuple[int, int]:
+        with self._database.reading() as connection:
+            return damage.told_of(connection, id)
+
+    def contradictions(self) -> Sequence[str]:
+        with self._database.reading() as connection:
+            return damage.contradictions(connection)
+
     def erased(self) -> Iterator[tuple[int, uuid.UUID]]:
         def batch(after: int) -> Sequence[tuple[int, uuid.UUID]]:
             with self._database.reading() as connection:
@@ -210,7 +229,7 @@ class SqliteStorage:
 
             def batch(after: tuple[object, ...], table: Table = table) -> Sequence[tuple[object, bool]]:
                 with self._database.reading() as connection:
-                    return records.filed(connection, table, None, after, _RECORDS)
+                    return records.filed(table, None, connection, after, _RECORDS)
 
             filed = records.paged(batch, records.FROM_THE_FIRST, lambda found: (found[0],), _RECORDS)
             yield from ((table.name, id_or_none(id)) for id, there in filed if not there)

@@ -24,3 +24,31 @@ def erase(folder: Path, id: uuid.UUID) -> None:
         sqlite3.connect(folder / "instance" / "consent.sqlite3", isolation_level=None)
     ) as connection:
         assert connection.execute("DELETE FROM opening WHERE uid = ?", (id.hex,)).rowcount == 1
+
+
+def flip(folder: Path, tree: str, needle: str) -> None:
+    """Alter one byte of the only *needle* in the pages of *tree*, a table or an index, in the file itself."""
+    file = folder / "instance" / "consent.sqlite3"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (tree,)).fetchone()
+        ((rows,),) = connection.execute("SELECT count(*) FROM opening").fetchall()
+    assert rows < 10, "all of it has to be on one page"
+    data = bytearray(file.read_bytes())
+    at = data.index(needle.encode(), (root - 1) * size, root * size)
+    data[at + 5] ^= 1
+    file.write_bytes(data)
+
+
+def index_all_but(folder: Path, subject: uuid.UUID) -> None:
+    """Make the index of subjects without *subject*, under the text of the one that was there."""
+    with closing(
+        sqlite3.connect(folder / "instance" / "consent.sqlite3", isolation_level=None)
+    ) as connection:
+        name = "ix_opening_subject"
+        ((text,),) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (name,)).fetchall()
+        connection.execute(f"DROP INDEX {name}")
+        connection.execute(f"{text} WHERE subject <> '{subject.hex}'")
+        connection.execute("PRAGMA writable_schema = 1")
+        connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (text, name))

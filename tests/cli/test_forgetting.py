@@ -12,9 +12,10 @@ from sqlalchemy import make_url
 
 from consent.audit.lookup import look_ups, stand_in
 from consent.cli.operator import operator
-from consent.ledger import Kind, Ledger
-from consent.storage import roles
+from consent.ledger import Event, Kind, Ledger
+from consent.storage import OwnStorage, roles
 from tests.audit.clinic import NEXT_POLICY, POLICY, Clock, MakeApp, newest, record, site_of, visit
+from tests.audit.tampering import alter, flip, index_all_but
 from tests.storage.cluster import Cluster
 
 from .conftest import Run, run_for
@@ -154,6 +155,83 @@ def test_erasing_twice_is_no_error_and_says_so(ledger: Ledger, run: Run) -> None
     again = run("forget", str(event.id), "--json")
     assert (again.exit_code, json.loads(again.stdout)) == (0, {"erased": 0, "exports": []})
     assert ledger.size() == size
+
+
+@pytest.fixture(params=["index", "copy", "condition", "another", "nobody"])
+def hidden(request: pytest.FixtureRequest, ledger: Ledger, tmp_path: Path) -> Event:
+    """An event that nobody finds by the index of subjects, or finds as somebody else's."""
+    record(ledger)
+    event, other = record(ledger, subject=uuid.uuid4()), uuid.uuid4()
+    assert isinstance(ledger.storage, OwnStorage)
+    assert event.subject is not None
+    ledger.storage.close()
+    match request.param:
+        case "index":
+            flip(tmp_path, "ix_opening_subject", event.subject.hex)
+        case "copy":
+            flip(tmp_path, "opening", event.id.hex)
+        case "condition":
+            index_all_but(tmp_path, event.subject)
+        case "another":
+            alter(tmp_path, "UPDATE opening SET subject = ? WHERE uid = ?", other.hex, event.id.hex)
+        case "nobody":
+            alter(tmp_path, "UPDATE opening SET subject = NULL WHERE uid = ?", event.id.hex)
+    return event
+
+
+@pytest.mark.requirement("LOG-05")
+def test_what_an_altered_index_hides_is_not_said_to_be_erased_or_not_there(
+    hidden: Event, run: Run, tmp_path: Path
+) -> None:
+    for named in (hidden.subject, hidden.id):
+        result = run("forget", str(named), "--yes")
+        assert (result.exit_code, result.stdout) == (3, "")
+        assert "The database contradicts itself about the id" in result.stderr
+    assert run("verify").exit_code == 1
+
+
+@pytest.mark.requirement("LOG-05")
+def test_an_index_that_was_altered_is_mended_and_all_is_erased(
+    ledger: Ledger, run: Run, tmp_path: Path
+) -> None:
+    event = record(ledger, subject=uuid.uuid4())
+    assert isinstance(ledger.storage, OwnStorage)
+    assert event.subject is not None
+    ledger.storage.close()
+    flip(tmp_path, "ix_opening_subject", event.subject.hex)
+    assert run("forget", str(event.subject), "--yes").exit_code == 3
+    ledger.storage.close()
+    with closing(sqlite3.connect(tmp_path / "instance" / "consent.sqlite3")) as database:
+        database.execute("REINDEX")
+    assert run("forget", str(event.subject), "--yes").stdout == "Erased 1 events.\n"
+    assert left(ledger) == ["operated", "erased"]
+    assert run("verify").exit_code == 0
+
+
+@pytest.mark.requirement("LOG-05")
+def test_an_event_that_the_index_of_events_hides_is_not_said_to_be_unknown(
+    ledger: Ledger, run: Run, tmp_path: Path
+) -> None:
+    event = record(ledger, subject=None, kind=Kind.REFUSED, granted=())
+    assert isinstance(ledger.storage, OwnStorage)
+    ledger.storage.close()
+    flip(tmp_path, "sqlite_autoindex_entry_1", event.id.hex)
+    result = run("forget", str(event.id), "--yes")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "its event is there 1 times" in " ".join(result.stderr.split())
+
+
+@pytest.mark.requirement("LOG-05")
+def test_what_was_said_and_is_not_found_is_not_said_to_be_erased(
+    ledger: Ledger, run: Run, tmp_path: Path
+) -> None:
+    event = record(ledger, subject=None, kind=Kind.REFUSED, granted=())
+    assert isinstance(ledger.storage, OwnStorage)
+    ledger.storage.close()
+    flip(tmp_path, "sqlite_autoindex_opening_1", event.id.hex)
+    result = run("forget", str(event.id), "--yes")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "nothing says that it was erased" in " ".join(result.stderr.split())
 
 
 def test_unknown_ids_and_the_logs_own_entries_are_refused(ledger: Ledger, run: Run) -> None:

@@ -20,7 +20,7 @@ from consent.ledger import Kind, Ledger, Receipt
 from consent.ledger.merkle import inclusion_proof
 from consent.storage import OwnStorage
 from tests.audit.clinic import record, visit
-from tests.audit.tampering import alter
+from tests.audit.tampering import alter, flip
 
 from .conftest import Run
 from .test_exporting import fill
@@ -246,6 +246,21 @@ def test_a_first_entry_whose_key_is_none_is_named_and_what_needs_the_keys_ends_w
         result = run(*command)
         assert result.exit_code == 3
         assert "Entry 0 of the log names no key" in " ".join(result.stderr.split()), (command, result.output)
+
+
+@pytest.mark.parametrize("tree", ["ix_opening_subject", "opening"])
+def test_an_index_that_contradicts_its_table_is_named(
+    ledger: Ledger, run: Run, tmp_path: Path, tree: str
+) -> None:
+    event = record(ledger, subject=uuid.uuid4())
+    assert isinstance(ledger.storage, OwnStorage)
+    assert event.subject is not None
+    ledger.storage.close()
+    flip(tmp_path, tree, event.id.hex if tree == "opening" else event.subject.hex)
+    assert "tampered database" in found(run)
+    said = run("verify").stdout
+    assert "its tables and indexes contradict each other" in said
+    assert "missing from index" in said
 
 
 def test_check_and_health_name_an_entry_outside_the_tree(large: Ledger, run: Run, tmp_path: Path) -> None:
