@@ -22,6 +22,13 @@ _ENDS_NONE: Final = frozenset(
         *(Kind.ACCESSED, Kind.OPERATED, Kind.PRUNED),
     }
 )
+#: Kinds of which no event begins one. An answer does, of whichever kind, that is given under a privacy signal.
+_BEGINS_NONE: Final = frozenset(
+    {
+        *(Kind.GIVEN_ONCE, Kind.EXPIRED, Kind.INVALIDATED),
+        *(Kind.ERASED, Kind.ACCESSED, Kind.OPERATED, Kind.PRUNED),
+    }
+)
 _KIND: Final = re.compile(rb'"kind":"([a-z_]+)"')
 #: Above all indexes, so that what waits to be sealed comes after what is.
 _WAITING: Final = 2**40
@@ -50,8 +57,7 @@ class OptOuts:
         """Note what the event at *index* says; its opening *body* is None once it is erased."""
         self._end = index + 1
         if body is None:
-            kind = _KIND.search(leaf)
-            self._unknown += kind is None or kind[1].decode() not in _ENDS_NONE
+            self._unknown += _kind(leaf) not in _ENDS_NONE
         elif not body.startswith(_OF_NONE) and (said := _said(body)):
             self._newest[said[0]] = _Told(index, said[1], self._unknown)
 
@@ -65,6 +71,7 @@ class OptOuts:
         for number, (id, leaf, body) in enumerate(ledger.storage.waiting()):
             self._waiting[id] = _WAITING + number
             self.look(_WAITING + number, leaf, body)
+        erased = set[uuid.UUID]()
         for holding in ledger.storage.held():
             index = self._waiting.get(holding.id) if holding.index is None else holding.index
             told = self._newest.pop(holding.link, None)
@@ -74,7 +81,13 @@ class OptOuts:
                 said = f"still holds, and {_place(told.place)} ended it"
             elif holding.opened and at < self._end and (told is None or told.place < at):
                 said = "is of an account that this event doesn't opt out"
+            elif not holding.opened and holding.id in erased:
+                said = "is of two accounts, and an event opts out one"
+            elif not holding.opened and holding.leaf and (kind := _kind(holding.leaf)) in _BEGINS_NONE:
+                said = f"can't be: what it said is erased, and it is of the kind {kind}, which opts out no account"
             else:
+                if not holding.opened:
+                    erased.add(holding.id)
                 continue
             report.add("tampered", f"opt-out by {holding.id}", said)
         self._say_missing([each for each in self._newest.values() if each.opted_out], gone, report)
@@ -98,6 +111,12 @@ class OptOuts:
                 f"{len(unsure):,} opt-outs of accounts hold no more, and nobody can tell why: events that were erased "
                 f"since may have ended them. The first is that of {_place(unsure[-1])}."
             )
+
+
+def _kind(leaf: bytes) -> str | None:
+    """The kind of event that *leaf* is of; None if that can't be read."""
+    found = _KIND.search(leaf)
+    return found[1].decode() if found else None
 
 
 def _said(body: bytes) -> tuple[str, bool] | None:

@@ -114,6 +114,8 @@ class Holding:
     """The event that says so."""
     index: int | None
     """Where that is; None if it waits, was pruned, or never was."""
+    leaf: bytes | None
+    """Its leaf; None where there is no index."""
     opened: bool
     """Whether its opening is there."""
 

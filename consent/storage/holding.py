@@ -12,7 +12,7 @@ from consent.storage.schema import account, entry, opening
 # As text, since in SQLite who alters a row can put anything for an id.
 _UID = type_coerce(account.c.uid, String)
 _HELD = (
-    select(account.c.link, _UID, entry.c.leaf_index, opening.c.uid.is_not(None))
+    select(account.c.link, _UID, entry.c.leaf_index, entry.c.leaf, opening.c.uid.is_not(None))
     .select_from(
         account.outerjoin(entry, entry.c.uid == account.c.uid).outerjoin(
             opening, opening.c.uid == account.c.uid
@@ -36,8 +36,14 @@ def held(connection: Connection, after: str, limit: int) -> Sequence[Holding]:
     statement = _HELD_IN_FILE if connection.dialect.name == "sqlite" else _HELD
     rows = connection.execute(statement, {"after": after, "limit": limit})
     return [
-        Holding(link=link, id=as_id(uid), index=index, opened=bool(opened))
-        for link, uid, index, opened in rows
+        Holding(
+            link=link,
+            id=as_id(uid),
+            index=index,
+            leaf=None if leaf is None else as_bytes(leaf),
+            opened=bool(opened),
+        )
+        for link, uid, index, leaf, opened in rows
     ]
 
 

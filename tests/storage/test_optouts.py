@@ -212,6 +212,39 @@ def test_an_erased_event_of_a_kind_that_ends_no_opt_out_explains_none(ledger: Le
     assert [place for place, _ in found(ledger)] == [f"entry {index(ledger, event)}"]
 
 
+def opt_out(ledger: Ledger, alter: Alter, account: str, event: Event) -> None:
+    """Have the table say that *event* opts out *account*."""
+    stored = event.id.hex if isinstance(ledger.storage, SqliteStorage) else str(event.id)
+    alter(f"INSERT INTO account (link, uid) VALUES ('{account}', '{stored}')")
+
+
+@pytest.mark.parametrize("kind", [Kind.GIVEN_ONCE, Kind.EXPIRED, Kind.INVALIDATED])
+def test_an_erased_event_of_a_kind_that_begins_no_opt_out_is_not_what_one_holds_by(
+    ledger: Ledger, alter: Alter, kind: Kind
+) -> None:
+    event = new_event(kind=kind)
+    record(ledger, event)
+    erase(ledger, event)
+    seal_all(ledger)
+    opt_out(ledger, alter, ADA, event)
+    ((place, said),) = found(ledger)
+    assert place == f"opt-out by {event.id}"
+    assert f"it is of the kind {kind}, which opts out no account" in said
+
+
+@pytest.mark.parametrize("kind", [Kind.GIVEN, Kind.REFUSED, Kind.WITHDRAWN, Kind.SIGNAL_OPT_OUT])
+def test_an_erased_event_that_may_have_begun_an_opt_out_is_believed_of_one_account(
+    ledger: Ledger, alter: Alter, kind: Kind
+) -> None:
+    event = new_event(kind=kind, account=ADA, opted_out=True)
+    record(ledger, event)
+    erase(ledger, event)
+    seal_all(ledger)
+    assert found(ledger) == []
+    opt_out(ledger, alter, BO, event)
+    assert found(ledger) == [(f"opt-out by {event.id}", "is of two accounts, and an event opts out one")]
+
+
 def test_on_a_server_the_events_of_one_account_are_recorded_one_by_one(
     served: Ledger, begun_url: URL
 ) -> None:
