@@ -18,8 +18,8 @@ PATIENCE: Final = 30.0
 Progress = Callable[[Iterator[Sealed], int], Iterable[Sealed]]
 
 _FIRST = date(1970, 1, 1)
-#: A day that no log reaches, counted from 1970.
-_END = 3_000_000
+#: A day that no log reaches, counted from 1970: the last of the calendar.
+_END = (date.max - _FIRST).days
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from consent.audit.wording import PRUNED_BELOW
 from consent.cli.asked import say_absent, search_options
 from consent.cli.command import WRONG, command, ledger_of
 from consent.cli.terminal import progressing, say, say_json, table, with_progress
+from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Ledger
 from consent.ledger.replies import NO, SAID, YES, outcome
 
@@ -86,15 +87,21 @@ def shown(reader: Reader, search: Search, by: str, *, as_json: bool) -> None:
 
 
 def compared(ctx: click.Context, ledger: Ledger) -> None:
-    """Say whether the counts are those of the events; end with 1 if not."""
-    found = None
-    for _ in range(2):  # what others erased meanwhile is no difference
-        found = compare(ledger, lambda records, total: with_progress(records, total, "events read"))
-        if found is None:
-            say(f"The counts of {ledger.counted():,} entries are those of the events.")
-            return
-    if found is not None:
-        say(f"{found.in_words()} To count anew, run: flask consent stats --rebuild")
+    """Say whether the counts, and the index of searches, are those of the events; end with 1 if not."""
+    try:
+        for _ in range(2):  # what others erased meanwhile is no difference
+            found = compare(ledger, lambda records, total: with_progress(records, total, "events read"))
+            if found is None:
+                say(
+                    f"The counts of {ledger.counted():,} entries, and the index of searches, are those of the events."
+                )
+                return
+            said = f"{found.in_words()} To count anew, run: flask consent stats --rebuild"
+    except LedgerUnavailable:
+        raise
+    except LedgerError as error:
+        said = str(error)
+    say(said)
     ctx.exit(WRONG)
 
 

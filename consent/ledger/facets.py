@@ -134,6 +134,11 @@ def _parsed(data: bytes) -> Facets:
         for name in ("granted", "refused"):
             members[name] = _words(members[name])
         facets = Facets(**members)
+        texts = facets.kind, facets.policy, facets.language, facets.profile, facets.source
+        if not all(each is None or isinstance(each, str) for each in texts):
+            raise TypeError("what has to be text is none")
+        if not (facets.signal is None or isinstance(facets.signal, bool)):
+            raise TypeError("a signal that is neither true nor false")
         if facets.to_bytes() != data:
             raise ValueError("not in canonical form")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, String, type_coerce
 
 from consent.errors import LedgerError
-from consent.ledger import Head
+from consent.ledger import Facets, Head
 from consent.ledger.tile import WIDTH
 from consent.storage.schema import entry, opening
 
@@ -97,10 +97,39 @@ def with_any_ids(
 
 
 def require_counts(rows: Iterable[Sequence[Any]]) -> None:
-    """LedgerError unless each of *rows* ends with two numbers of which the second counts some of the first."""
-    for *_, events, erased in rows:
-        if not (type(events) is type(erased) is int and 0 <= erased <= events):
-            raise LedgerError(
-                f"Somebody altered the counts: {events!r} events, {erased!r} of them erased. The events themselves "
-                "stand apart from them. To count anew, run: flask consent stats --rebuild"
-            )
+    """LedgerError unless *rows* are counts: day, id of the facets, events, and how many of these are erased."""
+    for day, id, events, erased in rows:
+        if not (type(day) is type(id) is type(events) is type(erased) is int and 0 <= erased <= events):
+            raise miscounted(f"{events!r} events on day {day!r}, {erased!r} of them erased")
+
+
+def require_whole(*values: object) -> None:
+    """LedgerError unless all *values*, which were counted or say where something counted is, are whole numbers."""
+    for value in values:
+        if type(value) is not int:
+            raise miscounted(f"{value!r} where a whole number belongs")
+
+
+def require_size(size: object, missing: object = 0) -> int:
+    """The *size* of what was counted; LedgerError unless that is so many full tiles, of which *missing* were gone."""
+    if not (type(size) is type(missing) is int and 0 <= missing <= size and size % WIDTH == 0):
+        raise miscounted(
+            f"{size!r} entries where full tiles of {WIDTH} belong, {missing!r} of them gone before"
+        )
+    return size
+
+
+def require_facets(id: object, bare: object, said: object) -> Facets:
+    """The facets that were *said*; LedgerError unless they are stored under the *id* that follows from them."""
+    facets = Facets.from_bytes(as_bytes(said))
+    if not (type(id) is type(bare) is int and (id, bare) == (facets.id, facets.bare.id)):
+        raise miscounted(f"facets under the id {id!r}, and {bare!r} once erased, that say something else")
+    return facets
+
+
+def miscounted(found: str) -> LedgerError:
+    """What is said where counts, or the index of searches, can't be what was written: *found* is there."""
+    return LedgerError(
+        f"Somebody altered the counts: {found}. The events themselves stand apart from them. To count anew, run: "
+        "flask consent stats --rebuild"
+    )

@@ -11,7 +11,7 @@ from consent.ledger import Counts, Facets, Sealed
 from consent.ledger.facets import BITS
 from consent.ledger.replies import Replies
 from consent.storage import records
-from consent.storage.altered import as_bytes, require_counts
+from consent.storage.altered import miscounted, require_counts, require_facets, require_size, require_whole
 from consent.storage.schema import counted, indexed, tally
 from consent.storage.schema import facets as facets_table
 
@@ -22,7 +22,7 @@ LOOKED_AT = 10_000
 #: Hours so few that looking for each facets in them takes less than looking at all events.
 FEW_HOURS = 24
 
-_FACETS = select(facets_table.c.id, facets_table.c.said)
+_FACETS = select(*facets_table.c)
 _MANY = select(func.count()).select_from(facets_table)
 _SIZE = select(counted.c.size)
 _ALL = select(literal_column("-1").label("day"), literal_column("0"), counted.c.size, counted.c.missing)
@@ -132,14 +132,15 @@ class Known:
         """All facets by their ids; LedgerError if any can't be read."""
         known = self._known
         if connection.execute(_MANY).scalar_one() != len(known):
-            known = {id: Facets.from_bytes(as_bytes(said)) for id, said in connection.execute(_FACETS)}
+            known = {row.id: require_facets(*row) for row in connection.execute(_FACETS)}
             self._known = known
         return known
 
 
 def size(connection: Connection) -> int:
-    """How many entries are indexed and counted."""
-    return int(connection.execute(_SIZE).scalar() or 0)
+    """How many entries are indexed and counted; LedgerError where that can be no size any more."""
+    found = connection.execute(_SIZE).scalar()
+    return 0 if found is None else require_size(found)
 
 
 def counts(connection: Connection, first: int, beyond: int) -> Counts:
@@ -161,11 +162,13 @@ def _read(found: CursorResult[Any]) -> Counts:
     rows = list(found.cursor.fetchall())
     found.close()
     at = next((at for at, row in enumerate(rows) if row[0] < 0), None)
+    if at is None and rows:
+        raise miscounted("nothing says of how many entries they are")
     if at is None:
         return Counts(0, 0, ())
     _, _, size, missing = rows.pop(at)
     require_counts(rows)
-    return Counts(size, missing, rows)
+    return Counts(require_size(size, missing), missing, rows)
 
 
 def replies(connection: Connection, dimension: str, first: int, beyond: int) -> Replies:
@@ -176,20 +179,31 @@ def replies(connection: Connection, dimension: str, first: int, beyond: int) -> 
     schema = "" if connection.dialect.name == "sqlite" else "consent."
     values = {"dimension": dimension, "first": first, "beyond": beyond}
     rows = connection.execute(text(_REPLIES.format(schema)), values).all()
-    require_counts([(events, 0) for *_, events in rows] + [(day, 0) for _, day, *_ in rows])
+    require_counts([(day, 0, events, 0) for _, day, *_, events in rows])
     return Replies(
-        size=next((events for kind, *_, events in rows if kind < 0), 0),
+        size=next((require_size(events) for kind, *_, events in rows if kind < 0), 0),
         whole=[(day, str(a), str(b), events) for kind, day, a, b, _, events in rows if kind == 0],
         apart={(str(a), str(b), str(c)): events for kind, _, a, b, c, events in rows if kind == 1},
-        faded=[(day, int(a), events) for kind, day, a, _, _, events in rows if kind > 1],
+        faded=[(day, _id(a), events) for kind, day, a, _, _, events in rows if kind > 1],
     )
+
+
+def _id(text: object) -> int:
+    """The id of facets that is written as *text*; LedgerError for any other."""
+    if not (isinstance(text, str) and text.isascii() and text.isdigit()):
+        raise miscounted(f"facets under the id {text!r}")
+    return int(text)
 
 
 def days(connection: Connection, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:
     """The first and the last day from *first* until *beyond* on which facets other than *other* were counted."""
     values = {"first": first, "beyond": beyond, "other": list(other)}
     found = connection.execute(_FIRST_DAY, values).scalar()
-    return None if found is None else (found, connection.execute(_LAST_DAY, values).scalar_one())
+    if found is None:
+        return None
+    last = connection.execute(_LAST_DAY, values).scalar_one()
+    require_whole(found, last)
+    return found, last
 
 
 def events(connection: Connection, first: int, before: int) -> Mapping[int, int]:
@@ -210,6 +224,7 @@ def places(
         return ()
     newest = connection.execute(_NEWEST, span).all()
     # Whoever isn't among the first by its newest event has none among the first at all.
+    require_whole(*(place for _, place in newest if place is not None))
     leading = nlargest(limit, [(place, id) for id, place in newest if place is not None and id in ids])
     if not leading:
         return ()
@@ -219,7 +234,10 @@ def places(
         found = connection.execute(text(" UNION ALL ".join(parts)), values)
     else:
         found = connection.execute(text(_OF_EACH), values)
-    return nlargest(limit, [(place, index) for place, index in found])
+    rows = [(place, index) for place, index in found]
+    for row in rows:
+        require_whole(*row)
+    return nlargest(limit, rows)
 
 
 def placed(connection: Connection, after: int, limit: int) -> Sequence[tuple[int, int, int]]:

@@ -20,7 +20,7 @@ from consent.errors import LedgerError
 from consent.ledger.facets import Facets, place
 from consent.ledger.replies import Outline, Reply, is_answer, replies_of
 from consent.ledger.tile import WIDTH
-from consent.storage.altered import as_bytes
+from consent.storage.altered import as_bytes, require_facets, require_size, require_whole
 
 log = logging.getLogger("consent")
 
@@ -38,8 +38,11 @@ _SIZE = "SELECT size FROM {0}counted"
 _DEFINE = (
     "INSERT INTO {0}facets AS f (id, bare, said) VALUES (:id, :bare, :said) "
     "ON CONFLICT (id) DO UPDATE SET bare = excluded.bare, said = excluded.said "
-    "WHERE f.bare <> excluded.bare OR f.said <> excluded.said"
+    "WHERE (f.bare = excluded.bare AND f.said = excluded.said) IS NOT TRUE"
 )
+_FACETS = "SELECT id, bare, said FROM {0}facets"
+_UNDEFINE = "DELETE FROM {0}facets WHERE id = :id"
+_TALLY = "SELECT day FROM {0}tally LIMIT 1"
 _CLEAR = "DELETE FROM {0}indexed WHERE leaf_index >= :first AND leaf_index < :beyond"
 _PLACE = "INSERT INTO indexed (leaf_index, place, facets) VALUES (?, ?, ?)"
 # As one statement: a server takes as long for each as for the row.
@@ -110,8 +113,8 @@ class Tables:
     """What a statement finds, in which the tables are named."""
 
     def size(self, statement: str) -> int:
-        """The one number that *statement* finds; 0 when it finds none."""
-        return next((int(row[0]) for row in self.read(statement, {})), 0)
+        """The one number of entries that *statement* finds; 0 when it finds none, LedgerError where it can be none."""
+        return next((require_size(row[0]) for row in self.read(statement, {})), 0)
 
 
 @dataclass(slots=True)
@@ -138,6 +141,10 @@ def count(tables: Tables, sealed: int, most: int) -> int:
     size, end = tables.size(_SIZE), sealed // WIDTH * WIDTH
     beyond = min(end, size + most * WIDTH)
     if size < beyond:
+        if size == 0 and any(
+            tables.read(_TALLY, {})
+        ):  # what was counted is there, and nothing says of how many entries
+            forget(tables)
         found = _count_events(tables, size, beyond)
         if size == tables.size(_REPLIED):
             _count_replies(
@@ -187,6 +194,7 @@ def _count_replies(tables: Tables, events: Iterable[tuple[int, int, Facets]]) ->
 
 def _facets_in(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[int, int, Facets]]:
     for day, events, said in rows:
+        require_whole(day, events)
         yield day, events, Facets.from_bytes(as_bytes(said))
 
 
@@ -305,6 +313,19 @@ def count_on_server(
 
 
 def forget(tables: Tables) -> None:
-    """Forget what was counted, so that all of it is counted anew; the index is replaced as that is done."""
+    """Forget what was counted, so that all of it is counted anew; the index is replaced as that is done.
+
+    Facets stay, as the index names them, but for those that nobody of ours wrote so.
+    """
     for statement in _FORGET:
         tables.write(statement, [{}])
+    tables.write(_UNDEFINE, [{"id": row[0]} for row in list(tables.read(_FACETS, {})) if not _ours(*row)])
+
+
+def _ours(id: object, bare: object, said: object) -> bool:
+    """Whether facets are stored as they were written."""
+    try:
+        require_facets(id, bare, said)
+    except LedgerError:
+        return False
+    return True

@@ -18,6 +18,30 @@ def alter(folder: Path, statement: str, *values: object) -> None:
         assert connection.execute(statement, values).rowcount
 
 
+def alter_kept(folder: Path, statement: str) -> None:
+    """Run *statement* on the database below *folder*, which has its triggers again after that."""
+    with closing(
+        sqlite3.connect(folder / "instance" / "consent.sqlite3", isolation_level=None)
+    ) as connection:
+        triggers = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            connection.execute(f'DROP TRIGGER "{name}"')
+        assert connection.execute(statement).rowcount
+        for _, sql in triggers:
+            connection.execute(sql)
+
+
+def allow_null(folder: Path, table: str) -> None:
+    """Have *table* let NULL pass, wherever it doesn't."""
+    with closing(
+        sqlite3.connect(folder / "instance" / "consent.sqlite3", isolation_level=None)
+    ) as connection:
+        connection.execute("PRAGMA writable_schema = 1")
+        connection.execute(
+            "UPDATE sqlite_schema SET sql = replace(sql, 'NOT NULL', '') WHERE name = ?", (table,)
+        )
+
+
 def erase(folder: Path, id: uuid.UUID) -> None:
     """Delete the opening of the event *id*, as erasure does."""
     with closing(

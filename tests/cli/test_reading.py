@@ -406,7 +406,10 @@ def test_stats_are_checked_against_the_events_and_counted_anew(
 ) -> None:
     while ledger.size() < 256:
         record(ledger)
-    assert run("stats", "--check").stdout == "The counts of 256 entries are those of the events.\n"
+    assert (
+        run("stats", "--check").stdout
+        == "The counts of 256 entries, and the index of searches, are those of the events.\n"
+    )
     alter(tmp_path, "UPDATE tally SET events = events + 1 WHERE day = 20775")
     result = run("stats", "--check")
     assert result.exit_code == 1
