@@ -231,7 +231,10 @@ def test_counts_that_can_be_none_are_said_to_be_altered_and_counted_anew(
     alter(tmp_path, f"UPDATE tally SET {altered}")
     run = run_for(app)
     counts, check = run("stats"), run("stats", "--check")
-    assert (counts.exit_code, check.exit_code) == (3, 1)  # there is no answer, and there is one: they are wrong
+    assert (counts.exit_code, check.exit_code) == (
+        3,
+        1,
+    )  # there is no answer, and there is one: they are wrong
     for said in (counts.stderr, check.stdout):
         assert "Somebody altered the counts" in said
         assert "stats --rebuild" in said

@@ -50,6 +50,19 @@ def kinds(ledger: Ledger) -> list[str]:
     return [each.outline().kind for each in ledger.records()]
 
 
+def test_without_an_index_as_much_is_told_of_an_id_as_with_one_and_none_contradicts_its_table(
+    ledger: Ledger,
+) -> None:
+    own = [record(ledger, new_event()).id for _ in range(3)]
+    record(ledger, new_event(subject=OTHER))
+    storage = ledger.storage
+    assert [storage.told_of(each) for each in (SUBJECT, OTHER, own[0])] == [(0, 3), (0, 1), (1, 0)]
+    assert erase(ledger) == 3
+    assert [storage.told_of(each) for each in (SUBJECT, OTHER, own[0])] == [(0, 0), (0, 1), (1, 0)]
+    assert storage.told_of(uuid.uuid4()) == (0, 0)
+    assert not storage.contradictions()
+
+
 @pytest.mark.requirement("LOG-05")
 def test_erasing_a_subject_takes_its_openings_and_nobody_elses(ledger: Ledger) -> None:
     own = [record(ledger, new_event()).id for _ in range(3)]
