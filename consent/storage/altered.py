@@ -11,7 +11,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, String, type_coerce
 
 from consent.errors import LedgerError
-from consent.ledger import Facets, Head
+from consent.ledger import Facets, Head, leaf_hash
+from consent.ledger.merkle import HASH_BYTES
 from consent.ledger.tile import WIDTH
 from consent.storage.schema import entry, opening
 
@@ -28,6 +29,15 @@ def as_bytes(value: object) -> bytes:
     if isinstance(value, bytes):
         return value
     return b"" if value is None else str(value).encode()
+
+
+def as_leaf_hash(value: object, leaf: object) -> bytes:
+    """*value* of a column of leaf hashes; for what is no hash stands that of the *leaf* beside it.
+
+    So whoever puts a row there keeps nothing from being recorded and sealed after it. Verification names the row.
+    """
+    found = as_bytes(value)
+    return found if len(found) == HASH_BYTES else leaf_hash(as_bytes(leaf))
 
 
 def as_text(value: object) -> str:

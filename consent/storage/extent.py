@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, Connection, bindparam, cast, func, select
+from sqlalchemy import BigInteger, Connection, LargeBinary, bindparam, cast, func, select
 
 from consent.errors import LedgerError
 from consent.ledger import Head
@@ -34,6 +34,16 @@ _TILES = select(func.count()).where(
     tile.c.n == cast(tile.c.n, BigInteger),  # in SQLite who alters a row can put a fraction there
     func.length(tile.c.hashes) == WIDTH * HASH_BYTES,
 )
+# Only those that aren't under a full tile yet: these are what the tree goes on from.
+_UNHASHED = (
+    select(entry.c.leaf_index)
+    .where(
+        entry.c.leaf_index >= bindparam("first"),
+        func.length(func.coalesce(cast(entry.c.leaf_hash, LargeBinary), b"")) != HASH_BYTES,
+    )
+    .order_by(entry.c.leaf_index)
+    .limit(1)
+)
 
 
 def following(connection: Connection, size: int) -> int:
@@ -60,6 +70,11 @@ def problems(connection: Connection) -> list[str]:
     tiles = connection.execute(_TILES, {"beyond": head.size // WIDTH}).scalar_one()
     stray = next(iter(strays(connection)), None)
     found = list(tree.problems(head, records.size(connection), tiles, stray))
+    found += [
+        f"What stands for the leaf hash of entry {index} is none: somebody else wrote it. Run flask consent verify, "
+        "find out who can write to the database, and restore it from a backup."
+        for index in connection.execute(_UNHASHED, {"first": head.size // WIDTH * WIDTH}).scalars()
+    ]
     if not found and not _leads(connection, head):
         found.append(
             f"The tiles of the tree of {head.size} entries, and the entries after them, have another root than its "

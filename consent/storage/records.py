@@ -9,10 +9,13 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     CursorResult,
+    LargeBinary,
     Select,
     String,
     Table,
     bindparam,
+    case,
+    cast,
     func,
     insert,
     literal,
@@ -23,9 +26,10 @@ from sqlalchemy import (
 
 from consent.ledger import Document, Head, LogKey, Record, Sealed
 from consent.ledger.keys import VOUCHER, known_keys
+from consent.ledger.merkle import HASH_BYTES
 from consent.storage import tree
 from consent.storage.altered import END as END
-from consent.storage.altered import NO_ID, as_bound, as_bytes, as_head, as_text, with_any_ids
+from consent.storage.altered import NO_ID, as_bound, as_bytes, as_head, as_leaf_hash, as_text, with_any_ids
 from consent.storage.schema import account, bound, checkpoint, document, entry, opening, tile
 from consent.storage.schema import erased as erased_table
 from consent.storage.schema import head as head_table
@@ -65,7 +69,10 @@ _FIRST = select(entry.c.leaf).where(entry.c.leaf_index == 0)
 _PLACE = select(entry.c.leaf_index, entry.c.leaf).where(entry.c.uid == bindparam("uid"))
 _HEAD = select(head_table.c.size, head_table.c.root, head_table.c.frontier, head_table.c.sealed_at)
 _OF_ENTRIES = (
-    select(entry.c.leaf_hash)
+    select(
+        entry.c.leaf_hash,
+        case((func.length(cast(entry.c.leaf_hash, LargeBinary)) == HASH_BYTES, None), else_=entry.c.leaf),
+    )
     .where(entry.c.leaf_index >= bindparam("first"), entry.c.leaf_index < bindparam("end"))
     .order_by(entry.c.leaf_index)
 )
@@ -195,12 +202,12 @@ class Hashes:
     def of_entries(self, first: int, count: int) -> Sequence[bytes]:
         """The leaf hashes of up to *count* entries from index *first* on."""
         values = {"first": first, "end": first + count}
-        return _column(self.connection.execute(_OF_ENTRIES, values))
+        return [as_leaf_hash(*row) for row in _fetched(self.connection.execute(_OF_ENTRIES, values))]
 
     def of_tiles(self, level: int, first: int, count: int) -> Sequence[bytes]:
         """The roots of up to *count* full tiles of *level* from the tile *first* on."""
         values = {"level": level, "first": first, "end": first + count}
-        return _column(self.connection.execute(_OF_TILES, values))
+        return [as_bytes(root) for (root,) in _fetched(self.connection.execute(_OF_TILES, values))]
 
     def stored(self, level: int, index: int) -> bytes | None:
         """The hashes of this tile as they are stored, which it is once it is full."""
@@ -208,15 +215,18 @@ class Hashes:
         return None if found is None else as_bytes(found)
 
     def add(self, level: int, index: int, root: bytes, hashes: bytes) -> None:
-        """Store this tile, which is full."""
-        self.connection.execute(insert(tile), {"level": level, "n": index, "root": root, "hashes": hashes})
+        """Store this tile, which is full; what somebody else put in its place stays, for verification to find."""
+        if self.stored(level, index) is None:
+            self.connection.execute(
+                insert(tile), {"level": level, "n": index, "root": root, "hashes": hashes}
+            )
 
 
-def _column(found: CursorResult[Any]) -> Sequence[bytes]:
-    """The one column of *found*: the driver's own rows, which take a quarter of the time."""
-    rows = found.cursor.fetchall()
+def _fetched(found: CursorResult[Any]) -> Sequence[Sequence[object]]:
+    """The rows of *found*: the driver's own, which take a quarter of the time."""
+    rows: Sequence[Sequence[object]] = found.cursor.fetchall()
     found.close()
-    return [as_bytes(value) for (value,) in rows]
+    return rows
 
 
 def paged(

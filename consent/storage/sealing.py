@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from consent.errors import LedgerError
 from consent.ledger.tile import WIDTH
 from consent.storage import tally
+from consent.storage.altered import as_bytes, as_leaf_hash
 from consent.storage.tree import Tree
 
 # For the driver itself, as all that an append runs (``engine.immediate`` says why).
@@ -17,10 +18,17 @@ _END_OF_RUN = """
     AND EXISTS (SELECT 1 FROM entry WHERE leaf_index = :size) ORDER BY leaf_index LIMIT 1
 """
 _MOVE = "UPDATE head SET size = ?, root = ?, frontier = ?, sealed_at = ?"
-_OF_ENTRIES = "SELECT leaf_hash FROM entry WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
-_OF_TILES = "SELECT root FROM tile WHERE level = ? AND n >= ? AND n < ? ORDER BY n"
+_OF_ENTRIES = """
+    SELECT CAST(leaf_hash AS BLOB), CASE length(CAST(leaf_hash AS BLOB)) WHEN 32 THEN NULL ELSE CAST(leaf AS BLOB) END
+    FROM entry WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index
+"""
+_OF_TILES = "SELECT CAST(root AS BLOB) FROM tile WHERE level = ? AND n >= ? AND n < ? ORDER BY n"
 _STORED = "SELECT hashes FROM tile WHERE level = ? AND n = ?"
-_ADD = "INSERT INTO tile (level, n, root, hashes) VALUES (?, ?, ?, ?)"
+# What somebody else put in its place stays there, for verification to find, and keeps nobody from recording.
+_ADD = (
+    "INSERT INTO tile (level, n, root, hashes) SELECT ?1, ?2, ?3, ?4 "
+    "WHERE NOT EXISTS (SELECT 1 FROM tile WHERE level = ?1 AND n = ?2)"
+)
 
 
 def read(connection: sqlite3.Connection) -> Tree:
@@ -57,11 +65,11 @@ class _Hashes:
 
     def of_entries(self, first: int, count: int) -> Sequence[bytes]:
         rows = self._connection.execute(_OF_ENTRIES, (first, first + count))
-        return [leaf_hash for (leaf_hash,) in rows]
+        return [as_leaf_hash(*row) for row in rows]
 
     def of_tiles(self, level: int, first: int, count: int) -> Sequence[bytes]:
         rows = self._connection.execute(_OF_TILES, (level, first, first + count))
-        return [root for (root,) in rows]
+        return [as_bytes(root) for (root,) in rows]
 
     def stored(self, level: int, index: int) -> bytes | None:
         row = self._connection.execute(_STORED, (level, index)).fetchone()

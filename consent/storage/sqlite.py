@@ -21,7 +21,7 @@ from consent.storage import (
     sealing,
     tally,
 )
-from consent.storage.altered import id_or_none
+from consent.storage.altered import as_bytes, id_or_none
 from consent.storage.birth import first_leaf
 from consent.storage.database import Database
 from consent.storage.departure import Departure
@@ -96,7 +96,7 @@ class SqliteStorage:
     def keep_note(self, size: int, note: str, *, patience: float) -> str:
         with self._database.writing(patience) as connection:
             if (row := connection.execute(_NOTE, (size,)).fetchone()) is not None:
-                return bytes(row[0]).decode(errors="replace")
+                return as_bytes(row[0]).decode(errors="replace")
             connection.execute(_ADD_NOTE, (size, note.encode()))
             return note
 

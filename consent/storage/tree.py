@@ -5,7 +5,7 @@ from typing import Protocol
 
 from consent.errors import LedgerError
 from consent.ledger import Head
-from consent.ledger.merkle import Frontier
+from consent.ledger.merkle import HASH_BYTES, Frontier
 from consent.ledger.tile import WIDTH, completed_tiles, tile_root
 
 #: How many leaf hashes are in memory at a time where a tree is built over entries that are there.
@@ -70,8 +70,8 @@ class Tree:
         # Made of what is stored: the leaf hashes as they are, and the roots of the tiles below.
         for full in completed_tiles(before, self._sealed):
             found = _row(self._hashes, full.level, full.index)
-            if len(found) == WIDTH:
-                joined = b"".join(found)
+            joined = b"".join(found)
+            if len(found) == WIDTH and len(joined) == WIDTH * HASH_BYTES:
                 self._hashes.add(full.level, full.index, tile_root(joined), joined)
 
 

@@ -19,6 +19,7 @@ from .events import (
     NOW,
     ORIGIN,
     change,
+    grow,
     new_event,
     open_ledger,
     open_served,
@@ -376,6 +377,70 @@ def test_an_entry_far_behind_the_tree_keeps_nothing_out_of_it_and_is_a_problem(
     assert ledger.root(6) == ledger.head().root
     assert [*ledger.storage.strays()] == [1_000_000]
     assert any("index 1000000" in each for each in ledger.problems())
+
+
+def put(folder: Path, url: URL | None, *statements: str) -> None:
+    """Run *statements* as who may do anything, on tables whose triggers are put back."""
+    if url is None:
+        triggers = rows(folder, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+        change(folder, *(f"DROP TRIGGER {name}" for name, _ in triggers))
+        change(folder, *statements, *(trigger for _, trigger in triggers))
+        return
+    with owner(url) as connection:
+        connection.exec_driver_sql("SET LOCAL search_path = consent")
+        for table in ("entry", "tile"):
+            connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        for statement in statements:
+            connection.exec_driver_sql(statement.replace("x'", "'\\x"))
+        for table, trigger in connection.exec_driver_sql(
+            "SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgparentid = 0 "
+            "AND tgrelid IN ('entry'::regclass, 'tile'::regclass)"
+        ).all():
+            connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")
+
+
+@pytest.mark.requirement("REC-01")
+@pytest.mark.parametrize("ledger", ["file", "server"], indirect=True)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"INSERT INTO entry SELECT 3, '{'f' * 32}', leaf, x'00' FROM entry WHERE leaf_index = 1",
+        "UPDATE entry SET leaf_hash = x'' WHERE leaf_index = 1",
+        "UPDATE entry SET leaf_hash = 'é' WHERE leaf_index = 2",
+    ],
+)
+def test_an_entry_whose_leaf_hash_is_none_keeps_nothing_from_being_recorded_and_sealed(
+    ledger: Ledger, tmp_path: Path, request: pytest.FixtureRequest, statement: str
+) -> None:
+    refuse(ledger, 2)
+    seal_all(ledger)
+    server = request.node.callspec.params["ledger"] == "server"
+    url = request.getfixturevalue("begun_url") if server else None
+    put(tmp_path, url, statement.replace("'é'", "x'00'") if server else statement)
+    refuse(ledger, 2)
+    seal_all(ledger)
+    assert any("leaf hash of entry" in each for each in ledger.problems())
+    grow(ledger, WIDTH + 2, url)
+    size = ledger.head().size
+    assert size == WIDTH + 2
+    assert ledger.root(size) == ledger.head().root
+    leaves = [leaf_hash(each.leaf) for each in ledger.records()]
+    assert ledger.storage.tile(0, 0) == b"".join(leaves[:WIDTH])
+
+
+@pytest.mark.requirement("REC-01")
+@pytest.mark.parametrize("ledger", ["file", "server"], indirect=True)
+def test_a_tile_that_somebody_put_where_the_next_one_comes_keeps_nothing_from_being_recorded(
+    ledger: Ledger, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    server = request.node.callspec.params["ledger"] == "server"
+    url = request.getfixturevalue("begun_url") if server else None
+    refuse(ledger, 1)
+    seal_all(ledger)
+    put(tmp_path, url, "INSERT INTO tile (level, n, root, hashes) VALUES (0, 0, x'00', x'00')")
+    grow(ledger, WIDTH + 2, url)
+    assert ledger.head().size == WIDTH + 2
+    assert any("0 whole tiles of its tree where 1 belong" in each for each in ledger.problems())
 
 
 @pytest.mark.parametrize("step", ["following", "head"])
