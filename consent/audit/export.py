@@ -272,7 +272,7 @@ def bundle_of(
 
 def document_hashes(ledger: Ledger) -> list[str]:
     """The hashes under which policies, notices and what vouches for keys are stored."""
-    return [document.hash for kind in KINDS for document in ledger.documents(kind)]
+    return [*dict.fromkeys(document.hash for kind in KINDS for document in ledger.documents(kind))]
 
 
 def stored_body(ledger: Ledger, hash: str) -> bytes | None:

@@ -34,6 +34,8 @@ from consent.ledger.record import Document, Head
 
 #: The kind of the documents that say what becomes of keys.
 VOUCHER = "key"
+#: What they begin with, and nothing else that is stored.
+KEYS_BEGIN = b"consent/"
 _VOUCHER_FORMAT, _ENDING_FORMAT = "consent/key/v1", "consent/ending/v1"
 #: Gives index and leaf of the sealed entry of an event.
 Place = Callable[[uuid.UUID], tuple[int, bytes] | None]

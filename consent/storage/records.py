@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    and_,
     bindparam,
     case,
     cast,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 )
 
 from consent.ledger import Document, Head, LogKey, Record, Sealed
-from consent.ledger.keys import VOUCHER, known_keys
+from consent.ledger.keys import KEYS_BEGIN, VOUCHER, known_keys
 from consent.ledger.merkle import HASH_BYTES
 from consent.storage import tree
 from consent.storage.altered import END as END
@@ -60,8 +61,13 @@ _ABOVE = (
 _NEXT = select(func.coalesce(func.max(entry.c.leaf_index), -1) + 1)
 _ANY_DOCUMENT = select(document.c.hash, document.c.kind, document.c.body)
 _DOCUMENT = _ANY_DOCUMENT.where(document.c.hash == bindparam("hash"))
+# Those that say what becomes of keys whatever kind stands beside them, which nothing vouches for.
+_OF_KEYS = func.substr(cast(document.c.body, LargeBinary), 1, len(KEYS_BEGIN)) == KEYS_BEGIN
 _DOCUMENTS_ABOVE = (
-    _ANY_DOCUMENT.where(document.c.kind == bindparam("kind"), document.c.hash > bindparam("after"))
+    _ANY_DOCUMENT.where(
+        or_(document.c.kind == bindparam("kind"), and_(bindparam("kind") == VOUCHER, _OF_KEYS)),
+        document.c.hash > bindparam("after"),
+    )
     .order_by(document.c.hash)
     .limit(bindparam("limit"))
 )

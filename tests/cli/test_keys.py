@@ -161,6 +161,23 @@ def test_what_only_a_revoked_key_signed_counts_no_longer(app: Flask, run: Run, l
     assert ledger.problems() == []
 
 
+def test_a_revoked_key_stays_one_whatever_kind_stands_beside_what_revoked_it(
+    app: Flask, run: Run, ledger: Ledger, folder: Path
+) -> None:
+    visit(app, "all")
+    assert run("keys", "rotate", "--revoke", "--yes").exit_code == 0
+    with closing(sqlite3.connect(folder / "consent.sqlite3", isolation_level=None)) as connection:
+        triggers = connection.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'document'"
+        ).fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("UPDATE document SET kind = 'notice', body = CAST(body AS TEXT)")
+        for _, trigger in triggers:
+            connection.execute(trigger)
+    assert states(ledger) == [KeyState.REVOKED, KeyState.CURRENT]
+
+
 @pytest.mark.parametrize("act", ["revoked", "retired"])
 def test_no_row_in_the_database_ends_a_key_and_verification_finds_the_one_that_says_so(
     app: Flask, run: Run, ledger: Ledger, act: str

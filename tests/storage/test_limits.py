@@ -422,3 +422,10 @@ def test_where_the_last_entries_were_taken_away_and_a_stray_one_stands_recording
     )
     assert record(filed, refusal()).index == 4
     assert filed.head().size == 5
+
+
+def test_what_says_what_becomes_of_keys_is_read_whatever_kind_stands_beside_it(ledger: Ledger) -> None:
+    said, notice = (Document.of("notice", body) for body in (b"consent/ending/v1\n", b"<section>"))
+    ledger.keep([said, notice])
+    assert [*ledger.documents("key")] == [said]
+    assert {*ledger.documents("notice")} == {said, notice}
