@@ -54,7 +54,7 @@ class LedgerUnavailable(LedgerError):
 
 
 class LedgerConflict(LedgerError):
-    """An event of the same id, but with other contents, is recorded already."""
+    """An event of the same id, but with other contents, is recorded already, or an opening that is of no event."""
 
 
 class SigningRefused(LedgerError):

@@ -62,7 +62,10 @@ class Ledger:
         Whoever can write into the database can take that id beforehand, for something else: then it gets another.
         """
         entry = self._entry(event, salt)
-        written = self.storage.append(entry, documents=(), repeats=None, patience=patience)
+        try:
+            written = self.storage.append(entry, documents=(), repeats=None, patience=patience)
+        except LedgerConflict:
+            return self.record(event.aside(salt), salt=salt, patience=patience)
         if written.leaf != entry.leaf and not self._tells(event):
             return self.record(event.aside(salt), salt=salt, patience=patience)
         return Recorded(id=written.id, index=written.index, merged=False)

@@ -16,7 +16,7 @@ from itertools import takewhile
 from typing import Protocol
 
 from consent.canonical import canonical
-from consent.errors import LedgerError, LedgerUnavailable, ProofError
+from consent.errors import LedgerConflict, LedgerError, LedgerUnavailable, ProofError
 from consent.ledger.event import KEPT, Event, Kind
 from consent.ledger.leaf import Leaf, derived_id, leaf_hash
 from consent.ledger.ledger import Ledger
@@ -226,13 +226,17 @@ def boundary(index: int) -> int:
 def declare(ledger: Ledger, event: Event, *, salt: bytes) -> int:
     """Have *event*, a ``pruning``, signed, put it on record and seal it; its index. Done again it finds it.
 
-    *salt*: 32 fresh random bytes. LedgerError where what is on record already nobody of the log has signed.
-    LedgerUnavailable where the log's key isn't kept.
+    *salt*: 32 fresh random bytes. LedgerError where what is on record already nobody of the log has signed, or
+    an opening stands under its id alone. LedgerUnavailable where the log's key isn't kept.
     """
     current = {key.verifier for key in current_keys(ledger)}
     signers = [signer for signer in desk_of(ledger).signers() if signer.key in current]
     if ledger.get(event.id) is None:
-        ledger.record_once(attested(event, ledger.origin, signers), salt=salt, patience=PATIENCE)
+        try:
+            ledger.record(attested(event, ledger.origin, signers), salt=salt, patience=PATIENCE)
+        except LedgerConflict:
+            if ledger.get(event.id) is None:  # an opening alone, which somebody else put there
+                raise
     found = ledger.get(event.id)
     said = (found and found.event()) or event
     known = ledger.keys()

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, String, type_coerce
 
-from consent.errors import LedgerError
+from consent.errors import LedgerConflict, LedgerError
 from consent.ledger import Facets, Head, leaf_hash
 from consent.ledger.merkle import HASH_BYTES
 from consent.ledger.tile import WIDTH
@@ -90,6 +90,13 @@ def id_or_none(value: object) -> uuid.UUID | None:
     """*value* of a column of ids, as it is stored; None for what is none."""
     id = as_id(value)
     return None if id == NO_ID else id
+
+
+def preempted(id: uuid.UUID) -> LedgerConflict:
+    """What is said where an opening stands under the *id* of an event that isn't on record, and can't be under it."""
+    return LedgerConflict(
+        f"an opening stands under the id {id}, and no event: somebody else wrote it. Run: flask consent verify"
+    )
 
 
 def with_any_ids(

@@ -19,6 +19,17 @@ _BY_ID = text("""
     LIMIT 1
 """)
 
+_PREEMPTED = text(
+    "SELECT EXISTS (SELECT FROM consent.opening WHERE uid = :uid) "
+    "AND NOT EXISTS (SELECT FROM consent.entry WHERE uid = :uid) "
+    "AND NOT EXISTS (SELECT FROM consent.inbox WHERE uid = :uid)"
+)
+
+
+def preempted(connection: Connection, id: uuid.UUID) -> bool:
+    """Whether an opening stands under *id*, and no event: nobody of ours wrote it."""
+    return bool(connection.execute(_PREEMPTED, {"uid": id}).scalar_one())
+
 
 def get(connection: Connection, id: uuid.UUID) -> Record | None:
     """The record of the event *id*."""

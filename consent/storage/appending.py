@@ -9,6 +9,7 @@ from consent.storage.altered import as_bytes, id_or_none
 
 # For the driver itself, as all that writes (``engine.immediate`` says why).
 _KNOWN = "SELECT leaf_index, leaf FROM entry WHERE uid = ?"
+_OPENED = "SELECT 1 FROM opening WHERE uid = ?"
 # A row's own number orders openings as the index does, and stands in every index of SQLite: no sorting.
 _LATEST = """
     SELECT entry.leaf_index, entry.uid, entry.leaf, opening.body
@@ -29,6 +30,11 @@ def known(connection: sqlite3.Connection, new: Entry) -> Written | None:
     """Where the event of *new* is, if it is there already."""
     row = connection.execute(_KNOWN, (new.id.hex,)).fetchone()
     return None if row is None else Written(index=row[0], id=new.id, leaf=row[1])
+
+
+def preempted(connection: sqlite3.Connection, new: Entry) -> bool:
+    """Whether an opening stands under the id of *new*, which isn't there yet: nobody of ours wrote it."""
+    return connection.execute(_OPENED, (new.id.hex,)).fetchone() is not None
 
 
 def repeated(

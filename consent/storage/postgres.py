@@ -26,7 +26,7 @@ from consent.storage import (
     roles,
     sequencer,
 )
-from consent.storage.altered import id_or_none
+from consent.storage.altered import id_or_none, preempted
 from consent.storage.birth import first_leaf
 from consent.storage.connections import bounded
 from consent.storage.departure import Departure, Progress
@@ -72,6 +72,8 @@ class PostgresStorage:
         append = inbox.Append(entry, sorted(documents, key=lambda each: each.hash), repeats, patience, news)
         written = self._server.pipeline(append.run, patience)
         if written is None:
+            if self._server.read(lambda connection: anywhere.preempted(connection, entry.id)):
+                raise preempted(entry.id)
             raise LedgerUnavailable(f"event {entry.id} is being recorded by somebody else", retry_after=1)
         self._seal_in_passing(patience, True)
         return written

@@ -21,7 +21,7 @@ from consent.storage import (
     sealing,
     tally,
 )
-from consent.storage.altered import as_bytes, id_or_none
+from consent.storage.altered import as_bytes, id_or_none, preempted
 from consent.storage.birth import first_leaf
 from consent.storage.database import Database
 from consent.storage.departure import Departure
@@ -56,6 +56,8 @@ class SqliteStorage:
             found = appending.known(connection, entry) or appending.repeated(connection, entry, repeats)
             if found is None and news:
                 found = appending.opted_out(connection, entry)
+            if found is None and appending.preempted(connection, entry):
+                raise preempted(entry.id)
             return found or appending.add(connection, entry, self._database.now())
 
     def append_all(self, entries: Sequence[Entry], *, patience: float) -> None:
@@ -196,7 +198,7 @@ class SqliteStorage:
                 self._database.list_erased(found)
             self._database.owe_fold()
             erasing.erase(connection, found)
-            if appending.known(connection, entry) is None:
+            if appending.known(connection, entry) is None and not appending.preempted(connection, entry):
                 appending.add(connection, entry, self._database.now())
         self._database.fold()
         return len(found)

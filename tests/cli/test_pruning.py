@@ -508,3 +508,19 @@ def test_who_has_the_database_and_not_the_key_can_have_nothing_pruned(
     keys = [verify.Key.parse(key) for key in ledger.verifier_keys()]
     report = verify.verify(tmp_path / "log", keys, now=datetime.now(UTC), checkpoints=[tmp_path / "kept.txt"])
     assert [each.place for each in report.findings if each.verdict == "tampered"] == ["entry 605"]
+
+
+def test_an_opening_under_the_id_of_a_pruning_is_named_and_nothing_goes(
+    loyal: Event, ledger: Ledger, run: Run, tmp_path: Path
+) -> None:
+    assert run("forget", "--expired", "--yes").exit_code == 0
+    before, taken = indexes(ledger), derived_id("pruned", ledger.origin, "512")
+    with closing(
+        sqlite3.connect(tmp_path / "instance" / "consent.sqlite3", isolation_level=None)
+    ) as connection:
+        connection.execute("INSERT INTO opening (uid, salt, body) VALUES (?, x'', x'')", (taken.hex,))
+    for _ in range(2):
+        result = run("prune", "--yes")
+        assert result.exit_code == 3
+        assert f"an opening stands under the id {taken}" in lines(result.output)
+        assert indexes(ledger) == before

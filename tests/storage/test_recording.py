@@ -16,7 +16,7 @@ from consent.errors import LedgerConflict, LedgerError
 from consent.ledger import Document, Event, Kind, Ledger, erasure, forgotten, leaf_hash, operated
 from consent.storage import appending, engine, records, sealing
 
-from .events import NOW, ORIGIN, SUBJECT, change, new_event, open_ledger, place, record, rows, seal_all
+from .events import NOW, ORIGIN, SUBJECT, change, new_event, open_ledger, owner, place, record, rows, seal_all
 
 SALT = bytes(range(32))
 
@@ -106,6 +106,27 @@ def test_who_takes_a_derived_id_beforehand_keeps_nothing_from_being_recorded(
     found = ledger.get(other.id)
     assert found is not None
     assert found.event() == replace(event, id=other.id)
+
+
+@pytest.mark.parametrize("ledger", ["file", "server"], indirect=True)
+def test_who_puts_an_opening_alone_under_a_derived_id_keeps_nothing_from_being_recorded_or_erased(
+    ledger: Ledger, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    event, first = operated({"policy": "9f" * 32}, origin=ORIGIN, time=NOW), record(ledger)
+    statement = f"INSERT INTO opening (uid, salt, body) VALUES ('{event.id.hex}', '', '')"
+    if request.node.callspec.params["ledger"] == "server":
+        with owner(request.getfixturevalue("begun_url")) as connection:
+            connection.exec_driver_sql(statement.replace("opening", "consent.opening", 1))
+    else:
+        change(tmp_path, statement)
+    with pytest.raises(LedgerConflict, match="an opening stands under the id"):
+        record(ledger, event)
+    other = ledger.record_once(event, salt=bytes(32))
+    seal_all(ledger)
+    found = ledger.get(other.id)
+    assert found is not None
+    assert found.event() == replace(event, id=other.id)
+    assert ledger.erase(replace(event, kind=Kind.ERASED, detail={}), salt=SALT, ids=[first.id]) == 1
 
 
 def test_the_same_answer_of_a_subject_within_a_minute_is_recorded_once(ledger: Ledger) -> None:
