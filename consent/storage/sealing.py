@@ -40,7 +40,7 @@ def read(connection: sqlite3.Connection) -> Tree:
     if following > size:
         found = connection.execute(_END_OF_RUN, {"size": size}).fetchone()
         following = found[0] if found else size  # what stands behind a gap is nobody's of ours
-    return Tree(_Hashes(connection), size, frontier, following)
+    return Tree(_Hashes(connection), size, as_bytes(frontier), following)
 
 
 def seal(connection: sqlite3.Connection, tree: Tree, added: Iterable[bytes], now: int) -> int:

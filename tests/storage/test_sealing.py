@@ -428,6 +428,15 @@ def test_an_entry_whose_leaf_hash_is_none_keeps_nothing_from_being_recorded_and_
     assert ledger.storage.tile(0, 0) == b"".join(leaves[:WIDTH])
 
 
+def test_a_head_whose_frontier_is_a_number_is_refused_as_any_other_that_somebody_altered(
+    filed: Ledger, tmp_path: Path
+) -> None:
+    refuse(filed, 1)
+    put(tmp_path, None, "UPDATE head SET frontier = 7")
+    with pytest.raises(LedgerError, match="not the right edge of a tree of 2 entries"):
+        refuse(filed, 1)
+
+
 @pytest.mark.requirement("REC-01")
 @pytest.mark.parametrize("ledger", ["file", "server"], indirect=True)
 def test_a_tile_that_somebody_put_where_the_next_one_comes_keeps_nothing_from_being_recorded(
