@@ -37,6 +37,10 @@ def read(connection: sqlite3.Connection) -> Tree:
     if row is None:
         raise LedgerError("The database has no tree head. Restore it from a backup.")
     size, frontier, following = row
+    if type(size) is not int:
+        raise LedgerError(
+            f"Somebody altered the tree's head: a size of {size!r}. Restore the database from a backup."
+        )
     if following > size:
         found = connection.execute(_END_OF_RUN, {"size": size}).fetchone()
         following = found[0] if found else size  # what stands behind a gap is nobody's of ours

@@ -428,12 +428,20 @@ def test_an_entry_whose_leaf_hash_is_none_keeps_nothing_from_being_recorded_and_
     assert ledger.storage.tile(0, 0) == b"".join(leaves[:WIDTH])
 
 
-def test_a_head_whose_frontier_is_a_number_is_refused_as_any_other_that_somebody_altered(
-    filed: Ledger, tmp_path: Path
+@pytest.mark.parametrize(
+    ("altered", "said"),
+    [
+        ("frontier = 7", "not the right edge of a tree of 2 entries"),
+        ("size = 'x'", "altered the tree's head: a size of 'x'"),
+        ("size = 1.5", "altered the tree's head: a size of 1.5"),
+    ],
+)
+def test_a_head_whose_values_are_of_another_kind_is_refused_as_any_other_that_somebody_altered(
+    filed: Ledger, tmp_path: Path, altered: str, said: str
 ) -> None:
     refuse(filed, 1)
-    put(tmp_path, None, "UPDATE head SET frontier = 7")
-    with pytest.raises(LedgerError, match="not the right edge of a tree of 2 entries"):
+    put(tmp_path, None, f"UPDATE head SET {altered}")
+    with pytest.raises(LedgerError, match=said):
         refuse(filed, 1)
 
 
