@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from consent.errors import LedgerConflict, LedgerUnavailable, SigningRefused
+from consent.errors import LedgerUnavailable, SigningRefused
 from consent.ledger import Checkpoint, Ledger
-from consent.ledger.note import Note
+from consent.ledger.note import sign
 from consent.storage import open_storage, roles
 from consent.storage.files import replace
 
@@ -244,6 +244,18 @@ def test_what_was_signed_last_and_isnt_stored_is_stored_by_whoever_signs_next(
     assert rows(tmp_path, "SELECT size, note FROM checkpoint")[:2] == [notes[0], notes[2]]
 
 
+@pytest.mark.parametrize("junk", ["x''", "x'ff'", "'no note'", "7"])
+def test_what_somebody_put_in_the_place_of_a_checkpoint_stops_no_signing(
+    filed: Ledger, tmp_path: Path, junk: str
+) -> None:
+    several(filed, 1)
+    change(tmp_path, f"INSERT INTO checkpoint VALUES (2, {junk})")
+    assert opened(filed.sign(), filed) == opened(guard(tmp_path), filed)
+    assert opened(filed.checkpoint(1), filed).size == 2
+    several(filed, 1)
+    assert opened(filed.sign(), filed).size == 3
+
+
 def test_without_the_key_nothing_is_signed_and_a_key_of_others_signs_nothing(
     filed: Ledger, tmp_path: Path, key: Path
 ) -> None:
@@ -295,14 +307,14 @@ def test_a_head_that_no_standby_has_confirmed_is_not_signed(
 def test_two_signers_with_keys_of_their_own_place_cant_sign_two_trees_of_one_size(
     keyed: Ledger, server: Cluster, begun_url: URL
 ) -> None:
-    several(keyed, 1)
-    other = Note.parse(keyed.sign()).to_text().replace("\n2\n", "\n3\n")
-    several(keyed, 1)
+    several(keyed, 2)
+    assert keyed.storage.desk is not None
+    other = sign(Checkpoint(ORIGIN, 3, bytes(32)).to_text(), *keyed.storage.desk.signers())
     server.run(
         f"INSERT INTO consent.checkpoint VALUES (3, convert_to('{other}', 'utf8'))",
         database=begun_url.database,
     )
-    with pytest.raises(LedgerConflict, match="Another tree of 3 entries was signed elsewhere"):
+    with pytest.raises(SigningRefused, match="doesn't continue the one of 3 that was signed"):
         keyed.sign()
 
 
