@@ -34,7 +34,7 @@ METHOD = (
     f"{WRITERS} processes record for {{seconds:g}} s into one PostgreSQL database, as fast as they can, in each of "
     "{rounds} rounds; the kinds take turns, another first each time, and share the processors with the server. "
     "“Bare” is one prepared statement by psycopg alone that writes the two rows of an event, made before the clock "
-    "starts but for its id, each a commit, into tables that are like ours but for triggers. “Live” "
+    "starts but for its id, each a commit, into tables that are like ours but for triggers and limits. “Live” "
     "is beside a process that does as `flask consent seal --every 1s`, which also signs. What proof costs is told "
     "with equal clients: “bare client, live” is the bare one's statement into the log's own tables, and its goal "
     "stands beside the 0.3 of the hash chain, which does as bare and locks one row, in which the newest hash "
@@ -47,8 +47,8 @@ METHOD = (
 )
 _TABLES = """
     CREATE SCHEMA bare;
-    CREATE TABLE bare.opening (LIKE consent.opening INCLUDING ALL);
-    CREATE TABLE bare.inbox (LIKE consent.inbox INCLUDING ALL);
+    CREATE TABLE bare.opening (LIKE consent.opening INCLUDING ALL EXCLUDING CONSTRAINTS);
+    CREATE TABLE bare.inbox (LIKE consent.inbox INCLUDING ALL EXCLUDING CONSTRAINTS);
     CREATE TABLE bare.head (hash bytea);
     INSERT INTO bare.head VALUES ('');
     ALTER TABLE bare.inbox ADD COLUMN hash bytea;

@@ -51,7 +51,7 @@ def fill(connection: Connection, departure: Departure, progress: Progress) -> No
     """
     limits = import_module("consent.storage.migrations.versions.r0011_limits")
     for name in limits.LIMITS:
-        connection.exec_driver_sql(f"DROP TRIGGER {name} ON {SCHEMA}.{name.partition('_')[0]}")
+        connection.exec_driver_sql(f"ALTER TABLE {SCHEMA}.{name.partition('_')[0]} DROP CONSTRAINT {name}")
     driver = cast(psycopg.Connection, connection.connection.driver_connection)
     for table in metadata.tables.values():  # as they are declared: what others refer to comes first
         total = departure.count(table)

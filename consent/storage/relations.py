@@ -1,7 +1,8 @@
 """The tables of a PostgreSQL database: whether each is an ordinary one, and nothing stands between it and its rows.
 
-Row security hides rows from the roles that the site uses, a rule does something else than a statement says, and what
-inherits from a table adds rows to it. None of that is a trigger or a function. Who owns the tables can do each.
+Row security hides rows from the roles that the site uses, a rule does something else than a statement says, what
+inherits from a table adds rows to it, and a constraint refuses rows, or lets what no release writes come in when it is
+gone. None of that is a trigger or a function. Who owns the tables can do each.
 """
 
 import re
@@ -24,6 +25,26 @@ _RELATIONS = text("""
     FROM pg_class c WHERE relnamespace = to_regnamespace('consent') AND relkind IN ('r', 'p', 'v', 'm', 'f')
     ORDER BY relname
 """)
+# Those of a table, of its partitions, and of whatever refers to it; but for keys, and for what has one row.
+_CONSTRAINTS = text("""
+    SELECT conname AS name, conrelid::regclass::text AS holder, holder.relname AS on_table,
+        holder.relnamespace = to_regnamespace('consent') AS ours,
+        replace(pg_get_constraintdef(c.oid), ' NOT VALID', '') AS made
+    FROM pg_constraint c JOIN pg_class holder ON holder.oid = conrelid
+    WHERE contype IN ('c', 'f', 'x') AND to_regnamespace('consent') IN (
+        holder.relnamespace, (SELECT relnamespace FROM pg_class target WHERE target.oid = confrelid)
+    )
+    ORDER BY 1, 2
+""")
+#: What rows are held against, each by a constraint of the table with which its name begins; a test compares them with
+#: the migrations.
+LIMITS: Final = {
+    "document_addressed": "CHECK (((hash)::text = encode(sha256(body), 'hex'::text)))",
+    "document_short": "CHECK ((octet_length(body) <= 4194304))",
+    "entry_short": "CHECK ((octet_length(leaf) <= 65535))",
+    "inbox_short": "CHECK ((octet_length(leaf) <= 65535))",
+    "opening_short": "CHECK (((octet_length(salt) <= 32) AND (octet_length(body) <= 65535)))",
+}
 _KINDS: Final = {
     "r": "a table",
     "p": "a partitioned table",
@@ -35,6 +56,11 @@ _KINDS: Final = {
 
 def problems(connection: Connection) -> Iterator[str]:
     """What stands between the log's tables and their rows, and how to mend it."""
+    yield from _of_tables(connection)
+    yield from _of_constraints(connection)
+
+
+def _of_tables(connection: Connection) -> Iterator[str]:
     secured, rules, strange, missing = list[str](), list[str](), list[str](), set(_TABLES)
     for row in connection.execute(_RELATIONS):
         part = _PART.fullmatch(row.name) is not None
@@ -71,4 +97,28 @@ def problems(connection: Connection) -> Iterator[str]:
         yield (
             f"The log's tables are not as they were made: {'; '.join(strange)}. Find out who did that. Run: flask "
             "consent verify, and restore the database from a backup unless you can undo it."
+        )
+
+
+def _of_constraints(connection: Connection) -> Iterator[str]:
+    missing, foreign = dict(LIMITS), list[str]()
+    for row in connection.execute(_CONSTRAINTS):
+        table = entry.name if row.ours and _PART.fullmatch(row.on_table) else row.on_table
+        if row.ours and table not in _TABLES:
+            continue
+        if row.ours and row.name in LIMITS and row.name.partition("_")[0] == table:
+            if row.made == LIMITS[row.name] and table == row.on_table:
+                del missing[row.name]
+        elif not row.ours or row.made != "CHECK ((one = 1))":
+            foreign.append(f"{row.name} on {row.holder.removeprefix('consent.')}")
+    if missing:
+        yield (
+            "The database doesn't hold new rows against the limits of this release: constraints are missing or "
+            f"altered: {', '.join(sorted(missing))}. Run: flask consent db roles --apply, as the owner of the tables."
+        )
+    if foreign:
+        yield (
+            f"There are constraints on the log's tables that it doesn't have: {', '.join(foreign)}. They can refuse "
+            "what is recorded or erased. Find out who made them, take them away (ALTER TABLE … DROP CONSTRAINT …) and "
+            "run: flask consent verify"
         )

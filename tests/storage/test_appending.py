@@ -248,7 +248,13 @@ def test_each_function_and_trigger_that_was_changed_is_named_and_put_back(
         ("ALTER FUNCTION consent.facets_in(bytea) SECURITY DEFINER", "made: consent.facets_in."),
         (f"DROP FUNCTION {OPENED}", "missing: consent.opened."),
         (f"DROP FUNCTION {SHOWN}", "missing: consent.shown."),
-        ("DROP TRIGGER inbox_short ON consent.inbox", "switched off on inbox."),
+        ("ALTER TABLE consent.inbox DROP CONSTRAINT inbox_short", "altered: inbox_short."),
+        ("ALTER TABLE consent.entry DROP CONSTRAINT entry_short", "altered: entry_short."),
+        (
+            "ALTER TABLE consent.opening DROP CONSTRAINT opening_short, "
+            "ADD CONSTRAINT opening_short CHECK (octet_length(body) <= 99999999) NOT VALID",
+            "altered: opening_short.",
+        ),
         ("DROP FUNCTION consent.make_room()", "missing: consent.make_room."),
         ("DROP FUNCTION consent.take_turn() CASCADE", "missing: consent.take_turn."),
         ("DROP TRIGGER opening_uncounted ON consent.opening", "switched off on opening."),

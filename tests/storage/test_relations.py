@@ -53,6 +53,22 @@ from .events import record, seal_all
             "account is a view.",
         ),
         (["DROP TABLE consent.account"], "account is missing."),
+        (
+            ["ALTER TABLE consent.inbox ADD CONSTRAINT quiet CHECK (length(leaf::text) < 9) NOT VALID"],
+            "constraints on the log's tables that it doesn't have: quiet on inbox. They can refuse",
+        ),
+        (
+            ["ALTER TABLE consent.entry_0 ADD CONSTRAINT quiet CHECK (leaf_index < 9)"],
+            "doesn't have: quiet on entry_0.",
+        ),
+        (
+            ["ALTER TABLE consent.erased ADD CONSTRAINT inbox_short CHECK (uid IS NULL) NOT VALID"],
+            "doesn't have: inbox_short on erased.",
+        ),
+        (
+            ["CREATE TABLE public.kept (id uuid REFERENCES consent.opening)"],
+            "doesn't have: kept_id_fkey on public.kept.",
+        ),
         (["ALTER TABLE consent.account SET UNLOGGED"], "account is lost in a crash, as it is unlogged."),
     ],
 )
@@ -72,6 +88,8 @@ def test_row_security_on_a_table_that_is_none_of_the_logs_is_nobodys_business(
         "ALTER TABLE consent.own ENABLE ROW LEVEL SECURITY",
         "CREATE TABLE public.account (one integer)",
         "ALTER TABLE public.account ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE consent.own ADD CHECK (one > 1)",
+        "ALTER TABLE public.account ADD CHECK (one > 1)",
         database=begun_url.database,
     )
     record(served)

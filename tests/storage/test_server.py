@@ -91,6 +91,9 @@ def test_eight_processes_that_upgrade_at_once_make_one_log(
     storage.close()
 
 
+@pytest.mark.filterwarnings(
+    "ignore:Can't validate argument 'dialect_options'"
+)  # SQLAlchemy's own, of NOT VALID
 def test_the_migrations_make_the_tables_that_statements_name_on_the_server(begun_url: URL) -> None:
     engine = create_engine(begun_url, connect_args={"options": "-c search_path=consent"})
     with closing(engine.connect()) as connection:

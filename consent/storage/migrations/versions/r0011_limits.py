@@ -42,49 +42,62 @@ SQLITE_TRIGGERS = (
 )
 
 
-def _refusing(table: str, name: str, condition: str, why: str) -> tuple[str, str]:
-    """Have *table* refuse a new row of this *condition*, by a trigger whose name ends with *name*; *why* is said."""
-    return (
-        f"CREATE OR REPLACE TRIGGER {table}_{name} BEFORE INSERT ON consent.{table} "
-        f"FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION consent.refuse_row('{why}')",
-        f"ALTER TABLE consent.{table} ENABLE ALWAYS TRIGGER {table}_{name}",
-    )
-
-
-_LONG_LEAF = f"octet_length(NEW.leaf) > {_LEAF}", f"a leaf has {_LEAF} bytes at most"
-_LONG_OPENING = f"octet_length(NEW.salt) > {_SALT} OR octet_length(NEW.body) > {_BODY}"
-_ELSEWHERE = "NEW.hash IS DISTINCT FROM encode(sha256(NEW.body), 'hex')"
-
-#: The triggers that hold new rows against the limits, by their names: in a file, and on PostgreSQL.
+#: The triggers that hold new rows of a file against the limits, by their names.
 LIMITS_OF_FILE = ("entry_short", "document_addressed")
-LIMITS = ("document_addressed", "document_short", "opening_short", "inbox_short", "entry_short")
+#: The constraints that do so on PostgreSQL, each of the table with which its name begins, in the server's own words.
+LIMITS = {
+    "document_addressed": "CHECK (((hash)::text = encode(sha256(body), 'hex'::text)))",
+    "document_short": f"CHECK ((octet_length(body) <= {_DOCUMENT}))",
+    "opening_short": f"CHECK (((octet_length(salt) <= {_SALT}) AND (octet_length(body) <= {_BODY})))",
+    "inbox_short": f"CHECK ((octet_length(leaf) <= {_LEAF}))",
+    "entry_short": f"CHECK ((octet_length(leaf) <= {_LEAF}))",
+}
+
+# Constraints, as a trigger for each row would cost whoever records a tenth of the time. To set one, nobody may read or
+# write its table for a moment: who waits for an export that goes on would keep everybody else waiting behind it, so it
+# gives up after a fifth of a second, and tries again for five minutes. What is there as it was made isn't touched.
+_SETTING = """
+    DO $$ DECLARE
+        patience text := current_setting('lock_timeout');
+        beyond timestamptz := clock_timestamp() + interval '5 minutes';
+        missing record;
+    BEGIN
+        LOOP
+            BEGIN
+                PERFORM set_config('lock_timeout', '200', true);
+                FOR missing IN
+                    SELECT 'consent.' || split_part(name, '_', 1) AS at, name, made
+                    FROM (VALUES {limits}) AS l (name, made)
+                    WHERE NOT EXISTS (
+                        SELECT FROM pg_constraint
+                        WHERE conrelid = to_regclass('consent.' || split_part(name, '_', 1)) AND conname = name
+                            AND pg_get_constraintdef(oid) IN (made, made || ' NOT VALID')
+                    )
+                LOOP
+                    EXECUTE 'ALTER TABLE ' || missing.at || ' DROP CONSTRAINT IF EXISTS ' || missing.name;
+                    EXECUTE 'ALTER TABLE ' || missing.at || ' ADD CONSTRAINT ' || missing.name || ' '
+                        || missing.made || ' NOT VALID';
+                END LOOP;
+                PERFORM set_config('lock_timeout', patience, true);
+                EXIT;
+            EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+                IF clock_timestamp() > beyond THEN
+                    RAISE EXCEPTION USING ERRCODE = 'lock_not_available', MESSAGE =
+                        'for five minutes somebody has been reading or writing the log without a pause, so that the '
+                        || 'limits on its rows could not be set; find out who in pg_stat_activity, and run this again';
+                END IF;
+                PERFORM pg_sleep(0.2);
+            END;
+        END LOOP;
+    END $$
+""".format(limits=", ".join(f"('{name}', $made${made}$made$)" for name, made in LIMITS.items()))
 
 # Of an opening whoever seals sees what is between two marks that canonical JSON has once, where members stand in order:
 # what names somebody is before or behind them. The part isn't read here: a server's JSON isn't everybody's, and both
 # ways of counting have to come to the same (``consent.ledger.facets``). The function before it stays for a release that
 # still counts by it. Each can be run again.
 POSTGRESQL_STATEMENTS = (
-    """
-    CREATE OR REPLACE FUNCTION consent.refuse_row() RETURNS trigger LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp AS $$
-    BEGIN
-        RAISE EXCEPTION USING ERRCODE = 'restrict_violation',
-            MESSAGE = 'consent.' || TG_TABLE_NAME || ' refuses such a row: ' || TG_ARGV[0];
-    END $$
-    """,
-    # In the order in which whoever records needs them, so that neither waits for the other.
-    *_refusing("document", "addressed", _ELSEWHERE, "a document is filed under the hash of its body"),
-    *_refusing(
-        "document",
-        "short",
-        f"octet_length(NEW.body) > {_DOCUMENT}",
-        f"a document has {_DOCUMENT} bytes at most",
-    ),
-    *_refusing(
-        "opening", "short", _LONG_OPENING, f"an opening has {_BODY} bytes at most, and a salt of {_SALT}"
-    ),
-    *_refusing("inbox", "short", *_LONG_LEAF),
-    *_refusing("entry", "short", *_LONG_LEAF),
+    _SETTING,
     """
     CREATE OR REPLACE FUNCTION consent.shown(first bigint, beyond bigint)
     RETURNS TABLE (leaf_index bigint, leaf bytea, said bytea) LANGUAGE sql STABLE SECURITY DEFINER
