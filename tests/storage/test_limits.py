@@ -336,9 +336,9 @@ def test_while_others_record_and_seal_the_limits_are_set_and_nothing_is_lost(
 def test_limits_that_are_set_wait_for_an_export_and_nobody_waits_behind_them(
     older: Ledger, server: Cluster, begun_url: URL
 ) -> None:
-    assert isinstance(older.storage, GuardedStorage)
-    upgraded = list[str]()
-    thread = threading.Thread(target=lambda: upgraded.extend(older.storage.upgrade()))
+    storage, upgraded = older.storage, list[str]()
+    assert isinstance(storage, GuardedStorage)
+    thread = threading.Thread(target=lambda: upgraded.extend(storage.upgrade()))
     with psycopg.connect(libpq(begun_url)) as exporting:
         exporting.execute("SELECT FROM consent.entry, consent.opening")
         thread.start()
