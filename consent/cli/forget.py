@@ -21,6 +21,7 @@ from consent.errors import LedgerError
 from consent.ledger import KEPT, Event, Kind, Ledger, Record, erasure
 from consent.ledger.record import naming
 from consent.storage.tombstones import parse
+from consent.verify import counted
 from consent.web.recorder import moment, new_id
 from consent.web.site import Site
 
@@ -112,7 +113,7 @@ def erase_named(
         complain("Nothing is left to erase of these.")
     elif not yes:
         list_them(site, [each.rows[-1].id for each in found], rows)
-        if not click.confirm(f"Erase these {len(rows)} events for good?", err=True):
+        if not click.confirm(f"Erase {counted(len(rows), 'event', 'events')} for good?", err=True):
             complain("Nothing was erased.")
             ctx.exit(WRONG)
     held = holding(list(exports(ledger)), rows, reader)
@@ -129,7 +130,7 @@ def erase_named(
     if as_json:
         say_json({"erased": count, "exports": [each.members() for each in held]})
         return
-    say(f"Erased {count:,} events.")
+    say(f"Erased {counted(count, 'event', 'events')}.")
     if held:
         say_exports(held, as_json=False)
 
@@ -196,8 +197,8 @@ def run_retention(site: Site, *, as_json: bool) -> None:
         say_json({"erased": passed.erased, "expired": passed.expired})
     else:
         say(
-            f"Erased {passed.erased:,} events that were kept long enough; the end of {passed.expired:,} grants is on "
-            "record."
+            f"Erased {counted(passed.erased, 'event that was', 'events that were')} kept long enough; the end of "
+            f"{counted(passed.expired, 'grant', 'grants')} is on record."
         )
 
 
@@ -216,7 +217,9 @@ def erase_again(site: Site, ledger: Ledger, source: Path, *, as_json: bool) -> N
         )
         for first in range(0, len(ids), _AT_ONCE)
     )
-    say_json({"erased": count}) if as_json else say(f"Erased {count:,} of {len(ids):,} events again.")
+    say_json({"erased": count}) if as_json else say(
+        f"Erased {count:,} of {counted(len(ids), 'event', 'events')} again."
+    )
 
 
 def concerned(ledger: Ledger) -> list[Export]:

@@ -13,6 +13,7 @@ from consent.cli.terminal import complain, say, say_json, with_progress
 from consent.ledger import Ledger, pruning
 from consent.ledger.rotation import desk_of
 from consent.ledger.tile import WIDTH
+from consent.verify import counted
 from consent.web.pruning import Plan, plan
 from consent.web.recorder import moment
 from consent.web.site import Site
@@ -110,7 +111,7 @@ def prune(
         return
     if not yes:
         complain(in_words(planned))
-        if not click.confirm(f"Prune these {planned.events} events for good?", err=True):
+        if not click.confirm(f"Prune {counted(planned.events, 'event', 'events')} for good?", err=True):
             complain("Nothing was pruned.")
             ctx.exit(WRONG)
     if planned.min_index > ledger.pruned():
@@ -122,7 +123,7 @@ def prune(
     if as_json:
         say_json({"pruned": count, "min_index": ledger.pruned()})
     else:
-        say(f"Pruned {count:,} events below index {ledger.pruned()}.")
+        say(f"Pruned {counted(count, 'event', 'events')} below index {ledger.pruned()}.")
 
 
 def require_old(site: Site, before: datetime | None, now: datetime) -> None:
@@ -176,7 +177,7 @@ def in_words(planned: Plan) -> str:
             f" One of these is entry {planned.ahead[0]}, which is dated {planned.ahead[1]:%Y-%m-%d %H}h, yet to come: "
             "a clock was wrong when it was recorded."
         )
-    events = f"{planned.events:,} events below index {planned.min_index}"
+    events = f"{counted(planned.events, 'event', 'events')} below index {planned.min_index}"
     return f"{events} can be pruned{until}: {planned.bytes:,} bytes.{stay}"
 
 

@@ -13,6 +13,7 @@ from consent.cli.terminal import complain, say
 from consent.errors import LedgerUnavailable, SigningRefused
 from consent.ledger import Ledger
 from consent.storage.sequencer import BATCH
+from consent.verify import counted
 
 #: Seconds that one transaction may take.
 _PATIENCE = 30.0
@@ -49,7 +50,7 @@ def seal(ctx: click.Context, every: float | None) -> None:
     if every is None:
         count = sum(batches(ledger))
         size = ledger.head().size
-        say(f"Sealed {count:,} events; the tree has {size:,}.")
+        say(f"Sealed {counted(count, 'event', 'events')}; the tree has {size:,}.")
         sign(ledger)
         return
     with until_stopped() as stopped:

@@ -134,13 +134,13 @@ def _problems(connection: Connection) -> Iterator[str]:
             f"were longer than {LONGEST_LEAF:,} bytes" if long else "came under ids that other leaves have"
         )
         yield (
-            f"{many} leaves {found}, one of them under {uid}. They are kept aside in "
-            "the table conflict, and in no tree. Find out who writes to the inbox besides this site."
+            f"Leaves that {found}: {many}, one of them under {uid}. They are kept aside in the table conflict, and in "
+            "no tree. Find out who writes to the inbox besides this site."
         )
     if late := connection.execute(_LATE, {"late": LATE}).scalar_one():
         yield (
-            f"{late} events have waited to be sealed for more than {LATE} s. They are recorded, but under no root yet. "
-            "Run: flask consent seal --every 1s, as a role that may seal."
+            f"Events that have waited to be sealed for more than {LATE} s: {late}. They are recorded, but under no "
+            "root yet. Run: flask consent seal --every 1s, as a role that may seal."
         )
     if _crowded(connection, records.size(connection)):
         yield (

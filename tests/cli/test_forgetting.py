@@ -111,7 +111,7 @@ def test_who_may_erase_and_nothing_else_does_so_under_a_policy_that_is_not_on_re
         CONSENT_SIGNING_KEY=on_server.config["CONSENT_SIGNING_KEY"],
     )
     result = run_for(later)("forget", str(event.id), "--yes")
-    assert (result.exit_code, result.stdout) == (0, "Erased 1 events.\n"), result.stderr
+    assert (result.exit_code, result.stdout) == (0, "Erased 1 event.\n"), result.stderr
 
 
 def test_where_the_key_is_missing_somebody_is_erased_all_the_same_but_not_listed(
@@ -120,7 +120,7 @@ def test_where_the_key_is_missing_somebody_is_erased_all_the_same_but_not_listed
     event = record(ledger)
     (Path(app.instance_path) / "consent.key").unlink()
     result = run("forget", str(event.id), input="y\n")
-    assert (result.exit_code, result.stdout) == (0, "Erased 1 events.\n")
+    assert (result.exit_code, result.stdout) == (0, "Erased 1 event.\n")
     assert str(event.id) not in result.stderr
     assert "can't be put on record" in result.stderr
     assert left(ledger) == ["operated", "erased"]
@@ -203,7 +203,7 @@ def test_an_index_that_was_altered_is_mended_and_all_is_erased(
     ledger.storage.close()
     with closing(sqlite3.connect(tmp_path / "instance" / "consent.sqlite3")) as database:
         database.execute("REINDEX")
-    assert run("forget", str(event.subject), "--yes").stdout == "Erased 1 events.\n"
+    assert run("forget", str(event.subject), "--yes").stdout == "Erased 1 event.\n"
     assert left(ledger) == ["operated", "erased"]
     assert run("verify").exit_code == 0
 

@@ -151,7 +151,7 @@ def test_it_asks_and_a_no_changes_nothing(loyal: Event, ledger: Ledger, run: Run
     before = ledger.head()
     result = run("prune", input="n\n")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "Prune these 509 events for good?" in result.stderr
+    assert "Prune 509 events for good?" in result.stderr
     assert ledger.head() == before
 
 

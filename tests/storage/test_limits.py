@@ -154,7 +154,7 @@ def test_leaves_that_come_under_ids_of_others_never_keep_anything_from_being_sea
     ]
     assert check_tree(served).size == 5
     (problem,) = served.problems()
-    assert "2 leaves came under ids that other leaves have" in problem
+    assert "Leaves that came under ids that other leaves have: 2," in problem
 
 
 def test_what_was_set_aside_is_taken_away_as_the_documentation_says(
@@ -186,7 +186,8 @@ def test_a_leaf_that_is_too_long_and_waits_is_set_aside_and_the_others_are_seale
     assert server.run(ASIDE, database=begun_url.database) == [(-7, too_long, LONGEST + 1)]
     aside, limits = served.problems()
     assert (
-        f"1 leaves were longer than 65,535 bytes, one of them under {too_long}. They are kept aside" in aside
+        f"Leaves that were longer than 65,535 bytes: 1, one of them under {too_long}. They are kept aside"
+        in aside
     )
     assert "document_addressed, document_short, entry_short, inbox_short, opening_short. Run: flask" in limits
 
@@ -274,7 +275,7 @@ def test_a_database_with_rows_that_no_release_writes_is_upgraded_and_they_stay(
         "(SELECT count(*) FROM consent.conflict)",
         database=begun_url.database,
     ) == [(1, 3, 1)]
-    long, misnamed = sorted(older.problems())
+    misnamed, long = sorted(older.problems())
     assert "which is no hash" in misnamed
     assert "were longer than 65,535 bytes" in long
     write(begun_url, "DELETE FROM consent.opening WHERE uid = %s", opened)

@@ -182,7 +182,7 @@ def test_one_leaf_that_is_in_the_inbox_again_is_recorded_once_and_another_one_is
     ]
     assert server.run("SELECT count(*) FROM consent.inbox", database=begun_url.database) == [(0,)]
     (problem,) = quiet.problems()
-    assert f"1 leaves came under ids that other leaves have, one of them under {event.id}" in problem
+    assert f"Leaves that came under ids that other leaves have: 1, one of them under {event.id}" in problem
     assert check_tree(quiet).size == 2
 
 
@@ -372,7 +372,7 @@ def test_events_that_nobody_seals_are_a_problem(quiet: Ledger, monkeypatch: pyte
     assert quiet.problems() == []
     monkeypatch.setattr(sequencer, "LATE", 0)
     (problem,) = quiet.problems()
-    assert "1 events have waited to be sealed" in problem
+    assert "Events that have waited to be sealed for more than 0 s: 1." in problem
 
 
 def test_a_server_that_isnt_there_is_said_in_time(begun_url: URL) -> None:
