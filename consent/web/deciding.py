@@ -332,7 +332,7 @@ def said(visitor: ConsentRequest, problem: Problem) -> str:
     reason = [f"reason.{problem.reason}"] if problem.reason else []
     held = ["error.held"] if problem.held else []
     ids = [f"{problem.id}.why", *reason, problem.changed, *held, f"{problem.id}.next"]
-    return " ".join(str(visitor.words.gettext(each)) for each in ids)
+    return str(visitor.words.sentences(*map(visitor.words.gettext, ids)))
 
 
 def wants_json(request: Request) -> bool:

@@ -73,6 +73,15 @@ class Catalogue:
         """Whether this language has a text for the id *message*."""
         return self.messages.gettext(message) != message
 
+    @staticmethod
+    def sentences(*texts: str | None) -> Markup:
+        """Those of *texts* that there are, one after the other, escaped; an ideographic full stop has its own room, and
+        no space after it."""
+        joined = Markup()
+        for text in filter(None, texts):
+            joined += Markup(" " if joined and not joined.endswith("。") else "") + text
+        return joined
+
     def date(self, day: date | datetime) -> str:
         """*day* as people write it here, such as "1 November 2026"."""
         return format_date(day, format="long", locale=self.locale)

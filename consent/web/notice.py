@@ -312,6 +312,7 @@ def surroundings(
     return {
         "_": words.gettext,
         "ngettext": words.ngettext,
+        "sentences": words.sentences,
         "lang": words.tag,
         "dir": words.direction,
         "controller": controller,

@@ -93,9 +93,7 @@ def addresses_of(visitor: ConsentRequest) -> Mapping[str, str | None]:
 
 def result_in_words(visitor: ConsentRequest, words: Catalogue) -> Markup:
     """What the visitor's answer amounts to now, in one to three sentences."""
-    said = settled_in_words(visitor, words)
-    stopped = conflict_in_words(visitor, words)
-    return Markup(" ").join([said, stopped]) if stopped else said
+    return words.sentences(settled_in_words(visitor, words), conflict_in_words(visitor, words))
 
 
 def settled_in_words(visitor: ConsentRequest, words: Catalogue) -> Markup:
@@ -247,6 +245,5 @@ def opt_in_in_words(visitor: ConsentRequest, keys: frozenset[str], words: Catalo
     optout = OptOut.of(visitor)
     said = "opt_in.signal" if optout.signal else "opt_in.stored" if optout.stored else None
     asked = tuple(each for each in optout.on + optout.off if each.key in keys)
-    sentences = [words.gettext(said)] if said else []
-    sentences.append(words.gettext("opt_in.names", services=titles(visitor, asked, words)))
-    return Markup(" ").join(sentences)
+    names = words.gettext("opt_in.names", services=titles(visitor, asked, words))
+    return words.sentences(said and words.gettext(said), names)

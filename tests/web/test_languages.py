@@ -152,6 +152,21 @@ def test_no_page_mixes_two_languages(tag: str, everywhere: Site) -> None:
         assert not [form for form in english if form in html] or tag == "en"
 
 
+def test_after_an_ideographic_full_stop_stands_no_space(tag: str, everywhere: Site) -> None:
+    client = everywhere.app.test_client()
+    for path in ("", "/mine", "/declaration"):
+        html = client.get(f"/privacy-choices{path}", headers={"Accept-Language": tag}).text
+        assert "。 " not in html
+        assert ("。" in html) == (tag in ("ja", "zh-Hans"))
+
+
+def test_sentences_stand_one_after_the_other() -> None:
+    ja, en = catalogue("ja"), catalogue("en")
+    assert ja.sentences("一。", "二") == "一。二"
+    assert en.sentences("One.", "<b>", "Two.") == "One. &lt;b&gt; Two."
+    assert en.sentences("", "Two.", None) == "Two."
+
+
 def test_the_page_of_languages_names_each_with_its_own_name_direction_and_state() -> None:
     rows = {found[0]: found[1:] for found in ROW.findall(PAGE)}
     assert rows.keys() == shipped()
