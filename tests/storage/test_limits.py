@@ -233,6 +233,7 @@ def before(server: Cluster, url: URL) -> None:
     """Make the database at *url* one of the release before this revision, with its roles in use."""
     server.run(
         *without_limits(),
+        import_module("consent.storage.migrations.versions.r0006_partitions").POSTGRESQL_STATEMENTS[0],
         "DROP FUNCTION consent.shown(bigint, bigint)",
         "ALTER TABLE consent.conflict ADD PRIMARY KEY (number)",
         "GRANT INSERT ON consent.inbox TO consent_app, consent_eraser",
@@ -356,6 +357,25 @@ def test_limits_that_are_set_wait_for_an_export_and_nobody_waits_behind_them(
     thread.join(30)
     assert [line[:4] for line in upgraded] == ["0011"]
     assert older.problems() == []
+
+
+def test_a_partition_that_is_made_after_an_upgrade_has_the_limits(
+    older: Ledger, server: Cluster, begun_url: URL
+) -> None:
+    assert isinstance(older.storage, GuardedStorage)
+    older.storage.upgrade()
+    assert older.problems() == []
+    server.run(
+        "ALTER TABLE consent.head DISABLE TRIGGER head_grows",
+        "UPDATE consent.head SET size = 2 ^ 24",
+        "SELECT consent.make_room()",
+        database=begun_url.database,
+    )
+    with pytest.raises(psycopg.errors.CheckViolation, match="entry_short"):
+        write(
+            begun_url,
+            f"INSERT INTO consent.entry_1 VALUES ({2**24}, gen_random_uuid(), repeat('a', {LONGEST + 1})::bytea, '')",
+        )
 
 
 def test_a_file_with_rows_that_no_release_writes_is_upgraded_and_they_stay(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ POSTGRESQL_STATEMENTS = (
         IF to_regclass('consent.' || name) IS NOT NULL THEN
             RETURN;
         END IF;
-        EXECUTE 'CREATE TABLE consent.' || name || ' (LIKE consent.entry INCLUDING CONSTRAINTS)';
+        EXECUTE 'CREATE TABLE consent.' || name || ' (LIKE consent.entry)';
         EXECUTE 'ALTER TABLE consent.entry ATTACH PARTITION consent.' || name || ' FOR VALUES FROM ('
             || number * {_SPAN} || ') TO (' || (number + 1) * {_SPAN} || ')';
         {_GUARD}

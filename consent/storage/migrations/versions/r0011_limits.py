@@ -11,6 +11,7 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
+_SPAN = 2**24
 #: Bytes that a leaf has at most (C2SP tlog-tiles), and that no opening and no document of this release comes near.
 _LEAF, _BODY, _SALT, _DOCUMENT = 65_535, 65_535, 32, 2**22
 
@@ -98,6 +99,26 @@ _SETTING = """
 # still counts by it. Each can be run again.
 POSTGRESQL_STATEMENTS = (
     _SETTING,
+    # As before, but that a partition comes with the limits, without which it can't be attached.
+    f"""
+    CREATE OR REPLACE FUNCTION consent.make_room() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp AS $$
+    DECLARE
+        number bigint := ((SELECT size FROM consent.head) + {_SPAN} / 2) / {_SPAN};
+        name text := 'entry_' || number;
+    BEGIN
+        IF to_regclass('consent.' || name) IS NOT NULL THEN
+            RETURN;
+        END IF;
+        EXECUTE 'CREATE TABLE consent.' || name || ' (LIKE consent.entry INCLUDING CONSTRAINTS)';
+        EXECUTE 'ALTER TABLE consent.entry ATTACH PARTITION consent.' || name || ' FOR VALUES FROM ('
+            || number * {_SPAN} || ') TO (' || (number + 1) * {_SPAN} || ')';
+        EXECUTE 'CREATE OR REPLACE TRIGGER entry_stays BEFORE UPDATE OR TRUNCATE ON consent.' || name
+            || ' FOR EACH STATEMENT EXECUTE FUNCTION consent.refuse()';
+        EXECUTE 'ALTER TABLE consent.' || name || ' ENABLE ALWAYS TRIGGER entry_stays';
+        EXECUTE 'ALTER TABLE consent.' || name || ' ENABLE ALWAYS TRIGGER entry_remains';
+    END $$
+    """,
     """
     CREATE OR REPLACE FUNCTION consent.shown(first bigint, beyond bigint)
     RETURNS TABLE (leaf_index bigint, leaf bytea, said bytea) LANGUAGE sql STABLE SECURITY DEFINER
