@@ -43,8 +43,8 @@ def db_roles(ctx: click.Context, apply: bool) -> None:
 
     Five roles that can't log in: consent_app records, consent_sealer seals, consent_eraser erases openings,
     consent_pruner prunes, consent_reader reads. Grant them to the roles that the site, "flask consent seal" and
-    others connect as. The triggers that refuse to change what is recorded are put back, too. It can be run again at
-    any time.
+    others connect as. The triggers and constraints that refuse what changes the log, or no release writes, are put
+    back, too. It can be run again at any time.
     """
     storage = site_of(ctx).recorder.ledger.storage
     statements = roles.statements()

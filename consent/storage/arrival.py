@@ -66,8 +66,7 @@ def fill(connection: Connection, departure: Departure, progress: Progress) -> No
         found = connection.execute(select(func.count()).select_from(table)).scalar_one()
         if found != total:
             raise LedgerError(f"of {total:,} rows of {table.name}, {found:,} arrived; nothing was moved")
-    for statement in limits.POSTGRESQL_STATEMENTS:
-        connection.exec_driver_sql(statement)
+    connection.exec_driver_sql(limits.SETTING)
 
 
 def _make_partitions(connection: Connection, size: int) -> None:

@@ -84,8 +84,10 @@ def statements() -> Sequence[str]:
     triggers += import_module("consent.storage.migrations.versions.r0008_tally").POSTGRESQL_STATEMENTS
     triggers += import_module("consent.storage.migrations.versions.r0010_replies").POSTGRESQL_STATEMENTS
     triggers += import_module("consent.storage.migrations.versions.r0009_record").POSTGRESQL_STATEMENTS
-    triggers += import_module("consent.storage.migrations.versions.r0011_limits").POSTGRESQL_STATEMENTS
+    limits = import_module("consent.storage.migrations.versions.r0011_limits")
+    triggers += limits.POSTGRESQL_STATEMENTS
     return [
+        " ".join(limits.SETTING.split()),
         *(_create(role) for role in _RIGHTS),
         "REVOKE ALL ON SCHEMA consent FROM PUBLIC",
         "REVOKE ALL ON ALL TABLES IN SCHEMA consent FROM PUBLIC",

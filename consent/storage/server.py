@@ -25,6 +25,7 @@ _CREATING = 0x636F6E73656E74
 #: What a URL may hold that is in no message, besides the password that stands before the server.
 _SECRET = ("password", "sslpassword", "oauth_client_secret")
 
+_UNHURRIED = "SELECT set_config('statement_timeout', '0', true)"
 _UNBOUNDED = text("SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)")
 _RIGHTS = text(
     "SELECT current_setting('fsync') = 'on' AS synced, has_table_privilege('consent.inbox', 'DELETE') AS may_seal"
@@ -110,6 +111,7 @@ class Server:
         try:
             with process.connections.engine.begin() as connection:
                 self._take_turn(connection)
+                connection.exec_driver_sql(_UNHURRIED)
                 connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
                 done = migrate.upgrade(connection)
             with process.connections.engine.begin() as connection:
@@ -157,7 +159,7 @@ class Server:
         engine = self._here().connections.engine
         try:
             with engine.begin() as connection:
-                for statement in (bounded(READING), *statements):
+                for statement in (bounded(READING), _UNHURRIED, *statements):
                     connection.exec_driver_sql(statement)
         except SQLAlchemyError as error:
             raise outages.explain(error, self.name) from error

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -248,7 +248,7 @@ def older(served: Ledger, server: Cluster, begun_url: URL) -> Iterator[Ledger]:
     assert isinstance(served.storage, GuardedStorage)
     served.storage.apply(roles.statements())
     before(server, begun_url)
-    ledger, storage = open_served(begun_url)
+    ledger, storage = open_served(begun_url, first_use=1.0)  # less than what is waited for here takes
     yield ledger
     storage.close()
 
@@ -335,28 +335,109 @@ def test_while_others_record_and_seal_the_limits_are_set_and_nothing_is_lost(
     assert older.problems() == []
 
 
+@pytest.mark.parametrize("read", ["entry, consent.opening", "conflict"])
 def test_limits_that_are_set_wait_for_an_export_and_nobody_waits_behind_them(
-    older: Ledger, server: Cluster, begun_url: URL
+    older: Ledger, server: Cluster, begun_url: URL, read: str
 ) -> None:
     storage, upgraded = older.storage, list[str]()
     assert isinstance(storage, GuardedStorage)
     thread = threading.Thread(target=lambda: upgraded.extend(storage.upgrade()))
     with psycopg.connect(libpq(begun_url)) as exporting:
-        exporting.execute("SELECT FROM consent.entry, consent.opening")
+        exporting.execute(f"SELECT FROM consent.{read}".encode())
         thread.start()
-        with psycopg.connect(libpq(begun_url), autocommit=True) as recording:
-            recording.execute("SET lock_timeout = '2s'")  # as long as whoever records waits
-            ends = time.monotonic() + 2
-            while time.monotonic() < ends:
-                event, salt = refusal(), os.urandom(32)
-                recording.execute(
-                    "INSERT INTO consent.opening (uid, salt, body) VALUES (%s, %s, %s)",
-                    (event.id, salt, event.body()),
-                )
+        record_for_a_while(begun_url)
         assert thread.is_alive()
     thread.join(30)
     assert [line[:4] for line in upgraded] == ["0011"]
     assert older.problems() == []
+
+
+def test_roles_that_are_applied_wait_for_an_export_and_nobody_waits_behind_them(
+    served: Ledger, server: Cluster, begun_url: URL
+) -> None:
+    storage = served.storage
+    assert isinstance(storage, GuardedStorage)
+    storage.apply(roles.statements())
+    server.run(*without_limits(), database=begun_url.database)
+    thread = threading.Thread(target=storage.apply, args=[roles.statements()])
+    with psycopg.connect(libpq(begun_url)) as exporting:
+        exporting.execute("SELECT FROM consent.entry, consent.opening")
+        thread.start()
+        record_for_a_while(begun_url)
+        assert thread.is_alive()
+    thread.join(30)
+    assert served.problems() == []
+
+
+def record_for_a_while(url: URL) -> None:
+    """Add openings for two seconds, each of which may wait as long as whoever records does."""
+    ends = time.monotonic() + 2
+    with psycopg.connect(libpq(url), autocommit=True) as recording:
+        recording.execute("SET lock_timeout = '2s'")
+        while time.monotonic() < ends:
+            event, salt = refusal(), os.urandom(32)
+            recording.execute(
+                "INSERT INTO consent.opening (uid, salt, body) VALUES (%s, %s, %s)",
+                (event.id, salt, event.body()),
+            )
+
+
+def test_limits_that_are_set_wait_long_enough_for_a_vacuum_to_give_way(
+    older: Ledger, server: Cluster, begun_url: URL
+) -> None:
+    """One that the server runs by itself, which it ends for whoever has waited for as long as `deadlock_timeout`."""
+    storage, upgraded = older.storage, list[str]()
+    assert isinstance(storage, GuardedStorage)
+    thread = threading.Thread(target=lambda: upgraded.extend(storage.upgrade()))
+    with psycopg.connect(libpq(begun_url)) as vacuuming:
+        vacuuming.execute("LOCK TABLE consent.opening IN SHARE UPDATE EXCLUSIVE MODE")  # as a vacuum does
+        thread.start()
+        ends = time.monotonic() + 30
+        while not server.run(
+            "SELECT pid FROM pg_locks WHERE NOT granted "
+            "AND clock_timestamp() - waitstart > current_setting('deadlock_timeout')::interval "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            database=begun_url.database,
+        ):
+            assert time.monotonic() < ends
+    thread.join(30)
+    assert [line[:4] for line in upgraded] == ["0011"]
+
+
+@pytest.mark.requirement("REC-01")
+def test_while_others_record_and_seal_roles_are_applied_and_nobody_fails(
+    served: Ledger, begun_url: URL
+) -> None:
+    storage = served.storage
+    assert isinstance(storage, GuardedStorage)
+    storage.apply(roles.statements())
+    failed, stop = list[LedgerError](), threading.Event()
+
+    def work(act: Callable[[Ledger], object]) -> None:
+        ledger, own = open_served(begun_url)
+        while not stop.is_set():
+            try:
+                act(ledger)
+            except LedgerError as error:
+                failed.append(error)
+        own.close()
+
+    acts = [
+        *[lambda ledger: record(ledger, refusal(), patience=30)] * 3,
+        lambda ledger: ledger.seal(patience=30),
+    ]
+    threads = [threading.Thread(target=work, args=[act]) for act in acts]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(5):
+            storage.apply(roles.statements())
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert failed == []
+    assert served.problems() == []
 
 
 def test_a_partition_that_is_made_after_an_upgrade_has_the_limits(

@@ -54,38 +54,55 @@ LIMITS = {
     "entry_short": f"CHECK ((octet_length(leaf) <= {_LEAF}))",
 }
 
+#: What changes the tables: the limits that are missing are set, and nobody else writes until the transaction ends.
+#
 # Constraints, as a trigger for each row would cost whoever records a tenth of the time. To set one, nobody may read or
 # write its table for a moment: who waits for an export that goes on would keep everybody else waiting behind it, so it
-# gives up after a fifth of a second, and tries again for five minutes. What is there as it was made isn't touched.
-_SETTING = """
+# gives up after a fifth of a second, before the server could take it for a deadlock, and tries again for five minutes.
+# A vacuum that runs by itself gives way only to who has waited for as long as the server takes to look for deadlocks.
+# All is locked at once, so that what follows in the transaction waits for nobody. What is there as it was made isn't
+# touched.
+SETTING = """
     DO $$ DECLARE
         patience text := current_setting('lock_timeout');
         beyond timestamptz := clock_timestamp() + interval '5 minutes';
-        missing record;
+        tries integer := 0;
+        wrong record;
     BEGIN
         LOOP
             BEGIN
-                PERFORM set_config('lock_timeout', '200', true);
-                FOR missing IN
+                tries := tries + 1;
+                PERFORM set_config('lock_timeout', CASE WHEN mod(tries, 10) = 0 AND EXISTS (
+                    SELECT FROM pg_locks JOIN pg_class c ON c.oid = relation
+                    WHERE relnamespace = 'consent'::regnamespace AND mode = 'ShareUpdateExclusiveLock'
+                ) THEN (
+                    SELECT (setting::integer + 200)::text FROM pg_settings WHERE name = 'deadlock_timeout'
+                ) ELSE '200' END, true);
+                LOCK TABLE consent.document, consent.opening, consent.inbox, consent.entry, consent.conflict,
+                    consent.tile, consent.head, consent.checkpoint, consent.erased, consent.bound
+                    IN SHARE ROW EXCLUSIVE MODE;
+                FOR wrong IN
                     SELECT 'consent.' || split_part(name, '_', 1) AS at, name, made
-                    FROM (VALUES {limits}) AS l (name, made)
-                    WHERE NOT EXISTS (
+                    FROM (VALUES {limits}, ('conflict_pkey', NULL)) AS l (name, made)
+                    WHERE (made IS NOT NULL) <> EXISTS (
                         SELECT FROM pg_constraint
                         WHERE conrelid = to_regclass('consent.' || split_part(name, '_', 1)) AND conname = name
-                            AND pg_get_constraintdef(oid) IN (made, made || ' NOT VALID')
+                            AND (made IS NULL OR pg_get_constraintdef(oid) IN (made, made || ' NOT VALID'))
                     )
                 LOOP
-                    EXECUTE 'ALTER TABLE ' || missing.at || ' DROP CONSTRAINT IF EXISTS ' || missing.name;
-                    EXECUTE 'ALTER TABLE ' || missing.at || ' ADD CONSTRAINT ' || missing.name || ' '
-                        || missing.made || ' NOT VALID';
+                    EXECUTE 'ALTER TABLE ' || wrong.at || ' DROP CONSTRAINT IF EXISTS ' || wrong.name;
+                    IF wrong.made IS NOT NULL THEN
+                        EXECUTE 'ALTER TABLE ' || wrong.at || ' ADD CONSTRAINT ' || wrong.name || ' '
+                            || wrong.made || ' NOT VALID';
+                    END IF;
                 END LOOP;
                 PERFORM set_config('lock_timeout', patience, true);
                 EXIT;
             EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
                 IF clock_timestamp() > beyond THEN
                     RAISE EXCEPTION USING ERRCODE = 'lock_not_available', MESSAGE =
-                        'for five minutes somebody has been reading or writing the log without a pause, so that the '
-                        || 'limits on its rows could not be set; find out who in pg_stat_activity, and run this again';
+                        'for five minutes somebody has been reading or writing the log without a pause, so that its '
+                        || 'tables could not be changed; find out who in pg_stat_activity, and run this again';
                 END IF;
                 PERFORM pg_sleep(0.2);
             END;
@@ -98,7 +115,6 @@ _SETTING = """
 # ways of counting have to come to the same (``consent.ledger.facets``). The function before it stays for a release that
 # still counts by it. Each can be run again.
 POSTGRESQL_STATEMENTS = (
-    _SETTING,
     # As before, but that a partition comes with the limits, without which it can't be attached.
     f"""
     CREATE OR REPLACE FUNCTION consent.make_room() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
@@ -163,9 +179,5 @@ def upgrade() -> None:
             op.execute(f"DROP TRIGGER IF EXISTS {name}")
             op.execute(trigger)
     else:
-        for statement in (
-            *POSTGRESQL_STATEMENTS,
-            _RIGHTS,
-            "ALTER TABLE consent.conflict DROP CONSTRAINT IF EXISTS conflict_pkey",
-        ):
+        for statement in (SETTING, *POSTGRESQL_STATEMENTS, _RIGHTS):
             op.execute(statement)
