@@ -27,15 +27,31 @@ _RELATIONS = text("""
 """)
 # Those of a table, of its partitions, and of whatever refers to it; but for keys, and for what has one row.
 _CONSTRAINTS = text("""
-    SELECT conname AS name, conrelid::regclass::text AS holder, holder.relname AS on_table,
-        holder.relnamespace = to_regnamespace('consent') AS ours,
+    SELECT conname AS name, conrelid::regclass::text AS holder,
+        CASE WHEN holder.relnamespace = to_regnamespace('consent') THEN holder.relname END AS on_table,
+        CASE WHEN target.relnamespace = to_regnamespace('consent') THEN target.relname END AS refers_to,
         replace(pg_get_constraintdef(c.oid), ' NOT VALID', '') AS made
     FROM pg_constraint c JOIN pg_class holder ON holder.oid = conrelid
-    WHERE contype IN ('c', 'f', 'x') AND to_regnamespace('consent') IN (
-        holder.relnamespace, (SELECT relnamespace FROM pg_class target WHERE target.oid = confrelid)
-    )
+    LEFT JOIN pg_class target ON target.oid = confrelid
+    WHERE contype IN ('c', 'f', 'x') AND to_regnamespace('consent') IN (holder.relnamespace, target.relnamespace)
     ORDER BY 1, 2
 """)
+# Whatever lets rows be there once, with the columns of which it says so.
+_UNIQUE = text("""
+    SELECT i.relname AS name, holder.relname AS on_table, ARRAY(
+        SELECT attname::text FROM pg_attribute
+        WHERE attrelid = indrelid AND attnum = ANY ((indkey::smallint[])[0:indnkeyatts - 1])
+    ) AS columns
+    FROM pg_index JOIN pg_class i ON i.oid = indexrelid JOIN pg_class holder ON holder.oid = indrelid
+    WHERE indisunique AND holder.relnamespace = to_regnamespace('consent') ORDER BY 1, 2
+""")
+_KEYS: Final = {
+    table.name: [
+        *([{*table.primary_key.columns.keys()}] if table.primary_key else []),
+        *({column.name} for column in table.columns if column.unique),
+    ]
+    for table in (*metadata.tables.values(), *served.tables.values())
+}
 #: What rows are held against, each by a constraint of the table with which its name begins; a test compares them with
 #: the migrations.
 LIMITS: Final = {
@@ -101,16 +117,21 @@ def _of_tables(connection: Connection) -> Iterator[str]:
 
 
 def _of_constraints(connection: Connection) -> Iterator[str]:
-    missing, foreign = dict(LIMITS), list[str]()
+    missing, foreign = {*LIMITS}, list[str]()
     for row in connection.execute(_CONSTRAINTS):
-        table = entry.name if row.ours and _PART.fullmatch(row.on_table) else row.on_table
-        if row.ours and table not in _TABLES:
+        table = _whole(row.on_table)
+        if not _TABLES & {table, _whole(row.refers_to)}:
             continue
-        if row.ours and row.name in LIMITS and row.name.partition("_")[0] == table:
-            if row.made == LIMITS[row.name] and table == row.on_table:
-                del missing[row.name]
-        elif not row.ours or row.made != "CHECK ((one = 1))":
+        limit = row.name in LIMITS and row.name.partition("_")[0] == table
+        if limit and table == row.on_table:
+            if row.made == LIMITS[row.name]:
+                missing.discard(row.name)
+        elif row.made != (LIMITS[row.name] if limit else "CHECK ((one = 1))"):
             foreign.append(f"{row.name} on {row.holder.removeprefix('consent.')}")
+    for row in connection.execute(_UNIQUE):
+        table = _whole(row.on_table)
+        if table in _TABLES and not any(key <= {*row.columns} for key in _KEYS[table]):
+            foreign.append(f"{row.name} on {row.on_table}")
     if missing:
         yield (
             "The database doesn't hold new rows against the limits of this release: constraints are missing or "
@@ -119,6 +140,11 @@ def _of_constraints(connection: Connection) -> Iterator[str]:
     if foreign:
         yield (
             f"There are constraints on the log's tables that it doesn't have: {', '.join(foreign)}. They can refuse "
-            "what is recorded or erased. Find out who made them, take them away (ALTER TABLE … DROP CONSTRAINT …) and "
-            "run: flask consent verify"
+            "what is recorded or erased. Find out who made them, take them away (ALTER TABLE … DROP CONSTRAINT …, or "
+            "DROP INDEX …) and run: flask consent verify"
         )
+
+
+def _whole(table: str | None) -> str | None:
+    """The table that *table* is a partition of, or it."""
+    return entry.name if table and _PART.fullmatch(table) else table

@@ -69,6 +69,7 @@ SETTING = """
         tries integer := 0;
         wrong record;
     BEGIN
+        PERFORM set_config('quote_all_identifiers', 'off', true);
         LOOP
             BEGIN
                 tries := tries + 1;
