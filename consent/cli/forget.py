@@ -177,8 +177,10 @@ def require_all(ledger: Ledger, id: uuid.UUID, records: Sequence[Record], linked
             f"its event is there {leaves} times and {openings} events are linked to it; by the indexes "
             f"{sum(each.id == id for each in records)} and {len(linked)} are found"
         )
-    elif any(each.body is not None and naming(each.subject) not in each.body for each in records):
-        found = "what is filed under it is of somebody else"
+    elif others := [
+        str(each.id) for each in records if each.body is not None and naming(each.subject) not in each.body
+    ]:
+        found = f"the opening of {', '.join(others)} is filed under it, and of somebody else"
     elif any(each.body is None and not ledger.storage.is_erased(each.id) for each in records):
         found = "something that was said under it is gone, or not found, and nothing says that it was erased"
     else:
@@ -186,7 +188,8 @@ def require_all(ledger: Ledger, id: uuid.UUID, records: Sequence[Record], linked
     raise LedgerError(
         f"The database contradicts itself about the id {id}: {found}. Nothing was erased. Was something recorded at "
         "this moment? Run the command again. Else run flask consent verify: where only an index is wrong, the command "
-        "REINDEX of sqlite3 mends it; where something was altered, restore the database from a backup."
+        "REINDEX of sqlite3 mends it; where something was altered, restore the database from a backup. On PostgreSQL "
+        "whoever may record can have added an opening: where it is named here, delete it from the table opening."
     )
 
 

@@ -234,6 +234,31 @@ def test_what_was_said_and_is_not_found_is_not_said_to_be_erased(
     assert "nothing says that it was erased" in " ".join(result.stderr.split())
 
 
+@pytest.mark.requirement("LOG-05")
+def test_what_somebody_added_to_a_subject_on_a_server_is_named_and_all_is_erased_once_it_is_away(
+    on_server: Flask, server: Cluster
+) -> None:
+    run = run_for(on_server)
+    run("db", "upgrade")
+    ledger, database = (
+        site_of(on_server).recorder.ledger,
+        make_url(on_server.config["CONSENT_DATABASE"]).database,
+    )
+    event, added = record(ledger, subject=uuid.uuid4()), uuid.uuid4()
+    server.run(
+        f"INSERT INTO consent.opening VALUES ('{added}', '{event.subject}', '', '')",
+        f"INSERT INTO consent.inbox (uid, leaf) VALUES ('{added}', '')",
+        database=database,
+    )
+    result = run("forget", str(event.subject), "--yes")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert f"the opening of {added} is filed under it, and of somebody else." in " ".join(
+        result.stderr.split()
+    )
+    server.run(f"DELETE FROM consent.opening WHERE uid = '{added}'", database=database)
+    assert run("forget", str(event.subject), "--yes").stdout == "Erased 1 events.\n"
+
+
 def test_unknown_ids_and_the_logs_own_entries_are_refused(ledger: Ledger, run: Run) -> None:
     first = next(ledger.records(-1))
     for id, says in ((str(uuid.uuid4()), "nothing is on record"), (str(first.id), "It stays.")):
