@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-from consent.errors import LedgerError
+from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Document, Ledger
 from consent.storage import GuardedStorage, SqliteStorage, roles
 
@@ -366,6 +366,30 @@ def test_roles_that_are_applied_wait_for_an_export_and_nobody_waits_behind_them(
         record_for_a_while(begun_url)
         assert thread.is_alive()
     thread.join(30)
+    assert served.problems() == []
+
+
+def test_roles_that_could_not_be_applied_for_long_say_who_to_look_for_and_nothing_is_half_done(
+    served: Ledger, server: Cluster, begun_url: URL
+) -> None:
+    storage = served.storage
+    assert isinstance(storage, GuardedStorage)
+    server.run(
+        *without_limits(),
+        "ALTER TABLE consent.tile DISABLE TRIGGER tile_stays",
+        database=begun_url.database,
+    )
+    found = served.problems()
+    assert len(found) == 2
+    impatient = [each.replace("'5 minutes'", "'1 second'") for each in roles.statements()]
+    with psycopg.connect(libpq(begun_url)) as exporting:
+        exporting.execute("SELECT FROM consent.entry")
+        with pytest.raises(
+            LedgerUnavailable, match=r"in use by others for too long \(for five .* pg_stat_activity"
+        ):
+            storage.apply(impatient)
+        assert served.problems() == found
+    storage.apply(impatient)
     assert served.problems() == []
 
 
