@@ -1,5 +1,7 @@
 """What somebody with the file of a SQLite database can put in place of a value: one of any type.
 
+On a server who owns the tables can have them take NULL.
+
 It is read all the same, so that whoever looks is shown that it was altered, and verification finds it.
 """
 
@@ -66,6 +68,15 @@ def as_head(rows: Sequence[Any]) -> Head:
         frontier=as_bytes(row.frontier),
         at=datetime.fromtimestamp(row.sealed_at / 1000, UTC),
     )
+
+
+def as_size(value: object) -> int:
+    """*value* of the size of the tree; LedgerError for what is none."""
+    if type(value) is not int or not 0 <= value <= END:
+        raise LedgerError(
+            f"Somebody altered the tree's head: a size of {value!r}. Restore the database from a backup."
+        )
+    return value
 
 
 def as_bound(value: object) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from consent.ledger import Record, Sealed, leaf_hash
+from consent.storage.altered import as_bytes
 from consent.storage.inbox import ANYWHERE
 
 _OF_SUBJECT = text(ANYWHERE.format(":subject", "ASC NULLS LAST", "ASC"))
@@ -21,13 +22,13 @@ _BY_ID = text("""
 
 _PREEMPTED = text(
     "SELECT EXISTS (SELECT FROM consent.opening WHERE uid = :uid) "
-    "AND NOT EXISTS (SELECT FROM consent.entry WHERE uid = :uid) "
-    "AND NOT EXISTS (SELECT FROM consent.inbox WHERE uid = :uid)"
+    "AND NOT EXISTS (SELECT FROM consent.entry WHERE uid = :uid AND leaf IS NOT NULL) "
+    "AND NOT EXISTS (SELECT FROM consent.inbox WHERE uid = :uid AND leaf IS NOT NULL)"
 )
 
 
 def preempted(connection: Connection, id: uuid.UUID) -> bool:
-    """Whether an opening stands under *id*, and no event: nobody of ours wrote it."""
+    """Whether an opening stands under *id*, and no event, or one without its leaf: nobody of ours wrote that."""
     return bool(connection.execute(_PREEMPTED, {"uid": id}).scalar_one())
 
 
@@ -43,7 +44,8 @@ def of_subject(connection: Connection, subject: uuid.UUID) -> Sequence[Record]:
 
 
 def _record(row: Row[Any]) -> Record:
-    members = {"id": row.uid, "leaf": row.leaf, "subject": row.subject, "salt": row.salt, "body": row.body}
+    leaf = as_bytes(row.leaf)
+    members = {"id": row.uid, "leaf": leaf, "subject": row.subject, "salt": row.salt, "body": row.body}
     if row.leaf_index is None:
-        return Record(index=None, leaf_hash=leaf_hash(row.leaf), **members)
-    return Sealed(index=row.leaf_index, leaf_hash=row.leaf_hash, **members)
+        return Record(index=None, leaf_hash=leaf_hash(leaf), **members)
+    return Sealed(index=row.leaf_index, leaf_hash=as_bytes(row.leaf_hash), **members)

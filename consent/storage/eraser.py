@@ -52,13 +52,16 @@ def erase(
     listed: bool,
 ) -> int:
     """Delete the openings of *subject*'s events and of *ids*, and say so in *entry*; how many there were."""
-    gone = sorted(connection.execute(_ERASE, {"subject": subject, "ids": list(ids)}).scalars())
-    if gone:
+    found = connection.execute(_ERASE, {"subject": subject, "ids": list(ids)}).scalars().all()
+    if found:
+        gone = sorted(
+            id for id in found if id is not None
+        )  # who owns the tables can have an opening without an id
         connection.execute(_BURY, {"ids": gone})
         if listed:
             connection.execute(_LEAVE, {"ids": gone})
         _say(connection, entry)
-    return len(gone)
+    return len(found)
 
 
 def waiting(connection: Connection) -> bool:
@@ -70,7 +73,7 @@ def take(connection: Connection) -> Sequence[uuid.UUID]:
     """What waits to be listed, taken from there; none while somebody else takes it."""
     if not connection.execute(_LISTING).scalar_one():
         return ()
-    return connection.execute(_TAKE).scalars().all()
+    return [id for id in connection.execute(_TAKE).scalars() if id is not None]
 
 
 def which(connection: Connection) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Collection, Sequence
 
 from consent.storage import tally
+from consent.storage.altered import id_or_none
 
 log = logging.getLogger("consent")
 
@@ -13,6 +14,7 @@ log = logging.getLogger("consent")
 _OF_SUBJECT = "SELECT uid FROM opening WHERE subject = ?"
 _OPEN = "SELECT uid FROM opening WHERE uid = ?"
 _ERASE = "DELETE FROM opening WHERE uid = ?"
+_ERASE_REST = "DELETE FROM opening WHERE subject = ?"
 _UNPLACE = "DELETE FROM indexed WHERE leaf_index = (SELECT leaf_index FROM entry WHERE uid = ?)"
 _BURY = "INSERT INTO erased (uid) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM erased WHERE uid = ?1)"
 
@@ -24,11 +26,14 @@ def with_openings(
     found = [] if subject is None else connection.execute(_OF_SUBJECT, (subject.hex,)).fetchall()
     for id in ids:
         found += connection.execute(_OPEN, (id.hex,)).fetchall()
-    return sorted({uuid.UUID(uid) for (uid,) in found})
+    return sorted({known for (uid,) in found if (known := id_or_none(uid))})
 
 
-def erase(connection: sqlite3.Connection, ids: Sequence[uuid.UUID]) -> None:
-    """Delete the openings of the events *ids* and enter their tombstones. No count keeps that from being done."""
+def erase(connection: sqlite3.Connection, ids: Sequence[uuid.UUID], subject: uuid.UUID | None = None) -> None:
+    """Delete the openings of the events *ids* and enter their tombstones. No count keeps that from being done.
+
+    Also those of *subject* that stand under what is no id, and so get none.
+    """
     keys = [(id.hex,) for id in ids]
     connection.execute("SAVEPOINT erasing")
     try:
@@ -44,5 +49,7 @@ def erase(connection: sqlite3.Connection, ids: Sequence[uuid.UUID]) -> None:
         tally.forget(tally.in_file(connection))
         connection.executemany(_UNPLACE, keys)
         connection.executemany(_ERASE, keys)
+    if subject is not None:
+        connection.execute(_ERASE_REST, (subject.hex,))
     connection.execute("RELEASE erasing")
     connection.executemany(_BURY, keys)

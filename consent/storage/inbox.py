@@ -7,6 +7,7 @@ from psycopg.pq import Format
 from sqlalchemy import Connection, text
 
 from consent.ledger import Document, Entry, Written
+from consent.storage.altered import as_bytes
 from consent.storage.bounded import BoundedConnection
 from consent.storage.connections import bounded, milliseconds
 
@@ -139,9 +140,12 @@ class Append:
         latest, key = (_OPTED_OUT, self._entry.account) if self._news else (_LATEST, self._entry.subject)
         connection.execute(_ONE_BY_ONE, (str(key),))
         found = connection.execute(latest.encode(), (key,)).fetchone()
-        if found is None or not (self._news or (self._repeats and self._repeats(found[2], found[6]))):
+        if found is None:
             return None
-        return Written(index=found[0], id=found[1], leaf=found[2])
+        leaf, body = as_bytes(found[2]), as_bytes(found[6])
+        if not (self._news or (self._repeats and self._repeats(leaf, body))):
+            return None
+        return Written(index=found[0], id=found[1], leaf=leaf)
 
     def _written(self, found: bytes | None) -> Written | None:
         """What the function says with *found*; None that nothing was done."""

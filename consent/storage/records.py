@@ -168,7 +168,7 @@ def first_leaf(connection: Connection) -> bytes | None:
 def place(connection: Connection, id: uuid.UUID) -> tuple[int, bytes] | None:
     """Index and leaf of the sealed entry of the event *id*. It needs no right to read openings."""
     row = connection.execute(_PLACE, {"uid": id}).one_or_none()
-    return None if row is None else (row.leaf_index, row.leaf)
+    return None if row is None else (row.leaf_index, as_bytes(row.leaf))
 
 
 def keys(connection: Connection, first: str, origin: str) -> list[LogKey]:

@@ -1,8 +1,9 @@
 """The tables of a PostgreSQL database: whether each is an ordinary one, and nothing stands between it and its rows.
 
 Row security hides rows from the roles that the site uses, a rule does something else than a statement says, what
-inherits from a table adds rows to it, and a constraint refuses rows, or lets what no release writes come in when it is
-gone. None of that is a trigger or a function. Who owns the tables can do each.
+inherits from a table adds rows to it, a column that takes NULL may hold nothing, and a constraint refuses rows, or
+lets what no release writes come in when it is gone. None of that is a trigger or a function. Who owns the tables can do
+each.
 """
 
 import re
@@ -25,6 +26,17 @@ _RELATIONS = text("""
     FROM pg_class c WHERE relnamespace = to_regnamespace('consent') AND relkind IN ('r', 'p', 'v', 'm', 'f')
     ORDER BY relname
 """)
+_NULLABLE = text("""
+    SELECT relname AS name, attname AS column FROM pg_class c JOIN pg_attribute ON attrelid = c.oid
+    WHERE relnamespace = to_regnamespace('consent') AND relkind IN ('r', 'p')
+        AND attnum > 0 AND NOT attisdropped AND NOT attnotnull
+    ORDER BY relname, attnum
+""")
+#: The columns of each table that always hold something.
+_FILLED: Final = {
+    table.name: {column.name for column in table.columns if not column.nullable}
+    for table in (*metadata.sorted_tables, *served.sorted_tables)
+}
 # Those of a table, of its partitions, and of whatever refers to it; but for keys, and for what has one row.
 _CONSTRAINTS = text("""
     SELECT conname AS name, conrelid::regclass::text AS holder,
@@ -73,6 +85,7 @@ _KINDS: Final = {
 def problems(connection: Connection) -> Iterator[str]:
     """What stands between the log's tables and their rows, and how to mend it."""
     yield from _of_tables(connection)
+    yield from _of_columns(connection)
     yield from _of_constraints(connection)
 
 
@@ -113,6 +126,21 @@ def _of_tables(connection: Connection) -> Iterator[str]:
         yield (
             f"The log's tables are not as they were made: {'; '.join(strange)}. Find out who did that. Run: flask "
             "consent verify, and restore the database from a backup unless you can undo it."
+        )
+
+
+def _of_columns(connection: Connection) -> Iterator[str]:
+    nullable = list[str]()
+    for row in connection.execute(_NULLABLE):
+        table = entry.name if _PART.fullmatch(row.name) else row.name
+        if row.column in _FILLED.get(table, ()):
+            nullable.append(f"{row.name}.{row.column}")
+    if nullable:
+        yield (
+            f"Columns of the log's tables take NULL, which none of them does as it was made: {', '.join(nullable)}. "
+            "What says nothing can stand there in place of what was recorded. Find out who did that, run ALTER TABLE … "
+            "ALTER COLUMN … SET NOT NULL, and then: flask consent verify. Where that is refused there is such a row: "
+            "restore the database from a backup."
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from consent.errors import LedgerError
 from consent.ledger.tile import WIDTH
 from consent.storage import tally
-from consent.storage.altered import as_bytes, as_leaf_hash
+from consent.storage.altered import as_bytes, as_leaf_hash, as_size
 from consent.storage.tree import Tree
 
 # For the driver itself, as all that an append runs (``engine.immediate`` says why).
@@ -37,10 +37,7 @@ def read(connection: sqlite3.Connection) -> Tree:
     if row is None:
         raise LedgerError("The database has no tree head. Restore it from a backup.")
     size, frontier, following = row
-    if type(size) is not int:
-        raise LedgerError(
-            f"Somebody altered the tree's head: a size of {size!r}. Restore the database from a backup."
-        )
+    as_size(size)
     if following > size:
         found = connection.execute(_END_OF_RUN, {"size": size}).fetchone()
         following = found[0] if found else size  # what stands behind a gap is nobody's of ours
@@ -77,7 +74,7 @@ class _Hashes:
 
     def stored(self, level: int, index: int) -> bytes | None:
         row = self._connection.execute(_STORED, (level, index)).fetchone()
-        return None if row is None else bytes(row[0])
+        return None if row is None else as_bytes(row[0])
 
     def add(self, level: int, index: int, root: bytes, hashes: bytes) -> None:
         self._connection.execute(_ADD, (level, index, root, hashes))

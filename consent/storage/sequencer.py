@@ -15,6 +15,7 @@ from consent.ledger.leaf import LONGEST_LEAF
 from consent.ledger.merkle import HASH_BYTES
 from consent.ledger.tile import WIDTH
 from consent.storage import extent, records, relations, routines, tally
+from consent.storage.altered import as_bytes, as_size
 from consent.storage.tree import Tree
 
 log = logging.getLogger("consent")
@@ -31,16 +32,17 @@ _HEAD_IN_TURN = "SELECT size FROM consent.head FOR UPDATE"
 _ERASING = "SELECT pg_advisory_xact_lock(7163384699739271541)"
 # All that is committed is seen and taken out, in whatever order it was committed; nothing is skipped by its number.
 # What has an id that an entry has is dropped, or set aside if it says something else, and so is what is longer than a
-# leaf can be; the rest comes after the last entry, hashed as ``leaf_hash`` does, up to where a stray one stands. As one
-# statement, because only the hashes are needed anywhere else.
+# leaf can be. What has no id or no leaf is nobody's of ours, and stays. The rest comes after the last entry, hashed as
+# ``leaf_hash`` does, up to where a stray one stands. As one statement, because only hashes are needed anywhere else.
 _TAKE = text("""
     WITH taken AS (
         DELETE FROM consent.inbox WHERE number IN (
-            SELECT number FROM consent.inbox ORDER BY number
+            SELECT number FROM consent.inbox WHERE uid IS NOT NULL AND leaf IS NOT NULL ORDER BY number
             LIMIT least(:limit, (SELECT min(leaf_index) - :next FROM consent.entry WHERE leaf_index >= :next))
         ) RETURNING number, uid, leaf
     ), compared AS MATERIALIZED (
-        SELECT number, uid, leaf, (SELECT e.leaf FROM consent.entry e WHERE e.uid = taken.uid LIMIT 1) AS known
+        SELECT number, uid, leaf,
+            (SELECT coalesce(e.leaf, '') FROM consent.entry e WHERE e.uid = taken.uid LIMIT 1) AS known
         FROM taken
     ), aside AS (
         INSERT INTO consent.conflict (number, uid, leaf) SELECT number, uid, leaf FROM compared
@@ -63,8 +65,9 @@ _ASIDE = text(
 )
 _LATE = text(
     "SELECT count(*) FROM (SELECT FROM consent.inbox WHERE at < clock_timestamp() - make_interval(secs => :late) "
-    "LIMIT 100000) AS late"
+    "AND uid IS NOT NULL AND leaf IS NOT NULL LIMIT 100000) AS late"
 )
+_BLANK = text("SELECT count(*) FROM consent.inbox WHERE uid IS NULL OR leaf IS NULL")
 
 
 def seal(connection: Connection, limit: int = BATCH) -> int:
@@ -72,16 +75,16 @@ def seal(connection: Connection, limit: int = BATCH) -> int:
 
     In the transaction *connection* is in, which the caller commits. 0 when somebody else is sealing.
     """
-    head = connection.execute(text(_HEAD)).one_or_none()
-    if head is None:
+    if (head := _locked(connection)) is None:
         return 0
-    make_room(connection, head.size)
-    tree = Tree(records.Hashes(connection), head.size, head.frontier, extent.following(connection, head.size))
+    size, frontier = head
+    make_room(connection, size)
+    tree = Tree(records.Hashes(connection), size, frontier, extent.following(connection, size))
     taking = {"limit": limit, "next": tree.next, "longest": LONGEST_LEAF}
     hashes = connection.execute(_TAKE, taking).scalar_one() or b""
     if count := tree.grow(hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)):
         edge = tree.edge
-        moved = {"size": edge.size, "root": edge.root(), "frontier": edge.to_bytes(), "before": head.size}
+        moved = {"size": edge.size, "root": edge.root(), "frontier": edge.to_bytes(), "before": size}
         if connection.execute(_MOVE, moved).rowcount != 1:
             raise LedgerError(
                 "Somebody else sealed the same events at the same time; nothing was changed here."
@@ -93,8 +96,8 @@ def seal(connection: Connection, limit: int = BATCH) -> int:
 
 def count(connection: Connection, most: int = tally.AT_ONCE) -> int:
     """Count up to *most* tiles that aren't counted yet; how many entries are left. 0 when somebody else is sealing."""
-    head = connection.execute(text(_HEAD)).one_or_none()
-    return 0 if head is None else tally.count_on_server(connection, head.size, most, whole=True)
+    head = _locked(connection)
+    return 0 if head is None else tally.count_on_server(connection, head[0], most, whole=True)
 
 
 def recount(connection: Connection) -> None:
@@ -119,6 +122,12 @@ def make_room(connection: Connection, size: int) -> None:
         log.warning("the next partition of entries could not be made: %s", error.orig)
 
 
+def _locked(connection: Connection) -> tuple[int, bytes] | None:
+    """Size and frontier of the tree, whose head is locked from now on; None while somebody else has it."""
+    row = connection.execute(text(_HEAD)).one_or_none()
+    return None if row is None else (as_size(row.size), as_bytes(row.frontier))
+
+
 def _crowded(connection: Connection, size: int) -> bool:
     return bool(connection.execute(_CROWDED, {"number": (size + SPAN // 2) // SPAN}).scalar_one())
 
@@ -136,6 +145,12 @@ def _problems(connection: Connection) -> Iterator[str]:
         yield (
             f"Leaves that {found}: {many}, one of them under {uid}. They are kept aside in the table conflict, and in "
             "no tree. Find out who writes to the inbox besides this site."
+        )
+    if blank := connection.execute(_BLANK).scalar_one():
+        yield (
+            f"{blank} rows that wait to be sealed have no id, or no leaf: somebody else wrote them, and they never "
+            "are. Find out who can alter the tables, and run: DELETE FROM consent.inbox "
+            "WHERE uid IS NULL OR leaf IS NULL"
         )
     if late := connection.execute(_LATE, {"late": LATE}).scalar_one():
         yield (

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TypeVar
@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from consent.errors import LedgerUnavailable
+from consent.errors import LedgerError, LedgerUnavailable
 from consent.storage import arrival, extent, migrate, misfits, moved, outages, records, sequencer
 from consent.storage.birth import Birth
 from consent.storage.bounded import BoundedConnection
@@ -170,15 +170,21 @@ class Server:
             process = self._ready(READING)
         except LedgerUnavailable as error:
             return [str(error)]
-        found = [
-            *self.read(self._birth.problems),
-            *self.read(extent.problems),
-            *self.read(lambda connection: list(misfits.problems(connection))),
-            *self.read(sequencer.problems),
-        ]
+        found = list[str]()
+        for look in (self._birth.problems, extent.problems, misfits.problems, sequencer.problems):
+            found += [each for each in self._told(look) if each not in found]
         if process.refused is not None and str(process.refused) not in found:
             found.append(str(process.refused))
         return found
+
+    def _told(self, look: Callable[[Connection], Iterable[str]]) -> Sequence[str]:
+        """What *look* finds wrong; that it can't, where what was altered keeps it from looking further."""
+        try:
+            return self.read(lambda connection: list(look(connection)))
+        except LedgerUnavailable:
+            raise
+        except LedgerError as error:
+            return [str(error)]
 
     def close(self) -> None:
         """Close the connections of this process; the next use opens new ones."""

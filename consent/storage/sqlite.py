@@ -197,7 +197,7 @@ class SqliteStorage:
             if listed:
                 self._database.list_erased(found)
             self._database.owe_fold()
-            erasing.erase(connection, found)
+            erasing.erase(connection, found, subject)
             if appending.known(connection, entry) is None and not appending.preempted(connection, entry):
                 appending.add(connection, entry, self._database.now())
         self._database.fold()
