@@ -27,6 +27,12 @@ def problems(connection: Connection) -> Iterator[str]:
             "the database, and delete all rows of the table document that are so called."
         )
     try:
-        records.pruned(connection)
+        bound, size = records.pruned(connection), records.head(connection).size
     except LedgerError as error:
         yield str(error)
+        return
+    if bound > size:
+        yield (
+            f"The bound below which leaves were pruned is {bound}, and the tree has {size} entries: somebody altered "
+            "it. Run flask consent verify, find out who can write to the database, and restore it from a backup."
+        )

@@ -360,3 +360,21 @@ def test_what_is_to_be_pruned_has_its_tiles(signed: Ledger, tmp_path: Path, url:
     with pytest.raises(LedgerError, match="1 whole tiles of the entries below 512 where 2 belong"):
         signed.storage.raise_bound(512, event.id, patience=30)
     assert signed.pruned() == 0
+
+
+@pytest.mark.requirement("LOG-09")
+def test_a_bound_beyond_all_entries_is_named_without_any_of_them_being_read(
+    signed: Ledger, tmp_path: Path, url: URL | None
+) -> None:
+    size = signed.head().size
+    drops = ["DROP TRIGGER bound_named", "DROP TRIGGER bound_grows"]
+    unguarded = drops if url is None else ["ALTER TABLE bound DISABLE TRIGGER bound_grows"]
+    put = f"INSERT INTO bound SELECT 1, {{}}, uid FROM entry WHERE leaf_index = {size - 1}"
+    statements(signed, tmp_path, url, *unguarded, put.format(size // 256 * 256))
+    assert not [each for each in signed.problems() if "pruned" in each]
+    statements(signed, tmp_path, url, "UPDATE bound SET min_index = 1024")
+    (said,) = (each for each in signed.problems() if "pruned" in each)
+    assert said.startswith(
+        f"The bound below which leaves were pruned is 1024, and the tree has {size} entries:"
+    )
+    assert found(checked(signed))["bound"] == "tampered"
