@@ -205,5 +205,5 @@ def declare(site: Site, ledger: Ledger, planned: Plan) -> None:
         span=site.retention.span,
         pruned=ledger.pruned(),
     )
-    pruning.declare(ledger, event, salt=secrets.token_bytes(32))
-    pruning.raise_bound(ledger, event)
+    said = pruning.declare(ledger, event, salt=secrets.token_bytes(32))
+    pruning.raise_bound(ledger, said)

@@ -22,6 +22,7 @@ from consent.ledger.leaf import Leaf, derived_id, leaf_hash
 from consent.ledger.ledger import Ledger
 from consent.ledger.merkle import HASH_BYTES, Frontier
 from consent.ledger.note import Note, Signature, Signer, encoded, open_note, sign
+from consent.ledger.record import Record
 from consent.ledger.rotation import current_keys, desk_of
 from consent.ledger.tile import WIDTH, FullTiles, tile_root
 
@@ -223,40 +224,67 @@ def boundary(index: int) -> int:
     return max(1, -(-index // WIDTH)) * WIDTH
 
 
-def declare(ledger: Ledger, event: Event, *, salt: bytes) -> int:
-    """Have *event*, a ``pruning``, signed, put it on record and seal it; its index. Done again it finds it.
+def declare(ledger: Ledger, event: Event, *, salt: bytes) -> Event:
+    """Have *event*, a ``pruning``, signed, put it on record and seal it; as it is on record. Done again it finds it.
 
-    *salt*: 32 fresh random bytes. LedgerError where what is on record already nobody of the log has signed, or
-    an opening stands under its id alone. LedgerUnavailable where the log's key isn't kept.
+    *salt*: 32 fresh random bytes. Whoever can write into the database can put something else under its id beforehand:
+    then it gets another. LedgerError where a pruning below the same index is on record under it that nobody of the log
+    has signed. LedgerUnavailable where the log's key isn't kept.
     """
     current = {key.verifier for key in current_keys(ledger)}
     signers = [signer for signer in desk_of(ledger).signers() if signer.key in current]
-    if ledger.get(event.id) is None:
+    if not _names(ledger.get(event.id), event):
         try:
             ledger.record(attested(event, ledger.origin, signers), salt=salt, patience=PATIENCE)
         except LedgerConflict:
-            if ledger.get(event.id) is None:  # an opening alone, which somebody else put there
-                raise
+            if not _names(ledger.get(event.id), event):
+                event = _aside(ledger, event, signers, salt)
     found = ledger.get(event.id)
     said = (found and found.event()) or event
-    known = ledger.keys()
-    require_attested(said, ledger.origin, [key.verifier for key in known if key.counts])
+    require_attested(said, ledger.origin, ledger.verifier_keys())
     while ledger.seal(patience=PATIENCE):
         pass
-    place = ledger.storage.place(event.id)
-    if place is None:
+    if ledger.storage.place(said.id) is None:
         raise LedgerUnavailable(
             "What is to be pruned is on record, but somebody else is sealing. Run the command again.",
             retry_after=1,
         )
-    return place[0]
+    return said
+
+
+def _names(found: Record | None, event: Event) -> bool:
+    """Whether *found* is a pruning below the index that *event* names, whoever put it on record."""
+    if found is None:
+        return False
+    try:
+        outline = found.outline()
+    except LedgerError:
+        return False
+    return (outline.kind, outline.min_index) == (Kind.PRUNED, event.min_index)
+
+
+def _aside(ledger: Ledger, event: Event, signers: Sequence[Signer], salt: bytes) -> Event:
+    """*event*, signed, on record under another id: found there, if it was signed and put there before."""
+    while ledger.seal(patience=PATIENCE):
+        pass
+    for record in ledger.records((event.min_index or 0) - 1):  # it comes after all that it lets go
+        try:
+            if _names(record, event) and (said := record.event()):
+                require_attested(said, ledger.origin, ledger.verifier_keys())
+                return said
+        except LedgerError:
+            continue  # what somebody else put there
+    other = attested(event, ledger.origin, signers).aside(salt)
+    ledger.record(other, salt=salt, patience=PATIENCE)
+    return other
 
 
 def raise_bound(ledger: Ledger, event: Event) -> None:
-    """Raise the bound to the index that *event* names, once its entry is signed; leaves below may go from then on.
+    """Raise the bound to the index that *event* names, which ``declare`` gave, once its entry is signed.
 
-    The tree is signed for it. LedgerUnavailable where the log's key isn't kept; LedgerError where the tiles of those
-    below, as they are stored, don't lead to the root that *event* names, and SigningRefused as when it is signed.
+    Leaves below may go from then on. The tree is signed for it. LedgerUnavailable where the log's key isn't kept;
+    LedgerError where the tiles of those below, as they are stored, don't lead to the root that *event* names, and
+    SigningRefused as when it is signed.
     """
     ledger.sign(patience=PATIENCE)
     min_index = event.min_index or 0

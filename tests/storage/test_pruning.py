@@ -49,9 +49,7 @@ def erase_all(ledger: Ledger) -> None:
 
 def bound(ledger: Ledger, min_index: int) -> None:
     """Say that all below *min_index* is pruned, have it signed, and raise the bound."""
-    event = said(ledger, min_index)
-    declare(ledger, event, salt=os.urandom(32))
-    raise_bound(ledger, event)
+    raise_bound(ledger, declare(ledger, said(ledger, min_index), salt=os.urandom(32)))
 
 
 def said(ledger: Ledger, min_index: int) -> Event:
@@ -360,6 +358,28 @@ def test_what_is_to_be_pruned_has_its_tiles(signed: Ledger, tmp_path: Path, url:
     with pytest.raises(LedgerError, match="1 whole tiles of the entries below 512 where 2 belong"):
         signed.storage.raise_bound(512, event.id, patience=30)
     assert signed.pruned() == 0
+
+
+@pytest.mark.requirement("LOG-09")
+@pytest.mark.parametrize("opening_alone", [True, False])
+def test_who_takes_the_id_of_a_pruning_beforehand_keeps_nothing_from_being_pruned(
+    signed: Ledger, tmp_path: Path, url: URL | None, opening_alone: bool
+) -> None:
+    erase_all(signed)
+    event = said(signed, 512)
+    if opening_alone:
+        line = f"INSERT INTO opening (uid, salt, body) VALUES ('{event.id.hex}', '', '')"
+        statements(signed, tmp_path, url, line)
+    else:
+        record(signed, new_event(id=event.id))
+    stands = declare(signed, event, salt=os.urandom(32))
+    size = signed.size()
+    assert declare(signed, said(signed, 512), salt=os.urandom(32)) == stands
+    assert (stands.id != event.id, signed.size()) == (True, size)
+    raise_bound(signed, stands)
+    assert sum(drop(signed)) == 511
+    tampered = [place for place, verdict in found(checked(signed)).items() if verdict == "tampered"]
+    assert tampered == ([f"opening of {event.id}"] if opening_alone else [])
 
 
 @pytest.mark.requirement("LOG-09")
