@@ -28,6 +28,8 @@ from consent.verify import (
     check_named,
     check_prunings,
     confirm,
+    notice_in,
+    policy_in,
     read_given,
 )
 
@@ -86,6 +88,7 @@ def _look(
                 source, report, signed, place="head", now=now, max_age=max_age, looking=lambda *_: rows
             )
             check_named(source, report, rows)
+            _check_kinds(ledger, source, rows)
             _check_head(ledger, head, size, report)
             compare_notes(ledger, trust, signed, tree, rows)
             check_prunings(trust, tree, rows)
@@ -122,6 +125,23 @@ def _check_head(ledger: Ledger, head: Head, size: int, report: Report) -> None:
         return
     if size > head.size:
         report.remarks.append(f"{size - head.size:,} entries are not under the tree yet, and not checked.")
+
+
+def _check_kinds(ledger: Ledger, source: Tables, rows: Rows) -> None:
+    """Whether each policy and notice is stored as what the first entry names it as that does.
+
+    Nothing vouches for that: neither its hash nor the tree says of which kind a document is.
+    """
+    for digest, index in rows.named.items():
+        if (kind := source.kinds.get(digest.decode())) is None:
+            continue  # it is missing, and named as such
+        if (record := next(iter(ledger.newest(index + 1, 1)), None)) is None:
+            continue
+        named = {"policy": policy_in(record.leaf), "notice": notice_in(record.body or b"")}
+        names = [name for name, said in named.items() if said == digest]
+        if names and kind not in names:
+            said = f"is stored as a {kind}, and entry {index} names it as its {names[0]}"
+            rows.report.add("tampered", f"documents/{digest.decode()}", said)
 
 
 def _say_contradictions(found: Sequence[str], report: Report) -> None:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from functools import lru_cache
 from typing import BinaryIO, cast
 
-from consent.audit.export import document_hashes, stored_body
+from consent.audit.export import document_hashes
 from consent.audit.optouts import OptOuts
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Ledger, Sealed, leaf_hash
@@ -39,6 +39,8 @@ class Tables:
         self.stack = ExitStack()
         self.beside = dict[str, str]()
         """What is wrong in the columns beside the leaves, by place."""
+        self.kinds = dict[str, str]()
+        """Of the documents that were read the kinds that they are stored as, which no bundle has, by hash."""
         self._size = size
         self.bound = self._bound()
         """Entries below were pruned, but for those that are still there."""
@@ -55,7 +57,10 @@ class Tables:
             return cast(BinaryIO, _Lines(lines_of_tombstones(erased)))
         folder, _, rest = name.partition("/")
         if folder == "documents":
-            found = stored_body(self.ledger, rest)
+            stored = self.ledger.storage.document(rest)
+            found = None if stored is None else stored.body
+            if stored is not None:
+                self.kinds[rest] = stored.kind
         elif folder == "tile":
             level, _, number = rest.partition("/")
             whole, _, width = number.partition(".p/")

@@ -159,6 +159,38 @@ def test_whatever_is_altered_in_the_database_is_found_and_named(
     assert any(each.startswith(f"tampered {expected}") for each in found(run)), found(run)
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("'notice'", {"policy": "is stored as a notice, and entry 1 names it as its policy"}),
+        ("'policy'", {"notice": "is stored as a policy, and entry 2 names it as its notice"}),
+        (
+            "iif(kind = 'policy', 'notice', 'policy')",
+            {
+                "policy": "is stored as a notice, and entry 1 names it as its policy",
+                "notice": "is stored as a policy, and entry 2 names it as its notice",
+            },
+        ),
+        (
+            "'key'",
+            {
+                "policy": "is stored as a key, and entry 1 names it as its policy",
+                "notice": "is stored as a key, and entry 2 names it as its notice",
+            },
+        ),
+    ],
+)
+def test_a_document_that_stands_under_another_kind_than_events_name_it_by_is_named(
+    large: Ledger, run: Run, tmp_path: Path, kind: str, said: dict[str, str]
+) -> None:
+    hashes = {each: next(large.documents(each)).hash for each in ("policy", "notice")}
+    alter(tmp_path, f"UPDATE document SET kind = {kind}")
+    findings = json.loads(run("verify", "--json").stdout)["findings"]
+    assert {each["place"]: each["said"] for each in findings if each["verdict"] == "tampered"} == {
+        f"documents/{hashes[each]}": words for each, words in said.items()
+    }
+
+
 def test_texts_that_are_in_no_order_are_named_and_nothing_hangs(
     large: Ledger, run: Run, tmp_path: Path
 ) -> None:
