@@ -54,9 +54,7 @@ def erase(
     """Delete the openings of *subject*'s events and of *ids*, and say so in *entry*; how many there were."""
     found = connection.execute(_ERASE, {"subject": subject, "ids": list(ids)}).scalars().all()
     if found:
-        gone = sorted(
-            id for id in found if id is not None
-        )  # who owns the tables can have an opening without an id
+        gone = sorted(id for id in found if id is not None)  # the owner of the tables can have one without
         connection.execute(_BURY, {"ids": gone})
         if listed:
             connection.execute(_LEAVE, {"ids": gone})
