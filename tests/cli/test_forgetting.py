@@ -256,7 +256,7 @@ def test_what_somebody_added_to_a_subject_on_a_server_is_named_and_all_is_erased
         result.stderr.split()
     )
     server.run(f"DELETE FROM consent.opening WHERE uid = '{added}'", database=database)
-    assert run("forget", str(event.subject), "--yes").stdout == "Erased 1 events.\n"
+    assert run("forget", str(event.subject), "--yes").stdout == "Erased 1 event.\n"
 
 
 def test_unknown_ids_and_the_logs_own_entries_are_refused(ledger: Ledger, run: Run) -> None:
