@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Protocol
 
 from consent.canonical import canonical
@@ -267,9 +267,13 @@ def _aside(ledger: Ledger, event: Event, signers: Sequence[Signer], salt: bytes)
     """*event*, signed, on record under another id: found there, if it was signed and put there before."""
     while ledger.seal(patience=PATIENCE):
         pass
-    for record in ledger.records((event.min_index or 0) - 1):  # it comes after all that it lets go
+    # It waits where somebody else is sealing. Read first, what is sealed meanwhile is found all the same.
+    mark = f'"kind":"{Kind.PRUNED}",'.encode()
+    waiting = [id for id, leaf, _ in ledger.storage.waiting() if mark in leaf]
+    sealed = ledger.records((event.min_index or 0) - 1)  # it comes after all that it lets go
+    for record in chain(sealed, map(ledger.get, waiting)):
         try:
-            if _names(record, event) and (said := record.event()):
+            if record and _names(record, event) and (said := record.event()):
                 require_attested(said, ledger.origin, ledger.verifier_keys())
                 return said
         except LedgerError:

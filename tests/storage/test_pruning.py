@@ -383,6 +383,26 @@ def test_who_takes_the_id_of_a_pruning_beforehand_keeps_nothing_from_being_prune
 
 
 @pytest.mark.requirement("LOG-09")
+def test_what_is_to_be_pruned_is_on_record_once_also_where_it_waits_under_another_id(
+    begun_url: URL, tmp_path: Path
+) -> None:
+    ledger, storage = open_served(begun_url, signing_key=tmp_path / "consent.key")
+    grow(ledger, 600, begun_url)
+    erase_all(ledger)
+    record(ledger, new_event(id=said(ledger, 512).id))
+    seal_all(ledger)
+    with owner(begun_url) as sealing:
+        sealing.execute(text("SELECT FROM consent.head FOR UPDATE"))
+        for _ in range(2):
+            with pytest.raises(LedgerUnavailable, match="somebody else is sealing"):
+                declare(ledger, said(ledger, 512), salt=os.urandom(32))
+    stands = declare(ledger, said(ledger, 512), salt=os.urandom(32))
+    named = [each.id for each in ledger.records(511) if each.outline().kind == Kind.PRUNED]
+    assert named == [stands.id]
+    storage.close()
+
+
+@pytest.mark.requirement("LOG-09")
 def test_a_bound_beyond_all_entries_is_named_without_any_of_them_being_read(
     signed: Ledger, tmp_path: Path, url: URL | None
 ) -> None:
