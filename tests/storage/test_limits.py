@@ -352,6 +352,24 @@ def test_limits_that_are_set_wait_for_an_export_and_nobody_waits_behind_them(
     assert older.problems() == []
 
 
+def test_nobody_waits_longer_behind_limits_that_wait_for_an_export_while_another_table_is_vacuumed(
+    older: Ledger, begun_url: URL
+) -> None:
+    storage, upgraded = older.storage, list[str]()
+    assert isinstance(storage, GuardedStorage)
+    thread = threading.Thread(target=lambda: upgraded.extend(storage.upgrade()))
+    with psycopg.connect(libpq(begun_url)) as exporting, psycopg.connect(libpq(begun_url)) as vacuuming:
+        exporting.execute("SELECT FROM consent.entry")
+        vacuuming.execute("LOCK TABLE consent.tally IN SHARE UPDATE EXCLUSIVE MODE")  # as a vacuum does
+        thread.start()
+        record_for_a_while(
+            begun_url, 6, "700ms"
+        )  # every tenth time it waits for longer than a vacuum can take
+        assert thread.is_alive()
+    thread.join(30)
+    assert [line[:4] for line in upgraded] == ["0011"]
+
+
 def test_roles_that_are_applied_wait_for_an_export_and_nobody_waits_behind_them(
     served: Ledger, server: Cluster, begun_url: URL
 ) -> None:
@@ -393,11 +411,11 @@ def test_roles_that_could_not_be_applied_for_long_say_who_to_look_for_and_nothin
     assert served.problems() == []
 
 
-def record_for_a_while(url: URL) -> None:
-    """Add openings for two seconds, each of which may wait as long as whoever records does."""
-    ends = time.monotonic() + 2
+def record_for_a_while(url: URL, seconds: float = 2, patience: str = "2s") -> None:
+    """Add openings for *seconds*, each of which may wait as long as whoever records does, or for *patience*."""
+    ends = time.monotonic() + seconds
     with psycopg.connect(libpq(url), autocommit=True) as recording:
-        recording.execute("SET lock_timeout = '2s'")
+        recording.execute(f"SET lock_timeout = '{patience}'".encode())
         while time.monotonic() < ends:
             event, salt = refusal(), os.urandom(32)
             recording.execute(

@@ -59,9 +59,9 @@ LIMITS = {
 # Constraints, as a trigger for each row would cost whoever records a tenth of the time. To set one, nobody may read or
 # write its table for a moment: who waits for an export that goes on would keep everybody else waiting behind it, so it
 # gives up after a fifth of a second, before the server could take it for a deadlock, and tries again for five minutes.
-# A vacuum that runs by itself gives way only to who has waited for as long as the server takes to look for deadlocks.
-# All is locked at once, so that what follows in the transaction waits for nobody. What is there as it was made isn't
-# touched.
+# A vacuum that runs by itself gives way only to who has waited for as long as the server takes to look for deadlocks;
+# once the tables are locked none is in the way, and who reads them is waited for no longer than else. All is locked at
+# once, so that what follows in the transaction waits for nobody. What is there as it was made isn't touched.
 SETTING = """
     DO $$ DECLARE
         patience text := current_setting('lock_timeout');
@@ -82,6 +82,7 @@ SETTING = """
                 LOCK TABLE consent.document, consent.opening, consent.inbox, consent.entry, consent.conflict,
                     consent.tile, consent.head, consent.checkpoint, consent.erased, consent.bound
                     IN SHARE ROW EXCLUSIVE MODE;
+                PERFORM set_config('lock_timeout', '200', true);
                 FOR wrong IN
                     SELECT 'consent.' || split_part(name, '_', 1) AS at, name, made
                     FROM (VALUES {limits}, ('conflict_pkey', NULL)) AS l (name, made)
