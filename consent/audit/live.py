@@ -128,7 +128,7 @@ def _check_head(ledger: Ledger, head: Head, size: int, report: Report) -> None:
 
 
 def _check_kinds(ledger: Ledger, source: Tables, rows: Rows) -> None:
-    """Whether each policy and notice is stored as what the first entry names it as that does.
+    """Whether each policy and notice is stored as what the first entry with its opening names it as that names it.
 
     Nothing vouches for that: neither its hash nor the tree says of which kind a document is.
     """
