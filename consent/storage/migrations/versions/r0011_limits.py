@@ -75,7 +75,8 @@ SETTING = """
                 tries := tries + 1;
                 PERFORM set_config('lock_timeout', CASE WHEN mod(tries, 10) = 0 AND EXISTS (
                     SELECT FROM pg_locks JOIN pg_class c ON c.oid = relation
-                    WHERE relnamespace = 'consent'::regnamespace AND mode = 'ShareUpdateExclusiveLock'
+                    WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                        AND relnamespace = 'consent'::regnamespace AND mode = 'ShareUpdateExclusiveLock'
                 ) THEN (
                     SELECT (setting::integer + 200)::text FROM pg_settings WHERE name = 'deadlock_timeout'
                 ) ELSE '200' END, true);
