@@ -27,7 +27,12 @@ SPAN = 2**24
 #: Seconds after which it is a problem that an event still waits.
 LATE = 60
 
-_HEAD = "SELECT size, frontier FROM consent.head FOR UPDATE SKIP LOCKED"
+# What follows in the transaction is many short look-ups, whose cost the server overrates while its statistics of the
+# inbox are those of another moment: to compile them, or to have others help, would cost as much as a batch.
+_HEAD = """
+    SELECT size, frontier, set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)
+    FROM consent.head FOR UPDATE SKIP LOCKED
+"""
 _HEAD_IN_TURN = "SELECT size FROM consent.head FOR UPDATE"
 _ERASING = "SELECT pg_advisory_xact_lock(7163384699739271541)"
 # All that is committed is seen and taken out, in whatever order it was committed; nothing is skipped by its number.

@@ -2,6 +2,7 @@
 
 import sqlite3
 import uuid
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -13,7 +14,7 @@ from sqlalchemy import URL, Connection
 from consent.errors import LedgerError
 from consent.ledger import Event, Kind, Ledger, leaf_hash
 from consent.ledger.tile import WIDTH, tile_root
-from consent.storage import extent, records, tree
+from consent.storage import extent, records, sequencer, tree
 
 from .events import (
     NOW,
@@ -48,6 +49,21 @@ def test_each_tree_begins_with_the_one_before_and_is_the_root_over_its_entries(l
     check_growth(ledger, heads)
     assert [ledger.root(head.size) for head in heads] == [head.root for head in heads]
     assert ledger.problems() == []
+
+
+@pytest.mark.parametrize("work", [sequencer.seal, sequencer.count])
+def test_no_plan_is_compiled_or_shared_out_while_somebody_seals_or_counts(
+    served: Ledger, begun_url: URL, work: Callable[[Connection], int]
+) -> None:
+    """As the server would, whose statistics make some batches look a hundred times as large as they are."""
+    refuse(served, 3)
+    settings = "SELECT current_setting('jit'), current_setting('max_parallel_workers_per_gather')"
+    with owner(begun_url) as connection:
+        connection.exec_driver_sql("SET search_path = consent")
+        connection.exec_driver_sql("SET jit = on")
+        connection.exec_driver_sql("SET max_parallel_workers_per_gather = 2")
+        work(connection)
+        assert tuple(connection.exec_driver_sql(settings).one()) == ("off", "0")
 
 
 def test_a_head_says_when_it_was_sealed(ledger: Ledger) -> None:
