@@ -132,8 +132,7 @@ def _of_tables(connection: Connection) -> Iterator[str]:
 def _of_columns(connection: Connection) -> Iterator[str]:
     nullable = list[str]()
     for row in connection.execute(_NULLABLE):
-        table = entry.name if _PART.fullmatch(row.name) else row.name
-        if row.column in _FILLED.get(table, ()):
+        if row.column in _FILLED.get(_whole(row.name), ()):
             nullable.append(f"{row.name}.{row.column}")
     if nullable:
         yield (
@@ -173,6 +172,6 @@ def _of_constraints(connection: Connection) -> Iterator[str]:
         )
 
 
-def _whole(table: str | None) -> str | None:
-    """The table that *table* is a partition of, or it."""
-    return entry.name if table and _PART.fullmatch(table) else table
+def _whole(table: str | None) -> str:
+    """The table that *table* is a partition of, or it; nothing where there is none."""
+    return entry.name if table and _PART.fullmatch(table) else table or ""

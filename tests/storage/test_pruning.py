@@ -403,7 +403,7 @@ def test_what_is_to_be_pruned_is_on_record_once_also_where_it_waits_under_anothe
 
 
 @pytest.mark.requirement("LOG-09")
-def test_a_bound_beyond_all_entries_is_named_without_any_of_them_being_read(
+def test_a_bound_beyond_all_entries_is_a_problem_and_one_within_is_none(
     signed: Ledger, tmp_path: Path, url: URL | None
 ) -> None:
     size = signed.head().size
