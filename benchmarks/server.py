@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory
 
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 from benchmarks import acts
 from benchmarks.environment import Unavailable
@@ -21,18 +23,20 @@ from benchmarks.progress import Progress
 from benchmarks.race import Share, compete
 from benchmarks.report import OURS, Beside, Figure, Section
 from benchmarks.spread import Spread
-from consent.cli.seal import batches, sign
+from consent.cli.seal import keep_sealing
 from consent.ledger import Ledger
 from consent.storage import open_storage
 from consent.storage.postgres import PostgresStorage
 from consent.storage.roles import APP, statements
-from consent.storage.sequencer import BATCH, IN_PASSING
+from consent.storage.sequencer import IN_PASSING
 from tests.storage.cluster import libpq, running
 
 WRITERS = 8
+KEY = "consent.key"
 METHOD = (
     f"{WRITERS} processes record for {{seconds:g}} s into one PostgreSQL database, as fast as they can, in each of "
-    "{rounds} rounds; the kinds take turns, another first each time, and share the processors with the server. "
+    "{rounds} rounds; the kinds take turns, another first each time, each in a database of its own that has just been "
+    "made, and share the processors with the server. "
     "“Bare” is one prepared statement by psycopg alone that writes the two rows of an event, made before the clock "
     "starts but for its id, each a commit, into tables that are like ours but for triggers and limits. “Live” "
     "is beside a process that does as `flask consent seal --every 1s`, which also signs. What proof costs is told "
@@ -43,7 +47,7 @@ METHOD = (
     "for making each event with its leaf and its commitment, and for the function that finds repetitions. “In "
     "passing” is the component as a role that may seal, so that each process seals up to {most} events once a "
     "second, and after each of its events while more wait. Sealed is what no longer waited when the last writer "
-    "ended; the rest is sealed before the next kind's turn."
+    "ended; counted, for searches, is what was by then: while more waits than a batch, sealing goes first."
 )
 _TABLES = """
     CREATE SCHEMA bare;
@@ -53,7 +57,7 @@ _TABLES = """
     INSERT INTO bare.head VALUES ('');
     ALTER TABLE bare.inbox ADD COLUMN hash bytea;
 """
-_WAITING = "SELECT count(*) FROM consent.inbox"
+_LEFT = "SELECT (SELECT count(*) FROM consent.inbox), (SELECT coalesce(sum(size), 0)::bigint FROM consent.counted)"
 _OPENING = "WITH opened AS (INSERT INTO {}.opening (uid, subject, salt, body) VALUES (%s, %s, %s, %s))"
 _INSERT = f"{_OPENING} INSERT INTO {{}}.inbox (uid, leaf) VALUES (%s, %s)"
 _CHAIN = f"""{_OPENING.format("bare")}, before AS (SELECT hash FROM bare.head FOR UPDATE), linked AS (
@@ -81,31 +85,32 @@ def measure(folder: Path, *, quick: bool) -> Section:
     )
     # A server doesn't run as root, and its folder must be reached by whom it runs as.
     folder.parent.chmod(0o711)
-    key = folder / "consent.key"
+    kinds = {kind: Writers([], [], []) for kind in (*_STATEMENTS, "unsealed", "live", "passing")}
     try:
-        with running(folder) as cluster, cluster.database() as url:
-            there = url.render_as_string(hide_password=False)
-            begin(there, key)
-            cluster.run(_TABLES, database=url.database)
-            recording = url.update_query_dict({"options": f"-c role={APP}"}).render_as_string(False)
-            component = {"unsealed": recording, "live": recording, "passing": there}
-            urls = dict.fromkeys(_STATEMENTS, there) | component
-            kinds = {kind: Writers([], []) for kind in urls}
+        with running(folder) as cluster, cluster.database() as first:
+            keys = folder / "keys"
+            begin(written(first), keys)
+            cluster.run(_TABLES, database=first.database)
             for round_ in range(rounds):
                 progress.step(round_, rounds)
                 for name in [*kinds][round_ % len(kinds) :] + [*kinds][: round_ % len(kinds)]:
+                    # All begin alike: neither tables nor their indexes are of another size or age for one of them.
+                    with cluster.database(like=first) as url, copied(keys) as key:
 
-                    def count(waiting: list[int] = kinds[name].waiting) -> None:
-                        ((found,),) = cluster.run(_WAITING, database=url.database)
-                        assert isinstance(found, int)
-                        waiting.append(found)
+                        def look(database: str | None = url.database, kind: Writers = kinds[name]) -> None:
+                            ((waiting, counted),) = cluster.run(_LEFT, database=database)
+                            assert isinstance(waiting, int)
+                            assert isinstance(counted, int)
+                            kind.waiting.append(waiting)
+                            kind.counted.append(counted)
 
-                    with sealing(there, key) if name in ("live", "bare live") else nullcontext():
-                        made = partial(ready, name, urls[name])
-                        shares = compete(made, writers=WRITERS, seconds=seconds, then=count)
-                    kinds[name].rounds.append(shares)
-                    rest(there)
-                    cluster.run("TRUNCATE bare.inbox, bare.opening", database=url.database)
+                        as_app = url.update_query_dict({"options": f"-c role={APP}"})
+                        with sealing(written(url), key) if name in ("live", "bare live") else nullcontext():
+                            made = partial(
+                                ready, name, written(as_app if name in ("unsealed", "live") else url)
+                            )
+                            shares = compete(made, writers=WRITERS, seconds=seconds, then=look)
+                        kinds[name].rounds.append(shares)
     except RuntimeError as error:
         raise Unavailable(str(error)) from error
     bare, unsealed = kinds["bare"], kinds["unsealed"]
@@ -128,6 +133,8 @@ class Writers:
     rounds: list[Sequence[Share]]
     waiting: list[int]
     """Events that waited to be sealed when a round was over."""
+    counted: list[int]
+    """Events that were counted by then."""
 
     @property
     def events(self) -> list[int]:
@@ -141,6 +148,7 @@ def figure(
     """Events of *own* over those of *other* in the same round."""
     longest = max(share.longest for shares in own.rounds for share in shares)
     sealed = 100 - 100 * sum(own.waiting) / sum(own.events)
+    counted = 100 * sum(own.counted) / sum(own.events)
     return Figure(
         what=f"events each second, {what}",
         who=who,
@@ -150,7 +158,7 @@ def figure(
             Beside("recorded", Spread.of(own.events).median, "each round"),
             Beside(of, Spread.of(other.events).median, "each round"),
             Beside("longest", 1e3 * longest, "ms"),
-            *([Beside("sealed meanwhile", sealed, "%")] if seals else []),
+            *([Beside("sealed meanwhile", sealed, "%"), Beside("counted", counted, "%")] if seals else []),
         ],
         goal=goal,
     )
@@ -176,25 +184,25 @@ def sealing(url: str, key: Path) -> Iterator[None]:
 
 def _seal(url: str, key: Path, begun: Event, ended: Event) -> None:
     ledger = Ledger(open_storage(url, origin=acts.NAME, signing_key=key), acts.NAME)
-    while not ended.is_set():
-        for count in batches(ledger):
-            if count < BATCH:
-                break
-        sign(ledger)
-        begun.set()
-        ended.wait(1.0)
+    keep_sealing(ledger, 1.0, ended, begun.set)
 
 
-def rest(url: str) -> None:
-    """Seal all that waits, so that the next ones begin alike."""
-    storage = open_storage(url, origin=acts.NAME)
-    while storage.seal(patience=60):
-        pass
-    storage.close()
+def written(url: URL) -> str:
+    """*url* as text, its password too."""
+    return url.render_as_string(hide_password=False)
 
 
-def begin(url: str, key: Path) -> None:
-    """Make the database at *url*, and a log in it with the key in the file *key*."""
+@contextmanager
+def copied(keys: Path) -> Iterator[Path]:
+    """The key file of a copy of the folder *keys*, for the copy of a log: no log may use the guard of another."""
+    with TemporaryDirectory(dir=keys.parent) as folder:
+        yield copytree(keys, Path(folder) / keys.name) / KEY
+
+
+def begin(url: str, keys: Path) -> None:
+    """Make the database at *url*, and a log in it with a key in the new folder *keys*."""
+    keys.mkdir()
+    key = keys / KEY
     key.touch(0o600)
     own = Ed25519PrivateKey.generate()
     key.write_bytes(own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
