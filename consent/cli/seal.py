@@ -1,23 +1,38 @@
 """``flask consent seal``: puts what was recorded under the tree's root, where recording doesn't do it by itself."""
 
+import math
 import re
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol
 
 import click
 
+from consent.audit.recount import catch_up
 from consent.cli.command import command, site_of
-from consent.cli.terminal import complain, say
-from consent.errors import LedgerUnavailable, SigningRefused
+from consent.cli.terminal import complain, progressing, say
+from consent.errors import LedgerError, LedgerUnavailable, SigningRefused
 from consent.ledger import Ledger
+from consent.ledger.tile import WIDTH
 from consent.storage.sequencer import BATCH
 from consent.verify import counted
 
 #: Seconds that one transaction may take.
 _PATIENCE = 30.0
 _UNITS = {"ms": 0.001, "s": 1.0, "": 1.0}
+
+
+class Stopping(Protocol):
+    """Says, from another thread or process, when to stop."""
+
+    def is_set(self) -> bool:
+        """Whether that is now."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until then, or for so many seconds; as ``is_set``."""
 
 
 class Interval(click.ParamType[float]):
@@ -44,6 +59,9 @@ def seal(ctx: click.Context, every: float | None) -> None:
     passing; with --every this is a process of its own that does it, so that they needn't. Any number may run, on any
     machine: one seals at a time. In SQLite recording seals, and there is nothing to do but after an older release.
 
+    While more waits than one batch, only that is done; what was sealed meanwhile is counted for the auditor's figures
+    and searches afterwards, in the pauses.
+
     Where the log's key is (CONSENT_SIGNING_KEY), and that should be on one machine only, the tree is signed, too.
     """
     ledger = site_of(ctx).recorder.ledger
@@ -52,22 +70,57 @@ def seal(ctx: click.Context, every: float | None) -> None:
         size = ledger.head().size
         say(f"Sealed {counted(count, 'event', 'events')}; the tree has {size:,}.")
         sign(ledger)
+        count_rest(ledger, math.inf, threading.Event())
         return
     with until_stopped() as stopped:
-        well = True
-        while not stopped.is_set():
-            try:
-                for count in batches(ledger):
-                    # What came meanwhile waits for the next time: one batch costs less than many.
-                    if count < BATCH or stopped.is_set():
-                        break
-                sign(ledger)
-                well = True
-            except (LedgerUnavailable, SigningRefused) as error:
-                if well:  # once, not with every try
-                    complain(f"Nothing was sealed or signed: {error} Trying again.")
-                well = False
-            stopped.wait(every)
+        keep_sealing(ledger, every, stopped)
+
+
+def keep_sealing(
+    ledger: Ledger, every: float, stopped: Stopping, sealed: Callable[[], object] = lambda: None
+) -> None:
+    """Seal and sign *every* so many seconds until *stopped*; *sealed* is called each time that went well."""
+    well = True
+    while not stopped.is_set():
+        busy = True
+        try:
+            busy = seal_now(ledger, stopped) >= BATCH
+            sealed()
+            well = True
+        except (LedgerUnavailable, SigningRefused) as error:
+            if well:  # once, not with every try
+                complain(f"Nothing was sealed or signed: {error} Trying again.")
+            well = False
+        due = time.monotonic() + every
+        if not busy:
+            count_rest(ledger, due, stopped)
+        stopped.wait(due - time.monotonic())
+
+
+def seal_now(ledger: Ledger, stopped: Stopping) -> int:
+    """Seal what waits, and sign, unless *stopped* before; how many it was.
+
+    What comes meanwhile waits for the next time: one batch costs less than many.
+    """
+    taken = 0
+    for count in batches(ledger):
+        taken += count
+        if count < BATCH or stopped.is_set():
+            break
+    sign(ledger)
+    return taken
+
+
+def count_rest(ledger: Ledger, due: float, stopped: Stopping) -> None:
+    """Count what busier times have left for later, until *due* or *stopped*. What can't be counted now is left again.
+
+    *due* is a moment of ``time.monotonic``.
+    """
+    with suppress(LedgerError):
+        if ledger.size() - ledger.counted() >= WIDTH:
+            for _ in progressing(catch_up(ledger), ledger.size()):
+                if stopped.is_set() or time.monotonic() >= due:
+                    break
 
 
 def batches(ledger: Ledger) -> Iterator[int]:

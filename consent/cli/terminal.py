@@ -120,9 +120,11 @@ def with_progress(items: Iterable[_Item], total: int, what: str) -> Iterator[_It
 def progressing(steps: Iterable[int], total: int) -> Iterator[int]:
     """*steps*, each the entries that are done by now; on a terminal they are shown in place."""
     terminal = sys.stderr.isatty()
-    for done in steps:
-        yield done
+    try:
+        for done in steps:
+            yield done
+            if terminal:
+                click.echo(f"{done:,} of {total:,} entries counted\r", nl=False, err=True)
+    finally:  # however many steps are taken
         if terminal:
-            click.echo(f"{done:,} of {total:,} entries counted\r", nl=False, err=True)
-    if terminal:
-        click.echo("\x1b[2K", nl=False, err=True)
+            click.echo("\x1b[2K", nl=False, err=True)

@@ -94,7 +94,8 @@ def seal(connection: Connection, limit: int = BATCH) -> int:
             raise LedgerError(
                 "Somebody else sealed the same events at the same time; nothing was changed here."
             )
-        if edge.size % WIDTH < count:  # a tile is full now
+        # A tile is full now. While more may wait, that comes first: it is counted with the last of them.
+        if edge.size % WIDTH < count < limit:
             tally.count_on_server(connection, edge.size, count // WIDTH + tally.IN_PASSING)
     return count
 

@@ -1,8 +1,8 @@
 """Counting in the database: each full tile's events come into the index and into their days' counts, once.
 
 Nothing is done as an event is recorded. Whoever completes a tile counts it in the same transaction, and a few more that
-were not counted yet: those of an older release, or of a log that is counted anew. What answers said is counted beside
-that, by itself (``consent.ledger.replies``).
+were not counted yet: those of an older release, of a log that is counted anew, or of a burst, during which PostgreSQL
+only seals. What answers said is counted beside that, by itself (``consent.ledger.replies``).
 """
 
 import hashlib

@@ -10,11 +10,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import make_url
 
+from consent.cli.seal import keep_sealing
 from consent.ledger import KeyState, Ledger
+from consent.ledger.tile import WIDTH
+from consent.storage import sequencer
 from consent.web.metrics import Metrics
 from tests.audit.clinic import POLICY, MakeApp, record, site_of, visit
 from tests.storage.cluster import Cluster
-from tests.storage.events import new_event
+from tests.storage.events import new_event, owner, wait
 
 from .conftest import Run, run_for
 
@@ -138,6 +141,50 @@ def test_what_comes_while_it_seals_waits_for_the_next_time(
     assert run_for(waiting)("seal", "--every", "500ms").exit_code == 0
     assert [count > 0 for count in sealed] == [True, True]
     assert time.monotonic() - before >= 0.5
+
+
+@pytest.fixture
+def burst(waiting: Flask, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """A log with four tiles, of a burst that has just been sealed: none of it is counted."""
+    ledger = site_of(waiting).recorder.ledger
+    url = make_url(waiting.config["CONSENT_DATABASE"])
+    wait(url, [new_event() for _ in range(4 * WIDTH - ledger.size())])
+    with owner(url) as connection:
+        connection.exec_driver_sql("SET search_path = consent")
+        sequencer.seal(connection, 4 * WIDTH - ledger.size())
+    assert ledger.size() == 4 * WIDTH
+    assert ledger.counted() == 0
+    return ledger
+
+
+def test_seal_counts_what_a_burst_has_left_uncounted(waiting: Flask, burst: Ledger) -> None:
+    assert run_for(waiting)("seal").exit_code == 0
+    assert burst.counted() == 4 * WIDTH
+
+
+def test_what_a_burst_has_left_is_counted_in_the_pauses_once_it_is_over(
+    burst: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So that one event is as much as a batch takes; in its package the module is hidden by its command.
+    monkeypatch.setitem(keep_sealing.__globals__, "BATCH", 1)
+
+    class Twice:
+        """Stops at the second pause."""
+
+        def __init__(self) -> None:
+            self.counted = list[int]()
+
+        def is_set(self) -> bool:
+            return len(self.counted) == 2
+
+        def wait(self, timeout: float) -> bool:
+            self.counted.append(burst.counted())
+            return self.is_set()
+
+    record(burst)
+    pauses = Twice()
+    keep_sealing(burst, 1.0, pauses)
+    assert pauses.counted == [0, 4 * WIDTH]
 
 
 def test_accounts_that_no_key_links_here_are_a_fault(

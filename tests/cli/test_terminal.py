@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from consent.cli import terminal
-from consent.cli.terminal import facts, table, visible, with_progress
+from consent.cli.terminal import facts, progressing, table, visible, with_progress
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,12 @@ def test_short_work_shows_no_progress_where_there_is_no_terminal(monkeypatch: py
     monkeypatch.setattr(sys, "stderr", screen)
     assert len(list(with_progress(range(300), 300, "events read"))) == 300
     assert screen.getvalue() == ""
+
+
+def test_steps_that_are_not_all_taken_leave_nothing_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(terminal=True)
+    monkeypatch.setattr(sys, "stderr", screen)
+    for done in progressing([256, 512, 768], 1000):
+        if done == 512:
+            break
+    assert screen.getvalue() == "256 of 1,000 entries counted\r\x1b[2K"

@@ -7,7 +7,7 @@ import sys
 import textwrap
 import traceback
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,17 +79,31 @@ def grow(ledger: Ledger, size: int, url: URL | None) -> None:
         while lacking := max(0, size - ledger.size()):
             ledger.record_all([(refusal(), os.urandom(32)) for _ in range(min(lacking, 100))])
         return
-    salt, events = os.urandom(32), [refusal() for _ in range(size - ledger.size())]
+    wait(url, [refusal() for _ in range(size - ledger.size())])
+    seal_all(ledger)
+
+
+def wait(url: URL, events: Sequence[Event]) -> None:
+    """Put *events* where they wait to be sealed, at once."""
+    salt = os.urandom(32)
     made = [
-        {"uid": each.id, "salt": salt, "body": each.body(), "leaf": each.leaf(ORIGIN, salt)}
+        {
+            "uid": each.id,
+            "subject": each.subject,
+            "salt": salt,
+            "body": each.body(),
+            "leaf": each.leaf(ORIGIN, salt),
+        }
         for each in events
     ]
     with owner(url) as connection:
         connection.execute(
-            text("INSERT INTO consent.opening (uid, salt, body) VALUES (:uid, :salt, :body)"), made
+            text(
+                "INSERT INTO consent.opening (uid, subject, salt, body) VALUES (:uid, :subject, :salt, :body)"
+            ),
+            made,
         )
         connection.execute(text("INSERT INTO consent.inbox (uid, leaf) VALUES (:uid, :leaf)"), made)
-    seal_all(ledger)
 
 
 def place(ledger: Ledger, recorded: Recorded) -> int:

@@ -16,10 +16,22 @@ from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Counts, Event, Facets, Kind, Ledger, Sealed, erasure
 from consent.ledger.facets import LAST, hour_of, place
 from consent.ledger.tile import WIDTH
-from consent.storage import GuardedStorage, roles, tally
+from consent.storage import GuardedStorage, roles, sequencer, tally
 
 from .cluster import Cluster
-from .events import NOW, ORIGIN, change, new_event, open_ledger, open_served, owner, record, rows, seal_all
+from .events import (
+    NOW,
+    ORIGIN,
+    change,
+    new_event,
+    open_ledger,
+    open_served,
+    owner,
+    record,
+    rows,
+    seal_all,
+    wait,
+)
 from .test_pruning import bound
 from .test_server import login
 
@@ -55,30 +67,14 @@ def log(url: URL | None, tmp_path: Path) -> Iterator[Ledger]:
 
 def fill(ledger: Ledger, size: int, url: URL | None) -> None:
     """Answers up to *size* entries, sealed; put where they wait at once, to be quick."""
-    salt, made = os.urandom(32), [answer(number) for number in range(ledger.size(), size)]
-    if url is None:
-        for each in made:
-            record(ledger, each, salt=salt)
+    made = [answer(number) for number in range(ledger.size(), size)]
+    if url is not None:
+        wait(url, made)
+        seal_all(ledger)
         return
-    members = [
-        {
-            "uid": each.id,
-            "subject": each.subject,
-            "salt": salt,
-            "body": each.body(),
-            "leaf": each.leaf(ORIGIN, salt),
-        }
-        for each in made
-    ]
-    with owner(url) as connection:
-        connection.execute(
-            text(
-                "INSERT INTO consent.opening (uid, subject, salt, body) VALUES (:uid, :subject, :salt, :body)"
-            ),
-            members,
-        )
-        connection.execute(text("INSERT INTO consent.inbox (uid, leaf) VALUES (:uid, :leaf)"), members)
-    seal_all(ledger)
+    salt = os.urandom(32)
+    for each in made:
+        record(ledger, each, salt=salt)
 
 
 def read(record: Sealed) -> tuple[int, Facets]:
@@ -136,6 +132,21 @@ def test_nothing_is_counted_before_a_tile_is_full_and_then_all_of_it(log: Ledger
     assert events == from_events(log)
     assert not erased
     assert events.total() == 2 * WIDTH
+
+
+def test_while_more_waits_it_is_sealed_first_and_counted_with_the_last_of_it(
+    served: Ledger, begun_url: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consent.storage.postgres.INTERVAL", 3600.0)
+    wait(begun_url, [answer(number) for number in range(served.size(), 4 * WIDTH)])
+    found = []
+    for _ in range(2):
+        with owner(begun_url) as connection:
+            connection.exec_driver_sql("SET search_path = consent")
+            sealed = sequencer.seal(connection, 2 * WIDTH)
+        found.append((sealed, served.counted()))
+    assert found == [(2 * WIDTH, 0), (2 * WIDTH - 1, 4 * WIDTH)]
+    assert from_tally(served)[0] == from_events(served)
 
 
 def test_counts_of_a_span_are_those_of_its_days(log: Ledger, url: URL | None) -> None:
