@@ -48,15 +48,17 @@ _CONSTRAINTS = text("""
     WHERE contype IN ('c', 'f', 'x') AND to_regnamespace('consent') IN (holder.relnamespace, target.relnamespace)
     ORDER BY 1, 2
 """)
-# Whatever lets rows be there once, with the columns of which it says so.
+# Each table with whatever lets its rows be there once, the columns of which it says so, and whether of all its rows.
 _UNIQUE = text("""
-    SELECT i.relname AS name, holder.relname AS on_table, ARRAY(
+    SELECT holder.relname AS on_table, i.relname AS name, ARRAY(
         SELECT attname::text FROM pg_attribute
         WHERE attrelid = indrelid AND attnum = ANY ((indkey::smallint[])[0:indnkeyatts - 1])
-    ) AS columns
-    FROM pg_index JOIN pg_class i ON i.oid = indexrelid JOIN pg_class holder ON holder.oid = indrelid
-    WHERE indisunique AND holder.relnamespace = to_regnamespace('consent') ORDER BY 1, 2
+    ) AS columns, indisvalid AND indimmediate AND indpred IS NULL AND indexprs IS NULL AS whole
+    FROM pg_class holder LEFT JOIN pg_index ON indrelid = holder.oid AND indisunique
+    LEFT JOIN pg_class i ON i.oid = indexrelid
+    WHERE holder.relkind IN ('r', 'p') AND holder.relnamespace = to_regnamespace('consent') ORDER BY 1, 2
 """)
+#: The columns by which each row of a table is the only one.
 _KEYS: Final = {
     table.name: [
         *([{*table.primary_key.columns.keys()}] if table.primary_key else []),
@@ -64,6 +66,8 @@ _KEYS: Final = {
     ]
     for table in (*metadata.tables.values(), *served.tables.values())
 }
+# Over several partitions nothing can say so of ids: sealing sees to them.
+_NOT_KEPT: Final = (entry.name, {entry.c.uid.name})
 #: What rows are held against, each by a constraint of the table with which its name begins; a test compares them with
 #: the migrations.
 LIMITS: Final = {
@@ -155,10 +159,8 @@ def _of_constraints(connection: Connection) -> Iterator[str]:
                 missing.discard(row.name)
         elif row.made != (LIMITS[row.name] if limit else "CHECK ((one = 1))"):
             foreign.append(f"{row.name} on {row.holder.removeprefix('consent.')}")
-    for row in connection.execute(_UNIQUE):
-        table = _whole(row.on_table)
-        if table in _TABLES and not any(key <= {*row.columns} for key in _KEYS[table]):
-            foreign.append(f"{row.name} on {row.on_table}")
+    unkept, unknown = _keys(connection)
+    foreign += unknown
     if missing:
         yield (
             "The database doesn't hold new rows against the limits of this release: constraints are missing or "
@@ -170,6 +172,28 @@ def _of_constraints(connection: Connection) -> Iterator[str]:
             "what is recorded or erased. Find out who made them, take them away (ALTER TABLE … DROP CONSTRAINT …, or "
             "DROP INDEX …) and run: flask consent verify"
         )
+    if unkept:
+        yield (
+            f"Rows can stand twice in the log's tables, as these have lost their keys: {', '.join(unkept)}. Find out "
+            "who took them away, run ALTER TABLE … ADD PRIMARY KEY (…) for each, and then: flask consent verify. Where "
+            "that is refused rows are there twice: restore the database from a backup."
+        )
+
+
+def _keys(connection: Connection) -> tuple[list[str], list[str]]:
+    """The keys that nothing keeps any more, and what keeps other columns from saying the same twice."""
+    unkept, unknown = dict[str, list[set[str]]](), list[str]()
+    for row in connection.execute(_UNIQUE):
+        if (table := _whole(row.on_table)) not in _TABLES:
+            continue
+        keys = unkept.setdefault(row.on_table, [key for key in _KEYS[table] if (table, key) != _NOT_KEPT])
+        columns = {*row.columns}
+        if row.whole:
+            keys[:] = [key for key in keys if not columns <= key]
+        if row.name and not any(key <= columns for key in _KEYS[table]):
+            unknown.append(f"{row.name} on {row.on_table}")
+    lost = [f"{table} ({', '.join(sorted(key))})" for table, keys in unkept.items() for key in keys]
+    return lost, unknown
 
 
 def _whole(table: str | None) -> str:

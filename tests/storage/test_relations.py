@@ -91,6 +91,20 @@ from .events import record, seal_all
             ["CREATE UNIQUE INDEX alone ON consent.inbox (at, (length(leaf)))"],
             "doesn't have: alone on inbox.",
         ),
+        (["ALTER TABLE consent.opening DROP CONSTRAINT opening_pkey"], "lost their keys: opening (uid)."),
+        (["ALTER TABLE consent.inbox DROP CONSTRAINT inbox_uid_key"], "lost their keys: inbox (uid)."),
+        (
+            ["ALTER TABLE consent.entry DROP CONSTRAINT entry_pkey"],
+            "lost their keys: entry (leaf_index), entry_0 (leaf_index).",
+        ),
+        (
+            [
+                "ALTER TABLE consent.tally DROP CONSTRAINT tally_pkey",
+                "CREATE UNIQUE INDEX partly ON consent.tally (day, facets) WHERE day > 9",
+                "CREATE UNIQUE INDEX beyond ON consent.tally (day, (facets + 1))",
+            ],
+            "lost their keys: tally (day, facets).",
+        ),
         (["ALTER TABLE consent.account SET UNLOGGED"], "account is lost in a crash, as it is unlogged."),
     ],
 )
