@@ -1,8 +1,10 @@
 """The connections of one process to a PostgreSQL server, and the transactions on them."""
 
+import logging
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 import psycopg
@@ -11,6 +13,8 @@ from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, PoolReset
 from consent.storage import outages
 from consent.storage.bounded import BoundedConnection
 from consent.storage.schema import SCHEMA
+
+log = logging.getLogger("consent")
 
 #: Seconds that a read may take, and that opening a connection may.
 READING, CONNECTING = 10.0, 2.0
@@ -80,6 +84,22 @@ class Connections:
 def driver(connection: Connection) -> BoundedConnection:
     """The driver's own connection, of which *connection* is."""
     return cast(BoundedConnection, connection.connection.driver_connection)
+
+
+@contextmanager
+def heard(connection: Connection) -> Iterator[None]:
+    """While the block runs, what the server warns *connection* of is logged as it comes."""
+
+    def tell(said: psycopg.errors.Diagnostic) -> None:
+        if said.severity_nonlocalized == "WARNING":
+            log.warning("%s", said.message_primary)
+
+    own = driver(connection)
+    own.add_notice_handler(tell)
+    try:
+        yield
+    finally:
+        own.remove_notice_handler(tell)
 
 
 def bounded(patience: float) -> str:

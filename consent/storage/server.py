@@ -14,7 +14,7 @@ from consent.errors import LedgerError, LedgerUnavailable
 from consent.storage import arrival, extent, migrate, misfits, moved, outages, records, sequencer
 from consent.storage.birth import Birth
 from consent.storage.bounded import BoundedConnection
-from consent.storage.connections import READING, Connections, bounded, driver
+from consent.storage.connections import READING, Connections, bounded, driver, heard
 from consent.storage.departure import Departure, Progress
 from consent.storage.records import After
 from consent.storage.schema import SCHEMA
@@ -113,7 +113,8 @@ class Server:
                 self._take_turn(connection)
                 connection.exec_driver_sql(_UNHURRIED)
                 connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-                done = migrate.upgrade(connection)
+                with heard(connection):
+                    done = migrate.upgrade(connection)
             with process.connections.engine.begin() as connection:
                 self._take_turn(connection)
                 self._birth.enter(connection)
@@ -158,7 +159,7 @@ class Server:
         """Run *statements*, which change rights, in one transaction; LedgerUnavailable when the role may not."""
         engine = self._here().connections.engine
         try:
-            with engine.begin() as connection:
+            with engine.begin() as connection, heard(connection):
                 for statement in (bounded(READING), _UNHURRIED, *statements):
                     connection.exec_driver_sql(statement)
         except SQLAlchemyError as error:

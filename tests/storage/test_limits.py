@@ -337,7 +337,7 @@ def test_while_others_record_and_seal_the_limits_are_set_and_nothing_is_lost(
 
 @pytest.mark.parametrize("read", ["entry, consent.opening", "conflict"])
 def test_limits_that_are_set_wait_for_an_export_and_nobody_waits_behind_them(
-    older: Ledger, server: Cluster, begun_url: URL, read: str
+    older: Ledger, server: Cluster, begun_url: URL, read: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     storage, upgraded = older.storage, list[str]()
     assert isinstance(storage, GuardedStorage)
@@ -347,6 +347,9 @@ def test_limits_that_are_set_wait_for_an_export_and_nobody_waits_behind_them(
         thread.start()
         record_for_a_while(begun_url)
         assert thread.is_alive()
+        assert [each.message.partition(":")[0] for each in caplog.records] == [
+            "somebody is reading or writing the log"
+        ]
     thread.join(30)
     assert [line[:4] for line in upgraded] == ["0011"]
     assert older.problems() == []

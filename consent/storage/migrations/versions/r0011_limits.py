@@ -107,6 +107,10 @@ SETTING = """
                         'for five minutes somebody has been reading or writing the log without a pause, so that its '
                         || 'tables could not be changed; find out who in pg_stat_activity, and run this again';
                 END IF;
+                IF tries = 3 THEN
+                    RAISE WARNING USING MESSAGE = 'somebody is reading or writing the log: its tables are changed '
+                        || 'as soon as nobody does for a moment, which is waited for up to five minutes';
+                END IF;
                 PERFORM pg_sleep(0.2);
             END;
         END LOOP;
