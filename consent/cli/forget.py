@@ -28,6 +28,8 @@ from consent.web.site import Site
 ID = "8f2b6c1e-9d4a-4c55-b1de-6a0f0c3e7a11"
 #: Seconds that one transaction may take, and ids of a list that go into one.
 _PATIENCE, _AT_ONCE = 30.0, 500
+#: Openings of somebody else that are named one by one.
+_NAMED = 3
 #: What shows who did what with the log: whoever did mustn't be able to take it out.
 _TRACES = frozenset({Kind.ACCESSED, Kind.ERASED})
 
@@ -172,15 +174,22 @@ def require_all(ledger: Ledger, id: uuid.UUID, records: Sequence[Record], linked
     of, could keep something from being erased.
     """
     leaves, openings = ledger.storage.told_of(id)
+    further = ""
     if leaves > len(records) or openings != len(linked):
         found = (
             f"its event is there {leaves} times and {openings} events are linked to it; by the indexes "
             f"{sum(each.id == id for each in records)} and {len(linked)} are found"
         )
     elif others := [
-        str(each.id) for each in records if each.body is not None and naming(each.subject) not in each.body
+        each for each in records if each.body is not None and naming(each.subject) not in each.body
     ]:
-        found = f"the opening of {', '.join(others)} is filed under it, and of somebody else"
+        found = "the opening of " + ", ".join(str(each.id) for each in others[:_NAMED])
+        if len(others) > _NAMED:  # of a subject, as no others are many
+            subject = others[0].subject
+            found += f" and of {len(others) - _NAMED:,} more"
+            theirs = f"position('{naming(subject).decode()}'::bytea IN body) = 0"
+            further = f", and the others, WHERE subject = '{subject}' AND {theirs}"
+        found += " is filed under it, and of somebody else"
     elif any(each.body is None and not ledger.storage.is_erased(each.id) for each in records):
         found = "something that was said under it is gone, or not found, and nothing says that it was erased"
     else:
@@ -189,7 +198,7 @@ def require_all(ledger: Ledger, id: uuid.UUID, records: Sequence[Record], linked
         f"The database contradicts itself about the id {id}: {found}. Nothing was erased. Was something recorded at "
         "this moment? Run the command again. Else run flask consent verify: where only an index is wrong, the command "
         "REINDEX of sqlite3 mends it; where something was altered, restore the database from a backup. On PostgreSQL "
-        "whoever may record can have added an opening: where it is named here, delete it from the table opening."
+        f"whoever may record can have added an opening: where one is named, delete it from consent.opening{further}."
     )
 
 

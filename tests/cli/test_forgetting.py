@@ -235,8 +235,9 @@ def test_what_was_said_and_is_not_found_is_not_said_to_be_erased(
 
 
 @pytest.mark.requirement("LOG-05")
+@pytest.mark.parametrize(("many", "said"), [(1, ""), (5, " and of 2 more")])
 def test_what_somebody_added_to_a_subject_on_a_server_is_named_and_all_is_erased_once_it_is_away(
-    on_server: Flask, server: Cluster
+    on_server: Flask, server: Cluster, many: int, said: str
 ) -> None:
     run = run_for(on_server)
     run("db", "upgrade")
@@ -244,18 +245,24 @@ def test_what_somebody_added_to_a_subject_on_a_server_is_named_and_all_is_erased
         site_of(on_server).recorder.ledger,
         make_url(on_server.config["CONSENT_DATABASE"]).database,
     )
-    event, added = record(ledger, subject=uuid.uuid4()), uuid.uuid4()
-    server.run(
-        f"INSERT INTO consent.opening VALUES ('{added}', '{event.subject}', '', '')",
-        f"INSERT INTO consent.inbox (uid, leaf) VALUES ('{added}', '')",
-        database=database,
-    )
+    event, added = record(ledger, subject=uuid.uuid4()), [uuid.uuid4() for _ in range(many)]
+    for each in added:
+        server.run(
+            f"INSERT INTO consent.opening VALUES ('{each}', '{event.subject}', '', '')",
+            f"INSERT INTO consent.inbox (uid, leaf) VALUES ('{each}', '')",
+            database=database,
+        )
     result = run("forget", str(event.subject), "--yes")
     assert (result.exit_code, result.stdout) == (3, "")
-    assert f"the opening of {added} is filed under it, and of somebody else." in " ".join(
-        result.stderr.split()
-    )
-    server.run(f"DELETE FROM consent.opening WHERE uid = '{added}'", database=database)
+    told = " ".join(result.stderr.split())
+    assert sum(str(each) in told for each in added) == min(many, 3)
+    assert f"{said} is filed under it, and of somebody else." in told
+    for each in added[: many % 5]:
+        server.run(f"DELETE FROM consent.opening WHERE uid = '{each}'", database=database)
+    if many > 3:
+        server.run(
+            f"DELETE FROM consent.opening {told[told.index('WHERE') :]}".rstrip("."), database=database
+        )
     assert run("forget", str(event.subject), "--yes").stdout == "Erased 1 event.\n"
 
 
