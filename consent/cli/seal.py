@@ -84,7 +84,8 @@ def keep_sealing(
     while not stopped.is_set():
         busy = True
         try:
-            busy = seal_now(ledger, stopped) >= BATCH
+            # A batch each second, and more, leaves no time for anything else; in a longer interval there is some.
+            busy = seal_now(ledger, stopped) >= BATCH * max(1.0, every)
             sealed()
             well = True
         except (LedgerUnavailable, SigningRefused) as error:

@@ -187,6 +187,28 @@ def test_what_a_burst_has_left_is_counted_in_the_pauses_once_it_is_over(
     assert pauses.counted == [0, 4 * WIDTH]
 
 
+def test_in_a_long_pause_more_than_a_batch_before_it_keeps_nobody_from_counting(
+    burst: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(keep_sealing.__globals__, "BATCH", 1)
+    record(burst)
+    record(burst)
+    found = list[int]()
+
+    class Once:
+        """Stops at the first pause."""
+
+        def is_set(self) -> bool:
+            return bool(found)
+
+        def wait(self, timeout: float) -> bool:
+            found.append(burst.counted())
+            return True
+
+    keep_sealing(burst, 60.0, Once())
+    assert found == [4 * WIDTH]
+
+
 def test_accounts_that_no_key_links_here_are_a_fault(
     waiting: Flask, make_app: MakeApp, tmp_path: Path
 ) -> None:
