@@ -22,6 +22,8 @@ from consent.verify import counted
 
 #: Seconds that one transaction may take.
 _PATIENCE = 30.0
+#: Seconds until the next try after one to count in a pause came to nothing, which the log may say each time.
+_PAUSE = 60.0
 _UNITS = {"ms": 0.001, "s": 1.0, "": 1.0}
 
 
@@ -80,7 +82,7 @@ def keep_sealing(
     ledger: Ledger, every: float, stopped: Stopping, sealed: Callable[[], object] = lambda: None
 ) -> None:
     """Seal and sign *every* so many seconds until *stopped*; *sealed* is called each time that went well."""
-    well = True
+    well, again = True, 0.0
     while not stopped.is_set():
         busy = True
         try:
@@ -93,8 +95,8 @@ def keep_sealing(
                 complain(f"Nothing was sealed or signed: {error} Trying again.")
             well = False
         due = time.monotonic() + every
-        if not busy:
-            count_rest(ledger, due, stopped)
+        if not busy and time.monotonic() >= again and not count_rest(ledger, due, stopped):
+            again = time.monotonic() + _PAUSE
         stopped.wait(due - time.monotonic())
 
 
@@ -112,16 +114,20 @@ def seal_now(ledger: Ledger, stopped: Stopping) -> int:
     return taken
 
 
-def count_rest(ledger: Ledger, due: float, stopped: Stopping) -> None:
+def count_rest(ledger: Ledger, due: float, stopped: Stopping) -> bool:
     """Count what busier times have left for later, until *due* or *stopped*. What can't be counted now is left again.
 
-    *due* is a moment of ``time.monotonic``.
+    *due* is a moment of ``time.monotonic``. False if there was something to count and none of it was.
     """
     with suppress(LedgerError):
-        if ledger.size() - ledger.counted() >= WIDTH:
-            for _ in progressing(catch_up(ledger), ledger.size()):
-                if stopped.is_set() or time.monotonic() >= due:
-                    break
+        before = ledger.counted()
+        if ledger.size() - before < WIDTH:
+            return True
+        for _ in progressing(catch_up(ledger), ledger.size()):
+            if stopped.is_set() or time.monotonic() >= due:
+                break
+        return ledger.counted() > before
+    return False
 
 
 def batches(ledger: Ledger) -> Iterator[int]:

@@ -209,6 +209,31 @@ def test_in_a_long_pause_more_than_a_batch_before_it_keeps_nobody_from_counting(
     assert found == [4 * WIDTH]
 
 
+def test_what_cant_be_counted_is_told_once_a_minute_and_not_in_each_pause(
+    burst: Ledger, waiting: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Thrice:
+        """Stops at the third pause."""
+
+        def __init__(self) -> None:
+            self.many = 0
+
+        def is_set(self) -> bool:
+            return self.many == 3
+
+        def wait(self, timeout: float) -> bool:
+            self.many += 1
+            return self.is_set()
+
+    with owner(make_url(waiting.config["CONSENT_DATABASE"])) as connection:
+        connection.exec_driver_sql("ALTER TABLE consent.tally ADD CONSTRAINT never CHECK (events < 0)")
+    keep_sealing(burst, 1.0, Thrice())
+    assert caplog.text.count("could not be counted") == 1
+    monkeypatch.setitem(keep_sealing.__globals__, "_PAUSE", 0.0)
+    keep_sealing(burst, 1.0, Thrice())
+    assert caplog.text.count("could not be counted") == 4
+
+
 def test_accounts_that_no_key_links_here_are_a_fault(
     waiting: Flask, make_app: MakeApp, tmp_path: Path
 ) -> None:
