@@ -137,13 +137,18 @@ def tally(
     between = None if cut is None else _with_answers(reader, search)
     spans = () if cut is None or between is None else tuple(cut(*between))
     days, parts = whole_units(search, DAY)
-    known = admitted(reader, search)
     if cut is None:
         counts = reader.ledger.counts(days.start, days.stop)
+        # After that: others count meanwhile, and what they find may be new.
+        known = admitted(reader, search)
     else:
         firsts = (number_of(span.first) for span in spans)
         edges = [days.start, *(day for day in firsts if day in days[1:]), days.stop]
+        known = admitted(reader, search)
         counts = reader.ledger.sums(edges, _groups(known, alike))
+        while (now := admitted(reader, search)).keys() != known.keys():
+            known = now
+            counts = reader.ledger.sums(edges, _groups(known, alike))
     rows = [row for row in counts.rows if row[1] in known]
     others = rest(reader, search, parts, known, counts.size, progress)
     return Tally([*rows, *others.rows], others.facets, counts.missing, others.read, spans)
@@ -170,7 +175,7 @@ def rest(
     for part in parts:
         hours, ends = whole_units(part, _HOUR)
         at_the_ends += ends
-        rows += _of_hours(reader, known, hours)
+        rows += _of_hours(reader, known, hours, size)
     of_ends = (
         row
         for end in at_the_ends
@@ -192,9 +197,10 @@ def _with_answers(reader: Reader, search: Search) -> tuple[date, date] | None:
     since, until, ledger = search.since, search.until, reader.ledger
     first = 0 if since is None else (since - _START) // DAY
     beyond = _END if until is None else -((_START - until) // DAY)
+    size = ledger.counted()  # before the days, as others count meanwhile
     other = [id for id, facets in ledger.facets().items() if not is_answer(facets)]
     found = [day_of(day) for day in ledger.counted_days(first, beyond, other) or ()]
-    for row in reader.rows(ledger.records(ledger.counted() - 1)):
+    for row in reader.rows(ledger.records(size - 1)):
         if row.hour and is_answer(row.facets) and search.in_span(row):
             found.append(row.hour.date())
             found = [min(found), max(found)]
@@ -202,12 +208,12 @@ def _with_answers(reader: Reader, search: Search) -> tuple[date, date] | None:
 
 
 def _of_hours(
-    reader: Reader, known: Mapping[int, Facets], hours: range
+    reader: Reader, known: Mapping[int, Facets], hours: range, size: int
 ) -> Iterator[tuple[int, int, int, int]]:
-    """The counts of these hours, which are all of one day."""
+    """The counts of these hours, which are all of one day, among the first *size* entries."""
     if hours:
         first, end = (place(with_a_place(hour), 0) for hour in (hours.start, hours.stop))
-        found = reader.ledger.events(first, end)
+        found = reader.ledger.events(first, end, size)
         for id in found.keys() & known.keys():
             yield hours.start // 24, id, found[id], 0 if known[id].known else found[id]
 

@@ -207,9 +207,9 @@ class Ledger:
         """The first and the last of these days with a counted event of other facets than *other*; None if on none."""
         return self.storage.counted_days(first, beyond, other)
 
-    def events(self, first: int, before: int) -> Mapping[int, int]:
-        """How many counted events there are from place *first* until *before*, by the ids of their facets."""
-        return self.storage.events(first, before)
+    def events(self, first: int, before: int, size: int) -> Mapping[int, int]:
+        """How many of the first *size* entries are counted from place *first* until *before*, by their facets' ids."""
+        return self.storage.events(first, before, size)
 
     def found(
         self, ids: Collection[int], first: int = 0, before: int | None = None, limit: int = 50

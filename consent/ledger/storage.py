@@ -181,8 +181,8 @@ class Storage(SignedStorage, FullTiles, Protocol):
     def counted_days(self, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:
         """The first and the last of these days with a counted event of other facets than *other*; None if on none."""
 
-    def events(self, first: int, before: int) -> Mapping[int, int]:
-        """How many counted events there are from place *first* until *before*, by the ids of their facets."""
+    def events(self, first: int, before: int, size: int) -> Mapping[int, int]:
+        """How many of the first *size* entries are counted from place *first* until *before*, by their facets' ids."""
 
     def placed(self) -> Iterator[tuple[int, int, int]]:
         """Index, place and id of the facets of all events that can be ``found``, by index, in constant memory."""

@@ -82,12 +82,14 @@ _NEWEST = select(
     .scalar_subquery()
     .label("place"),
 )
+# A place says which entry's it is: so the index alone tells.
+_AMONG = indexed.c.place.op("&")((1 << BITS) - 1) < bindparam("size")
 # Of each facets how many: a look into the index each, as long as the span and no longer.
 _MANY_BETWEEN = select(
     facets_table.c.id,
     select(func.count())
     .select_from(indexed)
-    .where(indexed.c.facets == facets_table.c.id, *_BETWEEN)
+    .where(indexed.c.facets == facets_table.c.id, *_BETWEEN, _AMONG)
     .scalar_subquery(),
 )
 _OF_ONE = """
@@ -206,9 +208,9 @@ def days(connection: Connection, first: int, beyond: int, other: Collection[int]
     return found, last
 
 
-def events(connection: Connection, first: int, before: int) -> Mapping[int, int]:
-    """How many events there are from place *first* until *before*, by the ids of their facets."""
-    rows = connection.execute(_MANY_BETWEEN, {"first": first, "before": before})
+def events(connection: Connection, first: int, before: int, size: int) -> Mapping[int, int]:
+    """How many of the first *size* entries there are from place *first* until *before*, by the ids of their facets."""
+    rows = connection.execute(_MANY_BETWEEN, {"first": first, "before": before, "size": size})
     return {id: many for id, many in rows if many}
 
 

@@ -241,8 +241,8 @@ class PostgresStorage:
     def counted_days(self, first: int, beyond: int, other: Collection[int]) -> tuple[int, int] | None:
         return self._server.read(lambda connection: index.days(connection, first, beyond, other))
 
-    def events(self, first: int, before: int) -> Mapping[int, int]:
-        return self._server.read(lambda connection: index.events(connection, first, before))
+    def events(self, first: int, before: int, size: int) -> Mapping[int, int]:
+        return self._server.read(lambda connection: index.events(connection, first, before, size))
 
     def placed(self) -> Iterator[tuple[int, int, int]]:
         return self._server.read_all(index.placed, -records.END, lambda found: found[0])

@@ -272,9 +272,9 @@ class SqliteStorage:
         with self._database.reading() as connection:
             return index.days(connection, first, beyond, other)
 
-    def events(self, first: int, before: int) -> Mapping[int, int]:
+    def events(self, first: int, before: int, size: int) -> Mapping[int, int]:
         with self._database.reading() as connection:
-            return index.events(connection, first, before)
+            return index.events(connection, first, before, size)
 
     def placed(self) -> Iterator[tuple[int, int, int]]:
         def batch(after: int) -> Sequence[tuple[int, int, int]]:

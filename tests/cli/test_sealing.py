@@ -4,22 +4,31 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import make_url
 
+from consent.audit.row import Reader
+from consent.audit.search import Search
+from consent.audit.span import Span
+from consent.audit.tally import tally
 from consent.cli.seal import keep_sealing
-from consent.ledger import KeyState, Ledger
+from consent.ledger import Counts, KeyState, Ledger
 from consent.ledger.tile import WIDTH
 from consent.storage import sequencer
 from consent.web.metrics import Metrics
 from tests.audit.clinic import POLICY, MakeApp, record, site_of, visit
 from tests.storage.cluster import Cluster
-from tests.storage.events import new_event, owner, wait
+from tests.storage.events import NOW, new_event, owner, wait
 
 from .conftest import Run, run_for
+
+Cut = Callable[[date, date], Sequence[Span]]
 
 
 def size(app: Flask) -> int:
@@ -232,6 +241,47 @@ def test_what_cant_be_counted_is_told_once_a_minute_and_not_in_each_pause(
     monkeypatch.setitem(keep_sealing.__globals__, "_PAUSE", 0.0)
     keep_sealing(burst, 1.0, Thrice())
     assert caplog.text.count("could not be counted") == 4
+
+
+@pytest.mark.parametrize("cut", [None, lambda first, last: (Span(first, last),)])
+def test_facets_that_others_count_just_then_are_counted_here_too(
+    burst: Ledger, monkeypatch: pytest.MonkeyPatch, cut: Cut | None
+) -> None:
+    monkeypatch.setattr(Reader, "catch_up", lambda reader: reader.ledger.counted())
+
+    def just_then(read: Callable[..., Counts]) -> Callable[..., Counts]:
+        def reading(*asked: Any) -> Counts:
+            burst.count()
+            return read(*asked)
+
+        return reading
+
+    for name in ("counts", "sums"):
+        monkeypatch.setattr(burst.storage, name, just_then(getattr(burst.storage, name)))
+    assert tally(Reader(burst), Search(), cut=cut).events == 4 * WIDTH
+    assert burst.counted() == 4 * WIDTH
+
+
+def test_what_others_count_just_then_is_not_counted_twice(
+    burst: Ledger, waiting: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reader, "catch_up", lambda reader: reader.ledger.counted())
+    with owner(make_url(waiting.config["CONSENT_DATABASE"])) as connection:
+        sequencer.count(connection, 1)
+    # Hours of a part of a day: of what is counted the index says how many events they have.
+    search = Search(since=NOW.replace(hour=1), until=NOW.replace(hour=23))
+    many = tally(Reader(burst), search).events
+    assert many > 3 * WIDTH
+    read = burst.storage.counts
+
+    def and_count(first: int, beyond: int) -> Counts:
+        found = read(first, beyond)
+        burst.count()
+        return found
+
+    monkeypatch.setattr(burst.storage, "counts", and_count)
+    assert tally(Reader(burst), search).events == many
+    assert burst.counted() == 4 * WIDTH
 
 
 def test_accounts_that_no_key_links_here_are_a_fault(
