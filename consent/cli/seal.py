@@ -117,13 +117,15 @@ def seal_now(ledger: Ledger, stopped: Stopping) -> int:
 def count_rest(ledger: Ledger, due: float, stopped: Stopping) -> bool:
     """Count what busier times have left for later, until *due* or *stopped*. What can't be counted now is left again.
 
-    *due* is a moment of ``time.monotonic``. False if there was something to count and none of it was.
+    What comes meanwhile is sealed between two steps. *due* is a moment of ``time.monotonic``. False if there was
+    something to count and none of it was.
     """
     with suppress(LedgerError):
         before = ledger.counted()
         if ledger.size() - before < WIDTH:
             return True
         for _ in progressing(catch_up(ledger), ledger.size()):
+            ledger.seal(patience=_PATIENCE)  # whoever counts keeps the others from it
             if stopped.is_set() or time.monotonic() >= due:
                 break
         return ledger.counted() > before

@@ -171,6 +171,20 @@ def test_seal_counts_what_a_burst_has_left_uncounted(waiting: Flask, burst: Ledg
     assert burst.counted() == 4 * WIDTH
 
 
+def test_what_comes_while_the_rest_is_counted_is_sealed_meanwhile(
+    waiting: Flask, burst: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, url = Ledger.count, make_url(waiting.config["CONSENT_DATABASE"])
+
+    def while_another_comes(ledger: Ledger, **options: float) -> int:
+        wait(url, [new_event()])
+        return count(ledger, **options)
+
+    monkeypatch.setattr(Ledger, "count", while_another_comes)
+    assert run_for(waiting)("seal").exit_code == 0
+    assert (burst.size(), burst.counted()) == (4 * WIDTH + 1, 4 * WIDTH)
+
+
 def test_what_a_burst_has_left_is_counted_in_the_pauses_once_it_is_over(
     burst: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
