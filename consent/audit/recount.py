@@ -157,8 +157,13 @@ def recount(ledger: Ledger) -> Iterator[int]:
 
 
 def catch_up(ledger: Ledger) -> Iterator[int]:
-    """Count what isn't counted yet, a few tiles at a time; how many entries are counted so far, after each step."""
+    """Count what isn't counted yet, a few tiles at a time; how many entries are counted so far, after each step.
+
+    What comes meanwhile is sealed between two steps.
+    """
     left = 1
     while left:
         left = ledger.count(patience=PATIENCE)
+        if left:  # whoever counts keeps all others from sealing
+            ledger.seal(patience=PATIENCE)
         yield ledger.counted()

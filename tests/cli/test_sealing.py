@@ -4,31 +4,19 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import make_url
 
-from consent.audit.row import Reader
-from consent.audit.search import Search
-from consent.audit.span import Span
-from consent.audit.tally import tally
-from consent.cli.seal import keep_sealing
-from consent.ledger import Counts, KeyState, Ledger
-from consent.ledger.tile import WIDTH
-from consent.storage import sequencer
+from consent.ledger import KeyState, Ledger
 from consent.web.metrics import Metrics
 from tests.audit.clinic import POLICY, MakeApp, record, site_of, visit
 from tests.storage.cluster import Cluster
-from tests.storage.events import NOW, new_event, owner, wait
+from tests.storage.events import new_event
 
 from .conftest import Run, run_for
-
-Cut = Callable[[date, date], Sequence[Span]]
 
 
 def size(app: Flask) -> int:
@@ -150,152 +138,6 @@ def test_what_comes_while_it_seals_waits_for_the_next_time(
     assert run_for(waiting)("seal", "--every", "500ms").exit_code == 0
     assert [count > 0 for count in sealed] == [True, True]
     assert time.monotonic() - before >= 0.5
-
-
-@pytest.fixture
-def burst(waiting: Flask, monkeypatch: pytest.MonkeyPatch) -> Ledger:
-    """A log with four tiles, of a burst that has just been sealed: none of it is counted."""
-    ledger = site_of(waiting).recorder.ledger
-    url = make_url(waiting.config["CONSENT_DATABASE"])
-    wait(url, [new_event() for _ in range(4 * WIDTH - ledger.size())])
-    with owner(url) as connection:
-        connection.exec_driver_sql("SET search_path = consent")
-        sequencer.seal(connection, 4 * WIDTH - ledger.size())
-    assert ledger.size() == 4 * WIDTH
-    assert ledger.counted() == 0
-    return ledger
-
-
-def test_seal_counts_what_a_burst_has_left_uncounted(waiting: Flask, burst: Ledger) -> None:
-    assert run_for(waiting)("seal").exit_code == 0
-    assert burst.counted() == 4 * WIDTH
-
-
-def test_what_comes_while_the_rest_is_counted_is_sealed_meanwhile(
-    waiting: Flask, burst: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    count, url = Ledger.count, make_url(waiting.config["CONSENT_DATABASE"])
-
-    def while_another_comes(ledger: Ledger, **options: float) -> int:
-        wait(url, [new_event()])
-        return count(ledger, **options)
-
-    monkeypatch.setattr(Ledger, "count", while_another_comes)
-    assert run_for(waiting)("seal").exit_code == 0
-    assert (burst.size(), burst.counted()) == (4 * WIDTH + 1, 4 * WIDTH)
-
-
-def test_what_a_burst_has_left_is_counted_in_the_pauses_once_it_is_over(
-    burst: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # So that one event is as much as a batch takes; in its package the module is hidden by its command.
-    monkeypatch.setitem(keep_sealing.__globals__, "BATCH", 1)
-
-    class Twice:
-        """Stops at the second pause."""
-
-        def __init__(self) -> None:
-            self.counted = list[int]()
-
-        def is_set(self) -> bool:
-            return len(self.counted) == 2
-
-        def wait(self, timeout: float) -> bool:
-            self.counted.append(burst.counted())
-            return self.is_set()
-
-    record(burst)
-    pauses = Twice()
-    keep_sealing(burst, 1.0, pauses)
-    assert pauses.counted == [0, 4 * WIDTH]
-
-
-def test_in_a_long_pause_more_than_a_batch_before_it_keeps_nobody_from_counting(
-    burst: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(keep_sealing.__globals__, "BATCH", 1)
-    record(burst)
-    record(burst)
-    found = list[int]()
-
-    class Once:
-        """Stops at the first pause."""
-
-        def is_set(self) -> bool:
-            return bool(found)
-
-        def wait(self, timeout: float) -> bool:
-            found.append(burst.counted())
-            return True
-
-    keep_sealing(burst, 60.0, Once())
-    assert found == [4 * WIDTH]
-
-
-def test_what_cant_be_counted_is_told_once_a_minute_and_not_in_each_pause(
-    burst: Ledger, waiting: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    class Thrice:
-        """Stops at the third pause."""
-
-        def __init__(self) -> None:
-            self.many = 0
-
-        def is_set(self) -> bool:
-            return self.many == 3
-
-        def wait(self, timeout: float) -> bool:
-            self.many += 1
-            return self.is_set()
-
-    with owner(make_url(waiting.config["CONSENT_DATABASE"])) as connection:
-        connection.exec_driver_sql("ALTER TABLE consent.tally ADD CONSTRAINT never CHECK (events < 0)")
-    keep_sealing(burst, 1.0, Thrice())
-    assert caplog.text.count("could not be counted") == 1
-    monkeypatch.setitem(keep_sealing.__globals__, "_PAUSE", 0.0)
-    keep_sealing(burst, 1.0, Thrice())
-    assert caplog.text.count("could not be counted") == 4
-
-
-@pytest.mark.parametrize("cut", [None, lambda first, last: (Span(first, last),)])
-def test_facets_that_others_count_just_then_are_counted_here_too(
-    burst: Ledger, monkeypatch: pytest.MonkeyPatch, cut: Cut | None
-) -> None:
-    monkeypatch.setattr(Reader, "catch_up", lambda reader: reader.ledger.counted())
-
-    def just_then(read: Callable[..., Counts]) -> Callable[..., Counts]:
-        def reading(*asked: Any) -> Counts:
-            burst.count()
-            return read(*asked)
-
-        return reading
-
-    for name in ("counts", "sums"):
-        monkeypatch.setattr(burst.storage, name, just_then(getattr(burst.storage, name)))
-    assert tally(Reader(burst), Search(), cut=cut).events == 4 * WIDTH
-    assert burst.counted() == 4 * WIDTH
-
-
-def test_what_others_count_just_then_is_not_counted_twice(
-    burst: Ledger, waiting: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Reader, "catch_up", lambda reader: reader.ledger.counted())
-    with owner(make_url(waiting.config["CONSENT_DATABASE"])) as connection:
-        sequencer.count(connection, 1)
-    # Hours of a part of a day: of what is counted the index says how many events they have.
-    search = Search(since=NOW.replace(hour=1), until=NOW.replace(hour=23))
-    many = tally(Reader(burst), search).events
-    assert many > 3 * WIDTH
-    read = burst.storage.counts
-
-    def and_count(first: int, beyond: int) -> Counts:
-        found = read(first, beyond)
-        burst.count()
-        return found
-
-    monkeypatch.setattr(burst.storage, "counts", and_count)
-    assert tally(Reader(burst), search).events == many
-    assert burst.counted() == 4 * WIDTH
 
 
 def test_accounts_that_no_key_links_here_are_a_fault(
