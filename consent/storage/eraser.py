@@ -27,8 +27,9 @@ _SAY = text("""
     INSERT INTO consent.inbox (uid, leaf) SELECT uid, :leaf FROM opened ON CONFLICT DO NOTHING
 """)
 _UNLISTED = text("SELECT EXISTS (SELECT FROM consent.unlisted)")
-# One at a time, as the list is one file; the number has no meaning.
-_LISTING = text("SELECT pg_try_advisory_xact_lock(7163384699739271540)")
+# One at a time, as the list is one file. Only who may take from the table can have this, and whoever erases goes on;
+# an advisory lock could be held by anybody who may connect, and nothing would be listed.
+_LISTING = text("LOCK TABLE consent.unlisted IN SHARE UPDATE EXCLUSIVE MODE")
 _TAKE = text("DELETE FROM consent.unlisted RETURNING uid")
 # An event without a tombstone whose id is listed. It needs no right to read openings.
 _BACK = text("""
@@ -68,9 +69,8 @@ def waiting(connection: Connection) -> bool:
 
 
 def take(connection: Connection) -> Sequence[uuid.UUID]:
-    """What waits to be listed, taken from there; none while somebody else takes it."""
-    if not connection.execute(_LISTING).scalar_one():
-        return ()
+    """What waits to be listed, taken from there, by one at a time."""
+    connection.execute(_LISTING)
     return [id for id in connection.execute(_TAKE).scalars() if id is not None]
 
 

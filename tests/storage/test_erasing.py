@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -457,6 +458,22 @@ def test_whoever_has_the_key_lists_what_others_erase(
     signer.seal()
     assert (tmp_path / "consent.erased").read_text().split() == [str(each) for each in own]
     assert sorted(served.tombstones()) == sorted([*own, theirs])
+    assert server.run("SELECT count(*) FROM consent.unlisted", database=begun_url.database) == [(0,)]
+
+
+def test_who_only_reads_keeps_nothing_from_being_listed(
+    signer: Ledger, server: Cluster, begun_url: URL, tmp_path: Path
+) -> None:
+    assert isinstance(signer.storage, GuardedStorage)
+    signer.storage.apply(roles.statements())
+    own = record(signer, new_event()).id
+    reader = login(server, begun_url, roles.READER)
+    with psycopg.connect(libpq(reader), autocommit=True) as connection:
+        # The number that was locked here once, which anybody may lock who may connect.
+        connection.execute("SELECT pg_advisory_lock(7163384699739271540)")
+        erase(signer)
+        signer.seal()
+    assert (tmp_path / "consent.erased").read_text().split() == [str(own)]
     assert server.run("SELECT count(*) FROM consent.unlisted", database=begun_url.database) == [(0,)]
 
 
