@@ -122,6 +122,7 @@ def recover(ctx: click.Context, yes: bool) -> None:
         if typed != ledger.origin:
             complain("That isn't its name. Nothing was done.")
             ctx.exit(WRONG)
+    forgotten = rotation.forgotten_keys(ledger)
     aside = desk.set_guard_aside()
     note = rotation.recover(ledger, time=datetime.now(UTC), salt=os.urandom(32))
     size = Checkpoint.parse(Note.parse(note).text).size
@@ -129,6 +130,11 @@ def recover(ctx: click.Context, yes: bool) -> None:
     if aside is not None:
         complain(
             f"What was signed before is kept in {aside}: whoever holds a checkpoint of then may ask for it."
+        )
+    if forgotten:
+        complain(
+            f"What was recorded of {', '.join(forgotten)} is lost, which is here. The keys before sign again, also one "
+            "that was revoked. Run once more: flask consent keys rotate, and then --finish; or --revoke."
         )
 
 

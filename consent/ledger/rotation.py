@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from consent.errors import LedgerError, LedgerUnavailable, SigningRefused
+from consent.errors import LedgerError, LedgerUnavailable, ProofError, SigningRefused
 from consent.ledger.checkpoint import Checkpoint
 from consent.ledger.event import Event
 from consent.ledger.keys import KeyState, LogKey, announcement, ending, farewell, recovery, voucher
 from consent.ledger.ledger import Ledger
-from consent.ledger.note import Signer
+from consent.ledger.note import Note, Signer
 from consent.ledger.record import Document, Head, Record
 from consent.ledger.signing import Desk, read_guard
 
@@ -37,6 +37,22 @@ def signing(ledger: Ledger) -> list[LogKey]:
     """The keys that sign and are here, in the order of the log."""
     here = {signer.key for signer in desk_of(ledger).signers()}
     return [key for key in current_keys(ledger) if key.verifier in here]
+
+
+def unnamed(ledger: Ledger) -> list[str]:
+    """The verifier keys that are here and that the log doesn't name."""
+    known = ledger.keys()
+    named = {key.verifier for key in known}
+    return [signer.key for signer in desk_of(ledger).signers() if signer.key not in named]
+
+
+def forgotten_keys(ledger: Ledger) -> list[str]:
+    """Those of ``unnamed`` that signed what the guard says: their announcement was in a newer database."""
+    try:
+        signed = Note.parse(desk_of(ledger).guard() or "").signed_by(unnamed(ledger))
+    except (ProofError, ValueError):
+        return []
+    return sorted(signed)
 
 
 def before(ledger: Ledger, key: LogKey) -> list[LogKey]:
@@ -82,10 +98,14 @@ def end(ledger: Ledger, key: str, *, revoked: bool, time: datetime, salt: bytes)
 
 
 def signed_last(ledger: Ledger) -> Checkpoint | None:
-    """What the guard says; None if there is none that a key of the log signed."""
-    known = ledger.keys()
+    """What the guard says; None if there is none that a key of the log signed, or one that is here.
+
+    An older copy of the database doesn't name the keys that were announced since.
+    """
+    desk, known = desk_of(ledger), ledger.keys()
+    keys = [*(key.verifier for key in known), *(signer.key for signer in desk.signers())]
     try:
-        return read_guard(desk_of(ledger).guard(), [key.verifier for key in known], ledger.origin)
+        return read_guard(desk.guard(), keys, ledger.origin)
     except SigningRefused:
         return None
 

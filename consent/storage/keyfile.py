@@ -200,7 +200,10 @@ class KeyFile:
         try:
             known = Checkpoint.parse(open_note(guarded, keys).text)
         except (ProofError, ValueError):
-            yield f"The guard file {self.guard} doesn't belong to this log: no key that it names has signed it."
+            yield (
+                f"The guard file {self.guard} doesn't belong to this log: no key that it names has signed it. "
+                f"{_REPLACED}"
+            )
         else:
             if known.origin != self.origin or size < known.size:
                 yield (

@@ -354,6 +354,7 @@ def test_recover_records_the_loss_keeps_the_old_guard_and_signs_again(
     result = run("keys", "recover", input=f"{ORIGIN}\n")
     assert result.exit_code == 0, result.output
     assert "the tree of 5 entries is signed" in result.stdout
+    assert "flask consent keys rotate" not in result.stderr
     detail = newest(restored).detail
     assert detail is not None
     recovered = detail["recovered"]
@@ -389,6 +390,48 @@ def test_who_takes_the_id_of_a_recovery_beforehand_keeps_it_off_no_record(
     assert isinstance(recovered, dict)
     assert recovered["signed"] == {"root": encoded(lost.root), "size": 6}
     assert recovered["found"] == {"root": encoded(ledger.root(5)), "size": 5}
+    assert ledger.problems() == []
+
+
+@pytest.mark.parametrize("ended", ["--finish", "--revoke"])
+def test_a_database_from_before_a_change_of_keys_is_an_older_copy_and_recovered_as_one(
+    app: Flask, run: Run, ledger: Ledger, folder: Path, ended: str
+) -> None:
+    visit(app, "all")
+    ledger.sign()
+    close(ledger)
+    shutil.copy(folder / "consent.sqlite3", older := folder / "older.sqlite3")
+    assert run("keys", "rotate").exit_code == 0
+    assert run("keys", "rotate", ended, *["--yes"][: ended == "--revoke"]).exit_code == 0
+    visit(app, "none")
+    ledger.sign()
+    first, later = ledger.keys()
+    guard = (folder / "consent.guard").read_text()
+    assert not Note.parse(guard).signed_by([first.verifier])
+    lost = Checkpoint.parse(Note.parse(guard).text)
+    close(ledger)
+    for file in folder.glob("consent.sqlite3*"):
+        file.unlink()
+    older.rename(folder / "consent.sqlite3")
+
+    result = run("check")
+    assert result.exit_code == 1
+    assert "flask consent keys recover" in result.output
+    result = run("verify")
+    assert result.exit_code == 1
+    assert f"truncated  guard: is of {lost.size} entries; there are 3" in result.output
+    assert "tampered" not in result.output
+    result = run("keys", "recover", "--yes")
+    assert result.exit_code == 0, result.output
+    assert f"signed last          {lost.size} entries" in result.stdout
+    assert f"What was recorded of {later.verifier} is lost" in result.stderr
+    assert "flask consent keys rotate" in result.stderr
+    recovered = (newest(app).detail or {})["recovered"]
+    assert isinstance(recovered, dict)
+    assert recovered["signed"] == {"root": encoded(lost.root), "size": lost.size}
+    assert run("keys", "rotate").exit_code == 0
+    assert states(ledger) == [KeyState.CURRENT] * 2
+    assert ledger.verifier_keys() == [first.verifier, later.verifier]
     assert ledger.problems() == []
 
 
