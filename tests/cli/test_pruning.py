@@ -4,7 +4,10 @@ import hashlib
 import json
 import re
 import secrets
+import shlex
 import sqlite3
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -112,6 +115,21 @@ def test_what_is_old_and_erased_goes_and_everything_else_still_verifies(
         "pruned  entries 0 to 511: their leaves are not here, but for 3 that the log needs" in checked.stdout
     )
     assert checked.stdout.splitlines()[-1].startswith("pruned: ")
+
+
+def test_after_a_change_of_keys_the_command_that_the_export_says_knows_who_signed_the_pruning(
+    loyal: Event, run: Run, tmp_path: Path
+) -> None:
+    assert run("prune", "--yes").exit_code == 0
+    assert run("keys", "rotate").exit_code == 0
+    assert run("keys", "rotate", "--finish").exit_code == 0
+    said = run("export", "--bundle", str(tmp_path / "log")).stderr
+    (command,) = re.findall("^    python (.*)", said, re.MULTILINE)
+    done = subprocess.run(
+        [sys.executable, *shlex.split(command)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "bad-signature" not in done.stdout
 
 
 @pytest.mark.requirement("LOG-09")
