@@ -154,16 +154,15 @@ class Retention:
 
         An account's opt-out that still holds is kept.
         """
-        if any(self.ends(event) + self.kept > now for event in events):
+        # Reckoned back from now: a leaf can name the last day of the calendar, and none comes after that.
+        if any(event.time > now - self.kept - self.lives(event) for event in events):
             return False
         links = {event.account for event in events if event.account and event.opted_out}
         return not any(ledger.opted_out(link) for link in links)
 
-    def ends(self, event: Event) -> datetime:
-        """Until when a cookie with the answer of *event* may live, at most."""
-        if event.kind is Kind.EXPIRED:
-            return event.time
-        return event.time + self.longest
+    def lives(self, event: Event) -> timedelta:
+        """How long a cookie with the answer of *event* may live, at most."""
+        return timedelta(0) if event.kind is Kind.EXPIRED else self.longest
 
     @property
     def span(self) -> Span:

@@ -2,7 +2,8 @@
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -109,6 +110,21 @@ def test_what_was_dated_far_ahead_by_a_wrong_clock_keeps_nothing_behind_it(
     Visitor(app.test_client()).answer("none")
     clock.pass_days(LIVES + 1096 + 1)
     assert through(retention) == (0, 1)
+
+
+def test_an_event_of_the_last_day_of_the_calendar_keeps_no_retention_from_running(
+    visitor: Visitor, app: Flask, site: Site, clock: Clock, retention: Retention
+) -> None:
+    visitor.answer("none")
+    Visitor(app.test_client()).answer("all")
+    theirs, first = events(site)[0], events(site)[1]
+    ledger, last = site.recorder.ledger, datetime(9999, 12, 31, 23, tzinfo=UTC)
+    # Only who may write into the database can record these, such as a worker that somebody has taken over.
+    ledger.record(replace(first, id=uuid4(), time=last), salt=bytes(32))
+    ledger.record(replace(first, id=uuid4()), salt=bytes(32))
+    clock.pass_days(LIVES + 1096 + 1)
+    assert through(retention) == (1, 1)
+    assert theirs.id not in [event.id for event in events(site)]
 
 
 @pytest.mark.requirement("LOG-04")
