@@ -144,7 +144,8 @@ class Birth:
                 return b""  # damaged, and so no root of what was signed
 
         size, sealed = records.size(connection), records.head(connection).size
-        return list(self.keys.problems(guarded, known, size, sealed, root, self.elsewhere))
+        newest = records.note(connection, sealed)
+        return list(self.keys.problems(guarded, known, size, sealed, root, newest, self.elsewhere))
 
     def bereaved(self) -> Sequence[str]:
         """What is wrong when there is no database."""

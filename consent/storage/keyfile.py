@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from consent.errors import LedgerUnavailable, ProofError
-from consent.ledger.checkpoint import Checkpoint
+from consent.ledger.checkpoint import Checkpoint, open_checkpoint
 from consent.ledger.keys import KeyState, LogKey
 from consent.ledger.leaf import Leaf, leaf_hash
 from consent.ledger.note import Signer, open_note, sign, verifier_key
@@ -141,12 +141,14 @@ class KeyFile:
         size: int,
         sealed: int,
         root: Callable[[int], bytes],
+        newest: str | None,
         elsewhere: Collection[str] = (),
     ) -> Iterator[str]:
         """What is wrong with keys and guard of a log of *size* entries with the keys *known*, *sealed* by its head.
 
         *guarded* is what the guard file said before: others sign meanwhile. *root* gives the root of its tree of so
-        many entries. *elsewhere*: verifier keys that sign here and are in no file.
+        many entries, *newest* is the newest note in the database. *elsewhere*: verifier keys that sign here and are in
+        no file.
         """
         first, *later = self.ring()
         current = [key.verifier for key in known if key.state is KeyState.CURRENT]
@@ -164,7 +166,7 @@ class KeyFile:
                 f"None of the log's keys is here that may sign: {', '.join(current)}. {_LASTING} Restore its file from "
                 "your backup of the key, or name it in CONSENT_SIGNERS."
             )
-        yield from self._guard_problems(guarded, [key.verifier for key in known], size, sealed, root)
+        yield from self._guard_problems(guarded, [key.verifier for key in known], size, sealed, root, newest)
 
     def _problems(self, announced: str | None) -> Iterator[str]:
         try:
@@ -190,6 +192,7 @@ class KeyFile:
         size: int,
         sealed: int,
         root: Callable[[int], bytes],
+        newest: str | None,
     ) -> Iterator[str]:
         if guarded is None:
             yield (
@@ -221,3 +224,20 @@ class KeyFile:
                     f"The database has other entries than the {known.size} that the guard file {self.guard} knows: "
                     f"they were changed. {_REPLACED}"
                 )
+            elif (
+                (ahead := self._recorded(newest, keys)) is not None
+                and known.size < ahead.size <= sealed
+                and root(ahead.size) != ahead.root
+            ):
+                # It also keeps from being signed what the guard would let pass.
+                yield (
+                    f"The database has other entries than the {ahead.size} of a signed checkpoint that is in it, "
+                    f"which is newer than the guard file {self.guard}. {_REPLACED}"
+                )
+
+    def _recorded(self, note: str | None, keys: Sequence[str]) -> Checkpoint | None:
+        """What *note*, from the database, says; None unless one of *keys* signed it for this log."""
+        try:
+            return None if note is None else open_checkpoint(note, keys, self.origin)
+        except (ProofError, ValueError):
+            return None

@@ -393,6 +393,28 @@ def test_who_takes_the_id_of_a_recovery_beforehand_keeps_it_off_no_record(
     assert ledger.problems() == []
 
 
+def test_what_keeps_a_recovered_log_from_being_signed_again_is_said_by_check(
+    restored: Flask, run: Run, ledger: Ledger, folder: Path
+) -> None:
+    lost = (folder / "consent.guard").read_text()
+    visit(restored, "all")
+    assert run("keys", "recover", "--yes").exit_code == 0
+    (folder / "consent.guard").write_text(ledger.storage.note(3) or "")
+    assert ledger.size() == 6
+    close(ledger)
+    # Who cut the entries off has left the signed checkpoint that was over them.
+    with closing(sqlite3.connect(folder / "consent.sqlite3")) as database, database:
+        database.execute("DROP TRIGGER checkpoint_remains")
+        database.execute("DELETE FROM checkpoint WHERE size > 3")
+        database.execute("INSERT INTO checkpoint (size, note) VALUES (6, ?)", (lost.encode(),))
+    result = run("checkpoint")
+    assert result.exit_code == 3
+    assert "doesn't continue the one of 6 that was signed" in result.stderr
+    result = run("check")
+    assert result.exit_code == 1
+    assert "other entries than the 6 of a signed checkpoint that is in it" in result.output
+
+
 @pytest.mark.parametrize("ended", ["--finish", "--revoke"])
 def test_a_database_from_before_a_change_of_keys_is_an_older_copy_and_recovered_as_one(
     app: Flask, run: Run, ledger: Ledger, folder: Path, ended: str
