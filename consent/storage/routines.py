@@ -59,7 +59,9 @@ FUNCTIONS = {
         "deb7c4389a638a32cbd33d9607cc1b6e00507b73dc4e2204e189c4ed7253bd29", anybody=True
     ),
     "shown": Routine("a427d47ab6bade56be962dfbce8620b30b748d41c7a5cb9e465ec8693731fd09", definer=True),
-    "take_turn": Routine("d13975400e0e083a9418f441f41b78062b327fa150eb98bfc6d44df0d60f860b", anybody=True),
+    "take_turn": Routine(
+        "7f7f87a97f8e842c4ab0d548b7ed6f1927b50aeff92b6f7db6144dd1037e166a", definer=True, anybody=True
+    ),
     "uncount": Routine("9ee2af2be8d89aeaf4c31dea846559f848d4d5418bc963a357014c05939da309", definer=True),
 }
 #: Of each trigger the function, when it is called, as PostgreSQL has it (``pg_trigger.tgtype``), and under what

@@ -34,7 +34,6 @@ _HEAD = """
     FROM consent.head FOR UPDATE SKIP LOCKED
 """
 _HEAD_IN_TURN = "SELECT size FROM consent.head FOR UPDATE"
-_ERASING = "SELECT pg_advisory_xact_lock(7163384699739271541)"
 # All that is committed is seen and taken out, in whatever order it was committed; nothing is skipped by its number.
 # What has an id that an entry has is dropped, or set aside if it says something else, and so is what is longer than a
 # leaf can be. What has no id or no leaf is nobody's of ours, and stays. The rest comes after the last entry, hashed as
@@ -109,7 +108,7 @@ def count(connection: Connection, most: int = tally.AT_ONCE) -> int:
 def recount(connection: Connection) -> None:
     """Forget what was counted, once nobody else is erasing or sealing."""
     # Whoever erases has this before any count is changed. So neither waits for the other with a count in hand.
-    connection.execute(text(_ERASING))
+    connection.execute(text(tally.TURN))
     connection.execute(text(_HEAD_IN_TURN))
     tally.forget(tally.on_server(connection))
 

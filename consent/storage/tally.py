@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from consent.errors import LedgerError
 from consent.ledger.facets import Facets, place
@@ -91,8 +91,10 @@ _OPENED = (
 )
 # It needs no right to read openings.
 _SHOWN = "SELECT leaf_index, leaf, said FROM consent.shown(:first, :beyond)"
-# Whoever erases holds it: nothing is counted meanwhile, and nobody waits.
-_TURN = "SELECT pg_try_advisory_xact_lock(7163384699739271541)"
+#: Whoever erases has this (``consent.take_turn``): nothing is counted meanwhile. Only who may change the counts can.
+TURN = "LOCK TABLE consent.counted IN SHARE UPDATE EXCLUSIVE MODE"
+#: What the server says when somebody else has it (lock_not_available).
+_LOCKED = "55P03"
 
 Values = Mapping[str, object]
 #: Index of an entry, its place, and the id of its facets.
@@ -300,7 +302,7 @@ def count_on_server(
     """As ``count_in_file``, by whoever holds the head's row. While somebody erases it is left for later."""
     try:
         with connection.begin_nested():
-            if connection.execute(text(_TURN)).scalar_one():
+            if _in_turn(connection):
                 left = count(on_server(connection), sealed, most)
                 if whole and not left:
                     sum_up(on_server(connection))
@@ -310,6 +312,18 @@ def count_on_server(
     except LedgerError as error:
         log.warning("the newest events could not be counted: %s", error)
     return 0
+
+
+def _in_turn(connection: Connection) -> bool:
+    """Whether nobody erases, nor can until this transaction ends; nothing is waited for."""
+    try:
+        with connection.begin_nested():
+            connection.execute(text(f"{TURN} NOWAIT"))
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == _LOCKED:
+            return False
+        raise
+    return True
 
 
 def forget(tables: Tables) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from itertools import pairwise, product
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import URL, text
 
@@ -18,7 +19,7 @@ from consent.ledger.facets import LAST, hour_of, place
 from consent.ledger.tile import WIDTH
 from consent.storage import GuardedStorage, roles, sequencer, tally
 
-from .cluster import Cluster
+from .cluster import Cluster, libpq
 from .events import (
     NOW,
     ORIGIN,
@@ -467,6 +468,27 @@ def test_while_somebody_erases_nothing_is_counted_and_then_without_what_went(
         assert (served.size(), served.counted()) == (WIDTH, 0)
     assert served.count(patience=30) == 0
     assert served.counted() == WIDTH
+    assert gone.index in [each.index for _, each in all_found(served, {read(gone)[1].bare.id})]
+
+
+@pytest.mark.requirement("REC-05")
+def test_who_may_only_read_keeps_nothing_from_being_erased_or_counted(
+    served: Ledger, server: Cluster, begun_url: URL
+) -> None:
+    assert isinstance(served.storage, GuardedStorage)
+    served.storage.apply(roles.statements())
+    fill(served, WIDTH - 1, begun_url)
+    gone = next(each for each in served.records() if read(each)[1].language == "de")
+    reader = login(server, begun_url, roles.READER)
+    with psycopg.connect(libpq(reader), autocommit=True) as connection:
+        # The number that was locked here once, which anybody may lock who may connect.
+        connection.execute("SELECT pg_advisory_lock(7163384699739271541)")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
+            connection.execute(f"{tally.TURN} NOWAIT".encode())
+        connection.execute("BEGIN")
+        connection.execute("LOCK TABLE consent.counted IN ACCESS SHARE MODE")
+        erase(served, [gone.id])
+        assert served.counted() == WIDTH
     assert gone.index in [each.index for _, each in all_found(served, {read(gone)[1].bare.id})]
 
 

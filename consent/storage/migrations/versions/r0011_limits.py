@@ -142,6 +142,16 @@ POSTGRESQL_STATEMENTS = (
         EXECUTE 'ALTER TABLE consent.' || name || ' ENABLE ALWAYS TRIGGER entry_remains';
     END $$
     """,
+    # As before, but by a lock that needs a right to the table: whoever may connect can hold an advisory one, and then
+    # nothing would be erased.
+    """
+    CREATE OR REPLACE FUNCTION consent.take_turn() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp AS $$
+    BEGIN
+        LOCK TABLE consent.counted IN SHARE UPDATE EXCLUSIVE MODE;
+        RETURN NULL;
+    END $$
+    """,
     """
     CREATE OR REPLACE FUNCTION consent.shown(first bigint, beyond bigint)
     RETURNS TABLE (leaf_index bigint, leaf bytea, said bytea) LANGUAGE sql STABLE SECURITY DEFINER
