@@ -424,7 +424,7 @@ def test_a_database_from_before_a_change_of_keys_is_an_older_copy_and_recovered_
     close(ledger)
     shutil.copy(folder / "consent.sqlite3", older := folder / "older.sqlite3")
     assert run("keys", "rotate").exit_code == 0
-    assert run("keys", "rotate", ended, *["--yes"][: ended == "--revoke"]).exit_code == 0
+    assert run("keys", "rotate", ended, *(["--yes"] if ended == "--revoke" else [])).exit_code == 0
     visit(app, "none")
     ledger.sign()
     first, later = ledger.keys()
