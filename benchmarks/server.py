@@ -182,9 +182,30 @@ def sealing(url: str, key: Path) -> Iterator[None]:
         raise RuntimeError("the process that seals did not go on")
 
 
+class _Ending:
+    """When to stop sealing; RuntimeError in a pause before which nothing could be sealed."""
+
+    def __init__(self, begun: Event, ended: Event) -> None:
+        self._begun, self._ended, self._well = begun, ended, False
+
+    def sealed(self) -> None:
+        self._well = True
+        self._begun.set()
+
+    def is_set(self) -> bool:
+        return self._ended.is_set()
+
+    def wait(self, timeout: float) -> bool:
+        if not self._well:
+            raise RuntimeError("nothing was sealed or signed")
+        self._well = False
+        return self._ended.wait(timeout)
+
+
 def _seal(url: str, key: Path, begun: Event, ended: Event) -> None:
     ledger = Ledger(open_storage(url, origin=acts.NAME, signing_key=key), acts.NAME)
-    keep_sealing(ledger, 1.0, ended, begun.set)
+    ending = _Ending(begun, ended)
+    keep_sealing(ledger, 1.0, ending, ending.sealed)
 
 
 def written(url: URL) -> str:

@@ -415,6 +415,24 @@ def test_what_keeps_a_recovered_log_from_being_signed_again_is_said_by_check(
     assert "other entries than the 6 of a signed checkpoint that is in it" in result.output
 
 
+def test_a_checkpoint_of_the_lost_tree_stays_and_the_recovered_one_is_signed_at_its_next_size(
+    restored: Flask, run: Run, ledger: Ledger, folder: Path
+) -> None:
+    lost = (folder / "consent.guard").read_text()
+    visit(restored, "all")
+    close(ledger)
+    with closing(sqlite3.connect(folder / "consent.sqlite3")) as database, database:
+        database.execute("INSERT INTO checkpoint (size, note) VALUES (6, ?)", (lost.encode(),))
+    result = run("keys", "recover", "--yes")
+    assert result.exit_code == 3
+    assert "The loss is on record" in result.stderr
+    assert ledger.size() == 6
+    visit(restored, "none")
+    result = run("checkpoint")
+    assert result.exit_code == 0, result.output
+    assert ledger.problems() == []
+
+
 @pytest.mark.parametrize("ended", ["--finish", "--revoke"])
 def test_a_database_from_before_a_change_of_keys_is_an_older_copy_and_recovered_as_one(
     app: Flask, run: Run, ledger: Ledger, folder: Path, ended: str
