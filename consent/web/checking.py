@@ -56,7 +56,7 @@ def check(visitor: ConsentRequest, request: Request) -> Response:
     receipt = receipt_in(pasted)
     wait: int | None = None
     try:
-        worth, pruned = judged(visitor, receipt) if receipt else (Worth.ALTERED, False)
+        worth, kept = judged(visitor, receipt) if receipt else (Worth.ALTERED, True)
     except LedgerError as error:
         log.error("a receipt could not be checked: %s", error)
         wait = wait_after(error)
@@ -67,7 +67,7 @@ def check(visitor: ConsentRequest, request: Request) -> Response:
             worth=worth,
             pasted="" if valid else pasted,
             says=said(visitor, valid) if valid else None,
-            pruned=pruned,
+            kept=kept,
         )
     response = told(visitor, checked) if wants_json(request) else make_response(mine_page(visitor, checked))
     if wait is not None:
@@ -86,14 +86,22 @@ def receipt_in(pasted: str) -> Receipt | None:
 
 
 def judged(visitor: ConsentRequest, receipt: Receipt) -> tuple[Worth, bool]:
-    """What *receipt* is worth, and whether it is a valid one of an event that was pruned.
+    """What *receipt* is worth, and whether the log holds the event of a valid one.
 
     LedgerError when the log's keys can't be read now.
     """
     with visitor.site.recorder.proving() as ledger:
         worth = WORTH[ledger.check(receipt)]
-        old = worth is Worth.VALID and receipt.index < ledger.pruned()
-        return worth, old and ledger.get(receipt.outline().id) is None
+        id = receipt.outline().id
+        kept = worth is not Worth.VALID or ledger.get(id) is not None
+        if not kept and receipt.index >= ledger.pruned():
+            log.error(
+                "a valid receipt says that event %s was recorded as entry %d, and the log doesn't hold it: was a "
+                "backup restored? Run flask consent verify",
+                id,
+                receipt.index,
+            )
+        return worth, kept
 
 
 def told(visitor: ConsentRequest, checked: Checked) -> Response:
@@ -103,7 +111,7 @@ def told(visitor: ConsentRequest, checked: Checked) -> Response:
         ok=checked.worth != "unable",
         outcome=checked.worth,
         message=visitor.words.gettext(f"check.{checked.worth}").striptags(),
-        pruned=checked.pruned,
+        kept=checked.kept,
         event=says
         and {
             "id": str(says.id),

@@ -72,8 +72,8 @@ class Checked:
     """What the form shows again."""
     says: Entry | None = None
     """Of a valid one, what it is about."""
-    pruned: bool = False
-    """Whether the log itself keeps only the hash of it."""
+    kept: bool = True
+    """Whether the log itself holds the event; not if it was pruned, or lost."""
 
 
 def mine_page(visitor: ConsentRequest, checked: Checked | None = None) -> str:

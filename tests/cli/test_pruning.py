@@ -285,7 +285,7 @@ def test_an_event_that_was_pruned_is_said_to_be_wherever_it_is_looked_for(
     headers = {**SAME, "Accept": "application/json"}
     said = visitor.post("/privacy-choices/mine", json=worth, headers=headers).json
     assert said is not None
-    assert (said["outcome"], said["pruned"]) == ("valid", False)
+    assert (said["outcome"], said["kept"]) == ("valid", True)
     run("prune", "--yes")
     for options, expected in (((), "was pruned"), (("--json",), '"pruned":true')):
         shown = run("show", str(pruned.id), *options)
@@ -302,7 +302,7 @@ def test_an_event_that_was_pruned_is_said_to_be_wherever_it_is_looked_for(
     assert json.loads(run("stats", "--json").stdout)["pruned"] == 509
     said = visitor.post("/privacy-choices/mine", json=worth, headers=headers).json
     assert said is not None
-    assert (said["outcome"], said["pruned"]) == ("valid", True)
+    assert (said["outcome"], said["kept"]) == ("valid", False)
     page = visitor.post("/privacy-choices/mine", data=worth, headers=SAME).text
     assert "The log no longer keeps this event." in page
     auditor = Auditor(app.test_client())

@@ -19,7 +19,7 @@ ELSEWHERE = {
         source.mine source.navigator source.signal""",
     "sites that declare such a thing": """reason.empty reason.page storage.cache storage.indexeddb storage.local
         uses.email_beacon uses.fingerprint uses.precise_location span.week""",
-    "after retention or pruning": "check.pruned mine.empty",
+    "after retention or pruning": "check.gone mine.empty",
     "a language in which the policy says no change": "again.changed",
     "answers to scripts": "opt_in.names",
     "sensitive pages": "reason.always reason.once",

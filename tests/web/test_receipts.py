@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import shutil
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from consent.errors import SigningRefused
 from consent.ledger import Entry, Kind, Leaf, Outcome, Receipt, check_receipt, commitment, leaf_hash
 from consent.ledger.keys import announcement, ending, farewell, voucher
 from consent.ledger.note import Note, Signer, decoded, encoded, sign
+from consent.storage import OwnStorage
 from consent.web.checking import LARGEST
 from consent.web.receipts import VALID
 from consent.web.recorder import moment
@@ -404,7 +406,7 @@ def test_json_says_the_same(visitor: Visitor, site: Site) -> None:
         "ok": True,
         "outcome": "valid",
         "message": "This receipt is valid. It says:",
-        "pruned": False,
+        "kept": True,
         "event": {
             "id": str(event.id),
             "kind": "given",
@@ -413,6 +415,28 @@ def test_json_says_the_same(visitor: Visitor, site: Site) -> None:
             "refused": [],
         },
     }
+
+
+@pytest.mark.requirement("REC-07")
+def test_of_a_valid_one_whose_event_is_lost_that_is_said_and_the_site_hears_of_it(
+    visitor: Visitor, app: Flask, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage, folder = site.recorder.ledger.storage, Path(app.instance_path)
+    assert isinstance(storage, OwnStorage)
+    Visitor(app.test_client()).answer("none")
+    storage.close()
+    shutil.copy(folder / "consent.sqlite3", older := folder / "older.sqlite3")
+    text = taken(visitor)
+    assert "The log no longer keeps this event." not in pasted(visitor.client, text).text
+    storage.close()
+    for file in folder.glob("consent.sqlite3*"):
+        file.unlink()
+    older.rename(folder / "consent.sqlite3")
+    response = pasted(app.test_client(), text)
+    assert response.status_code == 200
+    assert "This receipt is valid." in response.text
+    assert "The log no longer keeps this event. The receipt proves it by itself." in response.text
+    assert "was recorded as entry 3, and the log doesn't hold it" in caplog.text
 
 
 @pytest.mark.requirement("REC-07")
