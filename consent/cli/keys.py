@@ -15,6 +15,7 @@ from consent.ledger.note import Note, Signer, encoded
 from consent.storage import GuardedStorage
 from consent.storage.accountkey import AccountKey
 from consent.storage.desk import FileDesk
+from consent.verify import counted
 from consent.web.site import Site
 
 
@@ -163,20 +164,20 @@ def losses(ledger: Ledger) -> str:
         return facts(
             [
                 ("signed last", "not known: the guard file is gone, or not this log's"),
-                ("in the database", f"{head.size} entries, root {encoded(head.root)}"),
+                ("in the database", f"{counted(head.size, 'entry', 'entries')}, root {encoded(head.root)}"),
                 ("lost", "not known"),
             ]
         )
     if head.size < signed.size:
-        lost = f"{signed.size - head.size} entries at least"
+        lost = f"{counted(signed.size - head.size, 'entry', 'entries')} at least"
     else:
         lost = "entries were changed, or others were recorded in the place of what is gone"
     return facts(
         [
-            ("signed last", f"{signed.size} entries, root {encoded(signed.root)}"),
-            ("in the database", f"{head.size} entries, root {encoded(head.root)}"),
+            ("signed last", f"{counted(signed.size, 'entry', 'entries')}, root {encoded(signed.root)}"),
+            ("in the database", f"{counted(head.size, 'entry', 'entries')}, root {encoded(head.root)}"),
             ("lost", lost),
-            ("certainly as signed", f"the first {common(ledger, signed)} entries"),
+            ("certainly as signed", f"the first {counted(common(ledger, signed), 'entry', 'entries')}"),
         ]
     )
 
