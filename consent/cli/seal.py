@@ -14,7 +14,7 @@ import click
 from consent.audit.recount import catch_up
 from consent.cli.command import command, site_of
 from consent.cli.terminal import complain, progressing, say
-from consent.errors import LedgerError, LedgerUnavailable, SigningRefused
+from consent.errors import LedgerError
 from consent.ledger import Ledger
 from consent.ledger.tile import WIDTH
 from consent.storage.sequencer import BATCH
@@ -95,7 +95,7 @@ def keep_sealing(
             busy = seal_now(ledger, stopped) >= BATCH * max(1.0, every)
             sealed()
             well = True
-        except (LedgerUnavailable, SigningRefused) as error:
+        except LedgerError as error:  # also what only a person can mend: it is tried again, as that may be done by then
             if well:  # once, not with every try
                 complain(f"Nothing was sealed or signed: {error} Trying again.")
             well = False

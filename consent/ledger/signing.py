@@ -143,7 +143,9 @@ class Signing:
             )
         if stored.root != head.root:
             raise LedgerConflict(
-                f"Another tree of {head.size} entries was signed elsewhere. Find out who else has the log's key."
+                f"In the database is a signed checkpoint of another tree of {head.size} entries. If this log was "
+                "recovered, it is of the tree that was lost, stays there, and is passed over once something more is "
+                "recorded. If not, that tree was signed elsewhere: find out who else has the log's key."
             )
         return kept
 

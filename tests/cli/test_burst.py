@@ -13,7 +13,7 @@ from consent.audit.search import Search
 from consent.audit.span import Span
 from consent.audit.tally import tally
 from consent.cli.seal import count_rest, keep_sealing
-from consent.errors import LedgerUnavailable
+from consent.errors import LedgerConflict, LedgerError, LedgerUnavailable
 from consent.ledger import Counts, Ledger
 from consent.ledger.tile import WIDTH
 from consent.storage import sequencer
@@ -115,6 +115,33 @@ def test_where_sealing_fails_nothing_is_counted_either(
     keep_sealing(burst, 1.0, pauses)
     assert pauses.counted == [0, 0]
     assert capsys.readouterr().err.count("Nothing was sealed or signed: The server is away.") == 1
+
+
+def other(*_: object, **__: object) -> int:
+    raise LedgerError("Somebody else sealed the same events at the same time; nothing was changed here.")
+
+
+def conflicting(*_: object, **__: object) -> str:
+    raise LedgerConflict("In the database is a signed checkpoint of another tree.")
+
+
+@pytest.mark.parametrize(("method", "fails"), [("seal", other), ("sign", conflicting)])
+def test_whatever_keeps_it_from_sealing_or_signing_ends_nobody_who_seals_again_and_again(
+    burst: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    method: str,
+    fails: Callable[..., object],
+) -> None:
+    with monkeypatch.context() as failing:
+        failing.setattr(Ledger, method, fails)
+        keep_sealing(burst, 1.0, Pauses(burst, 2))
+    assert capsys.readouterr().err.count("Nothing was sealed or signed: ") == 1
+    size = burst.size()
+    record(burst)
+    keep_sealing(burst, 1.0, Pauses(burst, 1))
+    assert burst.size() == size + 1
+    assert burst.checkpoint(size) is not None
 
 
 @pytest.mark.parametrize(("due", "stops"), [(0.0, False), (float("inf"), True)])
