@@ -101,6 +101,7 @@ def seal(connection: Connection, limit: int = BATCH) -> int:
 
 def count(connection: Connection, most: int = tally.AT_ONCE) -> int:
     """Count up to *most* tiles that aren't counted yet; how many entries are left. 0 when somebody else is sealing."""
+    tally.wait_for_turn(connection, _HEAD_IN_TURN)
     head = _locked(connection)
     return 0 if head is None else tally.count_on_server(connection, head[0], most, whole=True)
 

@@ -10,6 +10,7 @@ import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,6 +94,10 @@ _OPENED = (
 _SHOWN = "SELECT leaf_index, leaf, said FROM consent.shown(:first, :beyond)"
 #: Whoever erases has this (``consent.take_turn``): nothing is counted meanwhile. Only who may change the counts can.
 TURN = "LOCK TABLE consent.counted IN SHARE UPDATE EXCLUSIVE MODE"
+#: How long who does nothing but count waits for it.
+_MOMENT = "500ms"
+_PATIENCE = text("SELECT current_setting('lock_timeout')")
+_BE_PATIENT = text("SELECT set_config('lock_timeout', :patience, true)")
 #: What the server says when somebody else has it (lock_not_available).
 _LOCKED = "55P03"
 
@@ -312,6 +317,19 @@ def count_on_server(
     except LedgerError as error:
         log.warning("the newest events could not be counted: %s", error)
     return 0
+
+
+def wait_for_turn(connection: Connection, head: str) -> None:
+    """Wait a moment for whoever erases, and then for whoever seals, whose lock is taken by *head*.
+
+    Nothing else may be locked by then. Who can't have both has neither, and leaves counting for later.
+    """
+    patience = connection.execute(_PATIENCE).scalar_one()
+    with suppress(DBAPIError), connection.begin_nested():
+        connection.execute(_BE_PATIENT, {"patience": _MOMENT})
+        connection.execute(text(TURN))
+        connection.execute(text(head))
+    connection.execute(_BE_PATIENT, {"patience": patience})
 
 
 def _in_turn(connection: Connection) -> bool:

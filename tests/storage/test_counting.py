@@ -471,6 +471,38 @@ def test_while_somebody_erases_nothing_is_counted_and_then_without_what_went(
     assert gone.index in [each.index for _, each in all_found(served, {read(gone)[1].bare.id})]
 
 
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM consent.opening WHERE uid = :uid", "SELECT FROM consent.head FOR UPDATE"]
+)
+def test_who_does_nothing_but_count_waits_a_moment_for_whoever_erases_or_seals(
+    served: Ledger, begun_url: URL, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    fill(served, WIDTH, begun_url)
+    with owner(begun_url) as connection:
+        connection.exec_driver_sql("SET search_path = consent")
+        tally.forget(tally.on_server(connection))
+    gone = next(each for each in served.records() if read(each)[1].language == "de")
+    begun, ended = threading.Event(), threading.Event()
+
+    def busy() -> None:
+        with owner(begun_url) as connection:
+            connection.execute(text(statement), {"uid": gone.id} if ":uid" in statement else {})
+            begun.set()
+            ended.wait(0.2)
+
+    other = threading.Thread(target=busy)
+    other.start()
+    assert begun.wait(10)
+    served.count(patience=30)
+    other.join()
+    assert served.counted() == WIDTH
+    with owner(begun_url) as connection:
+        connection.execute(text(statement), {"uid": gone.id} if ":uid" in statement else {})
+        tally.forget(tally.on_server(connection))
+        monkeypatch.setattr(tally, "_MOMENT", "50ms")
+        assert served.count(patience=30) == 0  # who waits longer leaves it for later, and that is no error
+
+
 @pytest.mark.requirement("REC-05")
 def test_who_may_only_read_keeps_nothing_from_being_erased_or_counted(
     served: Ledger, server: Cluster, begun_url: URL
