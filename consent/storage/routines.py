@@ -62,7 +62,7 @@ FUNCTIONS = {
     "take_turn": Routine(
         "7f7f87a97f8e842c4ab0d548b7ed6f1927b50aeff92b6f7db6144dd1037e166a", definer=True, anybody=True
     ),
-    "uncount": Routine("9ee2af2be8d89aeaf4c31dea846559f848d4d5418bc963a357014c05939da309", definer=True),
+    "uncount": Routine("3d42865107aabae9f73a52f4041c235da43e3b174c4759f607939bcd384fd7f2", definer=True),
 }
 #: Of each trigger the function, when it is called, as PostgreSQL has it (``pg_trigger.tgtype``), and under what
 #: condition. Its name begins with that of its table.

@@ -21,7 +21,7 @@ TRIGGERS: Final = {
     "opening_once": "9270f3a71b2b606a328fdeb8fdc634dfe6b41fefa6a7a1ca89f8d7818a7c8f4e",
     "opening_numbered": "dcf5f08d06f065f73adcf5b7a9f69bcf221b9c08e0c3de77c13ea42f55965152",
     "opening_stays": "98889a421439e341b4e281ff53e548dc077f31a73defbe89560b9851101d4a70",
-    "opening_uncounted": "cccb3227096f73914474747e193d22c9cf380bbdb218871e24fde98c7d1447a0",
+    "opening_uncounted": "f2e8158d1446c167520faa5bdfa095422a59d7db5537dfd1e72f34cf2f271971",
     "document_addressed": "f4b96b073e08c41673bd0df81a6f13d448cb54d1458489d04dcb3dae0597190a",
     "document_once": "7f810d802813b0151547764c18936e12f1e8967851a23edf06df6c03a0b021f7",
     "document_alone": "c0c1ddfc2093cbc97631a008522557adbafbbc0df60cb0ee3bd5ff7d387a24b8",

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy import URL, text
 
+from consent.audit.recount import compare
 from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Counts, Event, Facets, Kind, Ledger, Sealed, erasure
 from consent.ledger.facets import LAST, hour_of, place
@@ -251,6 +252,24 @@ def test_counting_anew_comes_to_the_same(log: Ledger, url: URL | None) -> None:
     assert log.count(patience=30) == 0
     assert from_tally(log) == before
     assert all_found(log, set(log.facets())) == found
+
+
+@pytest.mark.requirement("LOG-05")
+def test_what_is_erased_before_it_is_counted_anew_is_taken_out_of_no_count(log: Ledger, url: URL | None) -> None:
+    tiles = tally.IN_PASSING + 2
+    fill(log, tiles * WIDTH - 1, url)
+    log.recount(patience=30)
+    record(log, answer(1))
+    seal_all(log)
+    assert log.counted() == tally.IN_PASSING * WIDTH
+    gone = [each for each in log.records() if log.counted() <= each.index < log.counted() + 9]
+    erase(log, [each.id for each in gone])
+    found = all_found(log, {read(each)[1].id for each in gone})
+    assert not {each.index for each in gone} & {each.index for _, each in found}
+    while log.count(patience=30):
+        pass
+    assert log.counted() == tiles * WIDTH
+    assert compare(log) is None
 
 
 def test_a_log_of_an_older_release_is_counted_a_few_tiles_at_a_time(log: Ledger, url: URL | None) -> None:

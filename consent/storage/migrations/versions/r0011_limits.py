@@ -40,6 +40,35 @@ SQLITE_TRIGGERS = (
       OR NEW.hash GLOB '*[^0-9a-f]*'
     BEGIN SELECT RAISE(ABORT, 'documents are never filed but under 64 lower-case hex digits'); END
     """,
+    # As before, but that of an event which isn't counted yet nothing is taken out of the counts: while all are counted
+    # anew it can be in the index already.
+    """
+    CREATE TRIGGER opening_uncounted AFTER DELETE ON opening BEGIN
+        INSERT INTO faded (day, facets, events)
+            SELECT (place >> 40) / 24, facets, 1 FROM indexed
+            WHERE leaf_index = (SELECT leaf_index FROM entry WHERE uid = OLD.uid)
+                AND leaf_index < (SELECT size FROM counted)
+                AND leaf_index < (SELECT size FROM replied)
+            ON CONFLICT (day, facets) DO UPDATE SET events = events + 1;
+        INSERT INTO tally (day, facets, events, erased)
+            SELECT (i.place >> 40) / 24, f.bare, 1, 1 FROM indexed i JOIN facets f ON f.id = i.facets
+            WHERE i.leaf_index = (SELECT leaf_index FROM entry WHERE uid = OLD.uid)
+                AND i.leaf_index < (SELECT size FROM counted)
+            ON CONFLICT (day, facets) DO UPDATE SET events = events + 1, erased = erased + 1;
+        UPDATE tally SET events = events - 1 WHERE (day, facets) = (
+            SELECT (place >> 40) / 24, i.facets FROM indexed i
+            WHERE leaf_index = (SELECT leaf_index FROM entry WHERE uid = OLD.uid)
+                AND leaf_index < (SELECT size FROM counted)
+        );
+        DELETE FROM tally WHERE events = 0 AND (day, facets) = (
+            SELECT (place >> 40) / 24, i.facets FROM indexed i
+            WHERE leaf_index = (SELECT leaf_index FROM entry WHERE uid = OLD.uid)
+                AND leaf_index < (SELECT size FROM counted)
+        );
+        UPDATE indexed SET facets = (SELECT bare FROM facets WHERE id = indexed.facets)
+        WHERE leaf_index = (SELECT leaf_index FROM entry WHERE uid = OLD.uid);
+    END
+    """,
 )
 
 
@@ -152,6 +181,32 @@ POSTGRESQL_STATEMENTS = (
         RETURN NULL;
     END $$
     """,
+    # As before, but that of an event which isn't counted yet nothing is taken out of the counts, as in a file.
+    """
+    CREATE OR REPLACE FUNCTION consent.uncount() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp AS $$
+    DECLARE
+        day_of bigint; facets_of bigint; bare_of bigint; at_index bigint;
+    BEGIN
+        SELECT leaf_index INTO at_index FROM consent.entry WHERE uid = OLD.uid;
+        SELECT (place >> 40) / 24, facets, bare INTO day_of, facets_of, bare_of
+            FROM consent.indexed JOIN consent.facets ON id = facets WHERE leaf_index = at_index;
+        IF FOUND THEN
+            IF at_index < (SELECT size FROM consent.counted) THEN
+                IF at_index < (SELECT size FROM consent.replied) THEN
+                    INSERT INTO consent.faded AS f (day, facets, events) VALUES (day_of, facets_of, 1)
+                        ON CONFLICT (day, facets) DO UPDATE SET events = f.events + 1;
+                END IF;
+                INSERT INTO consent.tally AS t (day, facets, events, erased) VALUES (day_of, bare_of, 1, 1)
+                    ON CONFLICT (day, facets) DO UPDATE SET events = t.events + 1, erased = t.erased + 1;
+                UPDATE consent.tally SET events = events - 1 WHERE day = day_of AND facets = facets_of;
+                DELETE FROM consent.tally WHERE day = day_of AND facets = facets_of AND events = 0;
+            END IF;
+            UPDATE consent.indexed SET facets = bare_of WHERE leaf_index = at_index;
+        END IF;
+        RETURN NULL;
+    END $$
+    """,
     """
     CREATE OR REPLACE FUNCTION consent.shown(first bigint, beyond bigint)
     RETURNS TABLE (leaf_index bigint, leaf bytea, said bytea) LANGUAGE sql STABLE SECURITY DEFINER
@@ -192,7 +247,8 @@ def upgrade() -> None:
     """Set the limits. What is set aside keeps the number that its row had, which another's may have had as well."""
     if op.get_bind().dialect.name == "sqlite":
         # Whoever has the file may have dropped the one, or made others of these names, to keep it from being upgraded.
-        for name, trigger in zip(("entry_in_order", *LIMITS_OF_FILE), SQLITE_TRIGGERS, strict=True):
+        names = ("entry_in_order", *LIMITS_OF_FILE, "opening_uncounted")
+        for name, trigger in zip(names, SQLITE_TRIGGERS, strict=True):
             op.execute(f"DROP TRIGGER IF EXISTS {name}")
             op.execute(trigger)
     else:
