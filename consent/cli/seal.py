@@ -95,7 +95,8 @@ def keep_sealing(
             busy = seal_now(ledger, stopped) >= BATCH * max(1.0, every)
             sealed()
             well = True
-        except LedgerError as error:  # also what only a person can mend: it is tried again, as that may be done by then
+        except LedgerError as error:
+            # Also what only a person can mend: that may be done by the next time.
             if well:  # once, not with every try
                 complain(f"Nothing was sealed or signed: {error} Trying again.")
             well = False

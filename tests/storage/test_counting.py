@@ -255,7 +255,9 @@ def test_counting_anew_comes_to_the_same(log: Ledger, url: URL | None) -> None:
 
 
 @pytest.mark.requirement("LOG-05")
-def test_what_is_erased_before_it_is_counted_anew_is_taken_out_of_no_count(log: Ledger, url: URL | None) -> None:
+def test_what_is_erased_before_it_is_counted_anew_is_taken_out_of_no_count(
+    log: Ledger, url: URL | None
+) -> None:
     tiles = tally.IN_PASSING + 2
     fill(log, tiles * WIDTH - 1, url)
     log.recount(patience=30)
