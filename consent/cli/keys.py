@@ -134,8 +134,8 @@ def recover(ctx: click.Context, yes: bool) -> None:
         )
     if forgotten:
         complain(
-            f"What was recorded of {', '.join(forgotten)} is lost, which is here. The keys before sign again, also one "
-            "that was revoked. Run once more: flask consent keys rotate, and then --finish; or --revoke."
+            f"What was recorded of {', '.join(forgotten)} is lost; the key itself is here. The keys before sign again, "
+            "also one that was revoked. Run once more: flask consent keys rotate, and then --finish; or --revoke."
         )
 
 

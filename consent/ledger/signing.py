@@ -135,12 +135,6 @@ class Signing:
             stored = open_checkpoint(kept, [key.verifier for key in keys], self.origin)
         except ProofError:
             return note  # no key of ours signed what somebody put in its place, which verification finds
-        if stored.root != head.root and anew:
-            raise LedgerConflict(
-                f"The loss is on record, and the tree of {head.size} entries is signed in the guard file. In the "
-                "database is a checkpoint of another tree of as many entries, as of the one that was lost: it stays "
-                "there. Once something more is recorded, run: flask consent checkpoint"
-            )
         if stored.root != head.root:
             raise LedgerConflict(
                 f"In the database is a signed checkpoint of another tree of {head.size} entries. If this log was "

@@ -14,7 +14,7 @@ from consent.errors import LedgerError
 from consent.ledger.leaf import LONGEST_LEAF
 from consent.ledger.merkle import HASH_BYTES
 from consent.ledger.tile import WIDTH
-from consent.storage import extent, records, relations, routines, tally
+from consent.storage import extent, records, relations, routines, tally, turn
 from consent.storage.altered import as_bytes, as_size
 from consent.storage.tree import Tree
 
@@ -100,16 +100,16 @@ def seal(connection: Connection, limit: int = BATCH) -> int:
 
 
 def count(connection: Connection, most: int = tally.AT_ONCE) -> int:
-    """Count up to *most* tiles that aren't counted yet; how many entries are left. 0 when somebody else is sealing."""
-    tally.wait_for_turn(connection, _HEAD_IN_TURN)
-    head = _locked(connection)
-    return 0 if head is None else tally.count_on_server(connection, head[0], most, whole=True)
+    """Count up to *most* tiles that aren't counted yet; how many entries are left. 0 when somebody else is at it."""
+    if not turn.wait(connection, _HEAD_IN_TURN) or (head := _locked(connection)) is None:
+        return 0
+    return tally.count_on_server(connection, head[0], most, whole=True)
 
 
 def recount(connection: Connection) -> None:
     """Forget what was counted, once nobody else is erasing or sealing."""
     # Whoever erases has this before any count is changed. So neither waits for the other with a count in hand.
-    connection.execute(text(tally.TURN))
+    connection.execute(text(turn.TURN))
     connection.execute(text(_HEAD_IN_TURN))
     tally.forget(tally.on_server(connection))
 

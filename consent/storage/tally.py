@@ -10,17 +10,17 @@ import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from consent.errors import LedgerError
 from consent.ledger.facets import Facets, place
 from consent.ledger.replies import Outline, Reply, is_answer, replies_of
 from consent.ledger.tile import WIDTH
+from consent.storage import turn
 from consent.storage.altered import as_bytes, require_facets, require_size, require_whole
 
 log = logging.getLogger("consent")
@@ -92,14 +92,6 @@ _OPENED = (
 )
 # It needs no right to read openings.
 _SHOWN = "SELECT leaf_index, leaf, said FROM consent.shown(:first, :beyond)"
-#: Whoever erases has this (``consent.take_turn``): nothing is counted meanwhile. Only who may change the counts can.
-TURN = "LOCK TABLE consent.counted IN SHARE UPDATE EXCLUSIVE MODE"
-#: How long who does nothing but count waits for it.
-_MOMENT = "500ms"
-_PATIENCE = text("SELECT current_setting('lock_timeout')")
-_BE_PATIENT = text("SELECT set_config('lock_timeout', :patience, true)")
-#: What the server says when somebody else has it (lock_not_available).
-_LOCKED = "55P03"
 
 Values = Mapping[str, object]
 #: Index of an entry, its place, and the id of its facets.
@@ -307,7 +299,7 @@ def count_on_server(
     """As ``count_in_file``, by whoever holds the head's row. While somebody erases it is left for later."""
     try:
         with connection.begin_nested():
-            if _in_turn(connection):
+            if turn.take(connection):
                 left = count(on_server(connection), sealed, most)
                 if whole and not left:
                     sum_up(on_server(connection))
@@ -317,31 +309,6 @@ def count_on_server(
     except LedgerError as error:
         log.warning("the newest events could not be counted: %s", error)
     return 0
-
-
-def wait_for_turn(connection: Connection, head: str) -> None:
-    """Wait a moment for whoever erases, and then for whoever seals, whose lock is taken by *head*.
-
-    Nothing else may be locked by then. Who can't have both has neither, and leaves counting for later.
-    """
-    patience = connection.execute(_PATIENCE).scalar_one()
-    with suppress(DBAPIError), connection.begin_nested():
-        connection.execute(_BE_PATIENT, {"patience": _MOMENT})
-        connection.execute(text(TURN))
-        connection.execute(text(head))
-    connection.execute(_BE_PATIENT, {"patience": patience})
-
-
-def _in_turn(connection: Connection) -> bool:
-    """Whether nobody erases, nor can until this transaction ends; nothing is waited for."""
-    try:
-        with connection.begin_nested():
-            connection.execute(text(f"{TURN} NOWAIT"))
-    except OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) == _LOCKED:
-            return False
-        raise
-    return True
 
 
 def forget(tables: Tables) -> None:

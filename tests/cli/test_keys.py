@@ -425,7 +425,7 @@ def test_a_checkpoint_of_the_lost_tree_stays_and_the_recovered_one_is_signed_at_
         database.execute("INSERT INTO checkpoint (size, note) VALUES (6, ?)", (lost.encode(),))
     result = run("keys", "recover", "--yes")
     assert result.exit_code == 3
-    assert "The loss is on record" in result.stderr
+    assert "it is of the tree that was lost, stays there, and is passed over" in result.stderr
     assert ledger.size() == 6
     visit(restored, "none")
     result = run("checkpoint")

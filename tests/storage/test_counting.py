@@ -18,7 +18,7 @@ from consent.errors import LedgerError, LedgerUnavailable
 from consent.ledger import Counts, Event, Facets, Kind, Ledger, Sealed, erasure
 from consent.ledger.facets import LAST, hour_of, place
 from consent.ledger.tile import WIDTH
-from consent.storage import GuardedStorage, roles, sequencer, tally
+from consent.storage import GuardedStorage, roles, sequencer, tally, turn
 
 from .cluster import Cluster, libpq
 from .events import (
@@ -520,7 +520,7 @@ def test_who_does_nothing_but_count_waits_a_moment_for_whoever_erases_or_seals(
     with owner(begun_url) as connection:
         connection.execute(text(statement), {"uid": gone.id} if ":uid" in statement else {})
         tally.forget(tally.on_server(connection))
-        monkeypatch.setattr(tally, "_MOMENT", "50ms")
+        monkeypatch.setattr(turn, "MOMENT", "50ms")
         assert served.count(patience=30) == 0  # who waits longer leaves it for later, and that is no error
 
 
@@ -537,7 +537,7 @@ def test_who_may_only_read_keeps_nothing_from_being_erased_or_counted(
         # The number that was locked here once, which anybody may lock who may connect.
         connection.execute("SELECT pg_advisory_lock(7163384699739271541)")
         with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
-            connection.execute(f"{tally.TURN} NOWAIT".encode())
+            connection.execute(f"{turn.TURN} NOWAIT".encode())
         connection.execute("BEGIN")
         connection.execute("LOCK TABLE consent.counted IN ACCESS SHARE MODE")
         erase(served, [gone.id])
